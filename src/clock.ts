@@ -1,0 +1,36 @@
+/** A timer that was set. */
+export interface Timer {
+  /** Keeps the callback from running. Harmless when it has run already. */
+  cancel(): void
+}
+
+/**
+ * Where the time comes from. Everything in this package that reads the time or waits takes one, so that tests run on
+ * virtual time.
+ */
+export interface Clock {
+  /** The wall clock, in ms since the epoch. */
+  now(): number
+  /**
+   * Calls `callback` once, no sooner than `delay` ms from now. Never keeps the process alive.
+   *
+   * @param delay - in ms
+   */
+  setTimer(delay: number, callback: () => void): Timer
+}
+
+/** A source of randomness: a number from 0 (included) to 1 (not included), as `Math.random` gives it. */
+export type Random = () => number
+
+/** The longest delay that `setTimeout` takes without overflowing, in ms. */
+const MAX_DELAY = 2 ** 31 - 1
+
+/** The machine's own clock and timers; the timers are `unref`'d. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimer(delay, callback) {
+    const handle = setTimeout(callback, Math.min(Math.max(delay, 0), MAX_DELAY))
+    handle.unref()
+    return { cancel: () => clearTimeout(handle) }
+  },
+}
