@@ -1,0 +1,121 @@
+import { channel } from 'node:diagnostics_channel'
+
+/** Fields that every event has. */
+interface EventBase {
+  /** When it happened, in ms since the epoch. */
+  at: number
+}
+
+/** A token that was not there before was had from the credential. */
+export interface TokenAcquiredEvent extends EventBase {
+  type: 'token.acquired'
+  /** When the token expires, in ms since the epoch. */
+  expiresOn: number
+  /** When the next one will be asked for, in ms since the epoch. */
+  refreshAfter: number
+  /** How long the credential took, in ms. */
+  durationMs: number
+}
+
+/** The credential gave the same token again, which is normal: it answers from its cache until shortly before expiry. */
+export interface TokenUnchangedEvent extends EventBase {
+  type: 'token.unchanged'
+  /** When the token expires, in ms since the epoch. */
+  expiresOn: number
+  /** When the credential will be asked again, in ms from `at`. */
+  retryInMs: number
+}
+
+/** A token request failed. The token at hand, if it is still good, goes on being used. */
+export interface TokenRefreshFailedEvent extends EventBase {
+  type: 'token.refresh-failed'
+  /** Why. */
+  error: Error
+  /** How many have failed in a row, this one included. */
+  attempt: number
+  /** When the next request is made, in ms from `at`. */
+  retryInMs: number
+}
+
+/** Why a rotation began: a new token, an age limit, or a token that is at its end while work wants to go on. */
+export type RotationReason = 'token' | 'max-age' | 'deadline'
+
+/** A rotation began: the next generation is being opened. Work goes on on the current one. */
+export interface RotationStartedEvent extends EventBase {
+  type: 'rotation.started'
+  /** The number of the generation in use. */
+  from: number
+  reason: RotationReason
+}
+
+/** New work goes to the next generation from now on. */
+export interface RotationFinishedEvent extends EventBase {
+  type: 'rotation.finished'
+  from: number
+  to: number
+  reason: RotationReason
+  /** From the beginning of the rotation to the swap, in ms. */
+  durationMs: number
+  /** Connections that the new generation had open when it took over. */
+  connections: number
+}
+
+/** The next generation could not be opened. The current one, if its token is still good, goes on being used. */
+export interface RotationFailedEvent extends EventBase {
+  type: 'rotation.failed'
+  from: number
+  reason: RotationReason
+  error: Error
+  /** When it is tried again, in ms from `at`. */
+  retryInMs: number
+}
+
+/** A generation took over: the first one at connect, or the next one at a swap. */
+export interface GenerationOpenedEvent extends EventBase {
+  type: 'generation.opened'
+  generation: number
+  /** When the token that its connections were opened with expires, in ms since the epoch. */
+  expiresOn: number
+}
+
+/** A generation's last connection was closed. */
+export interface GenerationClosedEvent extends EventBase {
+  type: 'generation.closed'
+  generation: number
+  /** `drained`: its work was done. `expired`: its token's end came first. `disconnected`: `$disconnect`. */
+  reason: 'drained' | 'expired' | 'disconnected'
+  /** How long it was open, in ms. */
+  ageMs: number
+}
+
+/** Events of a `TokenSource`. */
+export type TokenEvent = TokenAcquiredEvent | TokenUnchangedEvent | TokenRefreshFailedEvent
+
+/** Events of the rotation of one connected adapter. */
+export type RotationEvent =
+  | RotationStartedEvent
+  | RotationFinishedEvent
+  | RotationFailedEvent
+  | GenerationOpenedEvent
+  | GenerationClosedEvent
+
+/** All that `onEvent` may be called with. No event ever holds a token or a secret. */
+export type AdapterEvent = TokenEvent | RotationEvent
+
+/**
+ * Publishes an event on the `node:diagnostics_channel` named `prisma-adapter-mssql-entra:` followed by the event's
+ * type, `prisma-adapter-mssql-entra:token.acquired` for one.
+ */
+export function publish(event: AdapterEvent): void {
+  const target = channel(`prisma-adapter-mssql-entra:${event.type}`)
+  if (target.hasSubscribers) target.publish(event)
+}
+
+/** Calls the user's listener. A listener that throws is the user's bug, not a reason to lose a rotation. */
+export function notify<E extends AdapterEvent>(listener: ((event: E) => void) | undefined, event: E): void {
+  try {
+    listener?.(event)
+  } catch (error) {
+    process.emitWarning(`An event listener threw on ${event.type}: ${String(error)}`, 'PrismaAdapterMssqlEntraWarning')
+  }
+}

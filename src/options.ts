@@ -1,0 +1,79 @@
+import type { TokenCredential } from '@azure/identity'
+import type { Clock, Random } from './clock.ts'
+import { EntraError } from './errors.ts'
+import type { AdapterEvent } from './events.ts'
+import type { RotationTiming } from './rotation/rotation-policy.ts'
+import { defaultRotationTiming } from './rotation/rotation-policy.ts'
+import { defaultRefreshTiming, type RefreshTiming } from './token/refresh-policy.ts'
+import type { TokenSource } from './token/token-source.ts'
+
+/** The numbers of refresh and rotation. All have defaults that need no change for Entra's own tokens. */
+export interface RotationOptions extends Partial<RefreshTiming>, Partial<Omit<RotationTiming, 'maxAge'>> {
+  /** {@inheritDoc RotationTiming.maxAge} */
+  maxAge?: number
+}
+
+/** Options of `PrismaMssqlEntra`: those of `PrismaMssql`, and how to sign in. */
+export interface PrismaMssqlEntraOptions {
+  /** The database schema of the models. @defaultValue the `schema` of the connection string, else the login's */
+  schema?: string
+  /** Called with errors of a connection pool that no query would show. */
+  onPoolError?: (error: unknown) => void
+  /** Called with errors of a connection that a transaction runs on. */
+  onConnectionError?: (error: unknown) => void
+  /**
+   * Gives the tokens: any credential of `@azure/identity`, or your own object with `getToken`.
+   *
+   * @defaultValue one `DefaultAzureCredential` for the process
+   */
+  credential?: TokenCredential
+  /** A source of tokens to share between adapters; instead of `credential` and `scope`. */
+  tokenSource?: TokenSource
+  /**
+   * What the token is for.
+   *
+   * @defaultValue by the server's host name: `https://database.windows.net/.default`, or the US government's or
+   * China's
+   */
+  scope?: string
+  /** When to refresh and how to rotate. */
+  rotation?: RotationOptions
+  /** Called with each event: tokens acquired, refreshes failed, rotations, generations. Must not throw. */
+  onEvent?: (event: AdapterEvent) => void
+  /** For tests. @defaultValue the machine's clock */
+  clock?: Clock
+  /** For tests. @defaultValue `Math.random` */
+  random?: Random
+}
+
+const SHARES = ['refreshFraction', 'deadlineFraction', 'spread'] as const
+const DURATIONS = [
+  'refreshMarginMin',
+  'refreshMarginMax',
+  'deadlineMarginMin',
+  'deadlineMarginMax',
+  'waitTimeout',
+  'disconnectTimeout',
+] as const
+
+/**
+ * The numbers to go by: the user's, with the defaults where there are none.
+ *
+ * @throws {@link EntraError} `CONFIG_INVALID`
+ */
+export function resolveTiming(
+  options: RotationOptions = {},
+  connectTimeout: number | undefined,
+): { refresh: RefreshTiming; rotation: RotationTiming } {
+  const waitTimeout = options.waitTimeout ?? (connectTimeout || defaultRotationTiming.waitTimeout)
+  const all = { ...defaultRefreshTiming, ...defaultRotationTiming, ...options, waitTimeout }
+  for (const name of SHARES) check(name, all[name], all[name] >= 0 && all[name] <= 1, 'a number from 0 to 1')
+  for (const name of DURATIONS) check(name, all[name], all[name] >= 0 && Number.isFinite(all[name]), 'a number of ms')
+  check('maxAge', all.maxAge, all.maxAge === undefined || all.maxAge > 0, 'a number of ms above 0')
+  check('loginsAtOnce', all.loginsAtOnce, all.loginsAtOnce >= 1, 'a number of 1 or more')
+  return { refresh: all, rotation: all }
+}
+
+function check(name: string, value: unknown, ok: boolean, wanted: string): void {
+  if (!ok) throw new EntraError('CONFIG_INVALID', `rotation.${name} must be ${wanted}, not ${String(value)}.`)
+}

@@ -1,0 +1,113 @@
+import type { GenerationClosedEvent } from '../events.ts'
+import type { Lease } from '../token/lease.ts'
+import type { GenerationPool } from './pool.ts'
+
+/** How far back the measure of how busy a generation is looks, in ms: between one and two of these. */
+const BUSY_WINDOW = 30_000
+
+/** What a generation tells its rotation. */
+export interface GenerationObserver {
+  /** The last work left a retired generation. */
+  onIdle(generation: Generation): void
+  /** Its last connection was closed. */
+  onClosed(generation: Generation, reason: GenerationClosedEvent['reason']): void
+}
+
+/** One pool opened with one lease, and the count of what is running on it. */
+export class Generation {
+  readonly id: number
+  readonly lease: Lease
+  readonly pool: GenerationPool
+  /** In ms since the epoch. */
+  readonly openedAt: number
+  readonly #observer: GenerationObserver
+
+  #inFlight = 0
+  #retired = false
+  #closing = false
+  readonly #closed = deferred()
+  #windowStart: number
+  #peak = 0
+  #peakBefore = 0
+
+  constructor(id: number, lease: Lease, pool: GenerationPool, openedAt: number, observer: GenerationObserver) {
+    this.id = id
+    this.lease = lease
+    this.pool = pool
+    this.openedAt = openedAt
+    this.#windowStart = openedAt
+    this.#observer = observer
+  }
+
+  /** Queries and transactions that are running or waiting for a connection. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Counts work in. */
+  enter(now: number): void {
+    this.#inFlight++
+    this.#slide(now)
+    if (this.#inFlight > this.#peak) this.#peak = this.#inFlight
+  }
+
+  /** Counts work out. */
+  leave(): void {
+    this.#inFlight--
+    if (this.#retired && this.#inFlight === 0) this.#observer.onIdle(this)
+  }
+
+  /** Takes no new work from now on; idle as soon as what runs has ended. */
+  retire(): void {
+    if (this.#retired) return
+    this.#retired = true
+    if (this.#inFlight === 0) this.#observer.onIdle(this)
+  }
+
+  /** Resolves when the last connection is closed. Never rejects. */
+  get closed(): Promise<void> {
+    return this.#closed.promise
+  }
+
+  /** Closes the connections, letting what runs on them end first. */
+  close(reason: GenerationClosedEvent['reason']): void {
+    this.#retired = true
+    if (this.#closing) return
+    this.#closing = true
+    void this.pool
+      .dispose()
+      .catch(() => this.pool.terminate())
+      .then(() => {
+        this.#observer.onClosed(this, reason)
+        this.#closed.resolve()
+      })
+  }
+
+  /** Closes the connections now, whatever runs on them. */
+  cut(reason: GenerationClosedEvent['reason']): void {
+    this.close(reason)
+    this.pool.terminate()
+  }
+
+  /** The most work that ran at once of late: how many connections its successor should have open. */
+  busiest(now: number): number {
+    this.#slide(now)
+    return Math.max(this.#peak, this.#peakBefore)
+  }
+
+  #slide(now: number): void {
+    const age = now - this.#windowStart
+    if (age >= 0 && age < BUSY_WINDOW) return
+    this.#peakBefore = age >= 0 && age < 2 * BUSY_WINDOW ? this.#peak : this.#inFlight
+    this.#peak = this.#inFlight
+    this.#windowStart = now
+  }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}

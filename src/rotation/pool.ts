@@ -1,0 +1,24 @@
+import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
+import type { Lease } from '../token/lease.ts'
+
+/** What a generation runs on: a connected driver adapter whose connections can be counted, warmed and cut. */
+export interface GenerationPool extends SqlDriverAdapter {
+  /** Connections open now, those that are logging in included. */
+  connectionCount(): number
+  /**
+   * Opens connections until `count` are open, no more than `atOnce` logging in at a time.
+   *
+   * @throws what a failed login throws
+   */
+  warmUp(count: number, atOnce: number): Promise<void>
+  /** Cuts every connection now, whatever runs on it. */
+  terminate(): void
+}
+
+/**
+ * Opens what a generation runs on, with one lease. This is all that rotation knows of the driver behind it.
+ *
+ * @param signal - aborted when the result is not wanted any more: rejects then, and leaves nothing open
+ * @throws where no connection can be opened with this lease
+ */
+export type OpenPool = (lease: Lease, signal: AbortSignal) => Promise<GenerationPool>

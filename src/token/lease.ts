@@ -1,0 +1,70 @@
+import type { AccessToken } from '@azure/identity'
+import { EntraError } from '../errors.ts'
+import { defaultRefreshAfter, type RefreshTiming } from './refresh-policy.ts'
+
+/** One token with its times, all in ms since the epoch. Neither `util.inspect` nor `JSON.stringify` shows the token. */
+export class Lease {
+  readonly #token: string
+  /** When the token expires. */
+  readonly expiresOn: number
+  /** When the next token should be asked for. */
+  readonly refreshAfter: number
+  /** When the credential gave this token for the first time. */
+  readonly acquiredAt: number
+
+  constructor(token: string, times: { expiresOn: number; refreshAfter: number; acquiredAt: number }) {
+    this.#token = token
+    this.expiresOn = times.expiresOn
+    this.refreshAfter = times.refreshAfter
+    this.acquiredAt = times.acquiredAt
+  }
+
+  get token(): string {
+    return this.#token
+  }
+
+  /** What `util.inspect` shows: it would call the getter when told to show hidden properties. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return { ...this }
+  }
+}
+
+/**
+ * Makes a lease of what a credential answered.
+ *
+ * @param answer - what `getToken` gave
+ * @param now - ms since the epoch
+ * @throws {@link EntraError} `TOKEN_INVALID` where there is no token or no expiry, `TOKEN_EXPIRED` where it is past
+ */
+export function leaseOf(answer: AccessToken | null | undefined, now: number, timing: RefreshTiming): Lease {
+  if (answer === null || answer === undefined) {
+    throw new EntraError(
+      'TOKEN_INVALID',
+      'The credential gave no token (null). It cannot serve this scope here; pass a credential that can.',
+    )
+  }
+  const { token, expiresOnTimestamp: expiresOn, refreshAfterTimestamp } = answer
+  if (typeof token !== 'string' || token === '') {
+    throw new EntraError('TOKEN_INVALID', 'The credential gave an empty token. Check what its getToken() returns.')
+  }
+  if (typeof expiresOn !== 'number' || !Number.isFinite(expiresOn)) {
+    throw new EntraError(
+      'TOKEN_INVALID',
+      'The credential gave a token without an expiry. Its getToken() must return expiresOnTimestamp, in ms since the epoch.',
+    )
+  }
+  if (expiresOn <= now) {
+    throw new EntraError(
+      'TOKEN_EXPIRED',
+      `The credential gave a token that expired ${Math.ceil((now - expiresOn) / 1000)} s ago. ` +
+        'If the credential caches tokens, its cache is stale; else check the clock of this machine. ' +
+        '(expiresOnTimestamp is in ms since the epoch.)',
+    )
+  }
+  const latest = defaultRefreshAfter(now, expiresOn, timing)
+  const refreshAfter =
+    typeof refreshAfterTimestamp === 'number' && Number.isFinite(refreshAfterTimestamp)
+      ? Math.min(Math.max(refreshAfterTimestamp, now), latest)
+      : latest
+  return new Lease(token, { expiresOn, refreshAfter, acquiredAt: now })
+}

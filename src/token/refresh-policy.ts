@@ -1,0 +1,119 @@
+/**
+ * When to ask for tokens: pure functions of times. No clock, no timers; all times in ms since the epoch, all durations
+ * in ms.
+ */
+
+/** The numbers of the policy. */
+export interface RefreshTiming {
+  /**
+   * Where the credential does not say when to refresh, the next token is asked for this share of the lifetime before
+   * expiry, no less than `refreshMarginMin` and no more than `refreshMarginMax`.
+   *
+   * @defaultValue 0.2
+   */
+  refreshFraction: number
+  /** In ms. @defaultValue 30_000 */
+  refreshMarginMin: number
+  /** In ms. @defaultValue 600_000 (10 min) */
+  refreshMarginMax: number
+  /**
+   * From this share of the lifetime before expiry on (within `deadlineMarginMin` and `deadlineMarginMax`), new work
+   * waits for a new token: the hard window.
+   *
+   * @defaultValue 0.05
+   */
+  deadlineFraction: number
+  /** In ms. @defaultValue 2_000 */
+  deadlineMarginMin: number
+  /** In ms. @defaultValue 120_000 (2 min) */
+  deadlineMarginMax: number
+}
+
+export const defaultRefreshTiming: RefreshTiming = {
+  refreshFraction: 0.2,
+  refreshMarginMin: 30_000,
+  refreshMarginMax: 600_000,
+  deadlineFraction: 0.05,
+  deadlineMarginMin: 2_000,
+  deadlineMarginMax: 120_000,
+}
+
+/** The largest share of a short life that a minimum margin may take: a token of 10 s still has 6 s before refresh. */
+const SHORT_LIFE_REFRESH_SHARE = 0.4
+const SHORT_LIFE_DEADLINE_SHARE = 0.1
+
+/** A timer is never armed for longer than this; the clock is read again when it fires. In ms. */
+export const MAX_TIMER = 240_000
+
+const FIRST_RETRY = 1_000
+const MAX_RETRY = 60_000
+const MAX_ASK_AGAIN = 300_000
+
+/** The times of a token that the policy looks at. */
+export interface TokenTimes {
+  readonly acquiredAt: number
+  readonly expiresOn: number
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most)
+}
+
+/** When to ask for the next token where the credential does not say. */
+export function defaultRefreshAfter(acquiredAt: number, expiresOn: number, timing: RefreshTiming): number {
+  const lifetime = expiresOn - acquiredAt
+  const margin = clamp(lifetime * timing.refreshFraction, timing.refreshMarginMin, timing.refreshMarginMax)
+  return expiresOn - Math.min(margin, lifetime * SHORT_LIFE_REFRESH_SHARE)
+}
+
+/** The beginning of the hard window: from then on new work waits for a new token. */
+export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: RefreshTiming): number {
+  const lifetime = expiresOn - acquiredAt
+  const margin = clamp(lifetime * timing.deadlineFraction, timing.deadlineMarginMin, timing.deadlineMarginMax)
+  return expiresOn - Math.min(margin, lifetime * SHORT_LIFE_DEADLINE_SHARE)
+}
+
+/** Whether new work may begin with this token. */
+export function isFresh(token: TokenTimes, now: number, timing: RefreshTiming): boolean {
+  return now < hardDeadline(token, timing)
+}
+
+/**
+ * How long to wait before asking again after the credential gave the token it had given before: a quarter of the time
+ * that is left before the hard window, so that the questions come closer as expiry nears.
+ */
+export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTiming): number {
+  const lifetime = token.expiresOn - token.acquiredAt
+  const left = hardDeadline(token, timing) - now
+  return clamp(left / 4, Math.min(FIRST_RETRY, lifetime / 20), MAX_ASK_AGAIN)
+}
+
+/**
+ * How long to wait after a failed request: doubling from 1 s to 60 s, with a random half taken off (so that many
+ * processes do not come back together), and never less than the server's `Retry-After`. While a token at hand is at
+ * its end the wait is no longer than a quarter of what is left, `Retry-After` always excepted.
+ *
+ * @param attempt - how many requests have failed in a row, 1 for the first
+ * @param random - from 0 to 1
+ */
+export function retryDelay(
+  attempt: number,
+  random: number,
+  retryAfter: number | undefined,
+  timeLeft: number | undefined,
+): number {
+  const exponential = Math.min(FIRST_RETRY * 2 ** Math.min(attempt - 1, 16), MAX_RETRY)
+  const bounded =
+    timeLeft === undefined || timeLeft <= 0
+      ? exponential
+      : Math.min(exponential, Math.max(timeLeft / 4, FIRST_RETRY / 4))
+  return Math.max(bounded * (0.5 + random / 2), retryAfter ?? 0)
+}
+
+/**
+ * When something is due that was set for `delay` ms after `since`. A clock that was set back is not waited out: the
+ * wait is never longer than `delay` from now.
+ */
+export function dueAt(since: number, delay: number, now: number): number {
+  return Math.min(since, now) + delay
+}

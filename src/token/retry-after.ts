@@ -1,0 +1,57 @@
+/**
+ * What a failed token request says about trying again. Pure: reads the errors of `@azure/identity` and
+ * `@azure/core-rest-pipeline` (a `RestError` keeps the response's headers) wherever they stand in the chain of causes.
+ */
+
+interface ErrorLike {
+  statusCode?: unknown
+  response?: { status?: unknown; headers?: { get?: (name: string) => unknown } }
+  retryAfterInMs?: unknown
+  errors?: unknown
+  cause?: unknown
+  name?: unknown
+}
+
+/** The error itself, what it was caused by, and, for an aggregate, each of its parts. */
+function* chainOf(error: unknown, depth = 0): Generator<ErrorLike> {
+  if (typeof error !== 'object' || error === null || depth > 8) return
+  const link = error as ErrorLike
+  yield link
+  if (Array.isArray(link.errors)) for (const part of link.errors) yield* chainOf(part, depth + 1)
+  yield* chainOf(link.cause, depth + 1)
+}
+
+/**
+ * The wait that the authority asked for, in ms; undefined where it did not.
+ *
+ * @param now - ms since the epoch, for a `Retry-After` that is a date (RFC 9110, 10.2.3)
+ */
+export function retryAfterOf(error: unknown, now: number): number | undefined {
+  for (const link of chainOf(error)) {
+    if (typeof link.retryAfterInMs === 'number' && link.retryAfterInMs >= 0) return link.retryAfterInMs
+    const headers = link.response?.headers
+    if (typeof headers?.get !== 'function') continue
+    const inMs = Number(headers.get('retry-after-ms') ?? Number.NaN)
+    if (inMs >= 0) return inMs
+    const value = headers.get('retry-after')
+    if (typeof value !== 'string' || value === '') continue
+    const seconds = Number(value)
+    if (seconds >= 0) return seconds * 1000
+    const date = Date.parse(value)
+    if (Number.isFinite(date)) return Math.max(date - now, 0)
+  }
+  return undefined
+}
+
+/**
+ * Whether asking again with nothing changed can help: it cannot where the credential is not set up here, or Entra
+ * answered that the request itself is wrong (400, 401, 403).
+ */
+export function isLasting(error: unknown): boolean {
+  for (const link of chainOf(error)) {
+    const status = link.statusCode ?? link.response?.status
+    if (typeof status === 'number') return status === 400 || status === 401 || status === 403
+    if (link.name === 'CredentialUnavailableError') return true
+  }
+  return false
+}

@@ -1,0 +1,361 @@
+import type { AccessToken, TokenCredential } from '@azure/identity'
+import { type Clock, type Random, systemClock, type Timer } from '../clock.ts'
+import { EntraError, reasonOf } from '../errors.ts'
+import { notify, publish, type TokenEvent } from '../events.ts'
+import { type Lease, leaseOf } from './lease.ts'
+import {
+  askAgainDelay,
+  defaultRefreshTiming,
+  dueAt,
+  hardDeadline,
+  isFresh,
+  MAX_TIMER,
+  type RefreshTiming,
+  retryDelay,
+} from './refresh-policy.ts'
+import { isLasting, retryAfterOf } from './retry-after.ts'
+
+/** Options of a {@link TokenSource}. */
+export interface TokenSourceOptions {
+  /** What the tokens are for, such as `https://database.windows.net/.default`. */
+  scope: string
+  /** A token request that takes longer is given up, in ms. @defaultValue 30_000 */
+  requestTimeout?: number
+  /** When to ask for the next token. */
+  timing?: Partial<RefreshTiming>
+  /** Called with each event of this source. */
+  onEvent?: (event: TokenEvent) => void
+  /** For tests. @defaultValue the machine's clock */
+  clock?: Clock
+  /** For tests. @defaultValue `Math.random` */
+  random?: Random
+}
+
+/** What a source has done so far. */
+export interface TokenSourceStats {
+  /** Token requests made. */
+  tokensRequested: number
+  /** Requests that gave a new token. */
+  tokensAcquired: number
+  /** Requests that failed. */
+  refreshesFailed: number
+}
+
+/** How long `get()` waits unless told otherwise, in ms: the connect timeout of `mssql`. */
+const DEFAULT_WAIT = 15_000
+
+/** While work waits for a token, a failed request is tried again after this long at the latest, in ms. */
+const RETRY_ON_DEMAND = 2_000
+
+interface Waiter {
+  resolve(lease: Lease): void
+  reject(error: unknown): void
+  /** Takes its timer and its listener away. */
+  stop(): void
+}
+
+/** A time before which no request is made: after a failure, or after the same token came again. */
+interface Pause {
+  since: number
+  delay: number
+  /** What the authority asked for by `Retry-After`: kept to even while work waits. */
+  atLeast: number
+}
+
+/**
+ * Turns a credential into leases: holds the current one, has one request in flight at most, and while somebody
+ * subscribes asks for the next token before the current one is at its end. One source may serve many adapters.
+ *
+ * @example
+ * ```ts
+ * const tokenSource = new TokenSource(new ManagedIdentityCredential(), {
+ *   scope: 'https://database.windows.net/.default',
+ * })
+ * const tenants = urls.map((url) => new PrismaMssqlEntra(url, { tokenSource }))
+ * ```
+ */
+export class TokenSource {
+  readonly #credential: TokenCredential
+  readonly #scope: string
+  readonly #requestTimeout: number
+  readonly #timing: RefreshTiming
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #onEvent: ((event: TokenEvent) => void) | undefined
+  readonly #subscribers = new Set<(event: TokenEvent) => void>()
+  readonly #waiters = new Set<Waiter>()
+  readonly #stats: TokenSourceStats = { tokensRequested: 0, tokensAcquired: 0, refreshesFailed: 0 }
+
+  #lease: Lease | undefined
+  #refused: Lease | undefined
+  #inFlight: AbortController | undefined
+  #pause: Pause | undefined
+  #failures = 0
+  #lastError: EntraError | undefined
+  #timer: Timer | undefined
+  #closed = false
+
+  /**
+   * @param credential - anything with `getToken(scope)`; asked for nothing until the first `get()`
+   * @throws {@link EntraError} `CONFIG_INVALID`
+   */
+  constructor(credential: TokenCredential, options: TokenSourceOptions) {
+    if (typeof credential?.getToken !== 'function') {
+      throw new EntraError(
+        'CONFIG_INVALID',
+        'credential must have a getToken() method, as those of @azure/identity do.',
+      )
+    }
+    if (typeof options?.scope !== 'string' || options.scope === '') {
+      throw new EntraError('CONFIG_INVALID', 'scope must be a string such as "https://database.windows.net/.default".')
+    }
+    const requestTimeout = options.requestTimeout ?? 30_000
+    if (!(requestTimeout > 0)) {
+      throw new EntraError('CONFIG_INVALID', `requestTimeout must be a number of ms above 0, not ${requestTimeout}.`)
+    }
+    this.#credential = credential
+    this.#scope = options.scope
+    this.#requestTimeout = requestTimeout
+    this.#timing = { ...defaultRefreshTiming, ...options.timing }
+    this.#clock = options.clock ?? systemClock
+    this.#random = options.random ?? Math.random
+    this.#onEvent = options.onEvent
+  }
+
+  /** The last token that was had, whatever its age; undefined before the first and after `invalidate`. */
+  get current(): Lease | undefined {
+    return this.#lease
+  }
+
+  /** The numbers by which this source refreshes. */
+  get timing(): Readonly<RefreshTiming> {
+    return this.#timing
+  }
+
+  stats(): TokenSourceStats {
+    return { ...this.#stats }
+  }
+
+  /**
+   * A lease that new work may begin with: the current one, or the next one where the current one is at its end.
+   *
+   * @param options - `timeout`: how long to wait for a token at most, in ms; 15_000 unless given. `signal`: ends the
+   * wait with its reason
+   * @throws {@link EntraError} `TOKEN_UNAVAILABLE` after `timeout`, or, where the very first request fails for a reason
+   * that will not pass by itself (no identity here, a wrong secret), that request's error at once; `CLOSED`
+   */
+  get(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Lease> {
+    if (this.#closed) return Promise.reject(closedError())
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason)
+    const lease = this.#lease
+    if (lease !== undefined && this.#isFresh(lease)) {
+      this.#step()
+      return Promise.resolve(lease)
+    }
+    return this.#wait(options.timeout ?? DEFAULT_WAIT, options.signal)
+  }
+
+  /** Says that the server refused this lease's token: it is not given out again. */
+  invalidate(lease: Lease): void {
+    if (this.#lease !== lease) return
+    this.#refused = lease
+    this.#lease = undefined
+  }
+
+  /**
+   * Calls `listener` with each event, and has the source refresh its token ahead of time until the function that is
+   * returned is called. The last one to leave takes timers and a request under way with it.
+   */
+  subscribe(listener: (event: TokenEvent) => void): () => void {
+    this.#subscribers.add(listener)
+    this.#step()
+    return () => {
+      if (this.#subscribers.delete(listener)) this.#rest()
+    }
+  }
+
+  /** Ends the source: no timer and no request stays, whoever waits for a token is told `CLOSED`. */
+  close(): void {
+    this.#closed = true
+    this.#subscribers.clear()
+    for (const waiter of [...this.#waiters]) this.#release(waiter).reject(closedError())
+    this.#rest()
+  }
+
+  #isFresh(lease: Lease): boolean {
+    return isFresh(lease, this.#clock.now(), this.#timing)
+  }
+
+  #wait(timeout: number, signal: AbortSignal | undefined): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (reason: unknown) => {
+        this.#release(waiter).reject(reason)
+        this.#rest()
+      }
+      const onAbort = () => giveUp(signal?.reason)
+      const timer = this.#clock.setTimer(timeout, () => giveUp(this.#unavailable(timeout)))
+      const waiter: Waiter = {
+        resolve,
+        reject,
+        stop() {
+          timer.cancel()
+          signal?.removeEventListener('abort', onAbort)
+        },
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.add(waiter)
+      this.#step()
+    })
+  }
+
+  #release(waiter: Waiter): Waiter {
+    this.#waiters.delete(waiter)
+    waiter.stop()
+    return waiter
+  }
+
+  #unavailable(timeout: number): EntraError {
+    const why = this.#lastError ? reasonOf(this.#lastError) : 'The credential has not answered yet.'
+    return new EntraError('TOKEN_UNAVAILABLE', `No valid token could be had within ${timeout} ms. ${why}`, {
+      cause: this.#lastError,
+    })
+  }
+
+  /** Stops what runs for nobody. */
+  #rest(): void {
+    if (this.#subscribers.size > 0 || this.#waiters.size > 0) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#inFlight?.abort()
+    this.#inFlight = undefined
+  }
+
+  /** Does what is due by the clock, and sets the timer for what is due next. */
+  #step(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#inFlight !== undefined) return
+    const now = this.#clock.now()
+    const next = this.#nextRequestAt(now)
+    if (next === undefined) return
+    if (next <= now) {
+      void this.#request(now)
+      return
+    }
+    this.#timer = this.#clock.setTimer(Math.min(next - now, MAX_TIMER), () => this.#step())
+  }
+
+  #nextRequestAt(now: number): number | undefined {
+    const demand = this.#waiters.size > 0
+    const lease = this.#lease
+    if (this.#closed || (!demand && lease === undefined)) return undefined
+    const wanted = demand || lease === undefined ? now : lease.refreshAfter
+    const next = Math.max(wanted, this.#afterPause(now, demand))
+    // Without subscribers nothing is asked for ahead of time; whoever takes a lease that is due is spared the next wait.
+    return demand || this.#subscribers.size > 0 || next <= now ? next : undefined
+  }
+
+  #afterPause(now: number, demand: boolean): number {
+    const pause = this.#pause
+    if (pause === undefined) return now
+    const delay = demand ? Math.max(Math.min(pause.delay, RETRY_ON_DEMAND), pause.atLeast) : pause.delay
+    return dueAt(pause.since, delay, now)
+  }
+
+  async #request(startedAt: number): Promise<void> {
+    const request = new AbortController()
+    this.#inFlight = request
+    this.#stats.tokensRequested++
+    let settle: () => void
+    try {
+      const answer = await this.#ask(request)
+      const lease = leaseOf(answer, this.#clock.now(), this.#timing)
+      settle = () => this.#succeed(lease, startedAt)
+    } catch (error) {
+      settle = () => this.#fail(error)
+    }
+    if (this.#inFlight !== request) return
+    this.#inFlight = undefined
+    settle()
+    this.#step()
+  }
+
+  /** Asks the credential, and gives up after the request timeout, whether or not the credential heeds the signal. */
+  #ask(request: AbortController): Promise<AccessToken | null> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.setTimer(this.#requestTimeout, () => {
+        const error = new EntraError(
+          'TOKEN_REQUEST_TIMEOUT',
+          `The credential did not answer within ${this.#requestTimeout} ms (requestTimeout). ` +
+            'Check that its endpoint can be reached from here.',
+        )
+        reject(error)
+        request.abort(error)
+      })
+      Promise.resolve()
+        .then(() => this.#credential.getToken(this.#scope, { abortSignal: request.signal }))
+        .then(resolve, reject)
+        .finally(() => timer.cancel())
+    })
+  }
+
+  #succeed(lease: Lease, startedAt: number): void {
+    if (lease.token === this.#refused?.token) {
+      this.#fail(
+        new EntraError(
+          'TOKEN_REFUSED',
+          'The credential gave a token again that the server had refused. Its cache does not know of the refusal; ' +
+            'see the login error for the reason.',
+        ),
+      )
+      return
+    }
+    const now = this.#clock.now()
+    this.#failures = 0
+    this.#lastError = undefined
+    const known = this.#lease
+    if (known !== undefined && known.token === lease.token) {
+      const retryInMs = askAgainDelay(known, now, this.#timing)
+      this.#pause = { since: now, delay: retryInMs, atLeast: 0 }
+      this.#emit({ type: 'token.unchanged', at: now, expiresOn: known.expiresOn, retryInMs })
+    } else {
+      this.#stats.tokensAcquired++
+      this.#lease = lease
+      this.#refused = undefined
+      this.#pause = undefined
+      const { expiresOn, refreshAfter } = lease
+      this.#emit({ type: 'token.acquired', at: now, expiresOn, refreshAfter, durationMs: now - startedAt })
+    }
+    const current = this.#lease
+    if (current === undefined || !this.#isFresh(current)) return
+    for (const waiter of [...this.#waiters]) this.#release(waiter).resolve(current)
+  }
+
+  #fail(cause: unknown): void {
+    const now = this.#clock.now()
+    const error =
+      cause instanceof EntraError
+        ? cause
+        : new EntraError('TOKEN_REQUEST_FAILED', `The credential could not give a token: ${reasonOf(cause)}`, { cause })
+    this.#lastError = error
+    this.#failures++
+    this.#stats.refreshesFailed++
+    const retryAfter = retryAfterOf(cause, now)
+    const timeLeft = this.#lease && hardDeadline(this.#lease, this.#timing) - now
+    const retryInMs = retryDelay(this.#failures, this.#random(), retryAfter, timeLeft)
+    this.#pause = { since: now, delay: retryInMs, atLeast: retryAfter ?? 0 }
+    const hopeless = this.#stats.tokensAcquired === 0 && (error.code === 'TOKEN_INVALID' || isLasting(cause))
+    if (hopeless) for (const waiter of [...this.#waiters]) this.#release(waiter).reject(error)
+    this.#emit({ type: 'token.refresh-failed', at: now, error, attempt: this.#failures, retryInMs })
+  }
+
+  #emit(event: TokenEvent): void {
+    publish(event)
+    notify(this.#onEvent, event)
+    for (const subscriber of [...this.#subscribers]) notify(subscriber, event)
+  }
+}
+
+function closedError(): EntraError {
+  return new EntraError('CLOSED', 'The token source was closed; it gives no more tokens.')
+}

@@ -1,0 +1,44 @@
+import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity'
+import type { Clock } from '../../src/clock.ts'
+
+type Answer = AccessToken | null | Error | 'hang'
+
+/** A credential on a test's clock: gives a new token of `lifetime` ms each time, unless told to answer otherwise. */
+export class FakeCredential implements TokenCredential {
+  lifetime: number
+  requests = 0
+  inFlight = 0
+  mostInFlight = 0
+  aborted = 0
+  readonly #clock: Clock
+  readonly #answers: Answer[] = []
+
+  constructor(clock: Clock, lifetime = 3_600_000) {
+    this.#clock = clock
+    this.lifetime = lifetime
+  }
+
+  /** The next requests are answered with these, in order. */
+  answer(...answers: Answer[]): void {
+    this.#answers.push(...answers)
+  }
+
+  token(name: string, lifetime = this.lifetime): AccessToken {
+    return { token: name, expiresOnTimestamp: this.#clock.now() + lifetime }
+  }
+
+  async getToken(_scope: string | string[], options: GetTokenOptions = {}): Promise<AccessToken | null> {
+    const number = ++this.requests
+    this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight)
+    options.abortSignal?.addEventListener?.('abort', () => this.aborted++)
+    try {
+      await Promise.resolve()
+      const answer = this.#answers.shift()
+      if (answer === 'hang') return await new Promise<never>(() => {})
+      if (answer instanceof Error) throw answer
+      return answer === undefined ? this.token(`token-${number}`) : answer
+    } finally {
+      this.inFlight--
+    }
+  }
+}

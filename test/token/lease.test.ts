@@ -1,0 +1,47 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { Lease, leaseOf } from '../../src/token/lease.ts'
+import { defaultRefreshTiming as timing } from '../../src/token/refresh-policy.ts'
+
+const now = Date.UTC(2026, 0, 1)
+const hour = 3_600_000
+
+describe('a lease', () => {
+  it('has the credential’s expiry, and a refresh time of its own where the credential names none', () => {
+    const lease = leaseOf({ token: 'secret', expiresOnTimestamp: now + hour }, now, timing)
+    expect({ ...lease }).toEqual({ expiresOn: now + hour, refreshAfter: now + hour - 600_000, acquiredAt: now })
+    expect(lease.token).toBe('secret')
+  })
+
+  it('has the credential’s refresh time, but not one that is later than its own', () => {
+    const answer = (refreshAfterTimestamp: number) => ({
+      token: 'secret',
+      expiresOnTimestamp: now + hour,
+      refreshAfterTimestamp,
+    })
+    expect(leaseOf(answer(now + 60_000), now, timing).refreshAfter).toBe(now + 60_000)
+    expect(leaseOf(answer(now + 2 * hour), now, timing).refreshAfter).toBe(now + hour - 600_000)
+    expect(leaseOf(answer(now - hour), now, timing).refreshAfter).toBe(now)
+  })
+
+  it('does not show its token', () => {
+    const lease = new Lease('very-secret', { expiresOn: 1, refreshAfter: 1, acquiredAt: 0 })
+    expect(inspect(lease, { depth: 9, showHidden: true, getters: true })).not.toContain('very-secret')
+    expect(JSON.stringify(lease)).not.toContain('very-secret')
+    expect(`${lease}`).not.toContain('very-secret')
+  })
+})
+
+describe('what a credential must not answer', () => {
+  it.each([
+    ['null', null, 'TOKEN_INVALID', /no token/],
+    ['an empty token', { token: '', expiresOnTimestamp: now + hour }, 'TOKEN_INVALID', /empty token/],
+    ['no expiry', { token: 'secret' }, 'TOKEN_INVALID', /without an expiry/],
+    ['an expiry that is no number', { token: 'secret', expiresOnTimestamp: Number.NaN }, 'TOKEN_INVALID', /expiry/],
+    ['an expired token', { token: 'secret', expiresOnTimestamp: now - 5000 }, 'TOKEN_EXPIRED', /expired 5 s ago/],
+    ['an expiry in seconds', { token: 'secret', expiresOnTimestamp: now / 1000 + 3600 }, 'TOKEN_EXPIRED', /in ms/],
+  ])('%s', (_, answer, code, message) => {
+    const failure = expect(() => leaseOf(answer as never, now, timing))
+    failure.toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
+  })
+})

@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  askAgainDelay,
+  defaultRefreshAfter,
+  dueAt,
+  hardDeadline,
+  isFresh,
+  retryDelay,
+  defaultRefreshTiming as timing,
+} from '../../src/token/refresh-policy.ts'
+
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+const token = (lifetime: number) => ({ acquiredAt: 0, expiresOn: lifetime })
+
+describe('when to ask for the next token', () => {
+  it.each([
+    ['a token of 24 h: 10 min before expiry', 24 * hour, 24 * hour - 10 * minute],
+    ['a token of 1 h: 10 min before expiry', hour, 50 * minute],
+    ['a token of 10 min: a fifth before expiry', 10 * minute, 8 * minute],
+    ['a token of 2 min: 30 s before expiry', 2 * minute, 90 * second],
+    ['a token of 15 s: two fifths before expiry', 15 * second, 9 * second],
+  ])('%s', (_, lifetime, expected) => {
+    expect(defaultRefreshAfter(0, lifetime, timing)).toBe(expected)
+  })
+})
+
+describe('the hard window', () => {
+  it.each([
+    ['a token of 24 h: 2 min before expiry', 24 * hour, 24 * hour - 2 * minute],
+    ['a token of 10 min: a twentieth before expiry', 10 * minute, 9.5 * minute],
+    ['a token of 30 s: 2 s before expiry', 30 * second, 28 * second],
+    ['a token of 10 s: a tenth before expiry', 10 * second, 9 * second],
+  ])('%s', (_, lifetime, expected) => {
+    expect(hardDeadline(token(lifetime), timing)).toBe(expected)
+    expect(isFresh(token(lifetime), expected - 1, timing)).toBe(true)
+    expect(isFresh(token(lifetime), expected, timing)).toBe(false)
+  })
+
+  it('lies between the refresh and the expiry, whatever the lifetime', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 48 * hour }), (lifetime) => {
+        const refresh = defaultRefreshAfter(0, lifetime, timing)
+        const deadline = hardDeadline(token(lifetime), timing)
+        expect(refresh).toBeGreaterThan(0)
+        expect(refresh).toBeLessThan(deadline)
+        expect(deadline).toBeLessThan(lifetime)
+      }),
+    )
+  })
+})
+
+describe('asking again after the same token', () => {
+  it('comes closer as the hard window nears, and reaches a cache that renews 5 min before expiry in time', () => {
+    const lease = token(hour)
+    const asked: number[] = []
+    for (let now = defaultRefreshAfter(0, hour, timing); now < hardDeadline(lease, timing); ) {
+      asked.push(now)
+      now += askAgainDelay(lease, now, timing)
+    }
+    const gaps = asked.slice(1).map((at, i) => at - (asked[i] ?? 0))
+    expect(gaps).toEqual([...gaps].sort((a, b) => b - a))
+    expect(asked.filter((at) => at < hour - 5 * minute).length).toBeLessThan(6)
+    expect(asked.some((at) => at >= hour - 5 * minute && at < hour - 4 * minute)).toBe(true)
+  })
+
+  it('is never at once', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1000, max: 48 * hour }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (life, part) => {
+          expect(askAgainDelay(token(life), life * part, timing)).toBeGreaterThanOrEqual(Math.min(second, life / 20))
+        },
+      ),
+    )
+  })
+})
+
+describe('the wait after a failure', () => {
+  it('doubles from 1 s to 60 s', () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 100].map((attempt) => retryDelay(attempt, 1, undefined, undefined))).toEqual(
+      [1, 2, 4, 8, 16, 32, 60, 60, 60].map((s) => s * second),
+    )
+  })
+
+  it('takes off up to a half at random', () => {
+    expect(retryDelay(3, 0, undefined, undefined)).toBe(2 * second)
+  })
+
+  it('is never less than Retry-After', () => {
+    expect(retryDelay(1, 0, 30 * second, 4 * second)).toBe(30 * second)
+  })
+
+  it('is at most a quarter of what is left of the token at hand', () => {
+    expect(retryDelay(7, 1, undefined, 20 * second)).toBe(5 * second)
+  })
+})
+
+describe('a wait and a clock that is set', () => {
+  it('is over when the clock went ahead', () => expect(dueAt(1000, 500, 90_000)).toBe(1500))
+  it('is not longer than it was meant to be when the clock went back', () =>
+    expect(dueAt(90_000, 500, 1000)).toBe(1500))
+})

@@ -1,0 +1,323 @@
+import { channel } from 'node:diagnostics_channel'
+import { describe, expect, it } from 'vitest'
+import type { TokenEvent } from '../../src/events.ts'
+import { TokenSource, type TokenSourceOptions } from '../../src/token/token-source.ts'
+import { FakeCredential } from '../support/fake-credential.ts'
+import { settle, VirtualClock } from '../support/virtual-clock.ts'
+
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+
+function setUp(options: Partial<TokenSourceOptions> = {}) {
+  const clock = new VirtualClock()
+  const credential = new FakeCredential(clock)
+  const events: TokenEvent[] = []
+  const source = new TokenSource(credential, {
+    scope: 'scope',
+    clock,
+    random: () => 1,
+    onEvent: (event) => events.push(event),
+    ...options,
+  })
+  return { clock, credential, events, source, types: () => events.map(({ type }) => type) }
+}
+
+const throttled = (seconds: number) =>
+  Object.assign(new Error('429'), {
+    statusCode: 429,
+    response: { status: 429, headers: new Map([['retry-after', String(seconds)]]) },
+  })
+const unavailable = () => Object.assign(new Error('no identity here'), { name: 'CredentialUnavailableError' })
+
+describe('a token source', () => {
+  it('asks for nothing until it is asked', async () => {
+    const { clock, credential } = setUp()
+    await clock.advance(hour)
+    expect(credential.requests).toBe(0)
+    expect(clock.timers).toBe(0)
+  })
+
+  it('makes one request for a hundred that ask at once, and keeps the lease', async () => {
+    const { credential, source } = setUp()
+    const leases = await Promise.all(Array.from({ length: 100 }, () => source.get()))
+    expect(new Set(leases).size).toBe(1)
+    expect(credential.requests).toBe(1)
+    expect((await source.get()).token).toBe('token-1')
+    expect(source.current).toBe(leases[0])
+    expect(credential.requests).toBe(1)
+  })
+
+  it('refreshes ahead of time while somebody subscribes, and tells', async () => {
+    const { clock, credential, source, events } = setUp()
+    const heard: TokenEvent[] = []
+    source.subscribe((event) => heard.push(event))
+    await source.get()
+    await clock.advance(50 * minute - 1)
+    expect(credential.requests).toBe(1)
+    await clock.advance(1)
+    expect(credential.requests).toBe(2)
+    expect(source.current?.token).toBe('token-2')
+    expect(heard).toEqual(events)
+    expect(events.at(-1)).toMatchObject({ type: 'token.acquired', expiresOn: clock.now() + hour })
+    await clock.advance(24 * hour)
+    expect(credential.requests).toBe(Math.floor((24 * 60 + 50) / 50) + 1)
+    expect(credential.mostInFlight).toBe(1)
+  })
+
+  it('sets no timer and asks for nothing when the last subscriber has left', async () => {
+    const { clock, credential, source } = setUp()
+    const leave = [source.subscribe(() => {}), source.subscribe(() => {})]
+    await source.get()
+    leave[0]?.()
+    expect(clock.timers).toBe(1)
+    leave[1]?.()
+    expect(clock.timers).toBe(0)
+    await clock.advance(24 * hour)
+    expect(credential.requests).toBe(1)
+  })
+
+  it('aborts a request under way when the last subscriber leaves', async () => {
+    const { clock, credential, source } = setUp()
+    const leave = source.subscribe(() => {})
+    await source.get()
+    credential.answer('hang')
+    await clock.advance(50 * minute)
+    expect(credential.inFlight).toBe(1)
+    leave()
+    expect(credential.aborted).toBe(1)
+    expect(clock.timers).toBeLessThanOrEqual(1)
+  })
+
+  it('without subscribers, refreshes a lease that is due when it is taken, and gives it out meanwhile', async () => {
+    const { clock, source } = setUp()
+    await source.get()
+    clock.jump(51 * minute)
+    expect((await source.get()).token).toBe('token-1')
+    await settle()
+    expect((await source.get()).token).toBe('token-2')
+  })
+
+  it('waits for a new token in the hard window', async () => {
+    const { clock, credential, source } = setUp()
+    await source.get()
+    clock.jump(hour - 2 * minute)
+    expect((await source.get()).token).toBe('token-2')
+    expect(credential.requests).toBe(2)
+  })
+
+  it('is right at once after a night’s sleep, with one request', async () => {
+    const { clock, credential, source } = setUp()
+    source.subscribe(() => {})
+    await source.get()
+    clock.jump(10 * hour)
+    const leases = await Promise.all(Array.from({ length: 100 }, () => source.get()))
+    expect(new Set(leases.map(({ token }) => token))).toEqual(new Set(['token-2']))
+    expect(credential.requests).toBe(2)
+  })
+
+  it('takes the same token coming back as normal, and asks more often as expiry nears', async () => {
+    const { clock, credential, source, types } = setUp()
+    source.subscribe(() => {})
+    const first = await source.get()
+    const same = { token: first.token, expiresOnTimestamp: first.expiresOn }
+    credential.answer(same, same, same)
+    await clock.advance(hour)
+    expect(types().slice(1, 4)).toEqual(['token.unchanged', 'token.unchanged', 'token.unchanged'])
+    expect(types()[4]).toBe('token.acquired')
+    expect(source.current?.token).not.toBe(first.token)
+  })
+})
+
+describe('a request that fails', () => {
+  it('leaves a good token in place and is made again with growing waits', async () => {
+    const { clock, credential, source, events } = setUp()
+    source.subscribe(() => {})
+    const lease = await source.get()
+    credential.answer(...Array.from({ length: 4 }, () => new Error('network down')))
+    await clock.advance(50 * minute)
+    expect(await source.get()).toBe(lease)
+    await clock.advance(minute)
+    expect(source.current?.token).toBe('token-6')
+    const failures = events.filter(({ type }) => type === 'token.refresh-failed')
+    expect(failures).toMatchObject([1, 2, 4, 8].map((s, i) => ({ attempt: i + 1, retryInMs: s * second })))
+    expect(failures[0]).toMatchObject({ error: { code: 'TOKEN_REQUEST_FAILED', cause: { message: 'network down' } } })
+    expect(source.stats()).toEqual({ tokensRequested: 6, tokensAcquired: 2, refreshesFailed: 4 })
+  })
+
+  it('keeps to Retry-After, even while work waits', async () => {
+    const { clock, credential, source } = setUp()
+    source.subscribe(() => {})
+    credential.answer(throttled(10))
+    const waiting = source.get({ timeout: minute })
+    await clock.advance(10 * second - 1)
+    expect(credential.requests).toBe(1)
+    await clock.advance(1)
+    expect(credential.requests).toBe(2)
+    expect((await waiting).token).toBe('token-2')
+  })
+
+  it('is made again within 2 s while work waits, however long the failures have lasted', async () => {
+    const { clock, credential, source } = setUp()
+    source.subscribe(() => {})
+    await source.get()
+    credential.answer(...Array.from({ length: 400 }, () => new Error('down')))
+    await clock.advance(90 * minute)
+    const before = credential.requests
+    source.get({ timeout: minute }).catch(() => {})
+    await clock.advance(20 * second)
+    expect(credential.requests - before).toBeGreaterThanOrEqual(9)
+    expect(credential.requests - before).toBeLessThanOrEqual(11)
+  })
+
+  it('tells whoever waited too long what the credential said', async () => {
+    const { clock, credential, source } = setUp()
+    await source.get()
+    credential.answer(...Array.from({ length: 40 }, () => new Error('network down')))
+    clock.jump(2 * hour)
+    const waiting = expect(source.get({ timeout: 5 * second })).rejects.toMatchObject({
+      code: 'TOKEN_UNAVAILABLE',
+      message: expect.stringContaining('network down'),
+      cause: { code: 'TOKEN_REQUEST_FAILED' },
+    })
+    await clock.advance(5 * second)
+    await waiting
+    expect(clock.timers).toBe(0)
+  })
+
+  it('fails at once where the first request shows that none can succeed', async () => {
+    const { clock, credential, source } = setUp()
+    credential.answer(unavailable(), null)
+    await expect(source.get()).rejects.toMatchObject({
+      code: 'TOKEN_REQUEST_FAILED',
+      cause: { message: 'no identity here' },
+    })
+    await clock.advance(minute)
+    await expect(source.get()).rejects.toMatchObject({ code: 'TOKEN_INVALID' })
+    await clock.advance(minute)
+    expect((await source.get()).token).toBe('token-3')
+  })
+
+  it('is tried again where the same failure comes after a success', async () => {
+    const { clock, credential, source } = setUp()
+    await source.get()
+    clock.jump(2 * hour)
+    credential.answer(unavailable())
+    const waiting = source.get()
+    await clock.advance(2 * second)
+    expect((await waiting).token).toBe('token-3')
+  })
+
+  it('is given up when it hangs', async () => {
+    const { clock, credential, source, events } = setUp({ requestTimeout: 5 * second })
+    credential.answer('hang')
+    const waiting = source.get({ timeout: minute })
+    await clock.advance(5 * second)
+    expect(events[0]).toMatchObject({ type: 'token.refresh-failed', error: { code: 'TOKEN_REQUEST_TIMEOUT' } })
+    expect(credential.aborted).toBe(1)
+    await clock.advance(2 * second)
+    expect((await waiting).token).toBe('token-2')
+  })
+})
+
+describe('a lease that the server refused', () => {
+  it('is not given out again', async () => {
+    const { source } = setUp()
+    const refused = await source.get()
+    source.invalidate(refused)
+    expect((await source.get()).token).toBe('token-2')
+    source.invalidate(refused)
+    expect(source.current?.token).toBe('token-2')
+  })
+
+  it('is not taken from the credential again either', async () => {
+    const { clock, credential, source, events } = setUp()
+    const refused = await source.get()
+    source.invalidate(refused)
+    credential.answer({ token: refused.token, expiresOnTimestamp: refused.expiresOn })
+    const waiting = source.get()
+    await clock.advance(2 * second)
+    expect((await waiting).token).toBe('token-3')
+    expect(events[1]).toMatchObject({ type: 'token.refresh-failed', error: { code: 'TOKEN_REFUSED' } })
+  })
+})
+
+describe('a clock that is set', () => {
+  it('back by an hour in a backoff does not make the wait longer', async () => {
+    const { clock, credential, source } = setUp()
+    source.subscribe(() => {})
+    credential.answer(new Error('down'))
+    const waiting = source.get({ timeout: minute })
+    await settle()
+    clock.jump(-hour)
+    await clock.advance(2 * hour)
+    await expect(waiting).resolves.toMatchObject({ token: 'token-2' })
+    expect(credential.requests).toBeLessThan(6)
+  })
+})
+
+describe('closing', () => {
+  it('rejects who waits, leaves no timer, and gives nothing any more', async () => {
+    const { clock, credential, source } = setUp()
+    credential.answer('hang')
+    const waiting = expect(source.get()).rejects.toMatchObject({ code: 'CLOSED' })
+    await settle()
+    source.close()
+    await waiting
+    expect(credential.aborted).toBe(1)
+    await expect(source.get()).rejects.toMatchObject({ code: 'CLOSED' })
+    expect(clock.timers).toBeLessThanOrEqual(1)
+  })
+
+  it('of one wait by its signal takes its timer and its request along', async () => {
+    const { clock, credential, source } = setUp()
+    credential.answer('hang')
+    const stop = new AbortController()
+    const waiting = expect(source.get({ signal: stop.signal })).rejects.toBe('enough')
+    await settle()
+    stop.abort('enough')
+    await waiting
+    expect(credential.aborted).toBe(1)
+    await expect(source.get({ signal: stop.signal })).rejects.toBe('enough')
+    expect(clock.timers).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('events', () => {
+  it('go to node:diagnostics_channel too', async () => {
+    const { source } = setUp()
+    const seen: unknown[] = []
+    const listen = (event: unknown) => seen.push(event)
+    channel('prisma-adapter-mssql-entra:token.acquired').subscribe(listen)
+    await source.get()
+    channel('prisma-adapter-mssql-entra:token.acquired').unsubscribe(listen)
+    expect(seen).toMatchObject([{ type: 'token.acquired' }])
+  })
+
+  it('survive a listener that throws', async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error) => warnings.push(warning)
+    process.on('warning', onWarning)
+    const { source } = setUp({
+      onEvent: () => {
+        throw new Error('listener broke')
+      },
+    })
+    expect((await source.get()).token).toBe('token-1')
+    await settle()
+    process.off('warning', onWarning)
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('listener broke')])
+  })
+})
+
+describe('the constructor', () => {
+  it.each([
+    ['a credential without getToken', {}, { scope: 's' }],
+    ['no scope', { getToken: async () => null }, {}],
+    ['an impossible timeout', { getToken: async () => null }, { scope: 's', requestTimeout: 0 }],
+  ])('refuses %s', (_, credential, options) => {
+    expect(() => new TokenSource(credential as never, options as never)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    )
+  })
+})
