@@ -8,13 +8,16 @@
  * | `CONFIG_PLAINTEXT` | `encrypt: false` towards a host that is not loopback: a token would cross the network in the clear |
  * | `TOKEN_INVALID` | the credential gave no token, or one without a usable expiry |
  * | `TOKEN_EXPIRED` | the credential gave a token that has expired already |
- * | `TOKEN_REFUSED` | the credential gave a token again that the server had refused |
  * | `TOKEN_REQUEST_FAILED` | the credential threw; `cause` is its error |
  * | `TOKEN_REQUEST_TIMEOUT` | the credential did not answer in time |
  * | `TOKEN_UNAVAILABLE` | work waited for a valid token as long as it may; `cause` is why there was none |
  * | `LOGIN_FAILED` | the server refused the login; `number` and `state` are the server's |
  * | `CONNECT_FAILED` | no connection to the server could be opened |
- * | `CONNECT_TIMEOUT` | work waited for a connection opened with a valid token as long as it may |
+ * | `CONNECT_TIMEOUT` | work waited for a free connection as long as it may |
+ * | `SESSION_TOKEN_EXPIRED` | the server ended a session because its token had expired; the statement did not run |
+ * | `STATEMENT_TOKEN_EXPIRED` | a statement was still running when its connection's token expired |
+ * | `CONNECTION_LOST` | the connection went away while a statement was under way, which may have run |
+ * | `NOT_SENT` | the connection went away before a statement was sent, which did not run |
  * | `TRANSACTION_TOKEN_EXPIRED` | a transaction was still open when its connection's token expired |
  * | `CLOSED` | used after `$disconnect` or `close()` |
  * | `DEPENDENCY_MISSING` | an optional package that is needed here is not installed |
@@ -25,13 +28,16 @@ export type EntraErrorCode =
   | 'CONFIG_PLAINTEXT'
   | 'TOKEN_INVALID'
   | 'TOKEN_EXPIRED'
-  | 'TOKEN_REFUSED'
   | 'TOKEN_REQUEST_FAILED'
   | 'TOKEN_REQUEST_TIMEOUT'
   | 'TOKEN_UNAVAILABLE'
   | 'LOGIN_FAILED'
   | 'CONNECT_FAILED'
   | 'CONNECT_TIMEOUT'
+  | 'SESSION_TOKEN_EXPIRED'
+  | 'STATEMENT_TOKEN_EXPIRED'
+  | 'CONNECTION_LOST'
+  | 'NOT_SENT'
   | 'TRANSACTION_TOKEN_EXPIRED'
   | 'CLOSED'
   | 'DEPENDENCY_MISSING'

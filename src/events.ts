@@ -37,8 +37,11 @@ export interface TokenRefreshFailedEvent extends EventBase {
   retryInMs: number
 }
 
-/** Why a rotation began: a new token, an age limit, or a token that is at its end while work wants to go on. */
-export type RotationReason = 'token' | 'max-age' | 'deadline'
+/**
+ * Why a rotation began: a new token, an age limit, a token that is at its end while work wants to go on, a token that
+ * the server refused, or a pool that could open no connection any more.
+ */
+export type RotationReason = 'token' | 'max-age' | 'deadline' | 'refused' | 'unavailable'
 
 /** A rotation began: the next generation is being opened. Work goes on on the current one. */
 export interface RotationStartedEvent extends EventBase {
@@ -70,6 +73,19 @@ export interface RotationFailedEvent extends EventBase {
   retryInMs: number
 }
 
+/**
+ * A connection could not be opened while work waits for one: the server cannot be reached, or the database is paused,
+ * moving or busy. It is tried again.
+ */
+export interface ConnectRetryEvent extends EventBase {
+  type: 'connect.retry'
+  error: Error
+  /** How many attempts have failed in a row, this one included. */
+  attempt: number
+  /** When it is tried again, in ms from `at`. */
+  retryInMs: number
+}
+
 /** A generation took over: the first one at connect, or the next one at a swap. */
 export interface GenerationOpenedEvent extends EventBase {
   type: 'generation.opened'
@@ -96,6 +112,7 @@ export type RotationEvent =
   | RotationStartedEvent
   | RotationFinishedEvent
   | RotationFailedEvent
+  | ConnectRetryEvent
   | GenerationOpenedEvent
   | GenerationClosedEvent
 

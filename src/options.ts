@@ -54,6 +54,8 @@ const DURATIONS = [
   'deadlineMarginMax',
   'waitTimeout',
   'disconnectTimeout',
+  'connectRetryTimeout',
+  'connectRetryInterval',
 ] as const
 
 /**

@@ -36,7 +36,7 @@ describe('the factory', () => {
 
   it('asks for the scope of the cloud that its server is in', async () => {
     const scopes: unknown[] = []
-    const asked = { getToken: async (scope: unknown) => void scopes.push(scope) ?? null }
+    const asked = { getToken: async (scope: unknown) => (scopes.push(scope), null) }
     await expect(
       new PrismaMssqlEntra('sqlserver://x.database.usgovcloudapi.net', { credential: asked }).connect(),
     ).rejects.toMatchObject({ code: 'TOKEN_INVALID' })

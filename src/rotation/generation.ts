@@ -54,14 +54,14 @@ export class Generation {
   /** Counts work out. */
   leave(): void {
     this.#inFlight--
-    if (this.#retired && this.#inFlight === 0) this.#observer.onIdle(this)
+    if (this.#retired) this.#shrink()
   }
 
   /** Takes no new work from now on; idle as soon as what runs has ended. */
   retire(): void {
     if (this.#retired) return
     this.#retired = true
-    if (this.#inFlight === 0) this.#observer.onIdle(this)
+    this.#shrink()
   }
 
   /** Resolves when the last connection is closed. Never rejects. */
@@ -93,6 +93,12 @@ export class Generation {
   busiest(now: number): number {
     this.#slide(now)
     return Math.max(this.#peak, this.#peakBefore)
+  }
+
+  /** A retired generation keeps no connection that nothing runs on. */
+  #shrink(): void {
+    if (this.#inFlight === 0) this.#observer.onIdle(this)
+    else this.pool.closeIdle()
   }
 
   #slide(now: number): void {

@@ -11,6 +11,7 @@ import type { config as MssqlConfig } from 'mssql'
 import type { Clock } from '../clock.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
+import { explainDriverError } from './driver-errors.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 
 type OfficialAdapter = Awaited<ReturnType<PrismaMssql['connect']>>
@@ -35,7 +36,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, clo
       return new OfficialPool(adapter, connections, config.pool?.max ?? 10)
     } catch (error) {
       signal.throwIfAborted()
-      throw connections.explain(error)
+      throw explainDriverError(error, connections.refusal)
     } finally {
       signal.removeEventListener('abort', cut)
     }
@@ -67,33 +68,33 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections, 
 class OfficialPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName: string
+  readonly max: number
   readonly #adapter: OfficialAdapter
   readonly #connections: Connections
-  readonly #max: number
 
   constructor(adapter: OfficialAdapter, connections: Connections, max: number) {
     this.adapterName = adapter.adapterName
     this.#adapter = adapter
     this.#connections = connections
-    this.#max = max
+    this.max = max
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#explained(this.#adapter.queryRaw(query))
+    return this.#adapter.queryRaw(query)
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#explained(this.#adapter.executeRaw(query))
+    return this.#adapter.executeRaw(query)
   }
 
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
-    return this.#explained(this.#adapter.startTransaction(isolationLevel))
+    return this.#adapter.startTransaction(isolationLevel)
   }
 
   /** The official adapter has no `executeScript`: the script is sent as one SQLBatch message (MS-TDS 2.2.6.7). */
   async executeScript(script: string): Promise<void> {
     try {
-      await this.#explained(this.#adapter.underlyingDriver().request().batch(script))
+      await this.#adapter.underlyingDriver().request().batch(script)
     } catch (error) {
       throw scriptError(error)
     }
@@ -109,7 +110,7 @@ class OfficialPool implements GenerationPool {
 
   async warmUp(count: number, atOnce: number): Promise<void> {
     const { pool } = this.#adapter.underlyingDriver()
-    const wanted = Math.min(count, this.#max)
+    const wanted = Math.min(count, this.max)
     const borrowed: Connection[] = []
     try {
       while (borrowed.length < wanted) {
@@ -117,10 +118,24 @@ class OfficialPool implements GenerationPool {
         const results = await Promise.allSettled(Array.from({ length: logins }, () => pool.acquire().promise))
         for (const result of results) if (result.status === 'fulfilled') borrowed.push(result.value)
         const failed = results.find((result) => result.status === 'rejected')
-        if (failed !== undefined) throw this.#connections.explain(failed.reason)
+        if (failed !== undefined) throw this.explain(failed.reason)
       }
     } finally {
       for (const connection of borrowed) pool.release(connection)
+    }
+  }
+
+  /** Borrows each idle connection and closes it: mssql has no other way to make a pool smaller. */
+  closeIdle(): void {
+    const { pool } = this.#adapter.underlyingDriver()
+    for (let idle = pool.numFree(); idle > 0; idle--) {
+      pool.acquire().promise.then(
+        (connection) => {
+          connection.close()
+          pool.release(connection)
+        },
+        () => {},
+      )
     }
   }
 
@@ -132,10 +147,8 @@ class OfficialPool implements GenerationPool {
     return this.#adapter.dispose()
   }
 
-  #explained<T>(work: Promise<T>): Promise<T> {
-    return work.catch((error) => {
-      throw this.#connections.explain(error)
-    })
+  explain(error: unknown): unknown {
+    return explainDriverError(error, this.#connections.refusal)
   }
 }
 

@@ -7,6 +7,9 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { Clock } from '../clock.ts'
+import { statementExpired } from './expiry-errors.ts'
+import { failureOf } from './failure.ts'
+import type { Generation } from './generation.ts'
 import type { GenerationPool } from './pool.ts'
 import { RotatingTransaction } from './rotating-transaction.ts'
 import type { Rotation } from './rotation.ts'
@@ -40,15 +43,12 @@ export class RotatingAdapter implements SqlDriverAdapter {
     return this.#run((pool) => pool.executeScript(script))
   }
 
-  async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
-    const generation = await this.#rotation.enter()
-    try {
+  /** A transaction that could not be begun has done nothing yet: beginning it is run again like a statement. */
+  startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    return this.#attempt(async (generation) => {
       const transaction = await generation.pool.startTransaction(isolationLevel)
-      return new RotatingTransaction(transaction, generation, this.#clock)
-    } catch (error) {
-      generation.leave()
-      throw error
-    }
+      return new RotatingTransaction(transaction, generation, this.#rotation, this.#clock)
+    })
   }
 
   getConnectionInfo(): ConnectionInfo {
@@ -59,13 +59,36 @@ export class RotatingAdapter implements SqlDriverAdapter {
     return this.#rotation.stop().finally(this.#onDisposed)
   }
 
-  async #run<T>(work: (pool: GenerationPool) => Promise<T>): Promise<T> {
-    const entered = this.#rotation.enter()
-    const generation = entered instanceof Promise ? await entered : entered
-    try {
-      return await work(generation.pool)
-    } finally {
+  #run<T>(work: (pool: GenerationPool) => Promise<T>): Promise<T> {
+    return this.#attempt(async (generation) => {
+      const result = await work(generation.pool)
       generation.leave()
+      return result
+    })
+  }
+
+  /** Runs work on the current generation, and again on the next where it did not run for the connection's sake. */
+  async #attempt<T>(work: (generation: Generation) => Promise<T>): Promise<T> {
+    const since = this.#clock.now()
+    for (let attempt = 1; ; attempt++) {
+      const entered = this.#rotation.enter()
+      const generation = entered instanceof Promise ? await entered : entered
+      try {
+        return await work(generation)
+      } catch (raw) {
+        generation.leave()
+        const error = generation.pool.explain(raw)
+        if (!(await this.#rotation.mayRunAgain(generation, error, attempt, since))) {
+          throw this.#endedByExpiry(generation, error)
+        }
+      }
     }
+  }
+
+  /** Tells a connection that the token's end cut from one that was lost. */
+  #endedByExpiry(generation: Generation, error: unknown): unknown {
+    const { expiresOn } = generation.lease
+    if (failureOf(error, true) !== 'lost' || this.#clock.now() < expiresOn) return error
+    return statementExpired(expiresOn, error)
   }
 }

@@ -1,11 +1,13 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from '@prisma/driver-adapter-utils'
 import type { Clock } from '../clock.ts'
-import { EntraError } from '../errors.ts'
+import { transactionExpired } from './expiry-errors.ts'
+import { failureOf } from './failure.ts'
 import type { Generation } from './generation.ts'
+import type { Rotation } from './rotation.ts'
 
 /**
  * A transaction on one connection of one generation, which stays open until the transaction has ended. Statements run
- * one after the other, and each looks at the clock just before it is sent.
+ * one after the other, and each looks at the clock just before it is sent. None is ever run again by itself.
  */
 export class RotatingTransaction implements Transaction {
   readonly provider: Transaction['provider']
@@ -13,17 +15,19 @@ export class RotatingTransaction implements Transaction {
   readonly options: TransactionOptions
   readonly #inner: Transaction
   readonly #generation: Generation
+  readonly #rotation: Pick<Rotation, 'discard'>
   readonly #clock: Clock
   #last: Promise<unknown> = Promise.resolve()
   #ended = false
 
   /** @param generation - one that the transaction was counted into; it is left when the transaction ends */
-  constructor(inner: Transaction, generation: Generation, clock: Clock) {
+  constructor(inner: Transaction, generation: Generation, rotation: Pick<Rotation, 'discard'>, clock: Clock) {
     this.provider = inner.provider
     this.adapterName = inner.adapterName
     this.options = inner.options
     this.#inner = inner
     this.#generation = generation
+    this.#rotation = rotation
     this.#clock = clock
   }
 
@@ -52,11 +56,24 @@ export class RotatingTransaction implements Transaction {
   }
 
   #next<T>(statement: () => Promise<T>): Promise<T> {
-    return this.#after(() => {
+    return this.#after(async () => {
       const { expiresOn } = this.#generation.lease
-      if (this.#clock.now() >= expiresOn) throw expiredError(expiresOn)
-      return statement()
+      if (this.#clock.now() >= expiresOn) throw transactionExpired(expiresOn)
+      try {
+        return await statement()
+      } catch (error) {
+        throw this.#explain(error)
+      }
     })
+  }
+
+  #explain(raw: unknown): unknown {
+    const { expiresOn } = this.#generation.lease
+    const error = this.#generation.pool.explain(raw)
+    const failure = failureOf(error, true)
+    if (failure === 'token') this.#rotation.discard(this.#generation, 'refused')
+    const cut = failure !== undefined && this.#clock.now() >= expiresOn
+    return failure === 'token' || cut ? transactionExpired(expiresOn, error) : error
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {
@@ -70,13 +87,4 @@ export class RotatingTransaction implements Transaction {
     this.#ended = true
     this.#generation.leave()
   }
-}
-
-function expiredError(expiresOn: number): EntraError {
-  return new EntraError(
-    'TRANSACTION_TOKEN_EXPIRED',
-    `The transaction was still open when the token of its connection expired (${new Date(expiresOn).toISOString()}), ` +
-      'and was rolled back. It can be run again. A transaction must be shorter than the time between the refresh of a ' +
-      'token and its expiry.',
-  )
 }

@@ -1,7 +1,9 @@
 /** When to rotate: pure functions of times. All times in ms since the epoch, all durations in ms. */
 
+import { type ConnectTiming, defaultConnectTiming } from './connect-policy.ts'
+
 /** The numbers of rotation. */
-export interface RotationTiming {
+export interface RotationTiming extends ConnectTiming {
   /**
    * A generation older than this is replaced even if its token is good, as Django's `CONN_MAX_AGE` does: for rights
    * that changed, or a server that moved. In ms.
@@ -18,13 +20,14 @@ export interface RotationTiming {
   spread: number
   /** How many connections of the next generation log in at a time. @defaultValue 3 */
   loginsAtOnce: number
-  /** How long work and `$connect` wait for a connection opened with a valid token, in ms. @defaultValue the config's connect timeout */
+  /** How long work and `$connect` wait for a valid token, in ms. @defaultValue the config's connect timeout */
   waitTimeout: number
   /** How long `$disconnect` lets running work go on before it cuts the connections, in ms. @defaultValue 5_000 */
   disconnectTimeout: number
 }
 
 export const defaultRotationTiming: RotationTiming = {
+  ...defaultConnectTiming,
   maxAge: undefined,
   spread: 0.5,
   loginsAtOnce: 3,

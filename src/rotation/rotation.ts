@@ -4,9 +4,13 @@ import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
 import { dueAt, hardDeadline, isFresh, MAX_TIMER, retryDelay } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
+import { connectRetryDelay } from './connect-policy.ts'
+import { failureOf } from './failure.ts'
 import { Generation, type GenerationObserver } from './generation.ts'
+import { openWithRetries } from './open-with-retries.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 import { maxAgeDelay, type RotationTiming, rotationDelay } from './rotation-policy.ts'
+import { sleep } from './sleep.ts'
 
 /** What a {@link Rotation} is made of. */
 export interface RotationParts {
@@ -24,7 +28,18 @@ interface Plan {
   since: number
   delay: number
   reason: RotationReason
+  /** Whether it is the next attempt after one that failed. */
+  failed?: boolean
 }
+
+/** After a rotation that failed, work that waits has it tried again after this long at the latest, in ms. */
+const RETRY_ON_DEMAND = 2_000
+
+/** How often it is looked whether the connections of old generations have become fewer, in ms. A rare thing. */
+const CROWDED_POLL = 20
+
+/** How often work is run again at once that found its connection gone each time. */
+const MOST_RERUNS = 3
 
 /** The life of the connections: which generation takes new work, when the next one is opened, when the old one ends. */
 export class Rotation {
@@ -45,6 +60,9 @@ export class Rotation {
   #failures = 0
   #plan: Plan | undefined
   #turning: Promise<void> | undefined
+  /** Why the current generation takes no new work though its token is fresh. */
+  #discarded: 'refused' | 'unavailable' | undefined
+  #waiting = 0
   #timer: Timer | undefined
   #nextStepAt = Number.POSITIVE_INFINITY
   #unsubscribe: (() => void) | undefined
@@ -103,15 +121,49 @@ export class Rotation {
    * Counts work into a generation whose token is good; the caller calls its `leave()`. Waits only where the current
    * token is at its end and no later one is there yet.
    *
-   * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CONNECT_TIMEOUT`, `CLOSED`, or what opening the generation threw
+   * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CLOSED`, or what opening the generation threw
    */
   enter(): Generation | Promise<Generation> {
     const now = this.#clock.now()
     if (now >= this.#nextStepAt) this.#step()
     const current = this.#fresh(now)
-    if (current === undefined || this.#stopping !== undefined) return this.#enterNext()
+    if (current === undefined || !this.#admits(current) || this.#stopping !== undefined) return this.#enterNext()
     current.enter(now)
     return current
+  }
+
+  /**
+   * Decides on work that failed on a generation without having run: whether it may be run again, after what it needs
+   * for that has been set going.
+   *
+   * @param attempt - how often this work has failed, 1 for the first time
+   * @param since - when it began, in ms since the epoch
+   */
+  async mayRunAgain(generation: Generation, error: unknown, attempt: number, since: number): Promise<boolean> {
+    const failure = failureOf(error, true)
+    if (failure === undefined || failure === 'lost' || this.#stopping !== undefined) return false
+    if (failure === 'token') {
+      if (attempt > 1) return false
+      this.discard(generation, 'refused')
+      return true
+    }
+    const now = this.#clock.now()
+    const retryInMs = connectRetryDelay(attempt, now - since, this.#random(), this.#timing)
+    if (retryInMs === undefined) return false
+    if (generation !== this.#current || failure === 'not-sent') return attempt <= MOST_RERUNS
+    if (generation.pool.connectionCount() === 0) {
+      this.discard(generation, 'unavailable')
+      return true
+    }
+    this.#emit({ type: 'connect.retry', at: now, error: error as Error, attempt, retryInMs })
+    await sleep(this.#clock, retryInMs, this.#stopped.signal)
+    return true
+  }
+
+  /** Has a generation take no new work from now on; the next work opens another. */
+  discard(generation: Generation, why: 'refused' | 'unavailable'): void {
+    if (why === 'refused') this.#source.invalidate(generation.lease)
+    if (generation === this.#current) this.#discarded ??= why
   }
 
   /** Ends it all: what runs may go on for the disconnect timeout, then every connection is closed. */
@@ -122,38 +174,65 @@ export class Rotation {
 
   #fresh(now: number): Generation | undefined {
     const current = this.#current
-    return current !== undefined && isFresh(current.lease, now, this.#source.timing) ? current : undefined
+    if (current === undefined || this.#discarded !== undefined) return undefined
+    return isFresh(current.lease, now, this.#source.timing) ? current : undefined
   }
 
+  /** Waits for a generation that new work may enter. */
   async #enterNext(): Promise<Generation> {
     const until = this.#clock.now() + this.#timing.waitTimeout
-    for (;;) {
-      this.#refuseIfStopping()
-      const now = this.#clock.now()
-      const current = this.#fresh(now)
-      if (current !== undefined) {
-        current.enter(now)
-        return current
+    this.#waiting++
+    try {
+      for (let joined = this.#turning !== undefined; ; joined = this.#turning !== undefined) {
+        this.#refuseIfStopping()
+        const now = this.#clock.now()
+        const current = this.#fresh(now)
+        if (current !== undefined && this.#admits(current)) {
+          current.enter(now)
+          return current
+        }
+        if (current !== undefined) {
+          if (now >= until) throw crowdedError(this.#timing.waitTimeout)
+          await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
+          continue
+        }
+        try {
+          await this.#turnOnDemand(now)
+        } catch (error) {
+          // A turn that had begun before for the pool's own sake may have ended early: one more for this work's sake.
+          if (!joined || this.#clock.now() >= until) throw error
+        }
       }
-      if (now >= until) throw this.#timeoutError()
-      await this.#within(this.#turn('deadline'), until - now)
+    } finally {
+      this.#waiting--
     }
   }
 
-  /** Waits for a turn, but no longer than `delay` ms. */
-  #within(turn: Promise<void>, delay: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimer(delay, () => reject(this.#timeoutError()))
-      turn.finally(() => timer.cancel()).then(resolve, reject)
-    })
+  /** A turn for work that waits; not right after one that failed. */
+  async #turnOnDemand(now: number): Promise<void> {
+    if (this.#turning === undefined && this.#plan?.failed) {
+      const delay = Math.min(this.#plan.delay, RETRY_ON_DEMAND)
+      const wait = dueAt(this.#plan.since, delay, now) - now
+      if (wait > 0) await sleep(this.#clock, wait, this.#stopped.signal)
+      // Others waited too, and the first of them has opened what this one needs.
+      if (this.#fresh(this.#clock.now()) !== undefined) return
+    }
+    await this.#turn(this.#discarded ?? 'deadline')
   }
 
-  #timeoutError(): EntraError {
-    return new EntraError(
-      'CONNECT_TIMEOUT',
-      `No connection with a valid token could be had within ${this.#timing.waitTimeout} ms. ` +
-        'The events token.refresh-failed and rotation.failed say why.',
-    )
+  /**
+   * Whether a generation may take one more piece of work. Two generations at their `max` are the most there ever are;
+   * where a third still has connections, the current one takes only as much work as leaves the sum at twice `max`.
+   */
+  #admits(current: Generation): boolean {
+    if (this.#living.size <= 2) return true
+    return current.inFlight < 2 * current.pool.max - this.#connectionsBeside(current)
+  }
+
+  #connectionsBeside(generation: Generation | undefined): number {
+    let count = 0
+    for (const other of this.#living) if (other !== generation) count += other.pool.connectionCount()
+    return count
   }
 
   #refuseIfStopping(): void {
@@ -215,9 +294,19 @@ export class Rotation {
     this.#plan = undefined
     if (from !== undefined) this.#emit({ type: 'rotation.started', at: startedAt, from: from.id, reason })
     try {
-      const signal = this.#stopped.signal
-      const lease = await this.#source.get({ timeout: this.#timing.waitTimeout, signal })
-      const pool = await this.#open(lease, signal)
+      await this.#roomForOneMore()
+      const { lease, pool } = await openWithRetries({
+        source: this.#source,
+        open: this.#open,
+        timing: this.#timing,
+        clock: this.#clock,
+        random: this.#random,
+        signal: this.#stopped.signal,
+        emit: this.#emit,
+        tokenRefused: reason === 'refused',
+        databaseWasOpened: this.#opened > 0,
+        patient: () => from === undefined || this.#waiting > 0,
+      })
       await this.#warm(pool, from)
       this.#swap(lease, pool)
       if (from !== undefined) this.#retire(from, pool, reason, startedAt)
@@ -228,12 +317,20 @@ export class Rotation {
     }
   }
 
+  async #roomForOneMore(): Promise<void> {
+    const max = this.#current?.pool.max
+    while (max !== undefined && this.#connectionsBeside(undefined) >= 2 * max) {
+      await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
+    }
+  }
+
   /** Opens as many connections as the old generation was busy, unless somebody is waiting for the new one. */
   async #warm(pool: GenerationPool, from: Generation | undefined): Promise<void> {
     try {
       const now = this.#clock.now()
       if (from !== undefined && this.#fresh(now) === from) {
-        await pool.warmUp(from.busiest(now), this.#timing.loginsAtOnce)
+        const room = 2 * pool.max - this.#connectionsBeside(undefined)
+        await pool.warmUp(Math.min(from.busiest(now), room), this.#timing.loginsAtOnce)
       }
       this.#refuseIfStopping()
     } catch (error) {
@@ -248,6 +345,7 @@ export class Rotation {
     const next = new Generation(++this.#opened, lease, pool, now, this.#observer)
     this.#living.add(next)
     this.#current = next
+    this.#discarded = undefined
     this.#failures = 0
     this.#plan = undefined
     const { maxAge } = this.#timing
@@ -277,7 +375,7 @@ export class Rotation {
     const now = this.#clock.now()
     const timeLeft = hardDeadline(from.lease, this.#source.timing) - now
     const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
-    this.#set({ since: now, delay: retryInMs, reason })
+    this.#set({ since: now, delay: retryInMs, reason, failed: true })
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
     this.#emit({ type: 'rotation.failed', at: now, from: from.id, reason, error, retryInMs })
   }
@@ -297,6 +395,14 @@ export class Rotation {
     generation.retire()
     return generation.closed.finally(() => timer.cancel())
   }
+}
+
+function crowdedError(waited: number): EntraError {
+  return new EntraError(
+    'CONNECT_TIMEOUT',
+    `No connection was free within ${waited} ms: transactions on connections of earlier tokens hold as many as there ` +
+      'may be. Make transactions shorter, or the pool larger (connectionLimit).',
+  )
 }
 
 function disconnectedError(): EntraError {

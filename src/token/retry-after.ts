@@ -10,6 +10,7 @@ interface ErrorLike {
   errors?: unknown
   cause?: unknown
   name?: unknown
+  message?: unknown
 }
 
 /** The error itself, what it was caused by, and, for an aggregate, each of its parts. */
@@ -43,15 +44,26 @@ export function retryAfterOf(error: unknown, now: number): number | undefined {
   return undefined
 }
 
+/** OAuth's errors of a request that is wrong in itself (RFC 6749, 5.2), as MSAL begins its messages with them. */
+const WRONG_REQUEST =
+  /\b(?:invalid_client|unauthorized_client|invalid_grant|invalid_request|invalid_resource|invalid_scope|unsupported_grant_type): /
+
 /**
- * Whether asking again with nothing changed can help: it cannot where the credential is not set up here, or Entra
- * answered that the request itself is wrong (400, 401, 403).
+ * Whether asking again with nothing changed cannot help: the credential is not set up here, or Entra answered that the
+ * request itself is wrong. Most errors of `@azure/identity` carry no status, only their text; and one that could not
+ * reach its endpoint calls itself unavailable too.
  */
 export function isLasting(error: unknown): boolean {
+  let lasting = false
   for (const link of chainOf(error)) {
     const status = link.statusCode ?? link.response?.status
     if (typeof status === 'number') return status === 400 || status === 401 || status === 403
-    if (link.name === 'CredentialUnavailableError') return true
+    const message = typeof link.message === 'string' ? link.message : ''
+    if (WRONG_REQUEST.test(message)) return true
+    if (link.name === 'CredentialUnavailableError') {
+      if (/authentication failed|network/i.test(message)) return false
+      lasting = true
+    }
   }
-  return false
+  return lasting
 }

@@ -87,7 +87,6 @@ export class TokenSource {
   readonly #stats: TokenSourceStats = { tokensRequested: 0, tokensAcquired: 0, refreshesFailed: 0 }
 
   #lease: Lease | undefined
-  #refused: Lease | undefined
   #inFlight: AbortController | undefined
   #pause: Pause | undefined
   #failures = 0
@@ -155,11 +154,12 @@ export class TokenSource {
     return this.#wait(options.timeout ?? DEFAULT_WAIT, options.signal)
   }
 
-  /** Says that the server refused this lease's token: it is not given out again. */
+  /**
+   * Says that the server refused this lease's token: the credential is asked anew before a lease is given out. A
+   * credential that answers from its cache gives the same token again, and then that is the token there is.
+   */
   invalidate(lease: Lease): void {
-    if (this.#lease !== lease) return
-    this.#refused = lease
-    this.#lease = undefined
+    if (this.#lease === lease) this.#lease = undefined
   }
 
   /**
@@ -300,16 +300,6 @@ export class TokenSource {
   }
 
   #succeed(lease: Lease, startedAt: number): void {
-    if (lease.token === this.#refused?.token) {
-      this.#fail(
-        new EntraError(
-          'TOKEN_REFUSED',
-          'The credential gave a token again that the server had refused. Its cache does not know of the refusal; ' +
-            'see the login error for the reason.',
-        ),
-      )
-      return
-    }
     const now = this.#clock.now()
     this.#failures = 0
     this.#lastError = undefined
@@ -321,7 +311,6 @@ export class TokenSource {
     } else {
       this.#stats.tokensAcquired++
       this.#lease = lease
-      this.#refused = undefined
       this.#pause = undefined
       const { expiresOn, refreshAfter } = lease
       this.#emit({ type: 'token.acquired', at: now, expiresOn, refreshAfter, durationMs: now - startedAt })

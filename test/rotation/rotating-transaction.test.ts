@@ -18,7 +18,7 @@ async function setUp() {
   const beginning = generation.pool.startTransaction()
   await clock.advance(0)
   const inner = await beginning
-  const transaction: Transaction = new RotatingTransaction(inner, generation, clock)
+  const transaction: Transaction = new RotatingTransaction(inner, generation, { discard() {} }, clock)
   const run = (sql: string) => transaction.executeRaw({ sql, args: [], argTypes: [] })
   return { clock, pools, generation, inner, transaction, run }
 }
@@ -27,7 +27,9 @@ describe('a transaction', () => {
   it('looks at the clock before each statement, also of those that waited for another', async () => {
     const { clock, pools, run } = await setUp()
     const first = run('after 900')
-    const second = expect(run('second')).rejects.toMatchObject({ code: 'TRANSACTION_TOKEN_EXPIRED' })
+    const second = expect(run('second')).rejects.toMatchObject({
+      cause: { kind: 'TransactionWriteConflict', originalCode: 'TRANSACTION_TOKEN_EXPIRED' },
+    })
     await settle()
     clock.jump(1500)
     await clock.advance(0)

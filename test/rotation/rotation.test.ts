@@ -206,7 +206,7 @@ describe('a token at its end', () => {
     const transaction = await beginning
     clock.jump(2 * hour)
     await expect(transaction.queryRaw({ sql: 'SELECT', args: [], argTypes: [] })).rejects.toMatchObject({
-      code: 'TRANSACTION_TOKEN_EXPIRED',
+      cause: { kind: 'TransactionWriteConflict', originalCode: 'TRANSACTION_TOKEN_EXPIRED' },
     })
     const end = transaction.rollback().catch(() => {})
     await clock.advance(0)

@@ -17,6 +17,7 @@ export interface Statement {
 export class FakePool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName = 'fake'
+  readonly max = 10
   readonly number: number
   readonly lease: Lease
   readonly #pools: FakePools
@@ -65,6 +66,14 @@ export class FakePool implements GenerationPool {
   async warmUp(count: number): Promise<void> {
     await this.#pools.onWarmUp?.(count)
     this.warmed = count
+  }
+
+  closeIdle(): void {
+    this.warmed = 0
+  }
+
+  explain(error: unknown): unknown {
+    return error
   }
 
   terminate(): void {

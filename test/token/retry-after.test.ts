@@ -35,6 +35,19 @@ describe('a failure that lasts', () => {
       Object.assign(new Error('x', { cause: unavailable }), { statusCode: 429 }),
       false,
     ],
+    [
+      'Entra’s refusal of a secret, as text',
+      new Error('invalid_client: Error(s): 7000215 - Description: AADSTS7000215'),
+      true,
+    ],
+    ['Entra’s own trouble, as text', new Error('temporarily_unavailable: Error(s): Not Available'), false],
+    [
+      'a managed identity endpoint in trouble',
+      Object.assign(new Error('ManagedIdentityCredential: Authentication failed. Message temporarily_unavailable: x'), {
+        name: 'CredentialUnavailableError',
+      }),
+      false,
+    ],
     ['a network error', Object.assign(new Error('ECONNRESET'), { code: 'ECONNRESET' }), false],
   ])('%s', (_, error, expected) => expect(isLasting(error)).toBe(expected))
 

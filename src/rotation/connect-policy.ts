@@ -1,0 +1,38 @@
+/** When to try a login again that failed for a reason that may pass: pure functions. All durations in ms. */
+
+/** The numbers of it. */
+export interface ConnectTiming {
+  /**
+   * How long a database that is paused, moving or busy, or a server that cannot be reached, is waited for, in ms.
+   *
+   * @defaultValue 60_000
+   */
+  connectRetryTimeout: number
+  /** The first wait in between, in ms; each later one is twice as long, up to a minute. @defaultValue 5_000 */
+  connectRetryInterval: number
+}
+
+/** Microsoft's advice for transient errors of Azure SQL: first 5 s, doubling, up to 60 s. */
+export const defaultConnectTiming: ConnectTiming = { connectRetryTimeout: 60_000, connectRetryInterval: 5_000 }
+
+const MAX_INTERVAL = 60_000
+
+/**
+ * How long to wait before the next attempt; undefined where the time is up. Up to a fifth is taken off at random, so
+ * that many instances do not come back together.
+ *
+ * @param attempt - how many have failed, 1 for the first
+ * @param spent - since the first attempt began
+ * @param random - from 0 to 1
+ */
+export function connectRetryDelay(
+  attempt: number,
+  spent: number,
+  random: number,
+  timing: ConnectTiming,
+): number | undefined {
+  const left = timing.connectRetryTimeout - spent
+  if (left <= 0) return undefined
+  const interval = Math.min(timing.connectRetryInterval * 2 ** Math.min(attempt - 1, 16), MAX_INTERVAL)
+  return Math.min(interval * (1 - random / 5), left)
+}

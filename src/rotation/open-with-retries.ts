@@ -1,0 +1,58 @@
+import type { Clock, Random } from '../clock.ts'
+import type { ConnectRetryEvent } from '../events.ts'
+import type { Lease } from '../token/lease.ts'
+import type { TokenSource } from '../token/token-source.ts'
+import { type ConnectTiming, connectRetryDelay } from './connect-policy.ts'
+import { failureOf } from './failure.ts'
+import type { GenerationPool, OpenPool } from './pool.ts'
+import { sleep } from './sleep.ts'
+
+/** What {@link openWithRetries} needs. */
+export interface OpenAttempt {
+  source: TokenSource
+  open: OpenPool
+  timing: ConnectTiming & { waitTimeout: number }
+  clock: Clock
+  random: Random
+  signal: AbortSignal
+  emit: (event: ConnectRetryEvent) => void
+  /** Whether the server refused a token just before: then a refusal here is the second, and final. */
+  tokenRefused: boolean
+  /** Whether this database could be opened before. */
+  databaseWasOpened: boolean
+  /** Asked after each failure: whether somebody is waiting, so that this attempt must go on. */
+  patient: () => boolean
+}
+
+/**
+ * Gets a lease and opens a pool with it. A token that the server refuses is replaced once; a server that cannot be
+ * reached, or a database that is not ready, is waited for while somebody waits.
+ *
+ * @throws the last failure
+ */
+export async function openWithRetries(attempt: OpenAttempt): Promise<{ lease: Lease; pool: GenerationPool }> {
+  const { source, clock, timing, signal } = attempt
+  let { tokenRefused } = attempt
+  let startedAt: number | undefined
+  for (let failures = 0; ; ) {
+    const lease = await source.get({ timeout: timing.waitTimeout, signal })
+    startedAt ??= clock.now()
+    try {
+      return { lease, pool: await attempt.open(lease, signal) }
+    } catch (error) {
+      signal.throwIfAborted()
+      const failure = failureOf(error, attempt.databaseWasOpened)
+      if (failure === 'token' && !tokenRefused) {
+        tokenRefused = true
+        source.invalidate(lease)
+        continue
+      }
+      if (failure !== 'unavailable' || !attempt.patient()) throw error
+      const now = clock.now()
+      const retryInMs = connectRetryDelay(++failures, now - startedAt, attempt.random(), timing)
+      if (retryInMs === undefined) throw error
+      attempt.emit({ type: 'connect.retry', at: now, error: error as Error, attempt: failures, retryInMs })
+      await sleep(clock, retryInMs, signal)
+    }
+  }
+}

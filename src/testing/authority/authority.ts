@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { systemClock } from '../../clock.ts'
+import { createCertificateAuthority } from '../certificates.ts'
+import type { TokenVerification } from '../token-verification.ts'
+import { AZURE_SQL_AUDIENCES, DEFAULT_AUDIENCE } from './audiences.ts'
+import { issuerOf } from './claims.ts'
+import { type EnvironmentKind, environmentFor } from './environment.ts'
+import { type Fault, FaultList, type InjectedFault } from './faults.ts'
+import { federatedClaims } from './federated-token.ts'
+import { type LocalServer, listen } from './http.ts'
+import type { AuthorityClientOptions, AuthorityOptions, FederatedTokenOptions, IssueTokenOptions } from './options.ts'
+import { defaultPrincipals, type Principal, type PrincipalKind } from './principals.ts'
+import { handleRequest, type Parts } from './request-handler.ts'
+import { APP_SERVICE_PATH, entraRoute, machineRoute } from './routes.ts'
+import { createSigner } from './signer.ts'
+import { type AuthorityStats, Statistics } from './statistics.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+import { type IssuedToken, TokenIssuer } from './token-issuer.ts'
+
+const HOUR = 3_600_000
+const YEAR = 365 * 24 * HOUR
+
+/**
+ * A stand-in for Microsoft Entra ID and for the managed identity endpoints, on 127.0.0.1. Real credentials of
+ * `@azure/identity` sign in to it, and what it signs is what Azure SQL would be given. For tests and for trying things.
+ */
+export class Authority {
+  /** The certificate authority of the HTTPS server as PEM. */
+  readonly certificate: string
+  /** What `X-IDENTITY-HEADER` must be at the App Service endpoint. */
+  readonly identityHeader: string
+  /** Who can be signed in. */
+  readonly principals: readonly Principal[]
+  readonly #parts: Parts
+  readonly #http: LocalServer
+  readonly #https: LocalServer
+  readonly #folder = new TemporaryFolder()
+  readonly #federatedTokens: ReadonlyMap<Principal, string>
+
+  /** Use {@link startAuthority}. */
+  constructor(
+    parts: Parts,
+    servers: { http: LocalServer; https: LocalServer; certificate: string },
+    federatedTokens: ReadonlyMap<Principal, string>,
+  ) {
+    this.#parts = parts
+    this.#http = servers.http
+    this.#https = servers.https
+    this.#federatedTokens = federatedTokens
+    this.certificate = servers.certificate
+    this.identityHeader = parts.identityHeader
+    this.principals = parts.principals
+  }
+
+  /** The `authorityHost` of credentials: `https://127.0.0.1:port`. */
+  get authorityHost(): string {
+    return this.#https.origin
+  }
+
+  /** The identity endpoint of App Service (`IDENTITY_ENDPOINT`). */
+  get identityEndpoint(): string {
+    return `${this.#http.origin}${APP_SERVICE_PATH}`
+  }
+
+  /** The host of the Instance Metadata Service (`AZURE_POD_IDENTITY_AUTHORITY_HOST`). */
+  get imdsHost(): string {
+    return this.#http.origin
+  }
+
+  /** How long the tokens live that are made from now on, in ms. */
+  get tokenLifetime(): number {
+    return this.#parts.issuer.lifetime
+  }
+
+  set tokenLifetime(milliseconds: number) {
+    this.#parts.issuer.lifetime = milliseconds
+  }
+
+  /** Each token ever signed, oldest first: what no output may contain. */
+  get issuedTokens(): readonly string[] {
+    return this.#parts.issuer.issued
+  }
+
+  /** What a gateway, or anybody, needs to verify the tokens. */
+  get verification(): TokenVerification {
+    const tenants = new Set(this.principals.map(({ tenantId }) => tenantId))
+    return {
+      issuer: [...tenants].map(issuerOf),
+      audience: [...AZURE_SQL_AUDIENCES],
+      jwks: this.#parts.signer.jwks,
+    }
+  }
+
+  /**
+   * The principal with this name.
+   *
+   * @throws RangeError where there is none
+   */
+  principal(name: string): Principal {
+    const found = this.principals.find((principal) => principal.name === name)
+    if (found !== undefined) return found
+    const names = this.principals.map((principal) => principal.name).join(', ')
+    throw new RangeError(`There is no principal "${name}". There are: ${names}.`)
+  }
+
+  /** Makes a token without any request. The answer is what a `TokenCredential` gives. */
+  issueToken(options: IssueTokenOptions = {}): Promise<IssuedToken> {
+    const { principal, audience = DEFAULT_AUDIENCE, ...rest } = options
+    const named = principal === undefined ? this.#first(() => true) : this.principal(principal)
+    return this.#parts.issuer.issue({ ...rest, principal: named, audience })
+  }
+
+  /**
+   * The options that make `ClientSecretCredential`, `ClientCertificateCredential` and `WorkloadIdentityCredential` use
+   * the authority and trust its certificate. Spread them into the constructor's last argument; `retryOptions` beside
+   * them keep `@azure/identity` from trying again for seconds:
+   *
+   * ```ts
+   * new ClientSecretCredential(tenantId, clientId, secret, {
+   *   ...authority.clientOptions(),
+   *   retryOptions: { maxRetries: 0 },
+   * })
+   * ```
+   */
+  clientOptions(): AuthorityClientOptions {
+    return {
+      authorityHost: this.authorityHost,
+      disableInstanceDiscovery: true,
+      tlsOptions: { ca: this.certificate },
+    }
+  }
+
+  /**
+   * The environment variables that make the credentials of `@azure/identity` use the authority. Setting them, and
+   * putting back what was there, is the caller's job. For `workload-identity` and `client-secret` they name files in a
+   * temporary folder that `close()` removes, and Node reads `NODE_EXTRA_CA_CERTS` only when a process starts: inside
+   * this process pass {@link Authority.clientOptions} as well; in a child process pass `disableInstanceDiscovery`.
+   *
+   * @param principal - name of whom to sign in. Default: the system-assigned identity, or the first application
+   */
+  environment(kind: EnvironmentKind, principal?: string): Record<string, string> {
+    const onMachine = kind === 'app-service' || kind === 'imds'
+    const chosen =
+      principal === undefined
+        ? this.#first((candidate) => candidate.kind === (onMachine ? 'system-assigned' : 'application'))
+        : this.principal(principal)
+    return environmentFor(kind, chosen, {
+      authorityHost: this.authorityHost,
+      identityEndpoint: this.identityEndpoint,
+      identityHeader: this.identityHeader,
+      imdsHost: this.imdsHost,
+      caFile: () => this.#folder.write('authority.pem', this.certificate),
+      federatedTokenFile: () => this.#folder.write('federated-token', this.#federatedTokens.get(chosen) ?? ''),
+    })
+  }
+
+  /** Writes a federated token as Kubernetes projects one into a pod, for `WorkloadIdentityCredential`. */
+  async writeFederatedToken(path: string, options: FederatedTokenOptions = {}): Promise<void> {
+    const { lifetime = HOUR, claims } = options
+    const principal =
+      options.principal === undefined
+        ? this.#first(({ kind }) => kind === 'application')
+        : this.principal(options.principal)
+    const { signer, clock } = this.#parts
+    const token = await signer.sign({ ...federatedClaims(principal, clock.now(), lifetime), ...claims })
+    await writeFile(path, token, { mode: 0o600 })
+  }
+
+  /**
+   * Lets requests go wrong, one way at a time:
+   *
+   * ```ts
+   * authority.inject({ status: 429, retryAfter: 2, times: 3 })
+   * authority.inject({ hang: true, endpoint: 'imds' })
+   * authority.inject({ disconnect: true, times: 1 })
+   * authority.inject({ delay: 500 })                  // and then the right answer
+   * authority.inject({ wrongAudience: true })
+   * authority.inject({ lifetime: 1_000 })
+   * authority.inject({ sameToken: true, times: 2 })
+   * ```
+   *
+   * Of several the oldest that fits befalls a request.
+   */
+  inject(fault: Fault): InjectedFault {
+    return this.#parts.faults.inject(fault)
+  }
+
+  /** Takes all faults away. */
+  clearFaults(): void {
+    this.#parts.faults.clear()
+  }
+
+  /** What was asked for and given so far. */
+  stats(): AuthorityStats {
+    return this.#parts.statistics.snapshot()
+  }
+
+  /** Starts the counting anew. */
+  resetStats(): void {
+    this.#parts.statistics.reset()
+  }
+
+  /** Closes both servers and all connections, hanging requests included, and removes its files. */
+  async close(): Promise<void> {
+    await Promise.all([this.#http.close(), this.#https.close()])
+    this.#folder.remove()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #first(fits: (principal: Principal) => boolean): Principal {
+    const found = this.principals.find(fits)
+    if (found === undefined) throw new RangeError('The authority has no principal of that kind.')
+    return found
+  }
+}
+
+const FEDERATED: readonly PrincipalKind[] = ['application', 'user-assigned']
+
+/** Starts an {@link Authority}. It holds the process open until it is closed. */
+export async function startAuthority(options: AuthorityOptions = {}): Promise<Authority> {
+  const { clock = systemClock, principals = defaultPrincipals(), tokenLifetime = HOUR } = options
+  const [signer, certificateAuthority] = await Promise.all([
+    createSigner(randomUUID()),
+    options.certificateAuthority ?? createCertificateAuthority({ name: 'Local Entra ID' }),
+  ])
+  const parts: Parts = {
+    clock,
+    signer,
+    principals,
+    issuer: new TokenIssuer(signer, clock, tokenLifetime),
+    identityHeader: randomUUID(),
+    faults: new FaultList(),
+    statistics: new Statistics(),
+  }
+  const server = await certificateAuthority.issue({ hosts: ['127.0.0.1', 'localhost'] })
+  const http = await listen({ port: options.httpPort ?? 0 }, (request, closed) =>
+    handleRequest(parts, machineRoute(request.path), request, closed),
+  )
+  const tls = { key: server.key, cert: server.certificate }
+  const https = await listen({ port: options.httpsPort ?? 0, tls }, (request, closed) =>
+    handleRequest(parts, entraRoute(request.path), request, closed),
+  ).catch(async (error: unknown) => {
+    await http.close()
+    throw error
+  })
+  const federatedTokens = new Map<Principal, string>()
+  for (const principal of principals.filter(({ kind }) => FEDERATED.includes(kind))) {
+    federatedTokens.set(principal, await signer.sign(federatedClaims(principal, clock.now(), YEAR)))
+  }
+  return new Authority(parts, { http, https, certificate: certificateAuthority.certificate }, federatedTokens)
+}

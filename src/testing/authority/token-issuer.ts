@@ -1,0 +1,74 @@
+import type { JWTPayload } from 'jose'
+import type { Clock } from '../../clock.ts'
+import { claimsFor, seconds } from './claims.ts'
+import type { Principal } from './principals.ts'
+import type { Signer } from './signer.ts'
+
+/** A token as a `TokenCredential` gives it: `@azure/identity`'s `AccessToken`. */
+export interface IssuedToken {
+  token: string
+  /** When it expires (the `exp` claim), in ms since the epoch. */
+  expiresOnTimestamp: number
+  tokenType: 'Bearer'
+}
+
+/** What a token is to be. */
+export interface TokenRequest {
+  principal: Principal
+  audience: string
+  /** In ms. @defaultValue the issuer's `lifetime` */
+  lifetime?: number | undefined
+  /** In ms since the epoch. @defaultValue now */
+  notBefore?: number | undefined
+  /** Laid over the claims that the principal has; `undefined` takes one away. */
+  claims?: JWTPayload | undefined
+  /** Gives the last token for that principal and audience again while it is valid. */
+  reuse?: boolean | undefined
+}
+
+/** Makes the tokens, and remembers them. */
+export class TokenIssuer {
+  /** How long the tokens live, in ms. */
+  lifetime: number
+  readonly #signer: Signer
+  readonly #clock: Clock
+  readonly #issued: string[] = []
+  readonly #last = new Map<string, IssuedToken>()
+
+  constructor(signer: Signer, clock: Clock, lifetime: number) {
+    this.#signer = signer
+    this.#clock = clock
+    this.lifetime = lifetime
+  }
+
+  /** Each token ever signed, oldest first. */
+  get issued(): readonly string[] {
+    return this.#issued
+  }
+
+  async issue({
+    principal,
+    audience,
+    lifetime = this.lifetime,
+    notBefore,
+    claims,
+    reuse,
+  }: TokenRequest): Promise<IssuedToken> {
+    const now = this.#clock.now()
+    const kept = `${principal.objectId} ${audience}`
+    const last = this.#last.get(kept)
+    if (reuse === true && last !== undefined && last.expiresOnTimestamp > now) return last
+
+    const times = { issuedAt: now, notBefore: notBefore ?? now, expiresOn: now + lifetime }
+    const payload = { ...claimsFor(principal, audience, times), ...claims }
+    const token = await this.#signer.sign(payload)
+    const issued: IssuedToken = {
+      token,
+      expiresOnTimestamp: (payload.exp ?? seconds(times.expiresOn)) * 1000,
+      tokenType: 'Bearer',
+    }
+    this.#issued.push(token)
+    this.#last.set(kept, issued)
+    return issued
+  }
+}
