@@ -375,7 +375,9 @@ export class Rotation {
     const now = this.#clock.now()
     const timeLeft = hardDeadline(from.lease, this.#source.timing) - now
     const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
-    this.#set({ since: now, delay: retryInMs, reason, failed: true })
+    this.#plan = { since: now, delay: retryInMs, reason, failed: true }
+    // What connections the old one still has are better than none.
+    this.#discarded = undefined
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
     this.#emit({ type: 'rotation.failed', at: now, from: from.id, reason, error, retryInMs })
   }

@@ -60,7 +60,7 @@ export class FakePool implements GenerationPool {
   }
 
   connectionCount(): number {
-    return this.disposed ? 0 : Math.max(this.warmed, this.#running.size)
+    return this.disposed ? 0 : Math.min(Math.max(this.warmed, this.#running.size), this.max)
   }
 
   async warmUp(count: number): Promise<void> {
@@ -93,6 +93,8 @@ export class FakePool implements GenerationPool {
       expiresOn: this.lease.expiresOn,
     })
     if (this.disposed) return Promise.reject(new Error('the pool is closed'))
+    const failure = this.#pools.failing.get(sql)?.shift()
+    if (failure !== undefined) return Promise.reject(failure)
     const [, duration] = /^after (\d+)/.exec(sql) ?? []
     if (sql === 'fail') return Promise.reject(new Error('the statement failed'))
     return new Promise((resolve, reject) => {
@@ -119,10 +121,16 @@ export class FakePools {
   openDelay = 0
   /** The next pools fail to open with these errors, in order. */
   readonly failures: Error[] = []
+  readonly failing = new Map<string, Error[]>()
   onWarmUp: ((count: number) => Promise<void>) | undefined
 
   constructor(clock: Clock) {
     this.clock = clock
+  }
+
+  /** The next runs of this statement fail with these errors, in order. */
+  failStatements(sql: string, ...errors: Error[]): void {
+    this.failing.set(sql, errors)
   }
 
   readonly open: OpenPool = async (lease, signal) => {
