@@ -99,28 +99,52 @@ const PARAMETERS: Readonly<Record<string, Setter>> = {
  * @throws {@link EntraError} `CONFIG_INVALID`
  */
 export function parseConnectionString(text: string): ConnectionString {
-  const [address = '', ...parameters] = split(text.replace(/^sqlserver:\/\//i, ''))
+  const { server, port, parameters } = splitConnectionString(text)
+  const target: Target = { config: { server, options: {}, pool: {} }, schema: undefined }
+  if (port !== undefined) target.config.port = port
+  const credentialParameters: string[] = []
+  for (const [key, { name, value }] of parameters) {
+    if (CREDENTIALS.has(key)) credentialParameters.push(name)
+    else PARAMETERS[key]?.(target, value, name)
+  }
+  return { config: target.config, schema: target.schema, credentialParameters }
+}
+
+/** The parts of a connection string, whatever they mean. Parameters by their name in lower case. */
+export interface ConnectionStringParts {
+  server: string
+  port: number | undefined
+  parameters: Map<string, { name: string; value: string }>
+}
+
+/**
+ * Takes a connection string apart.
+ *
+ * @throws {@link EntraError} `CONFIG_INVALID`
+ */
+export function splitConnectionString(text: string): ConnectionStringParts {
+  const [address = '', ...rest] = split(text.replace(/^sqlserver:\/\//i, ''))
   const [host = '', port] = address.split(':')
   if (host.trim() === '') {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no server: sqlserver://HOST:1433;database=…')
   }
-  const target: Target = { config: { server: host.trim(), options: {}, pool: {} }, schema: undefined }
-  if (port !== undefined) target.config.port = wholeNumber(port.trim(), 'port', 1, 65535)
-
-  const seen = new Set<string>()
-  const credentialParameters: string[] = []
-  for (const parameter of parameters) {
+  const parameters: ConnectionStringParts['parameters'] = new Map()
+  for (const parameter of rest) {
     if (parameter.trim() === '') continue
     const equals = parameter.indexOf('=')
     const name = (equals < 0 ? parameter : parameter.slice(0, equals)).trim()
     if (equals < 0) throw new EntraError('CONFIG_INVALID', `The connection string has "${name}" without "=".`)
     const key = name.toLowerCase()
-    if (seen.has(key)) throw new EntraError('CONFIG_INVALID', `The connection string has the parameter ${name} twice.`)
-    seen.add(key)
-    if (CREDENTIALS.has(key)) credentialParameters.push(name)
-    else PARAMETERS[key]?.(target, unquote(parameter.slice(equals + 1)), name)
+    if (parameters.has(key)) {
+      throw new EntraError('CONFIG_INVALID', `The connection string has the parameter ${name} twice.`)
+    }
+    parameters.set(key, { name, value: unquote(parameter.slice(equals + 1)) })
   }
-  return { config: target.config, schema: target.schema, credentialParameters }
+  return {
+    server: host.trim(),
+    port: port === undefined ? undefined : wholeNumber(port.trim(), 'port', 1, 65535),
+    parameters,
+  }
 }
 
 /** Splits at semicolons, but for those inside a value in braces. */

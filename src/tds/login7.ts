@@ -1,0 +1,187 @@
+import { ByteReader, uint32 } from './bytes.ts'
+import { TdsProtocolError } from './protocol-error.ts'
+
+/** The largest LOGIN7 message: 128 KiB - 1, in bytes (MS-TDS 2.2.6.4). */
+export const MAX_LOGIN7_LENGTH = 128 * 1024 - 1
+
+/** Ids of the features of LOGIN7 (FeatureExt, MS-TDS 2.2.6.4). */
+export const Feature = { SESSION_RECOVERY: 0x01, FEDAUTH: 0x02, UTF8_SUPPORT: 0x0a } as const
+const FEATURE_TERMINATOR = 0xff
+
+/** A feature that the client asks for, its data as it stands in the message. */
+export interface FeatureRequest {
+  id: number
+  data: Buffer
+}
+
+/** What a LOGIN7 message says. */
+export interface Login7 {
+  tdsVersion: number
+  packetSize: number
+  clientProgramVersion: number
+  clientProcessId: number
+  connectionId: number
+  /** The four option bytes: OptionFlags1, OptionFlags2, TypeFlags, OptionFlags3 less fExtension. */
+  flags: readonly [number, number, number, number]
+  timeZone: number
+  lcid: number
+  hostName: string
+  userName: string
+  password: string
+  applicationName: string
+  serverName: string
+  libraryName: string
+  language: string
+  database: string
+  /** The client's network address, 6 bytes. */
+  clientId: Buffer
+  sspi: Buffer
+  attachDatabaseFile: string
+  changePassword: string
+  features: FeatureRequest[]
+}
+
+/** Bytes before the variable part. */
+const FIXED_LENGTH = 94
+/** OptionFlags3: the message holds features. */
+const EXTENSION = 0x10
+
+/** The texts in the order of their offsets; between serverName and libraryName stands the extension. */
+const TEXTS_BEFORE = ['hostName', 'userName', 'password', 'applicationName', 'serverName'] as const
+const TEXTS_AFTER = ['libraryName', 'language', 'database'] as const
+
+/** Swaps the halves of each byte and inverts some bits: how a password is hidden from nobody (MS-TDS 2.2.6.4). */
+export function obfuscatePassword(password: string): Buffer {
+  const bytes = Buffer.from(password, 'utf16le')
+  return bytes.map((byte) => (((byte << 4) | (byte >> 4)) & 0xff) ^ 0xa5) as Buffer
+}
+
+function revealPassword(bytes: Buffer): string {
+  const clear = Buffer.from(
+    bytes.map((byte) => {
+      const swapped = byte ^ 0xa5
+      return ((swapped << 4) | (swapped >> 4)) & 0xff
+    }),
+  )
+  return clear.toString('utf16le')
+}
+
+/** Encodes a LOGIN7 message, without its packet header. @throws {@link TdsProtocolError} where it would be too long */
+export function encodeLogin7(login: Login7): Buffer {
+  const fixed = Buffer.alloc(FIXED_LENGTH)
+  const data: Buffer[] = []
+  let end = FIXED_LENGTH
+  let at = 36
+  const append = (bytes: Buffer, units: number) => {
+    fixed.writeUInt16LE(end, at)
+    fixed.writeUInt16LE(units, at + 2)
+    at += 4
+    data.push(bytes)
+    end += bytes.length
+  }
+  const appendText = (text: string) => append(Buffer.from(text, 'utf16le'), text.length)
+
+  for (const name of TEXTS_BEFORE) {
+    if (name === 'password') append(obfuscatePassword(login.password), login.password.length)
+    else appendText(login[name])
+  }
+  const extension = Buffer.alloc(login.features.length > 0 ? 4 : 0)
+  append(extension, extension.length)
+  for (const name of TEXTS_AFTER) appendText(login[name])
+  login.clientId.copy(fixed, at, 0, 6)
+  at += 6
+  append(login.sspi, Math.min(login.sspi.length, 0xffff))
+  appendText(login.attachDatabaseFile)
+  append(obfuscatePassword(login.changePassword), login.changePassword.length)
+  fixed.writeUInt32LE(login.sspi.length > 0xffff ? login.sspi.length : 0, at)
+
+  if (login.features.length > 0) {
+    extension.writeUInt32LE(end)
+    for (const { id, data: feature } of login.features) data.push(Buffer.from([id]), uint32(feature.length), feature)
+    data.push(Buffer.from([FEATURE_TERMINATOR]))
+  }
+  const message = Buffer.concat([fixed, ...data])
+  if (message.length > MAX_LOGIN7_LENGTH) {
+    throw new TdsProtocolError(`LOGIN7 would be ${message.length} bytes long; ${MAX_LOGIN7_LENGTH} is the most.`)
+  }
+  const numbers = [
+    message.length,
+    login.tdsVersion,
+    login.packetSize,
+    login.clientProgramVersion,
+    login.clientProcessId,
+    login.connectionId,
+  ]
+  for (const [i, number] of numbers.entries()) message.writeUInt32LE(number >>> 0, i * 4)
+  const [flags1, flags2, typeFlags, flags3] = login.flags
+  const extended = login.features.length > 0 ? flags3 | EXTENSION : flags3 & ~EXTENSION
+  Buffer.from([flags1, flags2, typeFlags, extended]).copy(message, 24)
+  message.writeInt32LE(login.timeZone, 28)
+  message.writeUInt32LE(login.lcid, 32)
+  return message
+}
+
+/** Reads a LOGIN7 message, without its packet header. @throws {@link TdsProtocolError} */
+export function parseLogin7(bytes: Buffer): Login7 {
+  const reader = new ByteReader(bytes, 'LOGIN7')
+  const length = reader.uint32()
+  if (length !== bytes.length) throw new TdsProtocolError(`LOGIN7 says ${length} bytes and has ${bytes.length}.`)
+  const numbers = {
+    tdsVersion: reader.uint32(),
+    packetSize: reader.uint32(),
+    clientProgramVersion: reader.uint32(),
+    clientProcessId: reader.uint32(),
+    connectionId: reader.uint32(),
+  }
+  const flags = [reader.uint8(), reader.uint8(), reader.uint8(), reader.uint8()] as const
+  const timeZone = reader.int32()
+  const lcid = reader.uint32()
+  const part = (unit: number) => {
+    const offset = reader.uint16()
+    return reader.at(offset, reader.uint16() * unit)
+  }
+  const text = () => part(2).toString('utf16le')
+  const hostName = text()
+  const userName = text()
+  const password = revealPassword(part(2))
+  const applicationName = text()
+  const serverName = text()
+  const extension = part(1)
+  const libraryName = text()
+  const language = text()
+  const database = text()
+  const clientId = reader.bytes(6)
+  const sspi = part(1)
+  const attachDatabaseFile = text()
+  const changePassword = revealPassword(part(2))
+  return {
+    ...numbers,
+    flags: [flags[0], flags[1], flags[2], flags[3] & ~EXTENSION],
+    timeZone,
+    lcid,
+    hostName,
+    userName,
+    password,
+    applicationName,
+    serverName,
+    libraryName,
+    language,
+    database,
+    clientId,
+    sspi,
+    attachDatabaseFile,
+    changePassword,
+    features: flags[3] & EXTENSION ? parseFeatures(bytes, extension) : [],
+  }
+}
+
+function parseFeatures(message: Buffer, extension: Buffer): FeatureRequest[] {
+  const offset = new ByteReader(extension, "LOGIN7's extension").uint32()
+  if (offset > message.length) throw new TdsProtocolError('LOGIN7 names features past its end.')
+  const reader = new ByteReader(message.subarray(offset), "LOGIN7's features")
+  const features: FeatureRequest[] = []
+  for (let id = reader.uint8(); id !== FEATURE_TERMINATOR; id = reader.uint8()) {
+    features.push({ id, data: reader.bytes(reader.uint32()) })
+  }
+  return features
+}

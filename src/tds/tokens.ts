@@ -1,0 +1,110 @@
+import { bVarchar, uint16, uint32, usVarchar } from './bytes.ts'
+
+/** Types of the tokens of a server's answer (MS-TDS 2.2.7), as far as a login has them. */
+export const TokenType = {
+  ERROR: 0xaa,
+  INFO: 0xab,
+  LOGINACK: 0xad,
+  FEATUREEXTACK: 0xae,
+  ENVCHANGE: 0xe3,
+  FEDAUTHINFO: 0xee,
+  DONE: 0xfd,
+} as const
+
+/** An ERROR or INFO token (MS-TDS 2.2.7.10, 2.2.7.13). */
+export interface ServerMessage {
+  number: number
+  state: number
+  /** The severity: above 10 it is an error, from 20 on the connection ends. */
+  class: number
+  message: string
+  serverName?: string
+  procedureName?: string
+  line?: number
+}
+
+function withLength(type: number, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([type]), uint16(body.length), body])
+}
+
+function encodeMessageToken(type: number, message: ServerMessage): Buffer {
+  return withLength(
+    type,
+    Buffer.concat([
+      uint32(message.number),
+      Buffer.from([message.state, message.class]),
+      usVarchar(message.message),
+      bVarchar(message.serverName ?? ''),
+      bVarchar(message.procedureName ?? ''),
+      uint32(message.line ?? 1),
+    ]),
+  )
+}
+
+export const encodeError = (message: ServerMessage): Buffer => encodeMessageToken(TokenType.ERROR, message)
+export const encodeInfo = (message: ServerMessage): Buffer => encodeMessageToken(TokenType.INFO, message)
+
+/** What changed, by ENVCHANGE's number of it (MS-TDS 2.2.7.9). */
+export const EnvChange = {
+  DATABASE: 1,
+  LANGUAGE: 2,
+  PACKET_SIZE: 4,
+  COLLATION: 7,
+  BEGIN_TRANSACTION: 8,
+  COMMIT_TRANSACTION: 9,
+  ROLLBACK_TRANSACTION: 10,
+  RESET_COMPLETED: 18,
+  ROUTING: 20,
+} as const
+
+/** An ENVCHANGE of two texts: database, language, packet size. */
+export function encodeTextChange(type: number, value: string, oldValue = ''): Buffer {
+  return withLength(TokenType.ENVCHANGE, Buffer.concat([Buffer.from([type]), bVarchar(value), bVarchar(oldValue)]))
+}
+
+/** An ENVCHANGE of two values of bytes: collation, transaction descriptors, reset. */
+export function encodeBinaryChange(type: number, value: Buffer, oldValue: Buffer = Buffer.alloc(0)): Buffer {
+  const body = [Buffer.from([type, value.length]), value, Buffer.from([oldValue.length]), oldValue]
+  return withLength(TokenType.ENVCHANGE, Buffer.concat(body))
+}
+
+/** Where to connect instead (ENVCHANGE 20). */
+export interface Routing {
+  host: string
+  port: number
+}
+
+export function encodeRouting({ host, port }: Routing): Buffer {
+  const data = Buffer.concat([Buffer.from([0]), uint16(port), usVarchar(host)])
+  const body = Buffer.concat([Buffer.from([EnvChange.ROUTING]), uint16(data.length), data, uint16(0)])
+  return withLength(TokenType.ENVCHANGE, body)
+}
+
+/** The LOGINACK token (MS-TDS 2.2.7.14). */
+export function encodeLoginAck(program: string, version: readonly [number, number, number, number]): Buffer {
+  const SQL_TSQL = 1
+  const body = [Buffer.from([SQL_TSQL, 0x74, 0, 0, 4]), bVarchar(program), Buffer.from(version)]
+  return withLength(TokenType.LOGINACK, Buffer.concat(body))
+}
+
+/** The FEATUREEXTACK token (MS-TDS 2.2.7.11): each feature that the server takes, with its answer. */
+export function encodeFeatureExtAck(features: readonly { id: number; data: Buffer }[]): Buffer {
+  const parts = features.flatMap(({ id, data }) => [Buffer.from([id]), uint32(data.length), data])
+  return Buffer.concat([Buffer.from([TokenType.FEATUREEXTACK]), ...parts, Buffer.from([0xff])])
+}
+
+/** Bits of DONE's status (MS-TDS 2.2.7.6). */
+export const DoneStatus = {
+  FINAL: 0x00,
+  MORE: 0x01,
+  ERROR: 0x02,
+  IN_TRANSACTION: 0x04,
+  COUNT: 0x10,
+  ATTENTION: 0x20,
+} as const
+
+export function encodeDone(status: number, count = 0n, command = 0, type: number = TokenType.DONE): Buffer {
+  const rows = Buffer.alloc(8)
+  rows.writeBigUInt64LE(count)
+  return Buffer.concat([Buffer.from([type]), uint16(status), uint16(command), rows])
+}

@@ -1,0 +1,80 @@
+import type { Routing } from '../../tds/tokens.ts'
+
+/**
+ * Where in a connection's life a fault befalls it: when it is accepted, at PRELOGIN, at the TLS handshake, when the
+ * token was read and not yet checked, at a request, or after the first bytes of an answer.
+ */
+export type Stage = 'accept' | 'prelogin' | 'tls' | 'login' | 'request' | 'response'
+
+/** An error for the client to see. */
+export interface FaultError {
+  number: number
+  /** @defaultValue 1 */
+  state?: number
+  /** The severity. From 20 on the connection is closed behind it. @defaultValue 14 at login, 16 at a request */
+  class?: number
+  /** @defaultValue a text that says it was injected */
+  message?: string
+}
+
+/** What happens. */
+export type FaultAction =
+  /** The login, or the request, is answered by an error; the request does not reach the server. */
+  | { refuse: FaultError }
+  /** It waits this long before it goes on, in ms. */
+  | { delay: number }
+  /** Nothing is heard any more. */
+  | { hang: true }
+  /** The socket is destroyed. */
+  | { drop: true }
+  /** The login is answered by ENVCHANGE 20: connect there instead. */
+  | { redirect: Routing }
+
+/** What `gateway.inject` takes. */
+export interface GatewayFault {
+  at: Stage
+  action: FaultAction
+  /** How many connections or requests it befalls. @defaultValue all, until it is cleared */
+  times?: number
+}
+
+/** A fault that was injected. */
+export interface InjectedGatewayFault {
+  /** How often it befell something. */
+  readonly hits: number
+  /** Takes it away. */
+  clear(): void
+}
+
+/** The faults in force, oldest first. */
+export class GatewayFaults {
+  readonly #entries = new Set<{ fault: GatewayFault; hits: number }>()
+
+  inject(fault: GatewayFault): InjectedGatewayFault {
+    const entry = { fault, hits: 0 }
+    this.#entries.add(entry)
+    return {
+      get hits() {
+        return entry.hits
+      },
+      clear: () => {
+        this.#entries.delete(entry)
+      },
+    }
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  /** The fault that befalls this stage now; counts it. */
+  take(stage: Stage): FaultAction | undefined {
+    for (const entry of this.#entries) {
+      if (entry.fault.at !== stage) continue
+      entry.hits++
+      if (entry.hits >= (entry.fault.times ?? Number.POSITIVE_INFINITY)) this.#entries.delete(entry)
+      return entry.fault.action
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type Clock, systemClock } from '../../clock.ts'
+import type { FedAuthInfo } from '../../tds/fed-auth.ts'
+import { createCertificateAuthority } from '../certificates.ts'
+import type { TokenVerification } from '../token-verification.ts'
+import { GatewayConnection, type GatewayParts } from './connection.ts'
+import { type GatewayFault, GatewayFaults, type InjectedGatewayFault } from './faults.ts'
+import { tokenRefused } from './login-error.ts'
+import { GatewayStatistics, type GatewayStats } from './stats.ts'
+import { createTokenCheck, type VerifiedToken } from './token-check.ts'
+import { type Upstream, upstreamOf } from './upstream.ts'
+
+/** The SQL login that stands for a principal upstream. */
+export type PrincipalLogin = Pick<Upstream, 'user' | 'password'>
+
+/** Options of {@link startGateway}. */
+export interface GatewayOptions {
+  /** The SQL Server behind it: a `sqlserver://` string with user and password, or the parts of one. */
+  upstream: Upstream | string
+  /** Whose tokens are taken, and for what audience: `authority.verification`, for one. */
+  verification: TokenVerification
+  /**
+   * SQL logins by object id, application id or user principal name. A principal that is not in it is refused as one
+   * that has no user in the database.
+   *
+   * @defaultValue every principal is the upstream's login
+   */
+  principals?: Readonly<Record<string, PrincipalLogin>>
+  /** What FEDAUTHINFO says. @defaultValue STS: the issuer; SPN: `https://database.windows.net/` */
+  fedAuthInfo?: Partial<FedAuthInfo>
+  /** A key and a certificate chain, as PEM. @defaultValue made at start, for `localhost` and `127.0.0.1` */
+  tls?: { key: string; certificate: string; ca?: string }
+  /** Ends a session with error 37396 at its first request after its token's expiry. @defaultValue true */
+  enforceExpiry?: boolean
+  /** How long each byte takes in each direction, in ms. @defaultValue 0 */
+  linkDelay?: number
+  /** A login that takes longer is cut, in ms. @defaultValue 15_000 */
+  loginTimeout?: number
+  /** @defaultValue a free one */
+  port?: number
+  /** What the time is for tokens. @defaultValue the machine's clock */
+  clock?: Clock
+}
+
+/**
+ * A TDS endpoint on 127.0.0.1 that takes Entra logins as Azure SQL does, and logs in on the SQL Server behind it with
+ * SQL authentication. TDS 7.4 and TDS 8.0 (`encrypt: 'strict'`) at one port.
+ */
+export class Gateway {
+  readonly host = '127.0.0.1'
+  readonly port: number
+  /** The certificate authority that its certificate is signed by, as PEM: what clients verify it with. */
+  readonly ca: string
+  readonly #server: Server
+  readonly #parts: GatewayParts
+  readonly #connections: Set<GatewayConnection>
+
+  /** Use {@link startGateway}. */
+  constructor(server: Server, parts: GatewayParts, connections: Set<GatewayConnection>, ca: string) {
+    this.#server = server
+    this.#parts = parts
+    this.#connections = connections
+    this.port = (server.address() as AddressInfo).port
+    this.ca = ca
+  }
+
+  stats(): GatewayStats {
+    return this.#parts.statistics.snapshot()
+  }
+
+  resetStats(): void {
+    this.#parts.statistics.reset()
+  }
+
+  /** Makes something go wrong; the oldest fault that fits a stage is the one that happens. */
+  inject(fault: GatewayFault): InjectedGatewayFault {
+    return this.#parts.faults.inject(fault)
+  }
+
+  clearFaults(): void {
+    this.#parts.faults.clear()
+  }
+
+  /** How long each byte takes in each direction, in ms; holds for connections made from now on. */
+  set linkDelay(delay: number) {
+    this.#parts.linkDelay = delay
+  }
+
+  /** Destroys the sockets of all sessions, as a network does that fails. */
+  dropSessions(): void {
+    for (const connection of [...this.#connections]) connection.close()
+  }
+
+  /** Takes no more connections, and destroys those that there are. */
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    this.dropSessions()
+    await closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/**
+ * Starts a gateway.
+ *
+ * @throws EntraError `CONFIG_INVALID` for an upstream without a SQL login, `DEPENDENCY_MISSING` without `jose`
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const clock = options.clock ?? systemClock
+  const upstream = typeof options.upstream === 'string' ? upstreamOf(options.upstream) : options.upstream
+  const tls = options.tls ?? (await ownCertificate())
+  const { issuer } = options.verification
+  const parts: GatewayParts = {
+    checkToken: await createTokenCheck(options.verification, clock),
+    upstreamFor: (token) => ({ ...upstream, ...loginOf(token, options.principals) }),
+    fedAuthInfo: {
+      stsUrl: options.fedAuthInfo?.stsUrl ?? (typeof issuer === 'string' ? issuer : (issuer[0] ?? '')),
+      spn: options.fedAuthInfo?.spn ?? 'https://database.windows.net/',
+    },
+    key: tls.key,
+    certificate: tls.certificate,
+    enforceExpiry: options.enforceExpiry ?? true,
+    linkDelay: options.linkDelay ?? 0,
+    loginTimeout: options.loginTimeout ?? 15_000,
+    clock,
+    faults: new GatewayFaults(),
+    statistics: new GatewayStatistics(),
+  }
+  const connections = new Set<GatewayConnection>()
+  const server = createServer({ noDelay: true }, (socket: Socket) => {
+    const connection = new GatewayConnection(socket, parts)
+    connections.add(connection)
+    parts.statistics.connected()
+    void connection.serve().finally(() => connections.delete(connection))
+  })
+  server.listen(options.port ?? 0, '127.0.0.1')
+  await once(server, 'listening')
+  return new Gateway(server, parts, connections, tls.ca ?? tls.certificate)
+}
+
+function loginOf(token: VerifiedToken, principals: GatewayOptions['principals']): Partial<PrincipalLogin> {
+  if (principals === undefined) return {}
+  for (const name of [token.objectId, token.applicationId, token.userPrincipalName]) {
+    const login = name === undefined ? undefined : principals[name]
+    if (login !== undefined) return login
+  }
+  throw tokenRefused()
+}
+
+async function ownCertificate() {
+  const authority = await createCertificateAuthority()
+  return { ...(await authority.issue({ hosts: ['localhost', '127.0.0.1'] })), ca: authority.certificate }
+}

@@ -1,0 +1,91 @@
+/** What a gateway has seen since it was started, or since `resetStats()`. */
+export interface GatewayStats {
+  /** TCP connections accepted. */
+  connections: number
+  /** Logins that the server took. */
+  logins: number
+  /** Logins refused, by error number; `0` for those that ended without an answer. */
+  loginFailures: Record<number, number>
+  /** Requests: SQL batches, RPCs, transaction manager requests, bulk loads. Attention is none. */
+  requests: number
+  /** Requests that came after the expiry of their session's token, whether or not that was enforced. */
+  requestsAfterExpiry: number
+  /** The least time that was left on a session's token when a request came, in ms; below 0 if it had expired. */
+  leastTimeLeft: number | undefined
+  /** Messages of clients from the first PRELOGIN on, each of which waits for an answer. */
+  roundTrips: number
+  /** Bytes from and to clients, as they crossed the network, of connections that have ended. */
+  bytesIn: number
+  bytesOut: number
+  /** Sessions that are logged in now. */
+  sessionsOpen: number
+  /** The most at once. */
+  mostSessionsOpen: number
+}
+
+/** Keeps the count. */
+export class GatewayStatistics {
+  #stats = emptyStats()
+
+  connected(): void {
+    this.#stats.connections++
+  }
+
+  loggedIn(): void {
+    this.#stats.logins++
+    this.#stats.sessionsOpen++
+    this.#stats.mostSessionsOpen = Math.max(this.#stats.mostSessionsOpen, this.#stats.sessionsOpen)
+  }
+
+  loggedOut(): void {
+    this.#stats.sessionsOpen--
+  }
+
+  loginFailed(number: number): void {
+    this.#stats.loginFailures[number] = (this.#stats.loginFailures[number] ?? 0) + 1
+  }
+
+  /** @param timeLeft - on the session's token, in ms */
+  request(timeLeft: number): void {
+    const { leastTimeLeft } = this.#stats
+    this.#stats.requests++
+    if (timeLeft <= 0) this.#stats.requestsAfterExpiry++
+    if (leastTimeLeft === undefined || timeLeft < leastTimeLeft) this.#stats.leastTimeLeft = timeLeft
+  }
+
+  roundTrip(): void {
+    this.#stats.roundTrips++
+  }
+
+  /** A connection has ended that carried this much. */
+  transferred(bytesIn: number, bytesOut: number): void {
+    this.#stats.bytesIn += bytesIn
+    this.#stats.bytesOut += bytesOut
+  }
+
+  /** Starts the count anew; sessions that are open stay counted as open. */
+  reset(): void {
+    const { sessionsOpen } = this.#stats
+    this.#stats = { ...emptyStats(), sessionsOpen, mostSessionsOpen: sessionsOpen }
+  }
+
+  snapshot(): GatewayStats {
+    return { ...this.#stats, loginFailures: { ...this.#stats.loginFailures } }
+  }
+}
+
+function emptyStats(): GatewayStats {
+  return {
+    connections: 0,
+    logins: 0,
+    loginFailures: {},
+    requests: 0,
+    requestsAfterExpiry: 0,
+    leastTimeLeft: undefined,
+    roundTrips: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    sessionsOpen: 0,
+    mostSessionsOpen: 0,
+  }
+}

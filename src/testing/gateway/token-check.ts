@@ -1,0 +1,58 @@
+import type { JWTPayload } from 'jose'
+import type { Clock } from '../../clock.ts'
+import { EntraError } from '../../errors.ts'
+import type { TokenVerification } from '../token-verification.ts'
+import { tokenRefused } from './login-error.ts'
+
+/** Who a token speaks for, and until when. */
+export interface VerifiedToken {
+  /** The `oid` claim: the principal's object id. */
+  objectId: string | undefined
+  /** The `appid` claim of an application. */
+  applicationId: string | undefined
+  /** The `upn` claim of a person. */
+  userPrincipalName: string | undefined
+  /** In ms since the epoch. */
+  expiresOn: number
+}
+
+/** Checks a token as Azure SQL does. @throws {@link LoginError} as Azure SQL answers */
+export type TokenCheck = (token: string) => Promise<VerifiedToken>
+
+/**
+ * Makes the check: signature, issuer, audience, `nbf` and `exp`.
+ *
+ * @throws EntraError `DEPENDENCY_MISSING` where `jose` is not installed
+ */
+export async function createTokenCheck(verification: TokenVerification, clock: Clock): Promise<TokenCheck> {
+  const { createLocalJWKSet, jwtVerify, errors } = await import('jose').catch((cause) => {
+    throw new EntraError('DEPENDENCY_MISSING', 'The gateway checks tokens with jose: npm install --save-dev jose', {
+      cause,
+    })
+  })
+  const keys = createLocalJWKSet(verification.jwks)
+  return async (token) => {
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        issuer: verification.issuer,
+        audience: verification.audience,
+        algorithms: ['RS256'],
+        requiredClaims: ['exp', 'oid'],
+        currentDate: new Date(clock.now()),
+      })
+      return verified(payload)
+    } catch (cause) {
+      throw tokenRefused(cause instanceof errors.JWTExpired ? 'Token is expired.' : undefined, cause)
+    }
+  }
+}
+
+function verified(payload: JWTPayload): VerifiedToken {
+  const text = (claim: unknown) => (typeof claim === 'string' ? claim : undefined)
+  return {
+    objectId: text(payload.oid),
+    applicationId: text(payload.appid),
+    userPrincipalName: text(payload.upn),
+    expiresOn: (payload.exp ?? 0) * 1000,
+  }
+}

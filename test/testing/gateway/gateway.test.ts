@@ -1,0 +1,316 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
+import { encodeMessage, PacketType } from '../../../src/tds/packet.ts'
+import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
+import {
+  type Authority,
+  type Gateway,
+  type GatewayOptions,
+  startAuthority,
+  startGateway,
+} from '../../../src/testing/index.ts'
+import { Client } from './client.ts'
+import { startMinimalServer } from './minimal-server.ts'
+
+let authority: Authority
+let server: Awaited<ReturnType<typeof startMinimalServer>>
+let gateway: Gateway
+const clients: Client[] = []
+
+const upstream = () => ({ host: '127.0.0.1', port: server.port, user: 'sa', password: 'geheim', encrypt: false })
+const start = (options: Partial<GatewayOptions> = {}) =>
+  startGateway({ upstream: upstream(), verification: authority.verification, ...options })
+
+beforeAll(async () => {
+  authority = await startAuthority()
+  server = await startMinimalServer('geheim')
+})
+afterAll(async () => {
+  await server.close()
+  await authority.close()
+})
+beforeEach(async () => {
+  gateway = await start()
+})
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close()
+  await gateway.close()
+})
+
+const token = async (options: Parameters<Authority['issueToken']>[0] = {}) =>
+  (await authority.issueToken(options)).token
+
+async function client(options: { token?: string; on?: Gateway; encrypt?: 'strict' } = {}): Promise<Client> {
+  const made = new Client(
+    options.on ?? gateway,
+    { type: 'azure-active-directory-access-token', options: { token: options.token ?? (await token()) } },
+    options.encrypt === undefined ? {} : { encrypt: options.encrypt },
+  )
+  clients.push(made)
+  return made
+}
+
+async function loggedIn(options: Parameters<typeof client>[0] = {}): Promise<Client> {
+  const made = await client(options)
+  expect(await made.connect()).toMatchObject({ ok: true })
+  return made
+}
+
+describe('a login', () => {
+  it('by a token in LOGIN7 is taken, and made upstream by SQL authentication with the client’s own wishes', async () => {
+    const before = server.logins.length
+    expect(await (await loggedIn()).query()).toMatchObject({ ok: true })
+    expect(server.logins.slice(before)).toEqual([
+      { user: 'sa', password: 'geheim', database: 'app', applicationName: 'Tedious', features: [10] },
+    ])
+    expect(gateway.stats()).toMatchObject({ connections: 1, logins: 1, sessionsOpen: 1, requests: 2 })
+  })
+
+  it('by FEDAUTHINFO and FEDAUTH_TOKEN is taken, with the scope that the SPN names', async () => {
+    const scopes: unknown[] = []
+    const credential = {
+      getToken: async (scope: string | string[]) => {
+        scopes.push(scope)
+        return { token: await token(), expiresOnTimestamp: Date.now() + 60_000 }
+      },
+    }
+    const made = new Client(gateway, { type: 'token-credential', options: { credential } })
+    clients.push(made)
+    expect(await made.connect()).toMatchObject({ ok: true })
+    expect(scopes).toEqual(['https://database.windows.net/.default'])
+  })
+
+  it('by TDS 8 is taken at the same port', async () => {
+    expect(await (await loggedIn({ encrypt: 'strict' })).query()).toMatchObject({ ok: true })
+  })
+
+  it('with the SQL login of its principal', async () => {
+    const [principal] = authority.principals
+    const other = await start({
+      principals: { [principal?.objectId ?? '']: { user: 'app-login', password: 'geheim' } },
+    })
+    await (await loggedIn({ on: other })).query()
+    expect(server.logins.at(-1)).toMatchObject({ user: 'app-login' })
+    const stranger = await client({ on: other, token: await token({ principal: 'local-service' }) })
+    expect(await stranger.connect()).toMatchObject({ ok: false, number: 18456 })
+    await other.close()
+  })
+
+  it.each<[string, () => Promise<string>, RegExp]>([
+    ['an expired token', () => token({ notBefore: new Date(0), lifetime: -5000 } as never), /Token is expired\.$/],
+    ['a token for another audience', () => token({ audience: 'https://graph.microsoft.com' }), /principal>'\.$/],
+    ['a token that was tampered with', async () => `${(await token()).slice(0, -6)}AAAAAA`, /principal>'\.$/],
+    ['something that is no token', async () => 'nonsense', /principal>'\.$/],
+  ])('with %s is refused', async (_, make, message) => {
+    const outcome = await (await client({ token: await make() })).connect()
+    expect(outcome).toMatchObject({ ok: false, number: 18456, message: expect.stringMatching(message) })
+    expect(gateway.stats()).toMatchObject({ logins: 0, loginFailures: { 18456: 1 } })
+  })
+
+  it('with user and password is refused', async () => {
+    const made = new Client(gateway, { type: 'default', options: { userName: 'sa', password: 'geheim' } })
+    clients.push(made)
+    expect(await made.connect()).toMatchObject({
+      ok: false,
+      number: 18456,
+      message: expect.stringContaining('only authentication'),
+    })
+  })
+
+  it('with a certificate that the client does not trust ends with the client', async () => {
+    const made = new Client(
+      gateway,
+      { type: 'azure-active-directory-access-token', options: { token: await token() } },
+      { cryptoCredentialsDetails: {} },
+    )
+    clients.push(made)
+    expect(await made.connect()).toMatchObject({ ok: false, message: expect.stringMatching(/certificate/) })
+  })
+
+  it('hands the server’s own refusal through', async () => {
+    const wrong = await start({ upstream: { ...upstream(), password: 'wrong' } })
+    expect(await (await client({ on: wrong })).connect()).toMatchObject({ ok: false, number: 18456 })
+    await wrong.close()
+  })
+
+  it('is refused with 40613 where the server cannot be reached', async () => {
+    const lonely = await start({ upstream: { ...upstream(), port: 1 } })
+    const made = new Client(
+      lonely,
+      { type: 'azure-active-directory-access-token', options: { token: await token() } },
+      { maxRetriesOnTransientErrors: 0 },
+    )
+    clients.push(made)
+    expect(await made.connect()).toMatchObject({ ok: false, number: 40613 })
+    await lonely.close()
+  })
+
+  it('takes its upstream from a connection string', async () => {
+    const made = await start({
+      upstream: `sqlserver://127.0.0.1:${server.port};user=sa;password={geheim};encrypt=false`,
+    })
+    await loggedIn({ on: made })
+    await made.close()
+    await expect(start({ upstream: 'sqlserver://h' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+})
+
+describe('a session whose token has expired', () => {
+  const ahead = { now: () => Date.now() + offset, setTimer: systemClock.setTimer }
+  let offset = 0
+
+  it('is ended with 37396 at its next request', async () => {
+    offset = 0
+    const other = await start({ clock: ahead })
+    const made = await loggedIn({ on: other })
+    expect(await made.query()).toMatchObject({ ok: true })
+    offset = 2 * 3_600_000
+    const closed = made.closed()
+    expect(await made.query()).toMatchObject({ ok: false, number: 37396 })
+    await closed
+    expect(other.stats()).toMatchObject({ requestsAfterExpiry: 1, sessionsOpen: 0 })
+    expect(other.stats().leastTimeLeft).toBeLessThan(-3_000_000)
+    await other.close()
+  })
+
+  it('goes on where that is not enforced, and is counted', async () => {
+    offset = 0
+    const other = await start({ clock: ahead, enforceExpiry: false })
+    const made = await loggedIn({ on: other })
+    offset = 2 * 3_600_000
+    expect(await made.query()).toMatchObject({ ok: true })
+    expect(other.stats()).toMatchObject({ requestsAfterExpiry: 1, sessionsOpen: 1 })
+    await other.close()
+  })
+})
+
+describe('a fault', () => {
+  it('refuses logins with any error, so many times', async () => {
+    const fault = gateway.inject({ at: 'login', action: { refuse: { number: 40615, message: 'Firewall.' } }, times: 1 })
+    expect(await (await client()).connect()).toMatchObject({ ok: false, number: 40615, message: 'Firewall.' })
+    await loggedIn()
+    expect(fault.hits).toBe(1)
+    expect(gateway.stats()).toMatchObject({ loginFailures: { 40615: 1 } })
+  })
+
+  it.each(['accept', 'prelogin', 'tls', 'login'] as const)('drops the connection at %s', async (at) => {
+    gateway.inject({ at, action: { drop: true }, times: 1 })
+    expect(await (await client()).connect()).toMatchObject({ ok: false, number: undefined })
+    await loggedIn()
+  })
+
+  it.each(['accept', 'prelogin', 'tls', 'login'] as const)('hangs at %s until the login’s time is up', async (at) => {
+    const hasty = await start({ loginTimeout: 200 })
+    hasty.inject({ at, action: { hang: true } })
+    expect(await (await client({ on: hasty })).connect()).toMatchObject({ ok: false })
+    await hasty.close()
+  })
+
+  it('delays a login', async () => {
+    gateway.inject({ at: 'login', action: { delay: 150 } })
+    const begun = Date.now()
+    await loggedIn()
+    expect(Date.now() - begun).toBeGreaterThanOrEqual(149)
+  })
+
+  it('answers a request with an error, and the session goes on', async () => {
+    const made = await loggedIn()
+    gateway.inject({ at: 'request', action: { refuse: { number: 1205 } }, times: 1 })
+    expect(await made.query()).toMatchObject({ ok: false, number: 1205 })
+    expect(await made.query()).toMatchObject({ ok: true })
+  })
+
+  it.each(['request', 'response'] as const)('drops the connection at a %s', async (at) => {
+    const made = await loggedIn()
+    gateway.inject({ at, action: { drop: true }, times: 1 })
+    expect(await made.query()).toMatchObject({ ok: false, number: undefined })
+  })
+
+  it('redirects a login', async () => {
+    const other = await start({
+      tls: { ...(await certificate()), ca: '' },
+    })
+    gateway.inject({ at: 'login', action: { redirect: { host: 'localhost', port: other.port } } })
+    const made = new Client(
+      gateway,
+      { type: 'azure-active-directory-access-token', options: { token: await token() } },
+      { trustServerCertificate: true },
+    )
+    clients.push(made)
+    expect(await made.connect()).toMatchObject({ ok: true })
+    expect(other.stats().logins).toBe(1)
+    expect(gateway.stats().logins).toBe(0)
+    await other.close()
+  })
+
+  it('drops all sessions', async () => {
+    const made = await loggedIn()
+    const closed = made.closed()
+    gateway.dropSessions()
+    await closed
+  })
+
+  it('ends when it is cleared', async () => {
+    gateway.inject({ at: 'login', action: { drop: true } }).clear()
+    await loggedIn()
+    gateway.inject({ at: 'login', action: { drop: true } })
+    gateway.clearFaults()
+    await loggedIn()
+  })
+})
+
+async function certificate() {
+  const { createCertificateAuthority } = await import('../../../src/testing/index.ts')
+  return (await createCertificateAuthority()).issue({ hosts: ['localhost'] })
+}
+
+describe('a link delay', () => {
+  it('holds for each direction of each round trip', async () => {
+    const slow = await start({ linkDelay: 20 })
+    const made = await loggedIn({ on: slow })
+    const begun = Date.now()
+    await made.query()
+    expect(Date.now() - begun).toBeGreaterThanOrEqual(39)
+    await slow.close()
+  })
+})
+
+describe('bytes that make no sense', () => {
+  const prelogin = encodeMessage(
+    PacketType.PRELOGIN,
+    encodePrelogin({ version: { major: 1, minor: 0, build: 0 }, encryption: Encryption.ON, fedAuthRequired: true }),
+  )
+
+  it('end their own connection and nothing else', async () => {
+    const hasty = await start({ loginTimeout: 300 })
+    const bystander = await loggedIn({ on: hasty })
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), fc.boolean(), async (bytes, afterPrelogin) => {
+        const socket = connect(hasty.port, hasty.host)
+        socket.on('error', () => {})
+        socket.resume()
+        if (afterPrelogin) socket.write(prelogin)
+        socket.end(bytes)
+        await once(socket, 'close')
+      }),
+      { numRuns: 100 },
+    )
+    expect(await bystander.query()).toMatchObject({ ok: true })
+    expect(hasty.stats()).toMatchObject({ sessionsOpen: 1, logins: 1 })
+    await hasty.close()
+  })
+})
+
+describe('closing', () => {
+  it('leaves no connection, here or upstream', async () => {
+    const made = await loggedIn()
+    const closed = made.closed()
+    await gateway.close()
+    await closed
+    await expect.poll(() => server.connections).toBe(0)
+    gateway = await start()
+  })
+})
