@@ -36,7 +36,12 @@ describe('the factory', () => {
 
   it('asks for the scope of the cloud that its server is in', async () => {
     const scopes: unknown[] = []
-    const asked = { getToken: async (scope: unknown) => (scopes.push(scope), null) }
+    const asked = {
+      async getToken(scope: unknown) {
+        scopes.push(scope)
+        return null
+      },
+    }
     await expect(
       new PrismaMssqlEntra('sqlserver://x.database.usgovcloudapi.net', { credential: asked }).connect(),
     ).rejects.toMatchObject({ code: 'TOKEN_INVALID' })
