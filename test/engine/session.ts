@@ -1,0 +1,92 @@
+/** What the engine's two halves agree on: the wire asks, the SQL half answers. */
+
+/** A data type of SQL Server. Lengths in characters or bytes, as SQL Server counts them. */
+export type SqlType =
+  | {
+      name:
+        | 'bit'
+        | 'tinyint'
+        | 'smallint'
+        | 'int'
+        | 'bigint'
+        | 'real'
+        | 'float'
+        | 'money'
+        | 'smallmoney'
+        | 'date'
+        | 'datetime'
+        | 'smalldatetime'
+        | 'text'
+        | 'ntext'
+        | 'image'
+        | 'xml'
+        | 'uniqueidentifier'
+    }
+  | { name: 'char' | 'varchar' | 'nchar' | 'nvarchar' | 'binary' | 'varbinary'; length: number | 'max' }
+  | { name: 'decimal' | 'numeric'; precision: number; scale: number }
+  | { name: 'time' | 'datetime2' | 'datetimeoffset'; scale: number }
+
+/**
+ * A value: a number for integers up to int and for real and float, a bigint for bigint, a boolean for bit, a string for
+ * decimal, money, text, uniqueidentifier and all dates (as SQL Server prints them: `2024-01-02`, `12:34:56.1234567`,
+ * `2024-01-02 12:34:56.123`, `2024-01-02 12:34:56.1234567 +02:00`), a Buffer for binary.
+ */
+export type SqlValue = null | number | bigint | boolean | string | Buffer
+
+/** A column of a result. */
+export interface Column {
+  name: string
+  type: SqlType
+}
+
+/** A parameter of `sp_executesql`, its name with the `@`. */
+export interface Parameter {
+  name: string
+  type: SqlType
+  value: SqlValue
+}
+
+/** An error or a message, as an ERROR or INFO token says it. */
+export interface SqlMessage {
+  number: number
+  state: number
+  class: number
+  message: string
+  line: number
+}
+
+/** What a batch gives, in order. */
+export type ResultItem =
+  | { kind: 'columns'; columns: Column[] }
+  | { kind: 'row'; values: SqlValue[] }
+  /** The end of one statement; `rowCount` is absent where it does not count (SET, DDL, NOCOUNT ON). */
+  | { kind: 'done'; rowCount?: number }
+  | ({ kind: 'info' | 'error' } & SqlMessage)
+  | { kind: 'transaction'; change: 'begin' | 'commit' | 'rollback' }
+  | { kind: 'database'; name: string }
+
+export type IsolationLevel = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' | 'SNAPSHOT'
+
+/** One session. Errors of SQL come as items; a rejection is a bug of the engine. */
+export interface EngineSession {
+  execute(sql: string, parameters: Parameter[]): AsyncIterable<ResultItem>
+  begin(isolation: IsolationLevel | undefined): AsyncIterable<ResultItem>
+  commit(): AsyncIterable<ResultItem>
+  /** @param name - a savepoint to go back to; empty for all of the transaction */
+  rollback(name: string): AsyncIterable<ResultItem>
+  save(name: string): AsyncIterable<ResultItem>
+  /** `sp_reset_connection`: rolls back, and sets the session's options back. */
+  reset(): Promise<void>
+  /** Attention: stops the statement that runs. */
+  cancel(): void
+  close(): Promise<void>
+}
+
+/** Who logs in, to what. */
+export interface EngineLogin {
+  user: string
+  password: string
+  database: string
+  applicationName: string
+  spid: number
+}

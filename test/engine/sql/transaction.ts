@@ -1,0 +1,89 @@
+import type { IsolationLevel, ResultItem } from '../session.ts'
+import type { DatabaseConnection } from './connection.ts'
+import { SqlError } from './sql-error.ts'
+
+/** With versions of rows, as Azure SQL has it by default: readers wait for nobody. */
+const LEVELS: Readonly<Record<IsolationLevel, string>> = {
+  'READ UNCOMMITTED': 'READ COMMITTED',
+  'READ COMMITTED': 'READ COMMITTED',
+  'REPEATABLE READ': 'REPEATABLE READ',
+  SNAPSHOT: 'REPEATABLE READ',
+  SERIALIZABLE: 'SERIALIZABLE',
+}
+
+const STATEMENT = '"mssql statement"'
+
+/** The transaction of a session: `@@TRANCOUNT`, savepoints, and statements that fail without ending it. */
+export class TransactionState {
+  /** `@@TRANCOUNT`. */
+  depth = 0
+  isolation: IsolationLevel = 'READ COMMITTED'
+  #changedSchema = false
+
+  async *begin(connection: DatabaseConnection, isolation = this.isolation): AsyncGenerator<ResultItem> {
+    if (this.depth++ > 0) return
+    await connection.script(`BEGIN ISOLATION LEVEL ${LEVELS[isolation]}`)
+    yield { kind: 'transaction', change: 'begin' }
+  }
+
+  async *commit(connection: DatabaseConnection): AsyncGenerator<ResultItem> {
+    if (this.depth === 0) {
+      throw new SqlError(3902, 'The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.')
+    }
+    if (--this.depth > 0) return
+    await connection.script('COMMIT')
+    this.#ended(connection)
+    yield { kind: 'transaction', change: 'commit' }
+  }
+
+  async *rollback(connection: DatabaseConnection, name: string): AsyncGenerator<ResultItem> {
+    if (this.depth === 0) {
+      throw new SqlError(3903, 'The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.')
+    }
+    if (name !== '') {
+      await connection.script(`ROLLBACK TO SAVEPOINT ${savepoint(name)}`).catch(() => {
+        throw new SqlError(6401, `Cannot roll back ${name}. No transaction or savepoint of that name was found.`)
+      })
+      return
+    }
+    this.depth = 0
+    await connection.script('ROLLBACK')
+    this.#ended(connection)
+    yield { kind: 'transaction', change: 'rollback' }
+  }
+
+  async *save(connection: DatabaseConnection, name: string): AsyncGenerator<ResultItem> {
+    if (this.depth === 0) throw new SqlError(628, 'Cannot issue SAVE TRANSACTION when there is no active transaction.')
+    await connection.script(`SAVEPOINT ${savepoint(name)}`)
+    yield { kind: 'done' }
+  }
+
+  /** Runs one statement so that, if it fails, the transaction that it is in goes on. */
+  async statement<T>(connection: DatabaseConnection, run: () => Promise<T>): Promise<T> {
+    if (this.depth === 0) return run()
+    await connection.script(`SAVEPOINT ${STATEMENT}`)
+    try {
+      const result = await run()
+      await connection.script(`RELEASE SAVEPOINT ${STATEMENT}`)
+      return result
+    } catch (error) {
+      await connection.script(`ROLLBACK TO SAVEPOINT ${STATEMENT}; RELEASE SAVEPOINT ${STATEMENT}`)
+      throw error
+    }
+  }
+
+  schemaChanged(connection: DatabaseConnection): void {
+    this.#changedSchema = this.depth > 0
+    connection.schemaChanged()
+  }
+
+  /** Others see a changed schema from now on, or this session sees the old one again. */
+  #ended(connection: DatabaseConnection): void {
+    if (this.#changedSchema) connection.schemaChanged()
+    this.#changedSchema = false
+  }
+}
+
+function savepoint(name: string): string {
+  return `"${name.toLowerCase().replaceAll('"', '""')}"`
+}

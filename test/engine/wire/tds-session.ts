@@ -1,0 +1,121 @@
+import type { Socket } from 'node:net'
+import { PacketReader, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
+import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
+import type { EngineSession, ResultItem } from '../session.ts'
+import { type EngineRequest, parseRequest } from './requests.ts'
+import { Response } from './response.ts'
+
+/** A longer message is refused, in bytes. */
+const MOST_BYTES = 256 * 1024 * 1024
+
+interface Message {
+  type: number
+  payload: Buffer
+  reset: boolean
+}
+
+/** A session after its login: reads requests, and answers them one after the other. */
+export class TdsSession {
+  readonly #socket: Socket
+  readonly #session: EngineSession
+  readonly #packetSize: number
+  readonly #spid: number
+  readonly #packets = new PacketReader()
+  #parts: Buffer[] = []
+  #length = 0
+  #reset = false
+  #running: Promise<void> | undefined
+  #attention = false
+
+  constructor(socket: Socket, session: EngineSession, packetSize: number, spid: number) {
+    this.#socket = socket
+    this.#session = session
+    this.#packetSize = packetSize
+    this.#spid = spid
+  }
+
+  /** Serves until the client goes. Rejects for bytes that make no sense, or a bug of the engine. */
+  async serve(): Promise<void> {
+    let failed: unknown
+    for await (const chunk of this.#socket) {
+      for (const packet of this.#packets.push(chunk as Buffer)) {
+        const message = this.#collect(packet.type, packet.status, packet.payload)
+        if (message === undefined) continue
+        if (message.type === PacketType.ATTENTION) await this.#onAttention()
+        else {
+          await this.#running
+          this.#running = this.#answer(message).catch((error) => {
+            failed = error
+            this.#socket.destroy()
+          })
+        }
+      }
+    }
+    await this.#running
+    if (failed !== undefined) throw failed
+  }
+
+  #collect(type: number, status: number, payload: Buffer): Message | undefined {
+    if (status & (PacketStatus.RESET_CONNECTION | PacketStatus.RESET_CONNECTION_SKIP_TRAN)) this.#reset = true
+    this.#length += payload.length
+    if (this.#length > MOST_BYTES) throw new TdsProtocolError(`A message is longer than ${MOST_BYTES} bytes.`)
+    this.#parts.push(payload)
+    if ((status & PacketStatus.END_OF_MESSAGE) === 0) return undefined
+    const message = { type, payload: Buffer.concat(this.#parts), reset: this.#reset }
+    this.#parts = []
+    this.#length = 0
+    this.#reset = false
+    return (status & PacketStatus.IGNORE) !== 0 ? undefined : message
+  }
+
+  async #onAttention(): Promise<void> {
+    if (this.#running === undefined) {
+      this.#response(false).acknowledgeAttention()
+      return
+    }
+    this.#attention = true
+    this.#session.cancel()
+  }
+
+  #response(procedure: boolean): Response {
+    return new Response(this.#socket, this.#packetSize, this.#spid, procedure)
+  }
+
+  async #answer({ type, payload, reset }: Message): Promise<void> {
+    const request = parseRequest(type, payload)
+    const response = this.#response(request.kind === 'statement')
+    if (reset) {
+      await this.#session.reset()
+      await response.resetCompleted()
+    }
+    for await (const item of this.#run(request)) await response.add(item)
+    this.#running = undefined
+    const attention = this.#attention
+    this.#attention = false
+    await response.end(attention)
+  }
+
+  #run(request: EngineRequest): AsyncIterable<ResultItem> {
+    switch (request.kind) {
+      case 'batch':
+        return this.#session.execute(request.sql, [])
+      case 'statement':
+        return this.#session.execute(request.sql, request.parameters)
+      case 'begin':
+        return this.#session.begin(request.isolation)
+      case 'commit':
+        return this.#session.commit()
+      case 'rollback':
+        return this.#session.rollback(request.name)
+      case 'save':
+        return this.#session.save(request.name)
+      case 'unsupported':
+        return refuse(request.what)
+    }
+  }
+}
+
+async function* refuse(what: string): AsyncGenerator<ResultItem> {
+  const message = `The local engine does not support ${what}.`
+  yield { kind: 'error', number: 50_001, state: 1, class: 16, message, line: 1 }
+}
