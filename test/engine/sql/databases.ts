@@ -1,4 +1,4 @@
-import { Client } from 'pg'
+import { Client, Pool } from 'pg'
 import type { Postgres } from '../postgres.ts'
 import { PRELUDE } from './prelude.ts'
 import { SqlError } from './sql-error.ts'
@@ -9,19 +9,18 @@ const TEMPLATE = 'local_engine_template'
 export class Databases {
   readonly postgres: Pick<Postgres, 'host' | 'port' | 'user' | 'password'>
   readonly #versions = new Map<string, number>()
-  readonly #admin: Client
+  readonly #admin: Pool
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(postgres: Databases['postgres'], admin: Client) {
+  private constructor(postgres: Databases['postgres'], admin: Pool) {
     this.postgres = postgres
     this.#admin = admin
   }
 
   static async open({ host, port, user, password }: Databases['postgres']): Promise<Databases> {
     const postgres = { host, port, user, password }
-    const admin = new Client({ ...postgres, database: 'postgres' })
+    const admin = new Pool({ ...postgres, database: 'postgres', max: 3 })
     admin.on('error', () => {})
-    await admin.connect()
     const databases = new Databases(postgres, admin)
     await databases.#makeTemplate()
     return databases

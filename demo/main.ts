@@ -1,0 +1,93 @@
+import { writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PrismaClient } from '../generated/prisma/client.ts'
+import { PrismaMssqlEntra } from '../src/index.ts'
+import { drawChart } from './chart.ts'
+import { frameOf } from './display.ts'
+import { type LocalAzure, startLocalAzure } from './local-azure.ts'
+import { type DemoOptions, readOptions, USAGE, UsageError } from './options.ts'
+import { Recording } from './recording.ts'
+import { Screen } from './screen.ts'
+import { faultsOf, summaryOf } from './summary.ts'
+import { seed, tasks } from './workload.ts'
+
+/** How often the display is drawn, in ms. */
+const FRAME_EVERY = 200
+
+const screen = new Screen(process.stdout, process.env)
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  let options: DemoOptions | undefined
+  try {
+    options = readOptions(process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(`${error.message}\n\n${USAGE}`)
+    return 2
+  }
+  if (options === undefined) {
+    console.log(USAGE)
+    return 0
+  }
+  const begun = performance.now()
+  const azure = await startLocalAzure(options.tokenLife * 1000, (step) => {
+    screen.print(screen.palette.dim(`starting the local Azure: ${step} …`))
+  })
+  screen.print(screen.palette.dim(`ready after ${((performance.now() - begun) / 1000).toFixed(1)} s\n`))
+  try {
+    return await run(azure, options)
+  } finally {
+    await azure.close()
+  }
+}
+
+async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
+  const recording = new Recording(Date.now())
+  const adapter = new PrismaMssqlEntra(azure.config, {
+    credential: azure.credential,
+    onEvent: (event) => recording.onEvent(event),
+  })
+  const prisma = new PrismaClient({ adapter })
+  try {
+    await seed(prisma)
+    const timer = setTimeout(() => stop.abort(), options.seconds * 1000)
+    const drawing = draw(recording, adapter, options, stop.signal)
+    await Promise.all(
+      Array.from({ length: options.workers }, (_, worker) => work(prisma, worker, recording, stop.signal)),
+    )
+    clearTimeout(timer)
+    await drawing
+  } finally {
+    await prisma.$disconnect()
+  }
+  const { requestsAfterExpiry, leastTimeLeft, logins } = azure.gateway.stats()
+  const { rotations, tokensRequested } = adapter.stats()
+  const counts = { tokenRequests: tokensRequested, logins, rotations, requestsAfterExpiry, leastTimeLeft }
+  screen.print(summaryOf(recording, counts, screen.palette))
+  if (options.svg !== undefined) {
+    await writeFile(options.svg, drawChart(recording, Date.now(), options.tokenLife))
+    screen.print(screen.palette.dim(`  The picture is in ${options.svg}.`))
+  }
+  return faultsOf(recording, counts).length === 0 ? 0 : 1
+}
+
+async function work(prisma: PrismaClient, worker: number, recording: Recording, until: AbortSignal): Promise<void> {
+  const mine = tasks(prisma, worker)
+  for (let i = worker; !until.aborted; i++) {
+    const task = mine[i % mine.length]
+    if (task !== undefined) await recording.measure(Date.now, task)
+    // Leaves the machine some time for all the rest of the local Azure, which is in this process too.
+    await sleep(20)
+  }
+}
+
+async function draw(recording: Recording, adapter: PrismaMssqlEntra, options: DemoOptions, until: AbortSignal) {
+  while (!until.aborted) {
+    screen.show(frameOf(recording, adapter.stats(), { now: Date.now(), ...options }), Date.now())
+    await sleep(FRAME_EVERY, undefined, { signal: until }).catch(() => {})
+  }
+}
