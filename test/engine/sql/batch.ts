@@ -74,6 +74,7 @@ class BatchReader {
     if (word in CHANGES) return { kind: 'change', piece: this.#afterWord(CHANGES) }
     if (word in DEFINITIONS) return { kind: 'definition', piece: this.#afterWord(DEFINITIONS) }
     if (word === '') throw t.unexpected()
+    const begin = this.#tokens.indexOf(t.token)
     t.next()
     switch (word) {
       case 'DECLARE':
@@ -113,6 +114,7 @@ class BatchReader {
       case 'EXECUTE':
         return this.#execute()
       default:
+        if (begin === 0) throw new SqlError(2812, `Could not find stored procedure '${this.#tokens[0]?.text}'.`, 16, 62)
         throw incorrectSyntax(this.#previous())
     }
   }

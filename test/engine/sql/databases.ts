@@ -19,7 +19,7 @@ export class Databases {
 
   static async open({ host, port, user, password }: Databases['postgres']): Promise<Databases> {
     const postgres = { host, port, user, password }
-    const admin = new Pool({ ...postgres, database: 'postgres', max: 3 })
+    const admin = new Pool({ ...postgres, database: 'postgres', max: 1 })
     admin.on('error', () => {})
     const databases = new Databases(postgres, admin)
     await databases.#makeTemplate()

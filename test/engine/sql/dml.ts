@@ -8,6 +8,8 @@ import { assigned } from './types.ts'
 /** INSERT, UPDATE, DELETE or MERGE. */
 export interface Change {
   sql: string
+  /** The table that it changes. */
+  table: string
   /** Where the rows of OUTPUT go; `client` for a result. */
   output: 'none' | 'client' | { table: string }
   /** The table, if the statement names values for its IDENTITY column. */
@@ -48,6 +50,7 @@ export function insert(t: Translation): Change {
   const output = outputClause(t)
   const into = `INSERT INTO ${nameOf(table)}`
   const finish = (source: string): Change => ({
+    table: table.name,
     sql: `${into} (${columns.map(({ name }) => quoted(name)).join(', ')}) ${source}${output.returning}`,
     output: output.output,
     setsIdentity: columns.some(({ identity }) => identity) ? table.name : undefined,
@@ -58,7 +61,8 @@ export function insert(t: Translation): Change {
     return assigned(sql, column.type, { table: fullName(t, table), column: column.name })
   }
   if (t.acceptWord('DEFAULT', 'VALUES')) {
-    return { sql: `${into} DEFAULT VALUES${output.returning}`, output: output.output, setsIdentity: undefined }
+    const sql = `${into} DEFAULT VALUES${output.returning}`
+    return { sql, table: table.name, output: output.output, setsIdentity: undefined }
   }
   if (t.acceptWord('VALUES')) return finish(`VALUES ${rows(t, fitted)}`)
   if (t.isWord('EXEC')) throw unsupported('INSERT … EXEC')
@@ -109,7 +113,7 @@ export function update(t: Translation): Change {
   if (t.isWord('FROM')) throw unsupported('UPDATE … FROM')
   const where = t.acceptWord('WHERE') ? ` WHERE ${expression(t).sql}` : ''
   const sql = `UPDATE ${nameOf(table)} SET ${sets.join(', ')}${where}${output.returning}`
-  return { sql, output: output.output, setsIdentity: undefined }
+  return { sql, table: table.name, output: output.output, setsIdentity: undefined }
 }
 
 export function remove(t: Translation): Change {
@@ -119,11 +123,8 @@ export function remove(t: Translation): Change {
   const output = outputClause(t)
   if (t.isWord('FROM')) throw unsupported('DELETE … FROM … FROM')
   const where = t.acceptWord('WHERE') ? ` WHERE ${expression(t).sql}` : ''
-  return {
-    sql: `DELETE FROM ${nameOf(table)}${where}${output.returning}`,
-    output: output.output,
-    setsIdentity: undefined,
-  }
+  const sql = `DELETE FROM ${nameOf(table)}${where}${output.returning}`
+  return { sql, table: table.name, output: output.output, setsIdentity: undefined }
 }
 
 /** MERGE, as Prisma links the two sides of a many-to-many relation. */
@@ -136,7 +137,7 @@ export function merge(t: Translation): Change {
   t.expectWord('ON')
   sql += ` ON ${expression(t).sql}`
   while (t.acceptWord('WHEN')) sql += ` WHEN ${mergeBranch(t, table)}`
-  return { sql, output: 'none', setsIdentity: undefined }
+  return { sql, table: table.name, output: 'none', setsIdentity: undefined }
 }
 
 function mergeBranch(t: Translation, table: CatalogueTable): string {

@@ -40,6 +40,7 @@ function comparison(t: Translation): Expression {
     const operator = t.next().text
     if (t.isWord('ALL') || t.isWord('ANY') || t.isWord('SOME')) throw unsupported(`${t.token.text} of a subquery`)
     const right = additive(t)
+    if (operator === '=' || operator === '<>') t.trimInput(right.sql)
     if (left.untyped && right.untyped) return { sql: `${collated(left)} ${operator} ${collated(right)}` }
     return { sql: `${left.sql} ${operator} ${right.sql}` }
   }
@@ -80,8 +81,11 @@ function inList(t: Translation): string {
     return `(${query})`
   }
   const items: string[] = []
-  do items.push(expression(t).sql)
-  while (t.accept('symbol', ','))
+  do {
+    const { sql } = expression(t)
+    t.trimInput(sql)
+    items.push(sql)
+  } while (t.accept('symbol', ','))
   t.expect('symbol', ')')
   return `(${items.join(', ')})`
 }

@@ -143,9 +143,12 @@ export class Interpreter {
   }
 
   async *#query(piece: Piece): AsyncGenerator<ResultItem> {
-    const { connection } = this.#state
-    const { result, inputs } = translateQuery(piece, await connection.catalogue(), this.#batch.declarations)
-    const answer = await this.#guarded('SELECT', () => connection.query(result.sql, this.#inputs(inputs)))
+    const { connection, transaction } = this.#state
+    const { result, inputs, tables } = translateQuery(piece, await connection.catalogue(), this.#batch.declarations)
+    const answer = await this.#guarded('SELECT', async () => {
+      await transaction.lockTables(connection, tables, false)
+      return connection.query(result.sql, this.#inputs(inputs))
+    })
     this.#state.rowCount = answer.rows.length
     if (result.assigns.length === 0) return yield* this.#rows(answer)
     const last = answer.rows.at(-1)
@@ -177,7 +180,7 @@ export class Interpreter {
   }
 
   async *#change(piece: Piece): AsyncGenerator<ResultItem> {
-    const { connection, options } = this.#state
+    const { connection, options, transaction } = this.#state
     const verb = (piece.tokens[0]?.text.toUpperCase() ?? 'INSERT') as Verb
     const { result, inputs } = translateChange(piece, await connection.catalogue(), this.#batch.declarations)
     if (
@@ -187,7 +190,10 @@ export class Interpreter {
       const where = `table '${result.setsIdentity}' when IDENTITY_INSERT is set to OFF.`
       throw new SqlError(544, `Cannot insert explicit value for identity column in ${where}`)
     }
-    const answer = await this.#guarded(verb, () => connection.query(result.sql, this.#inputs(inputs)))
+    const answer = await this.#guarded(verb, async () => {
+      await transaction.lockTables(connection, [result.table.toLowerCase()], true)
+      return connection.query(result.sql, this.#inputs(inputs))
+    })
     this.#state.rowCount = answer.rowCount ?? 0
     if (result.output === 'client') return yield* this.#rows(answer)
     if (result.output !== 'none') this.#tables.get(result.output.table)?.push(...answer.rows)
@@ -225,9 +231,8 @@ export class Interpreter {
   #inputs(inputs: readonly Input[]): (string | null | (string | null)[])[] {
     return inputs.map((input) => {
       if (input.kind === 'column') return (this.#tables.get(input.table) ?? []).map((row) => row[input.index] ?? null)
-      return this.#variables.has(input.name)
-        ? (this.#variables.get(input.name) ?? null)
-        : this.#sessionValue(input.name)
+      const value = this.#variables.has(input.name) ? this.#variables.get(input.name) : this.#sessionValue(input.name)
+      return (input.trimmed ? value?.trimEnd() : value) ?? null
     })
   }
 

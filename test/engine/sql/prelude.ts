@@ -43,10 +43,16 @@ CREATE FUNCTION mssql.to_tinyint(value numeric) RETURNS smallint LANGUAGE plpgsq
 $$ BEGIN IF value < 0 OR value >= 256 THEN PERFORM mssql.fail(220, format('Arithmetic overflow error for data type tinyint, value = %s.', trunc(value))); END IF; RETURN trunc(value)::smallint; END $$;
 
 -- DATETIME counts in 300ths of a second, SMALLDATETIME in minutes.
-CREATE FUNCTION mssql.to_datetime(value timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS
-$$ SELECT date_trunc('second', value) + round(round(extract(microseconds FROM value)::numeric % 1000000 * 300 / 1000000) * 1000 / 300)::int * interval '1 millisecond' $$;
-CREATE FUNCTION mssql.to_smalldatetime(value timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS
-$$ SELECT date_trunc('minute', value + interval '30.002 seconds') $$;
+CREATE FUNCTION mssql.within(value timestamp, lowest timestamp, highest timestamp, type text) RETURNS timestamp LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN IF value < lowest OR value >= highest THEN PERFORM mssql.fail(242, format('The conversion of a nvarchar data type to a %s data type resulted in an out-of-range value.', type)); END IF; RETURN value; END $$;
+CREATE FUNCTION mssql.to_datetime(given timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS
+$$ SELECT date_trunc('second', value) + round(round(extract(microseconds FROM value)::numeric % 1000000 * 300 / 1000000) * 1000 / 300)::int * interval '1 millisecond'
+   FROM (SELECT mssql.within(given, '1753-01-01', '9999-12-31 23:59:59.999', 'datetime') AS value) $$;
+CREATE FUNCTION mssql.to_smalldatetime(given timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS
+$$ SELECT date_trunc('minute', mssql.within(given, '1900-01-01', '2079-06-06 23:59:29.999', 'smalldatetime') + interval '30.001 seconds') $$;
+CREATE FUNCTION mssql.to_money(value numeric, size int) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS
+$$ DECLARE highest numeric := CASE size WHEN 4 THEN 214748.3647 ELSE 922337203685477.5807 END; BEGIN
+  IF round(value, 4) > highest OR round(value, 4) < -highest - 0.0001 THEN PERFORM mssql.fail(8115, 'Arithmetic overflow error converting expression to data type ' || CASE size WHEN 4 THEN 'smallmoney.' ELSE 'money.' END); END IF; RETURN round(value, 4); END $$;
 CREATE FUNCTION mssql.datediff(unit text, a timestamp, b timestamp) RETURNS int LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE unit WHEN 'year' THEN extract(year FROM b) - extract(year FROM a)
    WHEN 'month' THEN (extract(year FROM b) - extract(year FROM a)) * 12 + extract(month FROM b) - extract(month FROM a)
@@ -73,7 +79,7 @@ CREATE FUNCTION mssql.to_integer(value int) RETURNS numeric LANGUAGE sql IMMUTAB
 CREATE FUNCTION mssql.to_integer(value float8) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$ SELECT trunc(value::numeric) $$;
 CREATE FUNCTION mssql.to_integer(value boolean) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$ SELECT value::int::numeric $$;
 CREATE FUNCTION mssql.to_integer(value text) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS
-$$ BEGIN IF value !~ '^\\s*[-+]?\\d+\\s*$' THEN PERFORM mssql.fail(245, format('Conversion failed when converting the nvarchar value ''%s'' to data type int.', value)); END IF; RETURN value::numeric; END $$;
+$$ BEGIN IF value !~ '^\\s*[-+]?\\d+\\s*$' THEN PERFORM mssql.fail(245, format('Conversion failed when converting the varchar value ''%s'' to data type int.', value)); END IF; RETURN value::numeric; END $$;
 CREATE FUNCTION mssql.datalength(value text) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT mssql.units(value) * 2 $$;
 CREATE FUNCTION mssql.datalength(value bytea) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT octet_length(value) $$;
 

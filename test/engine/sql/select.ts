@@ -190,6 +190,7 @@ function tableSource(t: Translation): string {
     return `(${query})${tableAlias(t)}`
   }
   if (t.is('variable')) return tableVariable(t)
+  if (t.is('word') && ENDS_SOURCE.has(t.token.text.toUpperCase())) throw t.unexpected()
   const parts = t.qualifiedName()
   const name = tableName(t, parts)
   const as = tableAlias(t)
@@ -205,6 +206,7 @@ export function tableName(t: Translation, parts: readonly string[]): string {
     throw unsupported('tables of another database')
   }
   const [name = '', schema] = [...local].reverse()
+  t.tables.add(name.toLowerCase())
   if (schema === undefined) return quoted(t.catalogue.spelling(name))
   return `${quoted(t.catalogue.spelling(schema))}.${quoted(t.catalogue.spelling(name))}`
 }

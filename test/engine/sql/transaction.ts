@@ -31,8 +31,11 @@ export class TransactionState {
       throw new SqlError(3902, 'The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.')
     }
     if (--this.depth > 0) return
-    await connection.script('COMMIT')
-    this.#ended(connection)
+    try {
+      await connection.script('COMMIT')
+    } finally {
+      this.#ended(connection)
+    }
     yield { kind: 'transaction', change: 'commit' }
   }
 
@@ -70,6 +73,17 @@ export class TransactionState {
       await connection.script(`ROLLBACK TO SAVEPOINT ${STATEMENT}; RELEASE SAVEPOINT ${STATEMENT}`)
       throw error
     }
+  }
+
+  /**
+   * SQL Server's SERIALIZABLE locks what it reads, so that of two transactions that each change what the other has read
+   * one is a deadlock's victim at its change. PostgreSQL would find out at COMMIT; so its SERIALIZABLE transactions lock
+   * tables among themselves.
+   */
+  async lockTables(connection: DatabaseConnection, tables: readonly string[], change: boolean): Promise<void> {
+    if (this.depth === 0 || this.isolation !== 'SERIALIZABLE' || tables.length === 0) return
+    const lock = change ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared'
+    await connection.query(`SELECT ${lock}(hashtextextended(name, 1)) FROM unnest($1::text[]) AS name`, [[...tables]])
   }
 
   schemaChanged(connection: DatabaseConnection): void {

@@ -11,6 +11,8 @@ import { type Declarations, type Input, Translation } from './translation.ts'
 export interface Translated<T> {
   result: T
   inputs: readonly Input[]
+  /** The tables that it names. */
+  tables: readonly string[]
 }
 
 interface Entry {
@@ -32,7 +34,7 @@ function cached<T>(
   const t = new Translation(piece.tokens, catalogue, declarations)
   const result = read(t)
   if (!t.atEnd) throw t.unexpected()
-  const translated = { result, inputs: t.inputs }
+  const translated = { result, inputs: t.inputs, tables: [...t.tables] }
   cache.set(piece, { catalogue, translated })
   return translated
 }

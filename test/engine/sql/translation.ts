@@ -6,7 +6,12 @@ import type { Token } from './tokens.ts'
 /** What a translated statement is given when it runs: `$1` is the first, and so on. */
 export type Input =
   /** A variable, a parameter, or a value of the session such as `@@spid`. */
-  | { kind: 'variable'; name: string }
+  | {
+      kind: 'variable'
+      name: string
+      /** Trailing blanks do not count where text is compared for equality. */
+      trimmed?: boolean
+    }
   /** A column of a table variable, as an array. */
   | { kind: 'column'; table: string; index: number }
 
@@ -21,6 +26,8 @@ export class Translation {
   readonly catalogue: Catalogue
   readonly declarations: Declarations
   inputs: Input[] = []
+  /** The tables that it names. */
+  readonly tables = new Set<string>()
   readonly #tokens: readonly Token[]
   #at = 0
 
@@ -100,6 +107,12 @@ export class Translation {
       else parts.push(this.identifier())
     }
     return parts
+  }
+
+  /** Says that the input that was made last is compared for equality. */
+  trimInput(sql: string): void {
+    const last = this.inputs.at(-1)
+    if (last?.kind === 'variable' && sql === `$${this.inputs.length}`) last.trimmed = true
   }
 
   /** A place in the statement for a value that is known when it runs. */

@@ -167,6 +167,10 @@ export function assigned(sql: string, type: SqlType, where: { table: string; col
       return `mssql.to_datetime(${sql})`
     case 'smalldatetime':
       return `mssql.to_smalldatetime(${sql})`
+    case 'money':
+      return `mssql.to_money((${sql})::numeric, 8)`
+    case 'smallmoney':
+      return `mssql.to_money((${sql})::numeric, 4)`
     default:
       return sql
   }

@@ -1,7 +1,10 @@
-/** Code page 1252, which `varchar` holds under SQL Server's default collation. */
-const DECODER = new TextDecoder('windows-1252')
-const CODES = new Map<string, number>()
-for (let code = 0; code < 256; code++) CODES.set(DECODER.decode(Buffer.from([code])), code)
+/**
+ * Code page 1252, which `varchar` holds under SQL Server's default collation: Latin-1, but for these from 0x80 on. (The
+ * `TextDecoder` of Node 20 takes windows-1252 for Latin-1.)
+ */
+const FROM_0X80 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
+const CHARACTERS = Array.from({ length: 256 }, (_, code) => FROM_0X80[code - 0x80] ?? String.fromCharCode(code))
+const CODES = new Map(CHARACTERS.map((character, code) => [character, code]))
 
 const QUESTION_MARK = 0x3f
 
@@ -11,5 +14,5 @@ export function encodeLatin(text: string): Buffer {
 }
 
 export function decodeLatin(bytes: Buffer): string {
-  return DECODER.decode(bytes)
+  return [...bytes].map((code) => CHARACTERS[code]).join('')
 }

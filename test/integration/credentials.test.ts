@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  ClientSecretCredential,
+  ManagedIdentityCredential,
+  type TokenCredential,
+  WorkloadIdentityCredential,
+} from '@azure/identity'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { PrismaClient } from '../../generated/prisma/client.ts'
+import { PrismaMssqlEntra } from '../../src/index.ts'
+import type { EnvironmentKind } from '../../src/testing/authority/environment.ts'
+import { useDatabase } from './database.ts'
+
+const db = useDatabase()
+
+beforeEach(() => {
+  db.azure.authority.resetStats()
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+function stubEnvironment(kind: EnvironmentKind): void {
+  for (const [name, value] of Object.entries(db.azure.authority.environment(kind))) vi.stubEnv(name, value)
+}
+
+/** Runs a few queries, and tells which endpoint gave how many tokens for them. */
+async function signIn(prisma: PrismaClient): Promise<Record<string, number>> {
+  await Promise.all(Array.from({ length: 4 }, () => prisma.user.count()))
+  const { 'app-service': appService, imds, token } = db.azure.authority.stats().byEndpoint
+  return { appService, imds, token }
+}
+const signInWith = (credential: TokenCredential) => signIn(db.connect({ credential }).prisma)
+
+describe('real credentials sign in', () => {
+  it('ManagedIdentityCredential, on App Service', async () => {
+    stubEnvironment('app-service')
+    expect(await signInWith(new ManagedIdentityCredential())).toEqual({ appService: 1, imds: 0, token: 0 })
+  })
+
+  it('ClientSecretCredential', async () => {
+    const { authority } = db.azure
+    const { tenantId, clientId, secret = '' } = authority.principal('local-service')
+    const credential = new ClientSecretCredential(tenantId, clientId, secret, authority.clientOptions())
+    expect(await signInWith(credential)).toEqual({ appService: 0, imds: 0, token: 1 })
+  })
+
+  it('WorkloadIdentityCredential', async () => {
+    const { authority } = db.azure
+    const { tenantId, clientId } = authority.principal('local-service')
+    const folder = await mkdtemp(join(tmpdir(), 'workload-identity-'))
+    try {
+      const tokenFilePath = join(folder, 'token')
+      await authority.writeFederatedToken(tokenFilePath)
+      const options = { tenantId, clientId, tokenFilePath, ...authority.clientOptions() }
+      expect(await signInWith(new WorkloadIdentityCredential(options))).toEqual({ appService: 0, imds: 0, token: 1 })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('DefaultAzureCredential, where no credential is given', async () => {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
+    stubEnvironment('app-service')
+    const prisma = new PrismaClient({ adapter: new PrismaMssqlEntra(db.azure.config()) })
+    try {
+      // MSAL may still have the token of the test above: its cache is the process's.
+      expect(await signIn(prisma)).toMatchObject({ imds: 0, token: 0 })
+    } finally {
+      await prisma.$disconnect()
+    }
+  })
+})

@@ -1,0 +1,91 @@
+import type { config as MssqlConfig } from 'mssql'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import { PrismaClient } from '../../generated/prisma/client.ts'
+import { PrismaMssqlEntra, type PrismaMssqlEntraOptions } from '../../src/index.ts'
+import { type LocalAzure, type LocalAzureOptions, startLocalAzure } from '../local-azure.ts'
+import { applyMigrations, deleteAllRows, dropEverything } from './schema.ts'
+import { openSqlLogin, type SqlLogin } from './sql-login.ts'
+
+/** A Prisma Client and the adapter that it stands on. */
+export interface Client {
+  prisma: PrismaClient
+  adapter: PrismaMssqlEntra
+}
+
+/** The example database behind a gateway, and clients on it. */
+export interface Database {
+  readonly azure: LocalAzure
+  /** A client with a long-lived token, for tests that are not about tokens. */
+  readonly prisma: PrismaClient
+  /** A client of its own; it is disconnected after the test. */
+  connect(options?: PrismaMssqlEntraOptions, config?: Partial<MssqlConfig> | string): Client
+  /** Runs a batch past the gateway, with a SQL login. */
+  sql: SqlLogin['run']
+}
+
+/** Somebody else may be waiting for the same real server. */
+const SETUP_TIMEOUT = 600_000
+
+/** Starts a local Azure for a test file, with the example database in it; rows are deleted after each test. */
+export function useDatabase(options: LocalAzureOptions = {}): Database {
+  const clients: PrismaClient[] = []
+  let azure: LocalAzure | undefined
+  let login: SqlLogin | undefined
+  let shared: PrismaClient | undefined
+
+  const database: Database = {
+    get azure() {
+      return started(azure)
+    },
+    get prisma() {
+      shared ??= clientOn(database.azure).prisma
+      return shared
+    },
+    connect(adapterOptions = {}, config = {}) {
+      const client = clientOn(database.azure, adapterOptions, config)
+      clients.push(client.prisma)
+      return client
+    },
+    sql: (text) => started(login).run(text),
+  }
+
+  beforeAll(async () => {
+    azure = await startLocalAzure(options)
+    login = await openSqlLogin(azure.upstream)
+    await login.lock('prisma-adapter-mssql-entra tests')
+    await dropEverything(login.run)
+    await applyMigrations(login.run)
+  }, SETUP_TIMEOUT)
+
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.$disconnect()))
+    await deleteAllRows(database.sql)
+  })
+
+  afterAll(async () => {
+    await shared?.$disconnect()
+    if (login !== undefined) await dropEverything(login.run)
+    await login?.close()
+    await azure?.close()
+  })
+
+  return database
+}
+
+function clientOn(
+  azure: LocalAzure,
+  options: PrismaMssqlEntraOptions = {},
+  config: Partial<MssqlConfig> | string = {},
+): Client {
+  const adapter = new PrismaMssqlEntra(typeof config === 'string' ? config : azure.config(config), {
+    ...(options.tokenSource === undefined && { credential: azure.credential() }),
+    ...options,
+  })
+  return { prisma: new PrismaClient({ adapter }), adapter }
+}
+
+function started<T>(part: T | undefined): T {
+  if (part === undefined)
+    throw new Error('Only to be used inside a test: the database is started before the first one.')
+  return part
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it, vi } from 'vitest'
+import { type Clock, systemClock } from '../../src/clock.ts'
+import { useDatabase } from './database.ts'
+
+const db = useDatabase()
+
+/** A clock that knows how many timers are set. */
+function countingClock(): Clock & { readonly timers: number } {
+  const timers = new Set<object>()
+  return {
+    get timers() {
+      return timers.size
+    },
+    now: systemClock.now,
+    setTimer(delay, callback) {
+      const key = {}
+      timers.add(key)
+      const timer = systemClock.setTimer(delay, () => {
+        timers.delete(key)
+        callback()
+      })
+      return {
+        cancel() {
+          timers.delete(key)
+          timer.cancel()
+        },
+      }
+    },
+  }
+}
+
+const sockets = () => process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|Connect/.test(kind)).length
+
+describe('$disconnect', () => {
+  it('leaves no session, no socket and no timer', async () => {
+    const { gateway } = db.azure
+    const before = { sockets: sockets(), sessions: gateway.stats().sessionsOpen }
+    const clock = countingClock()
+    const { prisma, adapter } = db.connect({ clock, rotation: { maxAge: 1_000 } })
+    await Promise.all(Array.from({ length: 5 }, () => prisma.user.count()))
+    await vi.waitFor(() => expect(adapter.stats().rotations).toBeGreaterThan(0), { timeout: 20_000 })
+    expect(gateway.stats().sessionsOpen).toBeGreaterThan(before.sessions)
+    expect(sockets()).toBeGreaterThan(before.sockets)
+    expect(clock.timers).toBeGreaterThan(0)
+
+    await prisma.$disconnect()
+    expect(clock.timers).toBe(0)
+    expect(adapter.stats()).toMatchObject({ generation: undefined, draining: [], connectionsOpen: 0, inFlight: 0 })
+    await vi.waitFor(() => expect(gateway.stats().sessionsOpen).toBeLessThanOrEqual(before.sessions))
+    await vi.waitFor(() => expect(sockets()).toBeLessThanOrEqual(before.sockets))
+  })
+
+  it('lets what runs end', async () => {
+    const { prisma, adapter } = db.connect()
+    const { id } = await db.prisma.tag.create({ data: { name: 'x' } })
+    const held = await db.prisma.$transaction(
+      async (tx) => {
+        await tx.tag.update({ where: { id }, data: { name: 'y' } })
+        // A statement by itself: Prisma Client cancels transactions when it disconnects, its own implicit ones too.
+        const waiting = prisma.$executeRaw`UPDATE [Tag] SET [name] = 'z' WHERE [id] = ${id}`.then((count) => count)
+        await vi.waitFor(() => expect(adapter.stats().inFlight).toBe(1))
+        return [waiting, prisma.$disconnect()] as const
+      },
+      { timeout: 30_000 },
+    )
+    expect(await held[0]).toBe(1)
+    await held[1]
+    expect(adapter.stats().connectionsOpen).toBe(0)
+  })
+
+  it('may be followed by $connect, and by queries without one', async () => {
+    const { prisma } = db.connect()
+    await prisma.$connect()
+    await prisma.$disconnect()
+    await prisma.$connect()
+    expect(await prisma.user.count()).toBe(0)
+    await prisma.$disconnect()
+    expect(await prisma.user.count()).toBe(0)
+  })
+
+  it('of one client leaves another on the same adapter alone', async () => {
+    const { PrismaClient } = await import('../../generated/prisma/client.ts')
+    const { prisma, adapter } = db.connect()
+    const other = new PrismaClient({ adapter })
+    await Promise.all([prisma.$connect(), other.$connect()])
+    await other.$disconnect()
+    expect(await prisma.user.count()).toBe(0)
+    expect(adapter.stats().generation).toBeDefined()
+  })
+})

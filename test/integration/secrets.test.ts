@@ -1,0 +1,131 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { inspect } from 'node:util'
+import { ManagedIdentityCredential } from '@azure/identity'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type PrismaMssqlEntraOptions, TokenSource } from '../../src/index.ts'
+import { useDatabase } from './database.ts'
+import { secretsIn, textsOf } from './secrets.ts'
+
+const CHANNELS = ['token.acquired', 'rotation.started', 'rotation.finished', 'generation.opened', 'generation.closed']
+
+const db = useDatabase()
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+/** Everything that must not be seen. */
+const secrets = () => [
+  ...db.azure.authority.issuedTokens,
+  db.azure.authority.identityHeader,
+  ...db.azure.authority.principals.flatMap(({ secret }) => secret ?? []),
+  db.azure.upstream.password,
+]
+
+function expectNoSecretIn(...values: unknown[]): void {
+  expect(db.azure.authority.issuedTokens.length).toBeGreaterThan(0)
+  expect(secretsIn(values.flatMap(textsOf).join('\n'), secrets())).toEqual([])
+}
+
+describe('no token, secret or password is in', () => {
+  it('the search finds them where they are', async () => {
+    const { token } = await db.azure.authority.issueToken()
+    const hidden = new Error('x', { cause: { deep: { config: [{ token }] } } })
+    expect(secretsIn(textsOf(hidden).join(), secrets())).toHaveLength(1)
+    expect(secretsIn(`Bearer ${token.slice(-100)}`, secrets())).toHaveLength(1)
+    expect(secretsIn(Buffer.from(token, 'utf16le').toString('latin1'), secrets())).toHaveLength(1)
+  })
+
+  it('events, statistics, the adapter and the client', async () => {
+    for (const [name, value] of Object.entries(db.azure.authority.environment('app-service'))) vi.stubEnv(name, value)
+    const seen: unknown[] = []
+    const onMessage = (message: unknown) => seen.push(message)
+    const channels = CHANNELS.map((name) => `prisma-adapter-mssql-entra:${name}`)
+    for (const name of channels) subscribe(name, onMessage)
+    try {
+      const credential = new ManagedIdentityCredential()
+      const { prisma, adapter } = db.connect({ credential, rotation: { spread: 0, maxAge: 300 }, onEvent: onMessage })
+      await vi.waitFor(
+        async () => {
+          await prisma.user.count()
+          expect(adapter.stats().rotations).toBeGreaterThan(1)
+        },
+        { timeout: 20_000 },
+      )
+      seen.push(adapter, adapter.stats(), prisma, await adapter.connect())
+      await prisma.$disconnect()
+      seen.push(adapter, prisma)
+    } finally {
+      for (const name of channels) unsubscribe(name, onMessage)
+    }
+    expectNoSecretIn(...seen)
+  })
+
+  it('a token source', async () => {
+    const source = new TokenSource(db.azure.credential(), { scope: 'x' })
+    const { prisma } = db.connect({ tokenSource: source })
+    await prisma.user.count()
+    expectNoSecretIn(source, source.stats())
+    source.close()
+  })
+
+  it('errors of queries', async () => {
+    const { prisma } = db.connect()
+    await prisma.tag.create({ data: { name: 'x' } })
+    const failures = [
+      prisma.tag.create({ data: { name: 'x' } }),
+      prisma.$queryRaw`SELECT * FROM [nothing]`,
+      prisma.$transaction([prisma.$executeRaw`SELECT 1 / 0`]),
+      prisma.$transaction(async (tx) => tx.$executeRaw`THROW 50000, 'x', 1`),
+    ]
+    expectNoSecretIn(...(await Promise.all(failures.map(failureOf))))
+  })
+
+  it.each<[string, () => PrismaMssqlEntraOptions, object]>([
+    [
+      'wrong audience',
+      () => ({ credential: { getToken: () => db.azure.authority.issueToken({ audience: 'x' }) } }),
+      {},
+    ],
+    ['a database that is not there', () => ({}), { database: 'no_such_database' }],
+    ['nobody at that port', () => ({}), { port: 1 }],
+    ['a certificate of somebody else', () => ({}), { options: { cryptoCredentialsDetails: { ca: [] } } }],
+  ])('errors of logins: %s', async (_, options, config) => {
+    const seen: unknown[] = []
+    const note = (value: unknown) => seen.push(value)
+    const { prisma, adapter } = db.connect(
+      { ...options(), rotation: { connectRetryTimeout: 0 }, onEvent: note, onPoolError: note, onConnectionError: note },
+      config,
+    )
+    expectNoSecretIn(await failureOf(prisma.$connect()), await failureOf(adapter.connect()), adapter, ...seen)
+  })
+
+  it('errors of a connection that is lost in the middle of a query', async () => {
+    const seen: unknown[] = []
+    const note = (value: unknown) => seen.push(value)
+    const { prisma, adapter } = db.connect({
+      rotation: { connectRetryTimeout: 0 },
+      onEvent: note,
+      onPoolError: note,
+      onConnectionError: note,
+    })
+    await prisma.$connect()
+    for (const at of ['request', 'response'] as const) {
+      const fault = db.azure.gateway.inject({ at, action: { drop: true } })
+      seen.push(await failureOf(prisma.tag.count()))
+      seen.push(await failureOf(prisma.$transaction([prisma.tag.count()])))
+      expect(fault.hits).toBeGreaterThanOrEqual(2)
+      fault.clear()
+    }
+    expectNoSecretIn(adapter, inspect(prisma), ...seen)
+  })
+})
+
+async function failureOf(work: PromiseLike<unknown>): Promise<unknown> {
+  try {
+    await work
+  } catch (error) {
+    return error
+  }
+  throw new Error('It was meant to fail.')
+}
