@@ -15,6 +15,7 @@ const tasks = {
     step('Types', () => run('tsc', []))
     step('Tests', () => run('vitest', ['run', ...args]))
   },
+  'test:integration': () => run('vitest', ['run', 'test/integration', ...args]),
 }
 
 // Ctrl-C goes to the whole group: what runs ends in its own way, and its exit code is passed on.

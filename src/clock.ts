@@ -19,6 +19,23 @@ export interface Clock {
   setTimer(delay: number, callback: () => void): Timer
 }
 
+/**
+ * How long a wait has lasted, in ms. A clock that was set back is not waited out: the wait then begins anew, and its
+ * `since` is moved.
+ *
+ * @param wait - `since`: when it began, in ms since the epoch
+ * @param now - in ms since the epoch
+ */
+export function elapsed(wait: { since: number }, now: number): number {
+  wait.since = Math.min(wait.since, now)
+  return now - wait.since
+}
+
+/** When a wait of `delay` ms is over, in ms since the epoch; of a clock that was set back as {@link elapsed} has it. */
+export function dueAt(wait: { since: number }, delay: number, now: number): number {
+  return now - elapsed(wait, now) + delay
+}
+
 /** A source of randomness: a number from 0 (included) to 1 (not included), as `Math.random` gives it. */
 export type Random = () => number
 

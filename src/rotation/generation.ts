@@ -23,8 +23,10 @@ export class Generation {
   readonly #observer: GenerationObserver
 
   #inFlight = 0
+  #holding = 0
   #retired = false
   #closing = false
+  #ended = false
   readonly #closed = deferred()
   #windowStart: number
   #peak = 0
@@ -44,6 +46,15 @@ export class Generation {
     return this.#inFlight
   }
 
+  /** The most connections that it may have open before any new work comes. */
+  get connections(): number {
+    const open = this.pool.connectionCount()
+    const queries = this.#inFlight - this.#holding
+    // A transaction whose connection was lost holds none.
+    const wanted = Math.min(this.#holding, open) + queries
+    return Math.min(Math.max(open, wanted), this.pool.max)
+  }
+
   /** Counts work in. */
   enter(now: number): void {
     this.#inFlight++
@@ -55,6 +66,17 @@ export class Generation {
   leave(): void {
     this.#inFlight--
     if (this.#retired) this.#shrink()
+  }
+
+  /** Tells that work which was counted in has its connection, and will never open another. */
+  hold(): void {
+    this.#holding++
+  }
+
+  /** Counts work out that held a connection. */
+  release(): void {
+    this.#holding--
+    this.leave()
   }
 
   /** Takes no new work from now on; idle as soon as what runs has ended. */
@@ -77,22 +99,27 @@ export class Generation {
     void this.pool
       .dispose()
       .catch(() => this.pool.terminate())
-      .then(() => {
-        this.#observer.onClosed(this, reason)
-        this.#closed.resolve()
-      })
+      .then(() => this.#end(reason))
   }
 
-  /** Closes the connections now, whatever runs on them. */
+  /** Closes the connections now, whatever runs on them, and without waiting for a transaction that nobody ends. */
   cut(reason: GenerationClosedEvent['reason']): void {
     this.close(reason)
     this.pool.terminate()
+    this.#end(reason)
   }
 
   /** The most work that ran at once of late: how many connections its successor should have open. */
   busiest(now: number): number {
     this.#slide(now)
     return Math.max(this.#peak, this.#peakBefore)
+  }
+
+  #end(reason: GenerationClosedEvent['reason']): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#observer.onClosed(this, reason)
+    this.#closed.resolve()
   }
 
   /** A retired generation keeps no connection that nothing runs on. */

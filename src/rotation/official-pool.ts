@@ -9,6 +9,7 @@ import {
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
 import type { Clock } from '../clock.ts'
+import { EntraError } from '../errors.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
 import { explainDriverError } from './driver-errors.ts'
@@ -59,6 +60,11 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections, 
         clock.now() < lease.expiresOn && connections.isUsable(connection) && (validate?.(connection) ?? true),
     },
     beforeConnect(connection: Connection) {
+      if (clock.now() >= lease.expiresOn) {
+        // Else tarn would log in, find the connection past its time and log in again, over and over.
+        connection.close()
+        throw new EntraError('NOT_SENT', 'The token of this pool has expired. The statement did not run.')
+      }
       connections.add(connection)
       config.beforeConnect?.(connection)
     },

@@ -69,7 +69,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
 
   /** Runs work on the current generation, and again on the next where it did not run for the connection's sake. */
   async #attempt<T>(work: (generation: Generation) => Promise<T>): Promise<T> {
-    const since = this.#clock.now()
+    const wait = { since: this.#clock.now() }
     for (let attempt = 1; ; attempt++) {
       const entered = this.#rotation.enter()
       const generation = entered instanceof Promise ? await entered : entered
@@ -78,7 +78,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
       } catch (raw) {
         generation.leave()
         const error = generation.pool.explain(raw)
-        if (!(await this.#rotation.mayRunAgain(generation, error, attempt, since))) {
+        if (!(await this.#rotation.mayRunAgain(generation, error, attempt, wait))) {
           throw this.#endedByExpiry(generation, error)
         }
       }

@@ -15,13 +15,13 @@ export class RotatingTransaction implements Transaction {
   readonly options: TransactionOptions
   readonly #inner: Transaction
   readonly #generation: Generation
-  readonly #rotation: Pick<Rotation, 'discard'>
+  readonly #rotation: Pick<Rotation, 'refused'>
   readonly #clock: Clock
   #last: Promise<unknown> = Promise.resolve()
   #ended = false
 
   /** @param generation - one that the transaction was counted into; it is left when the transaction ends */
-  constructor(inner: Transaction, generation: Generation, rotation: Pick<Rotation, 'discard'>, clock: Clock) {
+  constructor(inner: Transaction, generation: Generation, rotation: Pick<Rotation, 'refused'>, clock: Clock) {
     this.provider = inner.provider
     this.adapterName = inner.adapterName
     this.options = inner.options
@@ -29,6 +29,7 @@ export class RotatingTransaction implements Transaction {
     this.#generation = generation
     this.#rotation = rotation
     this.#clock = clock
+    generation.hold()
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
@@ -52,26 +53,30 @@ export class RotatingTransaction implements Transaction {
   }
 
   async rollback(): Promise<void> {
-    await this.#after(() => this.#inner.rollback()).finally(() => this.#end())
+    await this.#after(() => this.#explained(() => this.#inner.rollback())).finally(() => this.#end())
   }
 
   #next<T>(statement: () => Promise<T>): Promise<T> {
     return this.#after(async () => {
       const { expiresOn } = this.#generation.lease
       if (this.#clock.now() >= expiresOn) throw transactionExpired(expiresOn)
-      try {
-        return await statement()
-      } catch (error) {
-        throw this.#explain(error)
-      }
+      return this.#explained(statement)
     })
+  }
+
+  async #explained<T>(statement: () => Promise<T>): Promise<T> {
+    try {
+      return await statement()
+    } catch (error) {
+      throw this.#explain(error)
+    }
   }
 
   #explain(raw: unknown): unknown {
     const { expiresOn } = this.#generation.lease
     const error = this.#generation.pool.explain(raw)
     const failure = failureOf(error, true)
-    if (failure === 'token') this.#rotation.discard(this.#generation, 'refused')
+    if (failure === 'token') this.#rotation.refused(this.#generation)
     const cut = failure !== undefined && this.#clock.now() >= expiresOn
     return failure === 'token' || cut ? transactionExpired(expiresOn, error) : error
   }
@@ -85,6 +90,6 @@ export class RotatingTransaction implements Transaction {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#generation.leave()
+    this.#generation.release()
   }
 }

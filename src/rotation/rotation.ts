@@ -1,14 +1,16 @@
-import type { Clock, Random, Timer } from '../clock.ts'
+import { setMaxListeners } from 'node:events'
+import { type Clock, dueAt, elapsed, type Random, type Timer } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors.ts'
 import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
-import { dueAt, hardDeadline, isFresh, MAX_TIMER, retryDelay } from '../token/refresh-policy.ts'
+import { hardDeadline, isFresh, MAX_TIMER, retryDelay } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { connectRetryDelay } from './connect-policy.ts'
 import { failureOf } from './failure.ts'
 import { Generation, type GenerationObserver } from './generation.ts'
 import { openWithRetries } from './open-with-retries.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
+import { CROWDED_POLL, crowdedError, Room } from './room.ts'
 import { maxAgeDelay, type RotationTiming, rotationDelay } from './rotation-policy.ts'
 import { sleep } from './sleep.ts'
 
@@ -35,9 +37,6 @@ interface Plan {
 /** After a rotation that failed, work that waits has it tried again after this long at the latest, in ms. */
 const RETRY_ON_DEMAND = 2_000
 
-/** How often it is looked whether the connections of old generations have become fewer, in ms. A rare thing. */
-const CROWDED_POLL = 20
-
 /** How often work is run again at once that found its connection gone each time. */
 const MOST_RERUNS = 3
 
@@ -55,6 +54,7 @@ export class Rotation {
   #current: Generation | undefined
   /** Every generation that still has connections, oldest first; the current one among them. */
   readonly #living = new Set<Generation>()
+  readonly #room: Room
   #opened = 0
   #rotations = 0
   #failures = 0
@@ -76,6 +76,9 @@ export class Rotation {
     this.#clock = parts.clock
     this.#random = parts.random
     this.#emit = parts.emit
+    this.#room = new Room(this.#living, this.#timing.waitTimeout, this.#clock)
+    // Any number of queries may wait at a time; Node would warn of a leak from the eleventh on.
+    setMaxListeners(0, this.#stopped.signal)
     this.#observer = {
       onIdle: (generation) => generation.close(this.#stopping === undefined ? 'drained' : 'disconnected'),
       onClosed: (generation, reason) => {
@@ -127,7 +130,7 @@ export class Rotation {
     const now = this.#clock.now()
     if (now >= this.#nextStepAt) this.#step()
     const current = this.#fresh(now)
-    if (current === undefined || !this.#admits(current) || this.#stopping !== undefined) return this.#enterNext()
+    if (current === undefined || !this.#room.admits(current) || this.#stopping !== undefined) return this.#enterNext()
     current.enter(now)
     return current
   }
@@ -137,22 +140,29 @@ export class Rotation {
    * for that has been set going.
    *
    * @param attempt - how often this work has failed, 1 for the first time
-   * @param since - when it began, in ms since the epoch
+   * @param wait - `since`: when it began, in ms since the epoch
    */
-  async mayRunAgain(generation: Generation, error: unknown, attempt: number, since: number): Promise<boolean> {
+  async mayRunAgain(
+    generation: Generation,
+    error: unknown,
+    attempt: number,
+    wait: { since: number },
+  ): Promise<boolean> {
     const failure = failureOf(error, true)
     if (failure === undefined || failure === 'lost' || this.#stopping !== undefined) return false
     if (failure === 'token') {
       if (attempt > 1) return false
-      this.discard(generation, 'refused')
+      this.#discard(generation, 'refused')
       return true
     }
     const now = this.#clock.now()
-    const retryInMs = connectRetryDelay(attempt, now - since, this.#random(), this.#timing)
+    const retryInMs = connectRetryDelay(attempt, elapsed(wait, now), this.#random(), this.#timing)
     if (retryInMs === undefined) return false
-    if (generation !== this.#current || failure === 'not-sent') return attempt <= MOST_RERUNS
+    // Its generation ended under it, or takes no new work any more: not a thing that goes on without end.
+    if (generation !== this.#current || this.#fresh(now) === undefined) return true
+    if (failure === 'not-sent') return attempt <= MOST_RERUNS
     if (generation.pool.connectionCount() === 0) {
-      this.discard(generation, 'unavailable')
+      this.#discard(generation, 'unavailable')
       return true
     }
     this.#emit({ type: 'connect.retry', at: now, error: error as Error, attempt, retryInMs })
@@ -160,10 +170,12 @@ export class Rotation {
     return true
   }
 
-  /** Has a generation take no new work from now on; the next work opens another. */
-  discard(generation: Generation, why: 'refused' | 'unavailable'): void {
-    if (why === 'refused') this.#source.invalidate(generation.lease)
-    if (generation === this.#current) this.#discarded ??= why
+  /** Says that the server refused a generation's token to work that is not run again: it is replaced at once. */
+  refused(generation: Generation): void {
+    this.#discard(generation, 'refused')
+    if (generation !== this.#current) return
+    if (!this.#plan?.failed) this.#plan = { since: this.#clock.now(), delay: 0, reason: 'refused' }
+    this.#step()
   }
 
   /** Ends it all: what runs may go on for the disconnect timeout, then every connection is closed. */
@@ -172,27 +184,36 @@ export class Rotation {
     return this.#stopping
   }
 
+  /** Has a generation take no new work from now on; the next work opens another. */
+  #discard(generation: Generation, why: 'refused' | 'unavailable'): void {
+    if (why === 'refused') this.#source.invalidate(generation.lease)
+    if (generation === this.#current) this.#discarded ??= why
+  }
+
   #fresh(now: number): Generation | undefined {
     const current = this.#current
     if (current === undefined || this.#discarded !== undefined) return undefined
+    // One that was cut at its end stays closed, even if the clock is set back.
+    if (!this.#living.has(current)) return undefined
     return isFresh(current.lease, now, this.#source.timing) ? current : undefined
   }
 
   /** Waits for a generation that new work may enter. */
   async #enterNext(): Promise<Generation> {
-    const until = this.#clock.now() + this.#timing.waitTimeout
+    const { waitTimeout } = this.#timing
+    const wait = { since: this.#clock.now() }
     this.#waiting++
     try {
       for (let joined = this.#turning !== undefined; ; joined = this.#turning !== undefined) {
         this.#refuseIfStopping()
         const now = this.#clock.now()
         const current = this.#fresh(now)
-        if (current !== undefined && this.#admits(current)) {
+        if (current !== undefined && this.#room.admits(current)) {
           current.enter(now)
           return current
         }
         if (current !== undefined) {
-          if (now >= until) throw crowdedError(this.#timing.waitTimeout)
+          if (elapsed(wait, now) >= waitTimeout) throw crowdedError(waitTimeout)
           await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
           continue
         }
@@ -200,7 +221,7 @@ export class Rotation {
           await this.#turnOnDemand(now)
         } catch (error) {
           // A turn that had begun before for the pool's own sake may have ended early: one more for this work's sake.
-          if (!joined || this.#clock.now() >= until) throw error
+          if (!joined || elapsed(wait, this.#clock.now()) >= waitTimeout) throw error
         }
       }
     } finally {
@@ -212,27 +233,12 @@ export class Rotation {
   async #turnOnDemand(now: number): Promise<void> {
     if (this.#turning === undefined && this.#plan?.failed) {
       const delay = Math.min(this.#plan.delay, RETRY_ON_DEMAND)
-      const wait = dueAt(this.#plan.since, delay, now) - now
+      const wait = dueAt(this.#plan, delay, now) - now
       if (wait > 0) await sleep(this.#clock, wait, this.#stopped.signal)
       // Others waited too, and the first of them has opened what this one needs.
       if (this.#fresh(this.#clock.now()) !== undefined) return
     }
     await this.#turn(this.#discarded ?? 'deadline')
-  }
-
-  /**
-   * Whether a generation may take one more piece of work. Two generations at their `max` are the most there ever are;
-   * where a third still has connections, the current one takes only as much work as leaves the sum at twice `max`.
-   */
-  #admits(current: Generation): boolean {
-    if (this.#living.size <= 2) return true
-    return current.inFlight < 2 * current.pool.max - this.#connectionsBeside(current)
-  }
-
-  #connectionsBeside(generation: Generation | undefined): number {
-    let count = 0
-    for (const other of this.#living) if (other !== generation) count += other.pool.connectionCount()
-    return count
   }
 
   #refuseIfStopping(): void {
@@ -269,7 +275,7 @@ export class Rotation {
       else next = Math.min(next, generation.lease.expiresOn)
     }
     if (this.#plan !== undefined && this.#turning === undefined) {
-      const due = dueAt(this.#plan.since, this.#plan.delay, now)
+      const due = dueAt(this.#plan, this.#plan.delay, now)
       // A failed rotation has told so by its event, and is planned again.
       if (due <= now) this.#turn(this.#plan.reason).catch(() => {})
       else next = Math.min(next, due)
@@ -294,10 +300,9 @@ export class Rotation {
     this.#plan = undefined
     if (from !== undefined) this.#emit({ type: 'rotation.started', at: startedAt, from: from.id, reason })
     try {
-      await this.#roomForOneMore()
       const { lease, pool } = await openWithRetries({
         source: this.#source,
-        open: this.#open,
+        open: (lease, signal) => this.#room.open(this.#current?.pool.max, () => this.#open(lease, signal), signal),
         timing: this.#timing,
         clock: this.#clock,
         random: this.#random,
@@ -314,13 +319,8 @@ export class Rotation {
       this.#refuseIfStopping()
       if (from !== undefined) this.#planAgain(from, reason, cause)
       throw cause
-    }
-  }
-
-  async #roomForOneMore(): Promise<void> {
-    const max = this.#current?.pool.max
-    while (max !== undefined && this.#connectionsBeside(undefined) >= 2 * max) {
-      await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
+    } finally {
+      this.#room.settle()
     }
   }
 
@@ -329,8 +329,8 @@ export class Rotation {
     try {
       const now = this.#clock.now()
       if (from !== undefined && this.#fresh(now) === from) {
-        const room = 2 * pool.max - this.#connectionsBeside(undefined)
-        await pool.warmUp(Math.min(from.busiest(now), room), this.#timing.loginsAtOnce)
+        const count = this.#room.reserve(pool, from.busiest(now))
+        await pool.warmUp(count, this.#timing.loginsAtOnce)
       }
       this.#refuseIfStopping()
     } catch (error) {
@@ -391,20 +391,13 @@ export class Rotation {
     await Promise.all([...this.#living].map((generation) => this.#finish(generation)))
   }
 
-  /** Lets a generation's work end within the disconnect timeout, and cuts what is left. */
+  /** Lets a generation's work end within the disconnect timeout and its token's life, and cuts what is left. */
   #finish(generation: Generation): Promise<void> {
-    const timer = this.#clock.setTimer(this.#timing.disconnectTimeout, () => generation.cut('disconnected'))
+    const delay = Math.min(this.#timing.disconnectTimeout, generation.lease.expiresOn - this.#clock.now())
+    const timer = this.#clock.setTimer(delay, () => generation.cut('disconnected'))
     generation.retire()
     return generation.closed.finally(() => timer.cancel())
   }
-}
-
-function crowdedError(waited: number): EntraError {
-  return new EntraError(
-    'CONNECT_TIMEOUT',
-    `No connection was free within ${waited} ms: transactions on connections of earlier tokens hold as many as there ` +
-      'may be. Make transactions shorter, or the pool larger (connectionLimit).',
-  )
 }
 
 function disconnectedError(): EntraError {

@@ -62,9 +62,11 @@ export function leaseOf(answer: AccessToken | null | undefined, now: number, tim
     )
   }
   const latest = defaultRefreshAfter(now, expiresOn, timing)
+  // With a clock that is ahead each new token may seem due already: a part of its time is waited nevertheless.
+  const earliest = now + (latest - now) / 4
   const refreshAfter =
     typeof refreshAfterTimestamp === 'number' && Number.isFinite(refreshAfterTimestamp)
-      ? Math.min(Math.max(refreshAfterTimestamp, now), latest)
+      ? Math.min(Math.max(refreshAfterTimestamp, earliest), latest)
       : latest
   return new Lease(token, { expiresOn, refreshAfter, acquiredAt: now })
 }

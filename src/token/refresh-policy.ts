@@ -109,11 +109,3 @@ export function retryDelay(
       : Math.min(exponential, Math.max(timeLeft / 4, FIRST_RETRY / 4))
   return Math.max(bounded * (0.5 + random / 2), retryAfter ?? 0)
 }
-
-/**
- * When something is due that was set for `delay` ms after `since`. A clock that was set back is not waited out: the
- * wait is never longer than `delay` from now.
- */
-export function dueAt(since: number, delay: number, now: number): number {
-  return Math.min(since, now) + delay
-}

@@ -1,12 +1,11 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
-import { type Clock, type Random, systemClock, type Timer } from '../clock.ts'
+import { type Clock, dueAt, type Random, systemClock, type Timer } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors.ts'
 import { notify, publish, type TokenEvent } from '../events.ts'
 import { type Lease, leaseOf } from './lease.ts'
 import {
   askAgainDelay,
   defaultRefreshTiming,
-  dueAt,
   hardDeadline,
   isFresh,
   MAX_TIMER,
@@ -47,6 +46,12 @@ const DEFAULT_WAIT = 15_000
 /** While work waits for a token, a failed request is tried again after this long at the latest, in ms. */
 const RETRY_ON_DEMAND = 2_000
 
+/**
+ * How often the clock is looked at while a request is under way, in ms: after a machine has slept nobody answers any
+ * more, and its timers stood still.
+ */
+const LOOK_AT_REQUEST = 1_000
+
 interface Waiter {
   resolve(lease: Lease): void
   reject(error: unknown): void
@@ -54,7 +59,7 @@ interface Waiter {
   stop(): void
 }
 
-/** A time before which no request is made: after a failure, or after the same token came again. */
+/** A time before which no request is made: after a failure, after the same token came again, or after a refusal. */
 interface Pause {
   since: number
   delay: number
@@ -89,6 +94,8 @@ export class TokenSource {
   #lease: Lease | undefined
   #inFlight: AbortController | undefined
   #pause: Pause | undefined
+  /** Whether the next token replaces one that the server refused. */
+  #replacing = false
   #failures = 0
   #lastError: EntraError | undefined
   #timer: Timer | undefined
@@ -159,7 +166,10 @@ export class TokenSource {
    * credential that answers from its cache gives the same token again, and then that is the token there is.
    */
   invalidate(lease: Lease): void {
-    if (this.#lease === lease) this.#lease = undefined
+    if (this.#lease !== lease) return
+    this.#lease = undefined
+    this.#replacing = true
+    this.#step()
   }
 
   /**
@@ -248,18 +258,19 @@ export class TokenSource {
   #nextRequestAt(now: number): number | undefined {
     const demand = this.#waiters.size > 0
     const lease = this.#lease
-    if (this.#closed || (!demand && lease === undefined)) return undefined
+    if (this.#closed || (!demand && lease === undefined && !this.#replacing)) return undefined
     const wanted = demand || lease === undefined ? now : lease.refreshAfter
     const next = Math.max(wanted, this.#afterPause(now, demand))
     // Without subscribers nothing is asked for ahead of time; whoever takes a lease that is due is spared the next wait.
-    return demand || this.#subscribers.size > 0 || next <= now ? next : undefined
+    const spare = lease !== undefined && next <= now
+    return demand || this.#subscribers.size > 0 || spare ? next : undefined
   }
 
   #afterPause(now: number, demand: boolean): number {
     const pause = this.#pause
     if (pause === undefined) return now
     const delay = demand ? Math.max(Math.min(pause.delay, RETRY_ON_DEMAND), pause.atLeast) : pause.delay
-    return dueAt(pause.since, delay, now)
+    return dueAt(pause, delay, now)
   }
 
   async #request(startedAt: number): Promise<void> {
@@ -282,21 +293,38 @@ export class TokenSource {
 
   /** Asks the credential, and gives up after the request timeout, whether or not the credential heeds the signal. */
   #ask(request: AbortController): Promise<AccessToken | null> {
+    const { signal } = request
+    const wait = { since: this.#clock.now() }
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimer(this.#requestTimeout, () => {
-        const error = new EntraError(
-          'TOKEN_REQUEST_TIMEOUT',
-          `The credential did not answer within ${this.#requestTimeout} ms (requestTimeout). ` +
-            'Check that its endpoint can be reached from here.',
-        )
-        reject(error)
-        request.abort(error)
-      })
+      let timer: Timer
+      const look = () => {
+        const now = this.#clock.now()
+        const left = dueAt(wait, this.#requestTimeout, now) - now
+        if (left <= 0) request.abort(this.#timedOut())
+        else timer = this.#clock.setTimer(Math.min(left, LOOK_AT_REQUEST), look)
+      }
+      look()
+      const onAbort = () => {
+        timer.cancel()
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
       Promise.resolve()
-        .then(() => this.#credential.getToken(this.#scope, { abortSignal: request.signal }))
+        .then(() => {
+          signal.throwIfAborted()
+          return this.#credential.getToken(this.#scope, { abortSignal: signal })
+        })
         .then(resolve, reject)
         .finally(() => timer.cancel())
     })
+  }
+
+  #timedOut(): EntraError {
+    return new EntraError(
+      'TOKEN_REQUEST_TIMEOUT',
+      `The credential did not answer within ${this.#requestTimeout} ms (requestTimeout). ` +
+        'Check that its endpoint can be reached from here.',
+    )
   }
 
   #succeed(lease: Lease, startedAt: number): void {
@@ -311,7 +339,10 @@ export class TokenSource {
     } else {
       this.#stats.tokensAcquired++
       this.#lease = lease
-      this.#pause = undefined
+      // Where this one is refused too, whoever asks for yet another has to wait.
+      const delay = Math.min(RETRY_ON_DEMAND, (lease.expiresOn - now) / 20)
+      this.#pause = this.#replacing ? { since: now, delay, atLeast: 0 } : undefined
+      this.#replacing = false
       const { expiresOn, refreshAfter } = lease
       this.#emit({ type: 'token.acquired', at: now, expiresOn, refreshAfter, durationMs: now - startedAt })
     }

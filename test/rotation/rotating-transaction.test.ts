@@ -1,5 +1,6 @@
 import type { Transaction } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
+import { EntraError } from '../../src/errors.ts'
 import { Generation } from '../../src/rotation/generation.ts'
 import { RotatingTransaction } from '../../src/rotation/rotating-transaction.ts'
 import { Lease } from '../../src/token/lease.ts'
@@ -18,7 +19,7 @@ async function setUp() {
   const beginning = generation.pool.startTransaction()
   await clock.advance(0)
   const inner = await beginning
-  const transaction: Transaction = new RotatingTransaction(inner, generation, { discard() {} }, clock)
+  const transaction: Transaction = new RotatingTransaction(inner, generation, { refused() {} }, clock)
   const run = (sql: string) => transaction.executeRaw({ sql, args: [], argTypes: [] })
   return { clock, pools, generation, inner, transaction, run }
 }
@@ -61,6 +62,15 @@ describe('a transaction', () => {
     await clock.advance(0)
     await end
     expect(pools.statements.at(-1)?.sql).toBe('ROLLBACK')
+  })
+
+  it('says why where the cut at its token’s end comes into a rollback', async () => {
+    const { clock, pools, transaction } = await setUp()
+    pools.failStatements('ROLLBACK', new EntraError('CONNECTION_LOST', 'lost'))
+    clock.jump(5000)
+    await expect(transaction.rollback()).rejects.toMatchObject({
+      cause: { originalCode: 'TRANSACTION_TOKEN_EXPIRED' },
+    })
   })
 
   it('has the options and savepoints of the one inside', async () => {

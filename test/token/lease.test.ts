@@ -13,15 +13,15 @@ describe('a lease', () => {
     expect(lease.token).toBe('secret')
   })
 
-  it('has the credential’s refresh time, but not one that is later than its own', () => {
+  it('has the credential’s refresh time, but none later than its own, nor one that is due at once', () => {
     const answer = (refreshAfterTimestamp: number) => ({
       token: 'secret',
       expiresOnTimestamp: now + hour,
       refreshAfterTimestamp,
     })
-    expect(leaseOf(answer(now + 60_000), now, timing).refreshAfter).toBe(now + 60_000)
+    expect(leaseOf(answer(now + hour / 2), now, timing).refreshAfter).toBe(now + hour / 2)
     expect(leaseOf(answer(now + 2 * hour), now, timing).refreshAfter).toBe(now + hour - 600_000)
-    expect(leaseOf(answer(now - hour), now, timing).refreshAfter).toBe(now)
+    expect(leaseOf(answer(now - hour), now, timing).refreshAfter).toBe(now + (hour - 600_000) / 4)
   })
 
   it('does not show its token', () => {

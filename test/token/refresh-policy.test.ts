@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import {
   askAgainDelay,
   defaultRefreshAfter,
-  dueAt,
   hardDeadline,
   isFresh,
   retryDelay,
@@ -97,10 +96,4 @@ describe('the wait after a failure', () => {
   it('is at most a quarter of what is left of the token at hand', () => {
     expect(retryDelay(7, 1, undefined, 20 * second)).toBe(5 * second)
   })
-})
-
-describe('a wait and a clock that is set', () => {
-  it('is over when the clock went ahead', () => expect(dueAt(1000, 500, 90_000)).toBe(1500))
-  it('is not longer than it was meant to be when the clock went back', () =>
-    expect(dueAt(90_000, 500, 1000)).toBe(1500))
 })

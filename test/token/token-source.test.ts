@@ -89,6 +89,25 @@ describe('a token source', () => {
     expect(clock.timers).toBeLessThanOrEqual(1)
   })
 
+  it('does not trouble the credential where nobody is left who asks', async () => {
+    const { credential, source } = setUp()
+    const stop = new AbortController()
+    const waiting = expect(source.get({ signal: stop.signal })).rejects.toBe('enough')
+    stop.abort('enough')
+    await waiting
+    await settle()
+    expect(credential.requests).toBe(0)
+  })
+
+  it('leaves no timer of a request that heeds no signal', async () => {
+    const { clock, credential, source } = setUp()
+    credential.answer('hang')
+    const waiting = expect(source.get({ timeout: second })).rejects.toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
+    await clock.advance(second)
+    await waiting
+    expect(clock.timers).toBe(0)
+  })
+
   it('without subscribers, refreshes a lease that is due when it is taken, and gives it out meanwhile', async () => {
     const { clock, source } = setUp()
     await source.get()
@@ -230,6 +249,27 @@ describe('a lease that the server refused', () => {
     expect(source.current?.token).toBe('token-2')
   })
 
+  it('is not replaced at once where the one before was refused too', async () => {
+    const { clock, credential, source } = setUp()
+    source.invalidate(await source.get())
+    source.invalidate(await source.get())
+    const third = source.get()
+    await clock.advance(2 * second - 1)
+    expect(credential.requests).toBe(2)
+    await clock.advance(1)
+    expect((await third).token).toBe('token-3')
+  })
+
+  it('is replaced for those who subscribe, though nobody waits and the credential fails at first', async () => {
+    const { clock, credential, source } = setUp()
+    source.subscribe(() => {})
+    const lease = await source.get()
+    credential.answer(new Error('no'))
+    source.invalidate(lease)
+    await clock.advance(minute)
+    expect(source.current?.token).toBe('token-3')
+  })
+
   it('may come back where the credential insists', async () => {
     const { credential, source } = setUp()
     const refused = await source.get()
@@ -241,6 +281,19 @@ describe('a lease that the server refused', () => {
 })
 
 describe('a clock that is set', () => {
+  it('back by hours in a backoff, while work waits, does not put the next request off again and again', async () => {
+    const { clock, credential, source } = setUp()
+    credential.answer(new Error('no'))
+    const waiting = source.get()
+    await settle()
+    clock.jump(-5 * hour)
+    await clock.advance(second)
+    const other = source.get()
+    await clock.advance(3 * second)
+    expect(await waiting).toBe(await other)
+    expect(credential.requests).toBe(2)
+  })
+
   it('back by an hour in a backoff does not make the wait longer', async () => {
     const { clock, credential, source } = setUp()
     source.subscribe(() => {})

@@ -1,0 +1,26 @@
+import { Worker } from 'node:worker_threads'
+import type { Report, Task } from './worker.ts'
+
+/**
+ * Runs a bundled simulation in a thread of its own, which ends with its task or when `timeout` ms are over.
+ *
+ * @returns whether it came to its end in time
+ */
+export function runInThread(
+  bundle: string,
+  task: Task,
+  onReport: (report: Report) => void,
+  timeout = Number.POSITIVE_INFINITY,
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(bundle, { eval: true, workerData: task })
+    const timer = Number.isFinite(timeout) ? setTimeout(() => end(false), timeout) : undefined
+    const end = (inTime: boolean) => {
+      clearTimeout(timer)
+      void worker.terminate().then(() => resolve(inTime))
+    }
+    worker.on('message', (reports: Report[]) => reports.forEach(onReport))
+    worker.once('error', reject)
+    worker.once('exit', () => end(true))
+  })
+}

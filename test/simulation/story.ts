@@ -1,0 +1,151 @@
+import { hour, minute, second } from './clock.ts'
+import { Dice } from './random.ts'
+
+/** What may be wrong with the credential for a while. */
+export const credentialFaults = { fails: 3, throttles: 3, hangs: 2, ignoresAbort: 1, null: 1, slow: 2 } as const
+/** What may be wrong with the server for a while. */
+export const serverFaults = {
+  down: 3,
+  unreachable: 2,
+  refuses: 3,
+  paused: 3,
+  busy: 1,
+  slow: 2,
+} as const
+
+export type CredentialFault = keyof typeof credentialFaults
+export type ServerFault = keyof typeof serverFaults
+
+/** Something that happens. Times in ms; `at` is true time since the story's beginning. */
+export type StoryEvent = { at: number } & (
+  | { type: 'query'; client: number; duration: number }
+  | { type: 'burst'; client: number; count: number; duration: number }
+  | { type: 'transaction'; client: number; statements: number; duration: number; pause: number }
+  | { type: 'connect' | 'disconnect'; client: number }
+  | { type: 'credential'; fault: CredentialFault; duration: number }
+  | { type: 'server'; fault: ServerFault; duration: number; cut: boolean }
+  | { type: 'cut'; silent: boolean }
+  | { type: 'kick' }
+  | { type: 'freeze' | 'suspend'; duration: number }
+  | { type: 'clock'; skew: number }
+)
+
+/** What stays as it is from the beginning of a story to its end. */
+export interface Setting {
+  clients: number
+  /** Connections a pool may have. */
+  max: number
+  /** Of tokens, in ms. */
+  lifetime: number
+  /** The credential gives the same token until this long before its end, in ms. */
+  cacheMargin: number
+  /** The credential says when to refresh: at half of the lifetime. */
+  givesRefreshAfter: boolean
+  /** The expiry is reckoned from the local clock (`expires_in`), not taken as the authority gave it (`expires_on`). */
+  relativeExpiry: boolean
+  /** The server ends sessions whose token has expired. */
+  endsExpiredSessions: boolean
+  maxAge: number | undefined
+  /** One-way delays of the network are multiplied by this. */
+  latency: number
+}
+
+export interface Story {
+  seed: number
+  hours: number
+  setting: Setting
+  events: StoryEvent[]
+}
+
+/** The story of a seed. */
+export function tellStory(seed: number): Story {
+  const dice = new Dice(seed, 1)
+  const setting = makeSetting(dice)
+  const hours = setting.lifetime < 2 * minute ? 2 : setting.lifetime < 20 * minute ? 8 : 48
+  const events: StoryEvent[] = []
+  const episodes = Math.ceil(hours * (setting.lifetime < 20 * minute ? 3 : 0.8))
+  for (let i = 0; i < episodes; i++) {
+    const begin = dice.between(0, hours * hour)
+    const span = dice.scaled(second, 20 * minute)
+    const count = dice.integer(1, 9)
+    for (let j = 0; j < count; j++) {
+      const at = begin + dice.between(0, span)
+      if (at < hours * hour) events.push({ at: Math.floor(at), ...makeEvent(dice, setting) })
+    }
+  }
+  events.sort((a, b) => a.at - b.at)
+  return { seed, hours, setting, events }
+}
+
+function makeSetting(dice: Dice): Setting {
+  const life = dice.pick({ hour: 7, day: 1, minutes: 2, seconds: 0.5 })
+  const lifetime = {
+    hour: () => dice.between(60, 90) * minute,
+    day: () => 24 * hour,
+    minutes: () => dice.scaled(2 * minute, 20 * minute),
+    seconds: () => dice.scaled(8 * second, 2 * minute),
+  }[life]()
+  const cache = dice.pick({ none: 3, margin: 4, half: 2 })
+  return {
+    clients: dice.chance(0.6) ? 1 : dice.integer(2, 4),
+    max: dice.chance(0.4) ? dice.integer(1, 3) : dice.integer(2, 10),
+    lifetime: Math.floor(lifetime),
+    cacheMargin: cache === 'none' ? lifetime : cache === 'margin' ? 5 * minute : lifetime / 2,
+    givesRefreshAfter: cache === 'half',
+    relativeExpiry: dice.chance(0.5),
+    endsExpiredSessions: dice.chance(0.5),
+    maxAge: dice.chance(0.2) ? dice.scaled(2 * minute, 10 * hour) : undefined,
+    latency: dice.chance(0.8) ? 1 : dice.between(1, 10),
+  }
+}
+
+type Unplaced<T> = T extends unknown ? Omit<T, 'at'> : never
+
+function makeEvent(dice: Dice, { clients, lifetime }: Setting): Unplaced<StoryEvent> {
+  const client = dice.integer(0, clients - 1)
+  const type = dice.pick({
+    query: 40,
+    burst: 10,
+    transaction: 18,
+    connect: 2,
+    disconnect: 3,
+    credential: 9,
+    server: 9,
+    cut: 4,
+    kick: 3,
+    freeze: 3,
+    suspend: 3,
+    clock: 1,
+  })
+  const pause = () => (dice.chance(0.7) ? dice.scaled(second, hour) : dice.scaled(hour, 12 * hour))
+  switch (type) {
+    case 'query':
+      return { type, client, duration: dice.chance(0.9) ? dice.scaled(1, 5 * second) : dice.scaled(second, lifetime) }
+    case 'burst':
+      return { type, client, count: dice.integer(2, 60), duration: dice.scaled(1, 2 * second) }
+    case 'transaction':
+      return {
+        type,
+        client,
+        statements: dice.integer(0, 6),
+        duration: dice.scaled(1, 10 * second),
+        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 2),
+      }
+    case 'connect':
+    case 'disconnect':
+      return { type, client }
+    case 'credential':
+      return { type, fault: dice.pick(credentialFaults), duration: dice.scaled(second, lifetime) }
+    case 'server':
+      return { type, fault: dice.pick(serverFaults), duration: dice.scaled(second, lifetime), cut: dice.chance(0.3) }
+    case 'cut':
+      return { type, silent: dice.chance(0.5) }
+    case 'kick':
+      return { type }
+    case 'freeze':
+    case 'suspend':
+      return { type, duration: pause() }
+    case 'clock':
+      return { type, skew: dice.chance(0.3) ? 0 : (dice.chance(0.5) ? 1 : -1) * dice.scaled(second, 5 * hour) }
+  }
+}

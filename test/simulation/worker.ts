@@ -1,0 +1,42 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { tellStory } from './story.ts'
+import type { Violation } from './verdict.ts'
+import { type Outcome, run } from './world.ts'
+
+/** What a worker is told to do. */
+export interface Task {
+  firstSeed: number
+  /** From one seed to the next. */
+  step: number
+  /** How many hours to simulate, if nothing breaks. */
+  hours: number
+  stopAtFirst: boolean
+}
+
+/** What a worker tells: the outcome of one story. */
+export interface Report extends Outcome {
+  seed: number
+  violation: Violation | undefined
+}
+
+/** Reports are sent so many at a time. */
+const BATCH = 8
+
+Error.stackTraceLimit = 0
+void work(workerData as Task)
+
+async function work({ firstSeed, step, hours, stopAtFirst }: Task): Promise<void> {
+  let simulated = 0
+  let reports: Report[] = []
+  for (let seed = firstSeed; simulated < hours; seed += step) {
+    const outcome = await run(tellStory(seed))
+    simulated += outcome.hours
+    reports.push({ ...outcome, seed })
+    if (reports.length === BATCH) {
+      parentPort?.postMessage(reports)
+      reports = []
+    }
+    if (outcome.violation !== undefined && stopAtFirst) break
+  }
+  parentPort?.postMessage(reports)
+}
