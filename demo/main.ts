@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import { PrismaMssqlEntra } from '../src/index.ts'
@@ -69,6 +70,7 @@ async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
   const counts = { tokenRequests: tokensRequested, logins, rotations, requestsAfterExpiry, leastTimeLeft }
   screen.print(summaryOf(recording, counts, screen.palette))
   if (options.svg !== undefined) {
+    await mkdir(dirname(options.svg), { recursive: true })
     await writeFile(options.svg, drawChart(recording, Date.now(), options.tokenLife))
     screen.print(screen.palette.dim(`  The picture is in ${options.svg}.`))
   }
