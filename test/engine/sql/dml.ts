@@ -1,7 +1,7 @@
 import { type CatalogueTable, columnOf } from './catalogue.ts'
 import { expression } from './expressions.ts'
 import { columnNames, selectExpression, tableSources } from './select.ts'
-import { unsupported } from './sql-error.ts'
+import { SqlError, unsupported } from './sql-error.ts'
 import { quoted, type Translation } from './translation.ts'
 import { assigned } from './types.ts'
 
@@ -57,7 +57,10 @@ export function insert(t: Translation): Change {
   })
   const fitted = (sql: string, i: number) => {
     const column = columns[i]
-    if (column === undefined) throw unsupported('more values than columns')
+    if (column === undefined && table.open) return sql
+    if (column === undefined) {
+      throw new SqlError(213, 'Column name or number of supplied values does not match table definition.')
+    }
     return assigned(sql, column.type, { table: fullName(t, table), column: column.name })
   }
   if (t.acceptWord('DEFAULT', 'VALUES')) {

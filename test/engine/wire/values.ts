@@ -286,7 +286,7 @@ function decodeDate(bytes: Buffer, type: DateType): string {
       return `${formatDate(from1900(bytes.readUInt16LE(0)))} ${formatTime(ticks, 0)}`
     }
     case 'datetime': {
-      const ticks = (BigInt(bytes.readUInt32LE(4)) * 10_000_000n) / 300n
+      const ticks = ((BigInt(bytes.readUInt32LE(4)) * 10n + 1n) / 3n) * 10_000n
       return `${formatDate(from1900(bytes.readInt32LE(0)))} ${formatTime(ticks, 3)}`
     }
   }

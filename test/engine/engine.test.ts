@@ -1,0 +1,222 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import mssql from 'mssql'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Engine, startEngine } from './engine.ts'
+
+let engine: Engine
+let pool: mssql.ConnectionPool
+
+const poolOn = (overrides: Partial<mssql.config> = {}) =>
+  new mssql.ConnectionPool({
+    server: engine.host,
+    port: engine.port,
+    user: engine.user,
+    password: engine.password,
+    database: engine.database,
+    ...overrides,
+    options: { encrypt: false, useUTC: true, ...overrides.options },
+  })
+
+beforeAll(async () => {
+  engine = await startEngine()
+  pool = await poolOn().connect()
+})
+afterAll(async () => {
+  await pool.close()
+  await engine.close()
+})
+
+const rows = async (sql: string) => (await pool.request().batch(sql)).recordset
+const failure = async (work: Promise<unknown>) => {
+  const error = await work.then(
+    () => undefined,
+    (thrown: mssql.RequestError) => thrown,
+  )
+  return { number: error?.number, message: error?.message }
+}
+
+describe('a login', () => {
+  it.each([
+    ['a wrong password', { password: 'wrong' }, /Login failed for user 'sa'/],
+    ['an unknown user', { user: 'nobody' }, /Login failed for user 'nobody'/],
+    ['an unknown database', { database: 'nothing' }, /Login failed/],
+  ])('with %s is refused', async (_, overrides, message) => {
+    await expect(poolOn(overrides).connect()).rejects.toThrow(message)
+  })
+
+  it('leaves no session behind', async () => {
+    const before = engine.sessions
+    const other = await poolOn().connect()
+    await other.request().query('SELECT 1')
+    expect(engine.sessions).toBe(before + 1)
+    await other.close()
+    await expect.poll(() => engine.sessions).toBe(before)
+  })
+})
+
+describe('parameters and columns', () => {
+  const far = new Date('9999-12-31T23:59:59.999Z')
+  it.each<[string, mssql.ISqlType | (() => mssql.ISqlType), unknown, unknown?]>([
+    ['bit', mssql.Bit, true],
+    ['tinyint', mssql.TinyInt, 255],
+    ['smallint', mssql.SmallInt, -32_768],
+    ['int', mssql.Int, -2_147_483_648],
+    ['bigint', mssql.BigInt, '9223372036854775807'],
+    ['real', mssql.Real, 1.5],
+    ['float', mssql.Float, Number.MAX_VALUE],
+    ['decimal', mssql.Decimal(38, 10), 12_345.678_9],
+    ['money', mssql.Money, -922_337.5807],
+    ['nvarchar', mssql.NVarChar(100), 'Zoë 😀'],
+    ['nvarchar(max)', mssql.NVarChar(mssql.MAX), 'ß'.repeat(70_000)],
+    ['varchar', mssql.VarChar(100), 'Crème: 5 €'],
+    ['uniqueidentifier', mssql.UniqueIdentifier, '6F9619FF-8B86-D011-B42D-00C04FC964FF'],
+    ['varbinary', mssql.VarBinary(100), Buffer.from([0, 1, 254, 255])],
+    ['varbinary(max)', mssql.VarBinary(mssql.MAX), Buffer.alloc(100_000, 7)],
+    ['datetime2', mssql.DateTime2(7), far],
+    ['datetime', mssql.DateTime, new Date('1999-12-31T23:59:59.997Z')],
+    ['smalldatetime', mssql.SmallDateTime, new Date('2000-02-29T12:34:00Z')],
+    ['date', mssql.Date, new Date('0001-01-01T00:00:00Z')],
+    ['datetimeoffset', mssql.DateTimeOffset(7), far],
+  ])('%s comes back as it was sent, and NULL too', async (_, type, value) => {
+    const send = (it: unknown) => pool.request().input('p', type as () => mssql.ISqlType, it)
+    const { recordset } = await send(value).query('DECLARE @x INT = 1; SELECT @p AS p WHERE @x = 1')
+    expect(recordset[0]?.p).toEqual(value)
+    expect((await send(null).query('SELECT @p AS p')).recordset[0]?.p).toBeNull()
+  })
+
+  it('are as large as they are, in packets as small as they may be', async () => {
+    const small = await poolOn({ options: { packetSize: 512 } }).connect()
+    const text = 'x'.repeat(200_000)
+    const { recordset } = await small.request().input('p', mssql.NVarChar(mssql.MAX), text).query('SELECT @p AS p')
+    await small.close()
+    expect(recordset[0]?.p === text).toBe(true)
+  })
+})
+
+describe('statements', () => {
+  it('give several results, counts and messages', async () => {
+    const messages: string[] = []
+    const request = pool.request()
+    request.on('info', ({ message }) => messages.push(message))
+    const result = await request.batch(`
+      CREATE TABLE t (id INT IDENTITY(10,5) PRIMARY KEY, name NVARCHAR(10) NOT NULL DEFAULT 'none');
+      INSERT INTO t (name) VALUES ('a'), ('b');
+      INSERT INTO t DEFAULT VALUES;
+      PRINT 'half way';
+      SELECT * FROM t ORDER BY id DESC;
+      SELECT COUNT(*) AS n, AVG(id) AS mean FROM t`)
+    expect(result.recordsets).toEqual([
+      [
+        { id: 20, name: 'none' },
+        { id: 15, name: 'b' },
+        { id: 10, name: 'a' },
+      ],
+      [{ n: 3, mean: 15 }],
+    ])
+    expect(result.rowsAffected).toEqual([2, 1, 3, 1])
+    expect(messages).toEqual(['half way'])
+    await rows('DROP TABLE t')
+  })
+
+  it('have variables, conditions, loops and table variables', async () => {
+    const sql = `
+      DECLARE @i INT = 0, @sum INT = 0
+      DECLARE @t TABLE (n INT)
+      WHILE @i < 5
+      BEGIN
+        SET @i = @i + 1
+        IF @i = 4 CONTINUE
+        SELECT @sum = @sum + @i
+      END
+      SELECT @i AS i, @sum AS sum, (SELECT COUNT(*) FROM @t) AS none`
+    expect(await rows(sql)).toEqual([{ i: 5, sum: 11, none: 0 }])
+  })
+
+  it('compare text without regard to case, and find NULL least', async () => {
+    await rows("CREATE TABLE t (name NVARCHAR(10) NULL); INSERT INTO t VALUES ('b'), (NULL), ('A')")
+    expect(await rows("SELECT name FROM t WHERE name = 'a' OR name LIKE 'B%' ORDER BY name")).toEqual([
+      { name: 'A' },
+      { name: 'b' },
+    ])
+    expect(await rows('SELECT TOP 1 name FROM t ORDER BY name')).toEqual([{ name: null }])
+    await rows('DROP TABLE t')
+  })
+
+  it.each([
+    ['SELECT 1 +', 102, 'Incorrect syntax near'],
+    ['SELECT * FROM [nothing]', 208, "Invalid object name 'nothing'."],
+    ["SELECT CAST('x' AS INT)", 245, 'Conversion failed'],
+    ['SELECT CAST(2147483648 AS INT)', 8115, 'Arithmetic overflow error'],
+    ['COMMIT', 3902, 'The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.'],
+    ['ROLLBACK', 3903, 'The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.'],
+    ["SELECT SOUNDEX('x')", 50_001, 'The local engine does not support the function SOUNDEX.'],
+    ['SELECT 1 FOR JSON PATH', 50_001, 'The local engine does not support FOR XML and FOR JSON.'],
+    ['DROP TABLE [nothing]', 208, 'nothing'],
+    ['USE [nothing]', 911, "Database 'nothing' does not exist."],
+  ])('%s fails with %i', async (sql, number, message) => {
+    expect(await failure(pool.request().batch(sql))).toEqual({ number, message: expect.stringContaining(message) })
+  })
+
+  it('are stopped by an attention, and the session goes on', async () => {
+    const single = await poolOn({ pool: { max: 1, min: 1 } }).connect()
+    const request = single.request()
+    const running = failure(request.batch("WAITFOR DELAY '00:05:00'; SELECT 1 AS late"))
+    setTimeout(() => request.cancel(), 100)
+    expect(await running).toMatchObject({ message: expect.stringMatching(/cancel/i) })
+    expect((await single.request().query('SELECT 1 AS n')).recordset).toEqual([{ n: 1 }])
+    await single.close()
+  })
+})
+
+describe('a transaction', () => {
+  it('goes on after a statement that failed, and has savepoints', async () => {
+    await rows('CREATE TABLE t (id INT PRIMARY KEY)')
+    const transaction = pool.transaction()
+    await transaction.begin()
+    const run = (sql: string) => transaction.request().query(sql)
+    await run('INSERT INTO t VALUES (1)')
+    expect(await failure(run('INSERT INTO t VALUES (1)'))).toMatchObject({ number: 2627 })
+    await run('SAVE TRANSACTION here')
+    await run('INSERT INTO t VALUES (2)')
+    await run('ROLLBACK TRANSACTION here')
+    expect((await run('SELECT @@TRANCOUNT AS depth')).recordset).toEqual([{ depth: 1 }])
+    await transaction.commit()
+    expect(await rows('SELECT id FROM t')).toEqual([{ id: 1 }])
+    await rows('DROP TABLE t')
+  })
+
+  it('takes its tables with it when it is rolled back', async () => {
+    await rows('BEGIN TRAN; CREATE TABLE gone (id INT); ROLLBACK')
+    expect(await failure(pool.request().batch('SELECT * FROM gone'))).toMatchObject({ number: 208 })
+  })
+})
+
+describe('databases', () => {
+  it('are made, used and dropped', async () => {
+    await rows('CREATE DATABASE [Shadow]')
+    expect(await failure(pool.request().batch('CREATE DATABASE [shadow]'))).toMatchObject({ number: 1801 })
+    const other = await poolOn({ database: 'SHADOW' }).connect()
+    expect((await other.request().query('SELECT DB_NAME() AS name')).recordset).toEqual([{ name: 'Shadow' }])
+    await other.close()
+    await rows('DROP DATABASE [Shadow]')
+    expect(await failure(pool.request().batch('DROP DATABASE [Shadow]'))).toMatchObject({ number: 3701 })
+  })
+})
+
+describe('bytes that make no sense', () => {
+  it('end their own connection and nothing else', async () => {
+    for (const bytes of [
+      'nonsense',
+      '\u0012\u0001\u0000\u0004',
+      '\u0010\u0001\u0000\u0009\u0000\u0000\u0000\u0000\u0000',
+    ]) {
+      const socket = connect(engine.port, engine.host)
+      socket.on('error', () => {})
+      socket.resume()
+      socket.end(Buffer.from(bytes, 'latin1'))
+      await once(socket, 'close')
+    }
+    expect(await rows('SELECT 1 AS n')).toEqual([{ n: 1 }])
+  })
+})
