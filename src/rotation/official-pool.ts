@@ -8,7 +8,6 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
-import type { Clock } from '../clock.ts'
 import { EntraError } from '../errors.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
@@ -22,7 +21,7 @@ type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
  * Opens generations on `@prisma/adapter-mssql`, whose own factory is given the token as
  * `azure-active-directory-access-token`: tedious sends it in LOGIN7, with no round trip more than a password takes.
  */
-export function officialPools(config: MssqlConfig, options: OfficialOptions, clock: Clock): OpenPool {
+export function officialPools(config: MssqlConfig, options: OfficialOptions): OpenPool {
   return async (lease, signal) => {
     const { PrismaMssql } = await import('@prisma/adapter-mssql')
     signal.throwIfAborted()
@@ -30,7 +29,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, clo
     const cut = () => connections.closeAll()
     signal.addEventListener('abort', cut, { once: true })
     try {
-      const factory = new PrismaMssql(configFor(config, lease, connections, clock), options)
+      const factory = new PrismaMssql(configFor(config, lease, connections), options)
       const adapter = await factory.connect()
       if (signal.aborted) await adapter.dispose()
       signal.throwIfAborted()
@@ -45,7 +44,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, clo
 }
 
 /** The user's config, copied (mssql writes into it at three levels), with the lease's token in it. */
-function configFor(config: MssqlConfig, lease: Lease, connections: Connections, clock: Clock): MssqlConfig {
+function configFor(config: MssqlConfig, lease: Lease, connections: Connections): MssqlConfig {
   const validate = config.pool?.validate
   return {
     ...config,
@@ -57,10 +56,10 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections, 
       // tarn asks this of a connection just before it lends it out: work that waited for one past the token's end must
       // not start on it.
       validate: (connection: Connection) =>
-        clock.now() < lease.expiresOn && connections.isUsable(connection) && (validate?.(connection) ?? true),
+        lease.timeLeft > 0 && connections.isUsable(connection) && (validate?.(connection) ?? true),
     },
     beforeConnect(connection: Connection) {
-      if (clock.now() >= lease.expiresOn) {
+      if (lease.timeLeft <= 0) {
         // Else tarn would log in, find the connection past its time and log in again, over and over.
         connection.close()
         throw new EntraError('NOT_SENT', 'The token of this pool has expired. The statement did not run.')

@@ -1,4 +1,4 @@
-import { type Clock, elapsed } from '../clock.ts'
+import { type Clock, Stopwatch } from '../clock.ts'
 import { EntraError } from '../errors.ts'
 import type { Generation } from './generation.ts'
 import type { GenerationPool } from './pool.ts'
@@ -45,9 +45,9 @@ export class Room {
     open: () => Promise<GenerationPool>,
     signal: AbortSignal,
   ): Promise<GenerationPool> {
-    const wait = { since: this.#clock.now() }
+    const wait = new Stopwatch(this.#clock)
     while (max !== undefined && this.#connectionsBeside(undefined) >= 2 * max) {
-      if (elapsed(wait, this.#clock.now()) >= this.#waitTimeout) throw crowdedError(this.#waitTimeout)
+      if (wait.elapsed >= this.#waitTimeout) throw crowdedError(this.#waitTimeout)
       await sleep(this.#clock, CROWDED_POLL, signal)
     }
     this.#next = { connectionCount: () => 1 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { type Clock, dueAt, elapsed, type Random, type Timer } from '../clock.ts'
+import { type Clock, type Random, Stopwatch, type Timer } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors.ts'
 import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
@@ -27,7 +27,7 @@ export interface RotationParts {
 
 /** A rotation that is set for a time. */
 interface Plan {
-  since: number
+  age: Stopwatch
   delay: number
   reason: RotationReason
   /** Whether it is the next attempt after one that failed. */
@@ -129,7 +129,7 @@ export class Rotation {
   enter(): Generation | Promise<Generation> {
     const now = this.#clock.now()
     if (now >= this.#nextStepAt) this.#step()
-    const current = this.#fresh(now)
+    const current = this.#fresh()
     if (current === undefined || !this.#room.admits(current) || this.#stopping !== undefined) return this.#enterNext()
     current.enter(now)
     return current
@@ -140,14 +140,9 @@ export class Rotation {
    * for that has been set going.
    *
    * @param attempt - how often this work has failed, 1 for the first time
-   * @param wait - `since`: when it began, in ms since the epoch
+   * @param wait - since when it has been tried
    */
-  async mayRunAgain(
-    generation: Generation,
-    error: unknown,
-    attempt: number,
-    wait: { since: number },
-  ): Promise<boolean> {
+  async mayRunAgain(generation: Generation, error: unknown, attempt: number, wait: Stopwatch): Promise<boolean> {
     const failure = failureOf(error, true)
     if (failure === undefined || failure === 'lost' || this.#stopping !== undefined) return false
     if (failure === 'token') {
@@ -156,10 +151,10 @@ export class Rotation {
       return true
     }
     const now = this.#clock.now()
-    const retryInMs = connectRetryDelay(attempt, elapsed(wait, now), this.#random(), this.#timing)
+    const retryInMs = connectRetryDelay(attempt, wait.elapsed, this.#random(), this.#timing)
     if (retryInMs === undefined) return false
     // Its generation ended under it, or takes no new work any more: not a thing that goes on without end.
-    if (generation !== this.#current || this.#fresh(now) === undefined) return true
+    if (generation !== this.#current || this.#fresh() === undefined) return true
     if (failure === 'not-sent') return attempt <= MOST_RERUNS
     if (generation.pool.connectionCount() === 0) {
       this.#discard(generation, 'unavailable')
@@ -174,7 +169,7 @@ export class Rotation {
   refused(generation: Generation): void {
     this.#discard(generation, 'refused')
     if (generation !== this.#current) return
-    if (!this.#plan?.failed) this.#plan = { since: this.#clock.now(), delay: 0, reason: 'refused' }
+    if (!this.#plan?.failed) this.#plan = this.#planFor(0, 'refused')
     this.#step()
   }
 
@@ -190,38 +185,37 @@ export class Rotation {
     if (generation === this.#current) this.#discarded ??= why
   }
 
-  #fresh(now: number): Generation | undefined {
+  #fresh(): Generation | undefined {
     const current = this.#current
     if (current === undefined || this.#discarded !== undefined) return undefined
     // One that was cut at its end stays closed, even if the clock is set back.
     if (!this.#living.has(current)) return undefined
-    return isFresh(current.lease, now, this.#source.timing) ? current : undefined
+    return isFresh(current.lease, current.lease.now(), this.#source.timing) ? current : undefined
   }
 
   /** Waits for a generation that new work may enter. */
   async #enterNext(): Promise<Generation> {
     const { waitTimeout } = this.#timing
-    const wait = { since: this.#clock.now() }
+    const wait = new Stopwatch(this.#clock)
     this.#waiting++
     try {
       for (let joined = this.#turning !== undefined; ; joined = this.#turning !== undefined) {
         this.#refuseIfStopping()
-        const now = this.#clock.now()
-        const current = this.#fresh(now)
+        const current = this.#fresh()
         if (current !== undefined && this.#room.admits(current)) {
-          current.enter(now)
+          current.enter(this.#clock.now())
           return current
         }
         if (current !== undefined) {
-          if (elapsed(wait, now) >= waitTimeout) throw crowdedError(waitTimeout)
+          if (wait.elapsed >= waitTimeout) throw crowdedError(waitTimeout)
           await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
           continue
         }
         try {
-          await this.#turnOnDemand(now)
+          await this.#turnOnDemand()
         } catch (error) {
           // A turn that had begun before for the pool's own sake may have ended early: one more for this work's sake.
-          if (!joined || elapsed(wait, this.#clock.now()) >= waitTimeout) throw error
+          if (!joined || wait.elapsed >= waitTimeout) throw error
         }
       }
     } finally {
@@ -230,13 +224,13 @@ export class Rotation {
   }
 
   /** A turn for work that waits; not right after one that failed. */
-  async #turnOnDemand(now: number): Promise<void> {
+  async #turnOnDemand(): Promise<void> {
     if (this.#turning === undefined && this.#plan?.failed) {
       const delay = Math.min(this.#plan.delay, RETRY_ON_DEMAND)
-      const wait = dueAt(this.#plan, delay, now) - now
+      const wait = this.#plan.age.left(delay)
       if (wait > 0) await sleep(this.#clock, wait, this.#stopped.signal)
       // Others waited too, and the first of them has opened what this one needs.
-      if (this.#fresh(this.#clock.now()) !== undefined) return
+      if (this.#fresh() !== undefined) return
     }
     await this.#turn(this.#discarded ?? 'deadline')
   }
@@ -247,19 +241,20 @@ export class Rotation {
 
   #onToken(event: TokenEvent): void {
     if (event.type !== 'token.acquired' || this.#current === undefined) return
-    const timeAtHand = hardDeadline(this.#current.lease, this.#source.timing) - event.at
-    this.#set({
-      since: event.at,
-      delay: rotationDelay(timeAtHand, this.#timing.spread, this.#random()),
-      reason: 'token',
-    })
+    const { lease } = this.#current
+    const timeAtHand = hardDeadline(lease, this.#source.timing) - lease.now()
+    this.#set(this.#planFor(rotationDelay(timeAtHand, this.#timing.spread, this.#random()), 'token'))
     this.#step()
   }
 
   /** Sets a rotation, unless one is set for an earlier time. */
   #set(plan: Plan): void {
     const set = this.#plan
-    if (set === undefined || plan.since + plan.delay < set.since + set.delay) this.#plan = plan
+    if (set === undefined || plan.age.left(plan.delay) < set.age.left(set.delay)) this.#plan = plan
+  }
+
+  #planFor(delay: number, reason: RotationReason): Plan {
+    return { age: new Stopwatch(this.#clock), delay, reason }
   }
 
   /** Does what is due by the clock, and sets the timer for what is due next. */
@@ -268,21 +263,21 @@ export class Rotation {
     this.#timer = undefined
     this.#nextStepAt = Number.POSITIVE_INFINITY
     if (this.#stopping !== undefined) return
-    const now = this.#clock.now()
     let next = Number.POSITIVE_INFINITY
     for (const generation of this.#living) {
-      if (generation.lease.expiresOn <= now) generation.cut('expired')
-      else next = Math.min(next, generation.lease.expiresOn)
+      const { timeLeft } = generation.lease
+      if (timeLeft <= 0) generation.cut('expired')
+      else next = Math.min(next, timeLeft)
     }
     if (this.#plan !== undefined && this.#turning === undefined) {
-      const due = dueAt(this.#plan, this.#plan.delay, now)
+      const left = this.#plan.age.left(this.#plan.delay)
       // A failed rotation has told so by its event, and is planned again.
-      if (due <= now) this.#turn(this.#plan.reason).catch(() => {})
-      else next = Math.min(next, due)
+      if (left <= 0) this.#turn(this.#plan.reason).catch(() => {})
+      else next = Math.min(next, left)
     }
     if (next === Number.POSITIVE_INFINITY) return
-    this.#nextStepAt = next
-    this.#timer = this.#clock.setTimer(Math.min(next - now, MAX_TIMER), () => this.#step())
+    this.#nextStepAt = this.#clock.now() + next
+    this.#timer = this.#clock.setTimer(Math.min(next, MAX_TIMER), () => this.#step())
   }
 
   /** Opens the next generation and swaps; one at a time, whoever asks. */
@@ -327,9 +322,8 @@ export class Rotation {
   /** Opens as many connections as the old generation was busy, unless somebody is waiting for the new one. */
   async #warm(pool: GenerationPool, from: Generation | undefined): Promise<void> {
     try {
-      const now = this.#clock.now()
-      if (from !== undefined && this.#fresh(now) === from) {
-        const count = this.#room.reserve(pool, from.busiest(now))
+      if (from !== undefined && this.#fresh() === from) {
+        const count = this.#room.reserve(pool, from.busiest(this.#clock.now()))
         await pool.warmUp(count, this.#timing.loginsAtOnce)
       }
       this.#refuseIfStopping()
@@ -349,9 +343,9 @@ export class Rotation {
     this.#failures = 0
     this.#plan = undefined
     const { maxAge } = this.#timing
-    if (maxAge !== undefined) this.#set({ since: now, delay: maxAgeDelay(maxAge, this.#random()), reason: 'max-age' })
+    if (maxAge !== undefined) this.#set(this.#planFor(maxAgeDelay(maxAge, this.#random()), 'max-age'))
     if (this.#source.current !== undefined && this.#source.current !== lease) {
-      this.#set({ since: now, delay: 0, reason: 'token' })
+      this.#set(this.#planFor(0, 'token'))
     }
     this.#emit({ type: 'generation.opened', at: now, generation: next.id, expiresOn: lease.expiresOn })
   }
@@ -373,9 +367,9 @@ export class Rotation {
 
   #planAgain(from: Generation, reason: RotationReason, cause: unknown): void {
     const now = this.#clock.now()
-    const timeLeft = hardDeadline(from.lease, this.#source.timing) - now
+    const timeLeft = hardDeadline(from.lease, this.#source.timing) - from.lease.now()
     const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
-    this.#plan = { since: now, delay: retryInMs, reason, failed: true }
+    this.#plan = { ...this.#planFor(retryInMs, reason), failed: true }
     // What connections the old one still has are better than none.
     this.#discarded = undefined
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
@@ -393,7 +387,7 @@ export class Rotation {
 
   /** Lets a generation's work end within the disconnect timeout and its token's life, and cuts what is left. */
   #finish(generation: Generation): Promise<void> {
-    const delay = Math.min(this.#timing.disconnectTimeout, generation.lease.expiresOn - this.#clock.now())
+    const delay = Math.min(this.#timing.disconnectTimeout, generation.lease.timeLeft)
     const timer = this.#clock.setTimer(delay, () => generation.cut('disconnected'))
     generation.retire()
     return generation.closed.finally(() => timer.cancel())

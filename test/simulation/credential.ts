@@ -13,6 +13,13 @@ export interface SimToken {
   /** When it expires by what the credential says, which the local clock is held against. */
   expiresOn: number
   refreshAfter: number | undefined
+  /** When the credential answered with it for the first time, and for the last. */
+  given: { first: Moment; last: Moment } | undefined
+}
+
+interface Moment {
+  local: number
+  monotonic: number
 }
 
 /** A fault that is on from one true time to another. */
@@ -97,7 +104,7 @@ export class SimCredential implements TokenCredential {
   async #answer(startedAt: number): Promise<AccessToken | null> {
     const { cached } = this
     if (cached !== undefined && this.#clock.localNow < cached.expiresOn - this.#setting.cacheMargin) {
-      return answerOf(cached)
+      return this.#give(cached)
     }
     const fault = this.#faultAt(startedAt)
     if (fault === 'hangs' || fault === 'ignoresAbort') {
@@ -115,7 +122,7 @@ export class SimCredential implements TokenCredential {
         this.#troubles.add('credential', startedAt, this.#clock.now)
         return null
       default:
-        return answerOf(this.#issue())
+        return this.#give(this.#issue())
     }
   }
 
@@ -132,10 +139,30 @@ export class SimCredential implements TokenCredential {
     const token = `token-${this.tokens.size + 1}`
     const expiresOn = Math.floor((relativeExpiry ? localNow : now) + lifetime)
     const refreshAfter = givesRefreshAfter ? expiresOn - lifetime / 2 : undefined
-    const issued = { token, expiresAt: now + lifetime, expiresOn, refreshAfter }
+    const issued: SimToken = { token, expiresAt: now + lifetime, expiresOn, refreshAfter, given: undefined }
     this.tokens.set(token, issued)
     this.cached = issued
     return issued
+  }
+
+  #give(issued: SimToken): AccessToken {
+    const last = { local: this.#clock.localNow, monotonic: this.#clock.monotonic }
+    issued.given = { first: issued.given?.first ?? last, last }
+    return answerOf(issued)
+  }
+
+  /**
+   * What is left of a token for all that can be known without asking anybody, in ms: a clock that was set back does
+   * not make it younger.
+   *
+   * @param given - from which answer to reckon
+   */
+  timeLeft(token: string, given: 'first' | 'last'): number {
+    const issued = this.tokens.get(token)
+    const moment = issued?.given?.[given]
+    if (issued === undefined || moment === undefined) return Number.POSITIVE_INFINITY
+    const aged = moment.local + this.#clock.monotonic - moment.monotonic
+    return issued.expiresOn - Math.max(this.#clock.localNow, aged)
   }
 
   #faultAt(time: number): CredentialFault | undefined {

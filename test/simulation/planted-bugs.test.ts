@@ -18,7 +18,7 @@ const bugs: Bug[] = [
   {
     name: 'work begins with a token that is at its end',
     file: rotation,
-    find: 'return isFresh(current.lease, now, this.#source.timing) ? current : undefined',
+    find: 'return isFresh(current.lease, current.lease.now(), this.#source.timing) ? current : undefined',
     replace: 'return current',
     shows: ['expired token used', 'failed without cause'],
   },
@@ -60,29 +60,29 @@ const bugs: Bug[] = [
   {
     name: 'the timer of the refresh is never set',
     file: tokenSource,
-    find: 'this.#timer = this.#clock.setTimer(Math.min(next - now, MAX_TIMER), () => this.#step())',
+    find: 'else this.#timer = this.#clock.setTimer(Math.min(delay, MAX_TIMER), () => this.#step())',
     replace: '',
     shows: ['late rotation', 'failed without cause'],
   },
   {
     name: 'expired connections are not cut',
     file: rotation,
-    find: "if (generation.lease.expiresOn <= now) generation.cut('expired')\n      else ",
+    find: "if (timeLeft <= 0) generation.cut('expired')\n      else ",
     replace: '',
     shows: ['open after expiry'],
   },
   {
     name: 'failed token requests are repeated at once',
     file: tokenSource,
-    find: 'this.#pause = { since: now, delay: retryInMs, atLeast: retryAfter ?? 0 }',
+    find: 'this.#pauseFor(retryInMs, retryAfter)',
     replace: '',
     shows: ['storm of token requests', 'Retry-After ignored'],
   },
   {
     name: 'Retry-After is not obeyed while work waits',
     file: tokenSource,
-    find: 'atLeast: retryAfter ?? 0',
-    replace: 'atLeast: 0',
+    find: 'this.#pauseFor(retryInMs, retryAfter)',
+    replace: 'this.#pauseFor(retryInMs)',
     shows: ['Retry-After ignored'],
   },
   {
@@ -130,8 +130,8 @@ const bugs: Bug[] = [
   {
     name: 'a clock that was set back is waited out',
     file: 'src/clock.ts',
-    find: 'wait.since = Math.min(wait.since, now)',
-    replace: '',
+    find: 'Math.max(this.#clock.now() - this.#now, this.#clock.monotonic() - this.#monotonic)',
+    replace: 'this.#clock.now() - this.#now',
     shows: ['failed without cause', 'endless wait', 'late rotation'],
   },
   {
@@ -144,7 +144,7 @@ const bugs: Bug[] = [
   {
     name: 'a transaction does not look at the clock',
     file: transaction,
-    find: 'if (this.#clock.now() >= expiresOn) throw transactionExpired(expiresOn)',
+    find: 'if (timeLeft <= 0) throw transactionExpired(expiresOn)',
     replace: '',
     shows: ['expired token used'],
   },

@@ -108,7 +108,7 @@ export class SimPool implements GenerationPool {
       commit: () => end(`${transaction}.commit`),
       // The driver knows of a connection that has ended, and sends nothing.
       rollback: async () => {
-        if (session.state === 'open' && this.#clock.localNow < session.expiresOn) {
+        if (session.state === 'open' && this.lease.timeLeft > 0) {
           await end(`${transaction}.rollback`)
         } else this.#release(session)
       },
@@ -215,7 +215,7 @@ export class SimPool implements GenerationPool {
     while (this.#free.length > 0 && this.#waiting.length > 0) {
       const session = this.#free.pop()?.session
       if (session === undefined) return
-      if (this.#clock.localNow < this.lease.expiresOn && session.state === 'open') {
+      if (this.lease.timeLeft > 0 && session.state === 'open') {
         this.#used.add(session)
         this.#waiting.shift()?.resolve(session)
       } else this.#close(session, 'not valid')
@@ -229,7 +229,7 @@ export class SimPool implements GenerationPool {
   }
 
   #create(): void {
-    if (this.#clock.localNow >= this.lease.expiresOn) {
+    if (this.lease.timeLeft <= 0) {
       this.#waiting.shift()?.reject(notSent('The token of this pool has expired.'))
       return
     }
@@ -255,9 +255,9 @@ export class SimPool implements GenerationPool {
   }
 
   #connect(): { session: Session; ready: Promise<void> } {
-    const { token, expiresOn } = this.lease
+    const { token } = this.lease
     const freshUntil = hardDeadline(this.lease, defaultRefreshTiming)
-    const login = this.#server.connect(this.client, { token, expiresOn, freshUntil })
+    const login = this.#server.connect(this.client, { token, freshUntil })
     this.#sessions.add(login.session)
     login.session.onEnd = () => this.#sessions.delete(login.session)
     this.#watch.onConnecting(this)

@@ -97,18 +97,19 @@ export class Promises implements ClientWatch {
     this.#checkFreshness(work)
     const { client } = work
     const { current } = this.#source
-    const { localNow, now } = this.#clock
+    const { now } = this.#clock
+    const session = this.#server.sessionOf(work.id)
     const failure = {
       code,
       from: Math.min(work.startedAt, work.connects ? client.connectStartedAt : work.startedAt),
       until: now,
       disconnected: this.#wasDisconnected(work),
-      session: this.#server.sessionOf(work.id),
+      session,
+      expired: session !== undefined && this.#credential.timeLeft(session.token, 'first') <= 0,
       freshLease:
-        current === work.lease && current && isFresh(current, localNow, this.#source.timing) ? current : undefined,
+        current === work.lease && current && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
       exhausted: [...client.pools].some((pool) => pool.exhausted),
       crowded: isCrowded(client),
-      localNow,
     }
     if (isExcused(failure, this.#troubles)) return
     this.#verdict.blame('failed without cause', `${work.id} failed with ${code} after ${now - work.startedAt} ms`)
@@ -120,7 +121,7 @@ export class Promises implements ClientWatch {
     if (event.type === 'generation.opened') {
       for (const pool of client.pools) if (!pool.disposed) this.#tookOver.add(pool)
     } else if (event.type === 'rotation.started') {
-      const fresh = current !== undefined && isFresh(current.lease, this.#clock.localNow, this.#source.timing)
+      const fresh = current !== undefined && isFresh(current.lease, current.lease.now(), this.#source.timing)
       this.#busyAtStart.set(client, { at: this.#clock.now, inFlight: fresh ? current.inFlight : 0 })
     } else if (event.type === 'rotation.finished') {
       this.counts.rotations++
@@ -132,7 +133,7 @@ export class Promises implements ClientWatch {
     let open = 0
     for (const other of client.pools) open += other.connectionCount()
     if (open > 2 * client.max) this.#verdict.blame('too many connections', `${open} with a pool of ${client.max}`)
-    if (this.#clock.localNow >= pool.lease.expiresOn && !this.#processWasTroubled()) {
+    if (this.#timeLeft(pool, 'last') <= 0 && !this.#processWasTroubled()) {
       this.#verdict.blame('expired token used', `a login of client ${client.number}`)
     }
     const warming = !this.#tookOver.has(pool)
@@ -140,7 +141,7 @@ export class Promises implements ClientWatch {
   }
 
   onTerminate(client: SimClient, pool: SimPool): void {
-    if (pool.busy === 0 || client.disconnecting || this.#clock.localNow >= pool.lease.expiresOn) return
+    if (pool.busy === 0 || client.disconnecting || this.#timeLeft(pool, 'first') <= 0) return
     if (this.#tookOver.has(pool)) this.#verdict.blame('cut too early', `${pool.busy} connections with work on them`)
   }
 
@@ -168,7 +169,7 @@ export class Promises implements ClientWatch {
       client.pools.delete(pool)
       return
     }
-    if (open > 0 && this.#clock.localNow >= pool.lease.expiresOn) {
+    if (open > 0 && this.#timeLeft(pool, 'last') <= 0) {
       const since = this.#overdueSince.get(pool) ?? awake
       this.#overdueSince.set(pool, since)
       const limit = this.#processWasTroubled() ? LONGEST_TIMER : second
@@ -207,6 +208,10 @@ export class Promises implements ClientWatch {
     const wanted = Math.min(start.inFlight, client.running.size, client.max)
     if (connections < wanted)
       this.#verdict.blame('cold swap', `${connections} connections open, ${wanted} in use before`)
+  }
+
+  #timeLeft(pool: SimPool, given: 'first' | 'last'): number {
+    return this.#credential.timeLeft(pool.lease.token, given)
   }
 
   /** New work does not begin with a token that is at its end. */
