@@ -1,5 +1,6 @@
 import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { EntraError, reasonOf } from '../errors.ts'
+import { causesOf, explainTlsFailure } from '../tds/tls-failure.ts'
 
 /** An ERROR token of a login (MS-TDS 2.2.7.10). */
 export interface LoginRefusal {
@@ -32,9 +33,14 @@ const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
 export function explainDriverError(error: unknown, refusal: LoginRefusal | undefined): unknown {
   if (isDriverAdapterError(error)) return isExpiredInSession(error.cause) ? expiredInSession(error) : error
   if (!(error instanceof Error)) return error
+  // What our own connector threw, inside of what the driver made of it.
+  for (const link of causesOf(error)) if (link instanceof EntraError) return link
   const { name, code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
-  if (name === 'ConnectionError') return refusal === undefined ? connectFailed(error) : loginFailed(error, refusal)
+  if (name === 'ConnectionError') {
+    if (refusal !== undefined) return loginFailed(error, refusal)
+    return explainTlsFailure(error) ?? connectFailed(error)
+  }
   if (LOST.has(code)) return connectionLost(error)
   return error
 }

@@ -8,9 +8,10 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
-import { EntraError } from '../errors.ts'
+import type { Clock } from '../clock.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
+import { connectorFor } from './connector.ts'
 import { explainDriverError } from './driver-errors.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 
@@ -21,11 +22,11 @@ type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
  * Opens generations on `@prisma/adapter-mssql`, whose own factory is given the token as
  * `azure-active-directory-access-token`: tedious sends it in LOGIN7, with no round trip more than a password takes.
  */
-export function officialPools(config: MssqlConfig, options: OfficialOptions): OpenPool {
+export function officialPools(config: MssqlConfig, options: OfficialOptions, clock: Clock): OpenPool {
   return async (lease, signal) => {
     const { PrismaMssql } = await import('@prisma/adapter-mssql')
     signal.throwIfAborted()
-    const connections = new Connections()
+    const connections = new Connections(clock)
     const cut = () => connections.closeAll()
     signal.addEventListener('abort', cut, { once: true })
     try {
@@ -48,7 +49,7 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
   const validate = config.pool?.validate
   return {
     ...config,
-    options: { ...config.options },
+    options: { ...config.options, connector: connectorFor(config, lease, connections) },
     authentication: { type: 'azure-active-directory-access-token', options: { token: lease.token } },
     validateConnection: 'socket',
     pool: {
@@ -59,11 +60,6 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
         lease.timeLeft > 0 && connections.isUsable(connection) && (validate?.(connection) ?? true),
     },
     beforeConnect(connection: Connection) {
-      if (lease.timeLeft <= 0) {
-        // Else tarn would log in, find the connection past its time and log in again, over and over.
-        connection.close()
-        throw new EntraError('NOT_SENT', 'The token of this pool has expired. The statement did not run.')
-      }
       connections.add(connection)
       config.beforeConnect?.(connection)
     },
@@ -131,6 +127,10 @@ class OfficialPool implements GenerationPool {
   }
 
   /** Borrows each idle connection and closes it: mssql has no other way to make a pool smaller. */
+  get loginsFail(): boolean {
+    return this.#connections.loginsFail
+  }
+
   closeIdle(): void {
     const { pool } = this.#adapter.underlyingDriver()
     for (let idle = pool.numFree(); idle > 0; idle--) {

@@ -7,6 +7,8 @@ export interface GenerationPool extends SqlDriverAdapter {
   readonly max: number
   /** Connections open now, those that are logging in included. */
   connectionCount(): number
+  /** Whether the last login failed, and none has succeeded since. */
+  readonly loginsFail: boolean
   /**
    * Opens connections until `count` are open, no more than `atOnce` logging in at a time.
    *

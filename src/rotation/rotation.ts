@@ -5,13 +5,13 @@ import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
 import { hardDeadline, isFresh, MAX_TIMER, retryDelay } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import { connectRetryDelay } from './connect-policy.ts'
 import { failureOf } from './failure.ts'
 import { Generation, type GenerationObserver } from './generation.ts'
 import { openWithRetries } from './open-with-retries.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 import { CROWDED_POLL, crowdedError, Room } from './room.ts'
 import { maxAgeDelay, type RotationTiming, rotationDelay } from './rotation-policy.ts'
+import { ServerLimit } from './server-limit.ts'
 import { sleep } from './sleep.ts'
 
 /** What a {@link Rotation} is made of. */
@@ -55,6 +55,7 @@ export class Rotation {
   /** Every generation that still has connections, oldest first; the current one among them. */
   readonly #living = new Set<Generation>()
   readonly #room: Room
+  readonly #serverLimit: ServerLimit
   #opened = 0
   #rotations = 0
   #failures = 0
@@ -77,6 +78,7 @@ export class Rotation {
     this.#random = parts.random
     this.#emit = parts.emit
     this.#room = new Room(this.#living, this.#timing.waitTimeout, this.#clock)
+    this.#serverLimit = new ServerLimit(this.#timing, this.#clock, this.#random)
     // Any number of queries may wait at a time; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, this.#stopped.signal)
     this.#observer = {
@@ -130,7 +132,7 @@ export class Rotation {
     const now = this.#clock.now()
     if (now >= this.#nextStepAt) this.#step()
     const current = this.#fresh()
-    if (current === undefined || !this.#room.admits(current) || this.#stopping !== undefined) return this.#enterNext()
+    if (current === undefined || !this.#admits(current) || this.#stopping !== undefined) return this.#enterNext()
     current.enter(now)
     return current
   }
@@ -150,9 +152,7 @@ export class Rotation {
       this.#discard(generation, 'refused')
       return true
     }
-    const now = this.#clock.now()
-    const retryInMs = connectRetryDelay(attempt, wait.elapsed, this.#random(), this.#timing)
-    if (retryInMs === undefined) return false
+    if (wait.elapsed >= this.#timing.connectRetryTimeout) return false
     // Its generation ended under it, or takes no new work any more: not a thing that goes on without end.
     if (generation !== this.#current || this.#fresh() === undefined) return true
     if (failure === 'not-sent') return attempt <= MOST_RERUNS
@@ -160,8 +160,9 @@ export class Rotation {
       this.#discard(generation, 'unavailable')
       return true
     }
-    this.#emit({ type: 'connect.retry', at: now, error: error as Error, attempt, retryInMs })
-    await sleep(this.#clock, retryInMs, this.#stopped.signal)
+    const retry = this.#serverLimit.refused(generation, error)
+    if (retry) this.#emit({ type: 'connect.retry', at: this.#clock.now(), error: error as Error, ...retry })
+    await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
     return true
   }
 
@@ -193,29 +194,35 @@ export class Rotation {
     return isFresh(current.lease, current.lease.now(), this.#source.timing) ? current : undefined
   }
 
+  #admits(current: Generation): boolean {
+    return this.#room.admits(current) && this.#serverLimit.admits(current)
+  }
+
   /** Waits for a generation that new work may enter. */
   async #enterNext(): Promise<Generation> {
-    const { waitTimeout } = this.#timing
+    const { waitTimeout, connectRetryTimeout } = this.#timing
     const wait = new Stopwatch(this.#clock)
     this.#waiting++
     try {
       for (let joined = this.#turning !== undefined; ; joined = this.#turning !== undefined) {
         this.#refuseIfStopping()
         const current = this.#fresh()
-        if (current !== undefined && this.#room.admits(current)) {
+        if (current !== undefined && this.#admits(current)) {
           current.enter(this.#clock.now())
           return current
         }
         if (current !== undefined) {
-          if (wait.elapsed >= waitTimeout) throw crowdedError(waitTimeout)
+          if (!this.#room.admits(current)) {
+            if (wait.elapsed >= waitTimeout) throw crowdedError(waitTimeout)
+          } else if (wait.elapsed >= connectRetryTimeout && this.#serverLimit.error) throw this.#serverLimit.error
           await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
           continue
         }
         try {
           await this.#turnOnDemand()
         } catch (error) {
-          // A turn that had begun before for the pool's own sake may have ended early: one more for this work's sake.
-          if (!joined || wait.elapsed >= waitTimeout) throw error
+          // A turn that had begun before was not for this work: it may have ended early, or slept with the machine.
+          if (!joined || wait.elapsed >= Math.max(waitTimeout, connectRetryTimeout)) throw error
         }
       }
     } finally {

@@ -13,13 +13,8 @@ export interface SimToken {
   /** When it expires by what the credential says, which the local clock is held against. */
   expiresOn: number
   refreshAfter: number | undefined
-  /** When the credential answered with it for the first time, and for the last. */
-  given: { first: Moment; last: Moment } | undefined
-}
-
-interface Moment {
-  local: number
-  monotonic: number
+  /** By how much the local clock was ahead of the monotonic one when the credential answered with it. */
+  given: { least: number; most: number } | undefined
 }
 
 /** A fault that is on from one true time to another. */
@@ -146,8 +141,9 @@ export class SimCredential implements TokenCredential {
   }
 
   #give(issued: SimToken): AccessToken {
-    const last = { local: this.#clock.localNow, monotonic: this.#clock.monotonic }
-    issued.given = { first: issued.given?.first ?? last, last }
+    const ahead = this.#clock.localNow - this.#clock.monotonic
+    const { least, most } = issued.given ?? { least: ahead, most: ahead }
+    issued.given = { least: Math.min(least, ahead), most: Math.max(most, ahead) }
     return answerOf(issued)
   }
 
@@ -155,14 +151,14 @@ export class SimCredential implements TokenCredential {
    * What is left of a token for all that can be known without asking anybody, in ms: a clock that was set back does
    * not make it younger.
    *
-   * @param given - from which answer to reckon
+   * @returns at the least and at the most, by the answer from which it is reckoned
    */
-  timeLeft(token: string, given: 'first' | 'last'): number {
+  timeLeft(token: string): { least: number; most: number } {
     const issued = this.tokens.get(token)
-    const moment = issued?.given?.[given]
-    if (issued === undefined || moment === undefined) return Number.POSITIVE_INFINITY
-    const aged = moment.local + this.#clock.monotonic - moment.monotonic
-    return issued.expiresOn - Math.max(this.#clock.localNow, aged)
+    if (issued?.given === undefined) return { least: 0, most: Number.POSITIVE_INFINITY }
+    const { localNow, monotonic } = this.#clock
+    const left = (ahead: number) => issued.expiresOn - Math.max(localNow, monotonic + ahead)
+    return { least: left(issued.given.most), most: left(issued.given.least) }
   }
 
   #faultAt(time: number): CredentialFault | undefined {

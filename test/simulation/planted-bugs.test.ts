@@ -121,6 +121,13 @@ const bugs: Bug[] = [
     shows: ['too many connections'],
   },
   {
+    name: 'each query tries for itself whether the server takes a further login',
+    file: 'src/rotation/server-limit.ts',
+    find: 'if (inFlight < open) return true',
+    replace: 'return true',
+    shows: ['storm of logins'],
+  },
+  {
     name: 'the next generation logs in all at once',
     file: rotation,
     find: 'await pool.warmUp(count, this.#timing.loginsAtOnce)',
@@ -132,7 +139,7 @@ const bugs: Bug[] = [
     file: 'src/clock.ts',
     find: 'Math.max(this.#clock.now() - this.#now, this.#clock.monotonic() - this.#monotonic)',
     replace: 'this.#clock.now() - this.#now',
-    shows: ['failed without cause', 'endless wait', 'late rotation'],
+    shows: ['failed without cause', 'endless wait', 'late rotation', 'expired token used', 'open after expiry'],
   },
   {
     name: 'a server that is down for a moment is not waited for',

@@ -9,6 +9,8 @@ import type { Session, SimServer } from './server.ts'
 const ACQUIRE_TIMEOUT = 30 * second
 const IDLE_TIMEOUT = 30 * second
 const CREATE_RETRY = 200
+/** A login that failed is not repeated by the same pool sooner than this, in ms. */
+const LOGIN_HOLD = second
 
 interface Waiter {
   resolve(session: Session): void
@@ -43,6 +45,8 @@ export class SimPool implements GenerationPool {
   #destroyed = false
   #gone: (() => void) | undefined
   #reaping = false
+  /** Why the last login failed, and when by the monotonic clock. */
+  #failedLogin: { error: unknown; at: number } | undefined
 
   constructor(client: number, max: number, lease: Lease, clock: SimClock, server: SimServer, watch: PoolWatch) {
     this.client = client
@@ -135,6 +139,10 @@ export class SimPool implements GenerationPool {
     } finally {
       for (const session of borrowed) this.#release(session)
     }
+  }
+
+  get loginsFail(): boolean {
+    return this.#failedLogin !== undefined
   }
 
   closeIdle(): void {
@@ -233,10 +241,17 @@ export class SimPool implements GenerationPool {
       this.#waiting.shift()?.reject(notSent('The token of this pool has expired.'))
       return
     }
+    const failed = this.#failedLogin
+    if (failed !== undefined && this.#clock.monotonic - failed.at < LOGIN_HOLD) {
+      this.#waiting.shift()?.reject(failed.error)
+      this.#clock.after(CREATE_RETRY, () => this.#serve())
+      return
+    }
     const { session, ready } = this.#connect()
     this.#loggingIn.add(session)
     ready.then(
       () => {
+        this.#failedLogin = undefined
         this.#loggingIn.delete(session)
         this.#free.push({ session, since: this.#clock.now })
         this.#reapLater()
@@ -245,6 +260,7 @@ export class SimPool implements GenerationPool {
       },
       (error: unknown) => {
         this.#loggingIn.delete(session)
+        this.#failedLogin = { error, at: this.#clock.monotonic }
         if (!this.#destroyed) {
           this.#waiting.shift()?.reject(error)
           this.#clock.after(CREATE_RETRY, () => this.#serve())

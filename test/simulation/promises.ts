@@ -45,6 +45,8 @@ export class Promises implements ClientWatch {
   readonly #queued = new WeakSet<Work>()
   readonly #overdueSince = new WeakMap<SimPool, number>()
   readonly #unusedSince = new WeakMap<SimPool, number>()
+  /** Logins of a pool that has connections, after one had failed. */
+  readonly #vainLogins = new WeakMap<SimPool, Rate>()
   readonly #busyAtStart = new WeakMap<SimClient, { at: number; inFlight: number }>()
   #nextPatrol = 0
   #misjudgedSince: number | undefined
@@ -105,7 +107,7 @@ export class Promises implements ClientWatch {
       until: now,
       disconnected: this.#wasDisconnected(work),
       session,
-      expired: session !== undefined && this.#credential.timeLeft(session.token, 'first') <= 0,
+      expired: session !== undefined && this.#credential.timeLeft(session.token).least <= 0,
       freshLease:
         current === work.lease && current && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
       exhausted: [...client.pools].some((pool) => pool.exhausted),
@@ -133,15 +135,27 @@ export class Promises implements ClientWatch {
     let open = 0
     for (const other of client.pools) open += other.connectionCount()
     if (open > 2 * client.max) this.#verdict.blame('too many connections', `${open} with a pool of ${client.max}`)
-    if (this.#timeLeft(pool, 'last') <= 0 && !this.#processWasTroubled()) {
+    if (this.#timeLeft(pool).most <= 0 && !this.#processWasTroubled()) {
       this.#verdict.blame('expired token used', `a login of client ${client.number}`)
     }
+    if (pool.loginsFail && pool.sessions.size > pool.loggingIn + 1) this.#countVainLogin(pool)
     const warming = !this.#tookOver.has(pool)
     if (warming && pool.loggingIn + 1 > 3) this.#verdict.blame('logins at once', `${pool.loggingIn + 1} in warming up`)
   }
 
+  /** Work that a further connection was refused to waits for those that there are. */
+  #countVainLogin(pool: SimPool): void {
+    const rate = this.#vainLogins.get(pool) ?? new Rate()
+    this.#vainLogins.set(pool, rate)
+    rate.add(this.#clock.awake)
+    const recent = rate.count(this.#clock.awake)
+    if (recent > 2 * pool.max + 10) {
+      this.#verdict.blame('storm of logins', `${recent} in a minute, of a pool that has connections`)
+    }
+  }
+
   onTerminate(client: SimClient, pool: SimPool): void {
-    if (pool.busy === 0 || client.disconnecting || this.#timeLeft(pool, 'first') <= 0) return
+    if (pool.busy === 0 || client.disconnecting || this.#timeLeft(pool).least <= 0) return
     if (this.#tookOver.has(pool)) this.#verdict.blame('cut too early', `${pool.busy} connections with work on them`)
   }
 
@@ -169,7 +183,7 @@ export class Promises implements ClientWatch {
       client.pools.delete(pool)
       return
     }
-    if (open > 0 && this.#timeLeft(pool, 'last') <= 0) {
+    if (open > 0 && this.#timeLeft(pool).most <= 0) {
       const since = this.#overdueSince.get(pool) ?? awake
       this.#overdueSince.set(pool, since)
       const limit = this.#processWasTroubled() ? LONGEST_TIMER : second
@@ -210,8 +224,8 @@ export class Promises implements ClientWatch {
       this.#verdict.blame('cold swap', `${connections} connections open, ${wanted} in use before`)
   }
 
-  #timeLeft(pool: SimPool, given: 'first' | 'last'): number {
-    return this.#credential.timeLeft(pool.lease.token, given)
+  #timeLeft(pool: SimPool): { least: number; most: number } {
+    return this.#credential.timeLeft(pool.lease.token)
   }
 
   /** New work does not begin with a token that is at its end. */

@@ -162,7 +162,7 @@ export class SimServer {
   }
 
   #check(session: Session, { id, transaction }: Statement): void {
-    const late = -this.#credential.timeLeft(session.token, 'last')
+    const late = -this.#credential.timeLeft(session.token).most
     if (late >= 0) {
       this.#verdict.blame('expired token used', `${id} began ${late} ms after the expiry of its connection's token`)
     }

@@ -68,6 +68,10 @@ export class FakePool implements GenerationPool {
     this.warmed = count
   }
 
+  get loginsFail(): boolean {
+    return this.#pools.loginsFail
+  }
+
   closeIdle(): void {
     this.warmed = 0
   }
@@ -121,6 +125,8 @@ export class FakePools {
   openDelay = 0
   /** The next pools fail to open with these errors, in order. */
   readonly failures: Error[] = []
+  /** What every pool says of its last login. */
+  loginsFail = false
   readonly failing = new Map<string, Error[]>()
   onWarmUp: ((count: number) => Promise<void>) | undefined
 

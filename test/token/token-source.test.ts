@@ -372,3 +372,32 @@ describe('the constructor', () => {
     )
   })
 })
+
+describe('a clock that is wrong', () => {
+  const tokenThatSays = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp: exp / 1000 })).toString('base64url')}.y`
+
+  it('is told of when a new token shows it', async () => {
+    const { clock, credential, source, events } = setUp()
+    credential.answer({ token: tokenThatSays(clock.now() - 2 * hour), expiresOnTimestamp: clock.now() + hour })
+    await source.get()
+    expect(events.at(-1)).toEqual({ type: 'clock.skew', at: clock.now(), skewMs: 3 * hour })
+    await clock.advance(hour)
+    credential.answer({ token: tokenThatSays(clock.now() + hour), expiresOnTimestamp: clock.now() + hour })
+    await source.get()
+    expect(events.filter(({ type }) => type === 'clock.skew')).toHaveLength(1)
+  })
+
+  it('and is set back does not make a token younger, unless the credential stands by it', async () => {
+    const { clock, credential, source } = setUp()
+    const first = await source.get()
+    clock.set(-5 * hour)
+    await clock.advance(hour)
+    credential.answer({ token: first.token, expiresOnTimestamp: first.expiresOn })
+    const again = await source.get()
+    expect(credential.requests).toBe(2)
+    expect(again.token).toBe(first.token)
+    expect(again).not.toBe(first)
+    expect(first.timeLeft).toBe(0)
+    expect(again.timeLeft).toBe(5 * hour)
+  })
+})

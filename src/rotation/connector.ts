@@ -1,0 +1,39 @@
+import type { Socket } from 'node:net'
+import type { config as MssqlConfig } from 'mssql'
+import { EntraError } from '../errors.ts'
+import { dial } from '../tds/dial.ts'
+import { requireEncryption } from '../tds/require-encryption.ts'
+import type { Lease } from '../token/lease.ts'
+import type { Connections } from './connections.ts'
+
+type Connector = NonNullable<NonNullable<MssqlConfig['options']>['connector']>
+
+/** What tedious passes to a connector, as to its own; it follows the server's redirects. */
+interface Target {
+  host: string
+  port: number
+  localAddress?: string
+}
+
+/**
+ * Opens the sockets of one pool, where there is a point in it.
+ *
+ * @throws {@link EntraError} `NOT_SENT` past the token's end; why the last login failed, where that was just now
+ */
+export function connectorFor(config: MssqlConfig, lease: Lease, connections: Connections): Connector {
+  const { server, port = 1433, options = {} } = config
+  const { connector: usersOwn, multiSubnetFailover: parallel, encrypt = true } = options
+  return async (to: Target = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
+    // Else tarn would log in, find the connection past its time and log in again, over and over.
+    if (lease.timeLeft <= 0) {
+      throw new EntraError('NOT_SENT', 'The token of this pool has expired. The statement did not run.')
+    }
+    connections.holdBack()
+    const [, signal] = rest
+    const socket = usersOwn
+      ? await (usersOwn as (...passed: unknown[]) => Promise<Socket>)(to, ...rest)
+      : await dial({ ...to, parallel, signal })
+    if (encrypt === true) requireEncryption(socket)
+    return socket
+  }
+}
