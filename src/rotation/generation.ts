@@ -13,6 +13,18 @@ export interface GenerationObserver {
   onClosed(generation: Generation, reason: GenerationClosedEvent['reason']): void
 }
 
+/** What a {@link Generation} is made of. */
+export interface GenerationParts {
+  id: number
+  lease: Lease
+  pool: GenerationPool
+  /** In ms since the epoch. */
+  openedAt: number
+  observer: GenerationObserver
+  /** Whether what began before its token's end may go on after it. @defaultValue false */
+  outlivesToken?: boolean
+}
+
 /** One pool opened with one lease, and the count of what is running on it. */
 export class Generation {
   readonly id: number
@@ -21,6 +33,7 @@ export class Generation {
   /** In ms since the epoch. */
   readonly openedAt: number
   readonly #observer: GenerationObserver
+  readonly #outlivesToken: boolean
 
   #inFlight = 0
   #holding = 0
@@ -32,13 +45,19 @@ export class Generation {
   #peak = 0
   #peakBefore = 0
 
-  constructor(id: number, lease: Lease, pool: GenerationPool, openedAt: number, observer: GenerationObserver) {
-    this.id = id
-    this.lease = lease
-    this.pool = pool
-    this.openedAt = openedAt
-    this.#windowStart = openedAt
-    this.#observer = observer
+  constructor(parts: GenerationParts) {
+    this.id = parts.id
+    this.lease = parts.lease
+    this.pool = parts.pool
+    this.openedAt = parts.openedAt
+    this.#windowStart = parts.openedAt
+    this.#observer = parts.observer
+    this.#outlivesToken = parts.outlivesToken ?? false
+  }
+
+  /** How long its connections may be used, in ms; 0 or less when no more. */
+  get timeLeft(): number {
+    return this.#outlivesToken ? Number.POSITIVE_INFINITY : this.lease.timeLeft
   }
 
   /** Queries and transactions that are running or waiting for a connection. */

@@ -87,7 +87,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
 
   /** Tells a connection that the token's end cut from one that was lost. */
   #endedByExpiry(generation: Generation, error: unknown): unknown {
-    const { expiresOn, timeLeft } = generation.lease
-    return failureOf(error, true) === 'lost' && timeLeft <= 0 ? statementExpired(expiresOn, error) : error
+    const { timeLeft, lease } = generation
+    return failureOf(error, true) === 'lost' && timeLeft <= 0 ? statementExpired(lease.expiresOn, error) : error
   }
 }

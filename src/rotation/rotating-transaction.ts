@@ -55,8 +55,8 @@ export class RotatingTransaction implements Transaction {
 
   #next<T>(statement: () => Promise<T>): Promise<T> {
     return this.#after(async () => {
-      const { expiresOn, timeLeft } = this.#generation.lease
-      if (timeLeft <= 0) throw transactionExpired(expiresOn)
+      const { timeLeft, lease } = this.#generation
+      if (timeLeft <= 0) throw transactionExpired(lease.expiresOn)
       return this.#explained(statement)
     })
   }
@@ -70,12 +70,12 @@ export class RotatingTransaction implements Transaction {
   }
 
   #explain(raw: unknown): unknown {
-    const { expiresOn, timeLeft } = this.#generation.lease
-    const error = this.#generation.pool.explain(raw)
+    const { timeLeft, lease, pool } = this.#generation
+    const error = pool.explain(raw)
     const failure = failureOf(error, true)
     if (failure === 'token') this.#rotation.refused(this.#generation)
     const cut = failure !== undefined && timeLeft <= 0
-    return failure === 'token' || cut ? transactionExpired(expiresOn, error) : error
+    return failure === 'token' || cut ? transactionExpired(lease.expiresOn, error) : error
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {

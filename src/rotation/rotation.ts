@@ -272,7 +272,7 @@ export class Rotation {
     if (this.#stopping !== undefined) return
     let next = Number.POSITIVE_INFINITY
     for (const generation of this.#living) {
-      const { timeLeft } = generation.lease
+      const { timeLeft } = generation
       if (timeLeft <= 0) generation.cut('expired')
       else next = Math.min(next, timeLeft)
     }
@@ -343,7 +343,14 @@ export class Rotation {
 
   #swap(lease: Lease, pool: GenerationPool): void {
     const now = this.#clock.now()
-    const next = new Generation(++this.#opened, lease, pool, now, this.#observer)
+    const next = new Generation({
+      id: ++this.#opened,
+      lease,
+      pool,
+      openedAt: now,
+      observer: this.#observer,
+      outlivesToken: this.#timing.sessionsOutliveTokens,
+    })
     this.#living.add(next)
     this.#current = next
     this.#discarded = undefined
@@ -394,7 +401,7 @@ export class Rotation {
 
   /** Lets a generation's work end within the disconnect timeout and its token's life, and cuts what is left. */
   #finish(generation: Generation): Promise<void> {
-    const delay = Math.min(this.#timing.disconnectTimeout, generation.lease.timeLeft)
+    const delay = Math.min(this.#timing.disconnectTimeout, generation.timeLeft)
     const timer = this.#clock.setTimer(delay, () => generation.cut('disconnected'))
     generation.retire()
     return generation.closed.finally(() => timer.cancel())

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { EntraError } from '../errors.ts'
-import { PacketReader } from './packet.ts'
+import { PacketReader, PacketType } from './packet.ts'
 import { Encryption, parsePrelogin } from './prelogin.ts'
+import { TdsProtocolError } from './protocol-error.ts'
 
 /**
  * Ends a client's connection where the server answers PRELOGIN by going on without encryption: whoever stands between
@@ -12,6 +13,7 @@ export function requireEncryption(socket: Socket): void {
   const packets = new PacketReader()
   const onData = (chunk: Buffer) => {
     try {
+      if (chunk[0] !== PacketType.TABULAR_RESULT && packets.rest.length === 0) throw new TdsProtocolError('No TDS.')
       const [first] = packets.push(chunk)
       if (first === undefined) return
       socket.off('data', onData)

@@ -24,7 +24,7 @@ const CHECKS: ReadonlyArray<readonly [codes: readonly string[], why: string, rem
     ],
     'no certificate authority that is trusted here has signed it',
     'Name its authority in options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS; ' +
-      'trustServerCertificate=true takes any certificate, and with it any server.',
+      'trustServerCertificate=true takes any certificate, and with it any server (not with encrypt=strict).',
   ],
   [['CERT_REVOKED'], 'it was revoked', 'The server needs a new certificate.'],
 ]

@@ -11,9 +11,12 @@ async function setUp() {
   const clock = new VirtualClock()
   const pools = new FakePools(clock)
   const lease = new Lease('t', { refreshAfter: clock.now(), expiresOn: clock.now() + 1000 }, clock)
-  const generation = new Generation(1, lease, new FakePool(1, lease, pools), clock.now(), {
-    onIdle() {},
-    onClosed() {},
+  const generation = new Generation({
+    id: 1,
+    lease,
+    pool: new FakePool(1, lease, pools),
+    openedAt: clock.now(),
+    observer: { onIdle() {}, onClosed() {} },
   })
   generation.enter(clock.now())
   const beginning = generation.pool.startTransaction()

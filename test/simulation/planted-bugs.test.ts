@@ -151,7 +151,7 @@ const bugs: Bug[] = [
   {
     name: 'a transaction does not look at the clock',
     file: transaction,
-    find: 'if (timeLeft <= 0) throw transactionExpired(expiresOn)',
+    find: 'if (timeLeft <= 0) throw transactionExpired(lease.expiresOn)',
     replace: '',
     shows: ['expired token used'],
   },
