@@ -1,15 +1,17 @@
 import { setMaxListeners } from 'node:events'
-import { type Clock, type Random, Stopwatch, type Timer } from '../clock.ts'
+import { Alarm } from '../alarm.ts'
+import { type Clock, type Random, Stopwatch } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors.ts'
 import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
-import { hardDeadline, isFresh, MAX_TIMER, retryDelay } from '../token/refresh-policy.ts'
+import { hardDeadline, isFresh, retryDelay } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { failureOf } from './failure.ts'
 import { Generation, type GenerationObserver } from './generation.ts'
 import { openWithRetries } from './open-with-retries.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 import { CROWDED_POLL, crowdedError, Room } from './room.ts'
+import { RotationPlan } from './rotation-plan.ts'
 import { maxAgeDelay, type RotationTiming, rotationDelay } from './rotation-policy.ts'
 import { ServerLimit } from './server-limit.ts'
 import { sleep } from './sleep.ts'
@@ -24,18 +26,6 @@ export interface RotationParts {
   /** Called with each event of rotation. */
   emit: (event: RotationEvent) => void
 }
-
-/** A rotation that is set for a time. */
-interface Plan {
-  age: Stopwatch
-  delay: number
-  reason: RotationReason
-  /** Whether it is the next attempt after one that failed. */
-  failed?: boolean
-}
-
-/** After a rotation that failed, work that waits has it tried again after this long at the latest, in ms. */
-const RETRY_ON_DEMAND = 2_000
 
 /** How often work is run again at once that found its connection gone each time. */
 const MOST_RERUNS = 3
@@ -56,16 +46,15 @@ export class Rotation {
   readonly #living = new Set<Generation>()
   readonly #room: Room
   readonly #serverLimit: ServerLimit
+  readonly #plan: RotationPlan
+  readonly #alarm: Alarm
   #opened = 0
   #rotations = 0
   #failures = 0
-  #plan: Plan | undefined
   #turning: Promise<void> | undefined
   /** Why the current generation takes no new work though its token is fresh. */
   #discarded: 'refused' | 'unavailable' | undefined
   #waiting = 0
-  #timer: Timer | undefined
-  #nextStepAt = Number.POSITIVE_INFINITY
   #unsubscribe: (() => void) | undefined
   #stopping: Promise<void> | undefined
   readonly #stopped = new AbortController()
@@ -79,6 +68,8 @@ export class Rotation {
     this.#emit = parts.emit
     this.#room = new Room(this.#living, this.#timing.waitTimeout, this.#clock)
     this.#serverLimit = new ServerLimit(this.#timing, this.#clock, this.#random)
+    this.#plan = new RotationPlan(this.#clock)
+    this.#alarm = new Alarm(this.#clock, () => this.#step())
     // Any number of queries may wait at a time; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, this.#stopped.signal)
     this.#observer = {
@@ -129,11 +120,10 @@ export class Rotation {
    * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CLOSED`, or what opening the generation threw
    */
   enter(): Generation | Promise<Generation> {
-    const now = this.#clock.now()
-    if (now >= this.#nextStepAt) this.#step()
+    if (this.#alarm.due) this.#step()
     const current = this.#fresh()
     if (current === undefined || !this.#admits(current) || this.#stopping !== undefined) return this.#enterNext()
-    current.enter(now)
+    current.enter(this.#clock.now())
     return current
   }
 
@@ -170,7 +160,7 @@ export class Rotation {
   refused(generation: Generation): void {
     this.#discard(generation, 'refused')
     if (generation !== this.#current) return
-    if (!this.#plan?.failed) this.#plan = this.#planFor(0, 'refused')
+    this.#plan.hasten('refused')
     this.#step()
   }
 
@@ -232,10 +222,8 @@ export class Rotation {
 
   /** A turn for work that waits; not right after one that failed. */
   async #turnOnDemand(): Promise<void> {
-    if (this.#turning === undefined && this.#plan?.failed) {
-      const delay = Math.min(this.#plan.delay, RETRY_ON_DEMAND)
-      const wait = this.#plan.age.left(delay)
-      if (wait > 0) await sleep(this.#clock, wait, this.#stopped.signal)
+    if (this.#turning === undefined && this.#plan.leftOnDemand > 0) {
+      await sleep(this.#clock, this.#plan.leftOnDemand, this.#stopped.signal)
       // Others waited too, and the first of them has opened what this one needs.
       if (this.#fresh() !== undefined) return
     }
@@ -250,25 +238,12 @@ export class Rotation {
     if (event.type !== 'token.acquired' || this.#current === undefined) return
     const { lease } = this.#current
     const timeAtHand = hardDeadline(lease, this.#source.timing) - lease.now()
-    this.#set(this.#planFor(rotationDelay(timeAtHand, this.#timing.spread, this.#random()), 'token'))
+    this.#plan.add(rotationDelay(timeAtHand, this.#timing.spread, this.#random()), 'token')
     this.#step()
   }
 
-  /** Sets a rotation, unless one is set for an earlier time. */
-  #set(plan: Plan): void {
-    const set = this.#plan
-    if (set === undefined || plan.age.left(plan.delay) < set.age.left(set.delay)) this.#plan = plan
-  }
-
-  #planFor(delay: number, reason: RotationReason): Plan {
-    return { age: new Stopwatch(this.#clock), delay, reason }
-  }
-
-  /** Does what is due by the clock, and sets the timer for what is due next. */
+  /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#nextStepAt = Number.POSITIVE_INFINITY
     if (this.#stopping !== undefined) return
     let next = Number.POSITIVE_INFINITY
     for (const generation of this.#living) {
@@ -276,15 +251,13 @@ export class Rotation {
       if (timeLeft <= 0) generation.cut('expired')
       else next = Math.min(next, timeLeft)
     }
-    if (this.#plan !== undefined && this.#turning === undefined) {
-      const left = this.#plan.age.left(this.#plan.delay)
+    const { left, reason } = this.#plan
+    if (this.#turning === undefined && reason !== undefined) {
       // A failed rotation has told so by its event, and is planned again.
-      if (left <= 0) this.#turn(this.#plan.reason).catch(() => {})
+      if (left <= 0) this.#turn(reason).catch(() => {})
       else next = Math.min(next, left)
     }
-    if (next === Number.POSITIVE_INFINITY) return
-    this.#nextStepAt = this.#clock.now() + next
-    this.#timer = this.#clock.setTimer(Math.min(next, MAX_TIMER), () => this.#step())
+    this.#alarm.set(next)
   }
 
   /** Opens the next generation and swaps; one at a time, whoever asks. */
@@ -299,7 +272,7 @@ export class Rotation {
   async #turnOnce(reason: RotationReason): Promise<void> {
     const from = this.#current
     const startedAt = this.#clock.now()
-    this.#plan = undefined
+    this.#plan.clear()
     if (from !== undefined) this.#emit({ type: 'rotation.started', at: startedAt, from: from.id, reason })
     try {
       const { lease, pool } = await openWithRetries({
@@ -355,12 +328,10 @@ export class Rotation {
     this.#current = next
     this.#discarded = undefined
     this.#failures = 0
-    this.#plan = undefined
+    this.#plan.clear()
     const { maxAge } = this.#timing
-    if (maxAge !== undefined) this.#set(this.#planFor(maxAgeDelay(maxAge, this.#random()), 'max-age'))
-    if (this.#source.current !== undefined && this.#source.current !== lease) {
-      this.#set(this.#planFor(0, 'token'))
-    }
+    if (maxAge !== undefined) this.#plan.add(maxAgeDelay(maxAge, this.#random()), 'max-age')
+    if (this.#source.current !== undefined && this.#source.current !== lease) this.#plan.add(0, 'token')
     this.#emit({ type: 'generation.opened', at: now, generation: next.id, expiresOn: lease.expiresOn })
   }
 
@@ -383,7 +354,7 @@ export class Rotation {
     const now = this.#clock.now()
     const timeLeft = hardDeadline(from.lease, this.#source.timing) - from.lease.now()
     const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
-    this.#plan = { ...this.#planFor(retryInMs, reason), failed: true }
+    this.#plan.retry(retryInMs, reason)
     // What connections the old one still has are better than none.
     this.#discarded = undefined
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
@@ -392,8 +363,8 @@ export class Rotation {
 
   async #stop(): Promise<void> {
     this.#unsubscribe?.()
-    this.#timer?.cancel()
-    this.#plan = undefined
+    this.#alarm.cancel()
+    this.#plan.clear()
     this.#stopped.abort(disconnectedError())
     await this.#turning?.catch(() => {})
     await Promise.all([...this.#living].map((generation) => this.#finish(generation)))

@@ -42,9 +42,6 @@ export const defaultRefreshTiming: RefreshTiming = {
 const SHORT_LIFE_REFRESH_SHARE = 0.4
 const SHORT_LIFE_DEADLINE_SHARE = 0.1
 
-/** A timer is never armed for longer than this; the clock is read again when it fires. In ms. */
-export const MAX_TIMER = 240_000
-
 const FIRST_RETRY = 1_000
 const MAX_RETRY = 60_000
 const MAX_ASK_AGAIN = 300_000

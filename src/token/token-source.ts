@@ -1,5 +1,6 @@
 import type { TokenCredential } from '@azure/identity'
-import { type Clock, type Random, Stopwatch, systemClock, type Timer } from '../clock.ts'
+import { Alarm } from '../alarm.ts'
+import { type Clock, type Random, Stopwatch, systemClock } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors.ts'
 import { notify, publish, type TokenEvent } from '../events.ts'
 import { claimsOf } from './claims.ts'
@@ -10,7 +11,6 @@ import {
   defaultRefreshTiming,
   hardDeadline,
   isFresh,
-  MAX_TIMER,
   type RefreshTiming,
   retryDelay,
 } from './refresh-policy.ts'
@@ -95,7 +95,7 @@ export class TokenSource {
   #replacing = false
   #failures = 0
   #lastError: EntraError | undefined
-  #timer: Timer | undefined
+  readonly #alarm: Alarm
   #closed = false
 
   /**
@@ -123,6 +123,7 @@ export class TokenSource {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
     this.#onEvent = options.onEvent
+    this.#alarm = new Alarm(this.#clock, () => this.#step())
   }
 
   /** The last token that was had, whatever its age; undefined before the first and after `invalidate`. */
@@ -231,21 +232,19 @@ export class TokenSource {
   /** Stops what runs for nobody. */
   #rest(): void {
     if (this.#subscribers.size > 0 || this.#waiters.size > 0) return
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#alarm.cancel()
     this.#inFlight?.abort()
     this.#inFlight = undefined
   }
 
-  /** Does what is due by the clock, and sets the timer for what is due next. */
+  /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#alarm.cancel()
     if (this.#inFlight !== undefined) return
     const delay = this.#nextRequestIn()
     if (delay === undefined) return
     if (delay <= 0) void this.#request(this.#clock.now())
-    else this.#timer = this.#clock.setTimer(Math.min(delay, MAX_TIMER), () => this.#step())
+    else this.#alarm.set(delay)
   }
 
   /** In ms; undefined where there is nothing to ask for. */

@@ -60,7 +60,7 @@ const bugs: Bug[] = [
   {
     name: 'the timer of the refresh is never set',
     file: tokenSource,
-    find: 'else this.#timer = this.#clock.setTimer(Math.min(delay, MAX_TIMER), () => this.#step())',
+    find: 'else this.#alarm.set(delay)',
     replace: '',
     shows: ['late rotation', 'failed without cause'],
   },
@@ -88,7 +88,7 @@ const bugs: Bug[] = [
   {
     name: 'a disconnect leaves the timer',
     file: rotation,
-    find: 'this.#unsubscribe?.()\n    this.#timer?.cancel()',
+    find: 'this.#unsubscribe?.()\n    this.#alarm.cancel()',
     replace: 'this.#unsubscribe?.()',
     shows: ['left after disconnect'],
   },
