@@ -61,6 +61,7 @@ describe('the factory', () => {
       draining: [],
       connectionsOpen: 0,
       inFlight: 0,
+      waiting: 0,
     })
   })
 

@@ -7,6 +7,8 @@ const BUSY_WINDOW = 30_000
 
 /** What a generation tells its rotation. */
 export interface GenerationObserver {
+  /** Work left it: there may be a place. */
+  onLeft(): void
   /** The last work left a retired generation. */
   onIdle(generation: Generation): void
   /** Its last connection was closed. */
@@ -60,7 +62,7 @@ export class Generation {
     return this.#outlivesToken ? Number.POSITIVE_INFINITY : this.lease.timeLeft
   }
 
-  /** Queries and transactions that are running or waiting for a connection. */
+  /** Queries and transactions at work. */
   get inFlight(): number {
     return this.#inFlight
   }
@@ -85,6 +87,7 @@ export class Generation {
   leave(): void {
     this.#inFlight--
     if (this.#retired) this.#shrink()
+    this.#observer.onLeft()
   }
 
   /** Tells that work which was counted in has its connection, and will never open another. */

@@ -34,7 +34,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, clo
       const adapter = await factory.connect()
       if (signal.aborted) await adapter.dispose()
       signal.throwIfAborted()
-      return new OfficialPool(adapter, connections, config.pool?.max ?? 10)
+      return new OfficialPool(adapter, connections, config.pool)
     } catch (error) {
       signal.throwIfAborted()
       throw explainDriverError(error, connections.refusal)
@@ -70,14 +70,17 @@ class OfficialPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName: string
   readonly max: number
+  readonly acquireTimeout: number
   readonly #adapter: OfficialAdapter
   readonly #connections: Connections
 
-  constructor(adapter: OfficialAdapter, connections: Connections, max: number) {
+  constructor(adapter: OfficialAdapter, connections: Connections, options: MssqlConfig['pool'] = {}) {
     this.adapterName = adapter.adapterName
     this.#adapter = adapter
     this.#connections = connections
-    this.max = max
+    // The defaults of mssql and tarn.
+    this.max = options.max ?? 10
+    this.acquireTimeout = options.acquireTimeoutMillis ?? 30_000
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {

@@ -5,6 +5,8 @@ import type { Lease } from '../token/lease.ts'
 export interface GenerationPool extends SqlDriverAdapter {
   /** The most connections that it opens. */
   readonly max: number
+  /** How long work waits for one of its connections at most, in ms. */
+  readonly acquireTimeout: number
   /** Connections open now, those that are logging in included. */
   connectionCount(): number
   /** Whether the last login failed, and none has succeeded since. */

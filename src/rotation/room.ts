@@ -28,10 +28,15 @@ export class Room {
     this.#clock = clock
   }
 
-  /** Whether the current generation may take one more piece of work. */
+  /** Whether the current generation may take one more piece of work, for which it has or may open a connection. */
   admits(current: Generation): boolean {
-    if (this.#living.size + (this.#next === undefined ? 0 : 1) <= 2) return true
-    return current.inFlight < 2 * current.pool.max - this.#connectionsBeside(current)
+    return current.inFlight < current.pool.max && !this.isCrowded(current)
+  }
+
+  /** Whether it is the connections of other generations that leave the current one no room for more work. */
+  isCrowded(current: Generation): boolean {
+    if (this.#living.size + (this.#next === undefined ? 0 : 1) <= 2) return false
+    return current.inFlight >= 2 * current.pool.max - this.#connectionsBeside(current)
   }
 
   /**

@@ -76,9 +76,11 @@ export class RotatingAdapter implements SqlDriverAdapter {
       try {
         return await work(generation)
       } catch (raw) {
-        generation.leave()
         const error = generation.pool.explain(raw)
-        if (!(await this.#rotation.mayRunAgain(generation, error, attempt, wait))) {
+        // Decided before it leaves: who waits for its place must not run into the same.
+        const mayRunAgain = this.#rotation.mayRunAgain(generation, error, attempt, wait)
+        generation.leave()
+        if (!(await mayRunAgain)) {
           throw this.#endedByExpiry(generation, error)
         }
       }

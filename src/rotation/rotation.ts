@@ -6,11 +6,12 @@ import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
 import { hardDeadline, isFresh, retryDelay } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
+import { Entrance } from './entrance.ts'
 import { failureOf } from './failure.ts'
 import { Generation, type GenerationObserver } from './generation.ts'
 import { openWithRetries } from './open-with-retries.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
-import { CROWDED_POLL, crowdedError, Room } from './room.ts'
+import { CROWDED_POLL, Room } from './room.ts'
 import { RotationPlan } from './rotation-plan.ts'
 import { maxAgeDelay, type RotationTiming, rotationDelay } from './rotation-policy.ts'
 import { ServerLimit } from './server-limit.ts'
@@ -46,6 +47,7 @@ export class Rotation {
   readonly #living = new Set<Generation>()
   readonly #room: Room
   readonly #serverLimit: ServerLimit
+  readonly #entrance: Entrance
   readonly #plan: RotationPlan
   readonly #alarm: Alarm
   #opened = 0
@@ -68,14 +70,26 @@ export class Rotation {
     this.#emit = parts.emit
     this.#room = new Room(this.#living, this.#timing.waitTimeout, this.#clock)
     this.#serverLimit = new ServerLimit(this.#timing, this.#clock, this.#random)
+    this.#entrance = new Entrance({
+      room: this.#room,
+      serverLimit: this.#serverLimit,
+      timing: this.#timing,
+      refreshTiming: this.#source.timing,
+      clock: this.#clock,
+      fresh: () => this.#fresh(),
+      renew: () => this.#renew(),
+      onJoined: () => this.#step(),
+    })
     this.#plan = new RotationPlan(this.#clock)
     this.#alarm = new Alarm(this.#clock, () => this.#step())
     // Any number of queries may wait at a time; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, this.#stopped.signal)
     this.#observer = {
       onIdle: (generation) => generation.close(this.#stopping === undefined ? 'drained' : 'disconnected'),
+      onLeft: () => this.#entrance.serve(),
       onClosed: (generation, reason) => {
         this.#living.delete(generation)
+        this.#entrance.serve()
         const at = this.#clock.now()
         const ageMs = at - generation.openedAt
         this.#emit({ type: 'generation.closed', at, generation: generation.id, reason, ageMs })
@@ -91,6 +105,11 @@ export class Rotation {
   /** Generations that take no new work and still have connections, oldest first. */
   get draining(): Generation[] {
     return [...this.#living].filter((generation) => generation !== this.#current)
+  }
+
+  /** Queries and transactions that wait for a connection. */
+  get waiting(): number {
+    return this.#entrance.waiting
   }
 
   /** Rotations finished so far. */
@@ -114,17 +133,14 @@ export class Rotation {
   }
 
   /**
-   * Counts work into a generation whose token is good; the caller calls its `leave()`. Waits only where the current
-   * token is at its end and no later one is there yet.
+   * Counts work into a generation whose token is good; the caller calls its `leave()`. Waits only where all its
+   * connections are at work, or its token is at its end and no later one is there yet.
    *
-   * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CLOSED`, or what opening the generation threw
+   * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CONNECT_TIMEOUT`, `CLOSED`, or what opening the generation threw
    */
   enter(): Generation | Promise<Generation> {
     if (this.#alarm.due) this.#step()
-    const current = this.#fresh()
-    if (current === undefined || !this.#admits(current) || this.#stopping !== undefined) return this.#enterNext()
-    current.enter(this.#clock.now())
-    return current
+    return this.#entrance.enter()
   }
 
   /**
@@ -184,35 +200,21 @@ export class Rotation {
     return isFresh(current.lease, current.lease.now(), this.#source.timing) ? current : undefined
   }
 
-  #admits(current: Generation): boolean {
-    return this.#room.admits(current) && this.#serverLimit.admits(current)
-  }
-
-  /** Waits for a generation that new work may enter. */
-  async #enterNext(): Promise<Generation> {
+  /** A turn for work that waits for one. */
+  async #renew(): Promise<void> {
     const { waitTimeout, connectRetryTimeout } = this.#timing
     const wait = new Stopwatch(this.#clock)
     this.#waiting++
     try {
-      for (let joined = this.#turning !== undefined; ; joined = this.#turning !== undefined) {
-        this.#refuseIfStopping()
-        const current = this.#fresh()
-        if (current !== undefined && this.#admits(current)) {
-          current.enter(this.#clock.now())
-          return current
-        }
-        if (current !== undefined) {
-          if (!this.#room.admits(current)) {
-            if (wait.elapsed >= waitTimeout) throw crowdedError(waitTimeout)
-          } else if (wait.elapsed >= connectRetryTimeout && this.#serverLimit.error) throw this.#serverLimit.error
-          await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
-          continue
-        }
+      for (;;) {
+        const joins = this.#turning !== undefined
         try {
-          await this.#turnOnDemand()
+          return await this.#turnOnDemand()
         } catch (error) {
+          this.#refuseIfStopping()
           // A turn that had begun before was not for this work: it may have ended early, or slept with the machine.
-          if (!joined || wait.elapsed >= Math.max(waitTimeout, connectRetryTimeout)) throw error
+          if (!joins || wait.elapsed >= Math.max(waitTimeout, connectRetryTimeout)) throw error
+          if (this.#fresh() !== undefined) return
         }
       }
     } finally {
@@ -220,7 +222,7 @@ export class Rotation {
     }
   }
 
-  /** A turn for work that waits; not right after one that failed. */
+  /** Not right after one that failed. */
   async #turnOnDemand(): Promise<void> {
     if (this.#turning === undefined && this.#plan.leftOnDemand > 0) {
       await sleep(this.#clock, this.#plan.leftOnDemand, this.#stopped.signal)
@@ -257,7 +259,8 @@ export class Rotation {
       if (left <= 0) this.#turn(reason).catch(() => {})
       else next = Math.min(next, left)
     }
-    this.#alarm.set(next)
+    this.#entrance.serve()
+    this.#alarm.set(Math.min(next, this.#entrance.lookAgainIn))
   }
 
   /** Opens the next generation and swaps; one at a time, whoever asks. */
@@ -366,6 +369,7 @@ export class Rotation {
     this.#alarm.cancel()
     this.#plan.clear()
     this.#stopped.abort(disconnectedError())
+    this.#entrance.close(disconnectedError())
     await this.#turning?.catch(() => {})
     await Promise.all([...this.#living].map((generation) => this.#finish(generation)))
   }

@@ -16,7 +16,7 @@ async function setUp() {
     lease,
     pool: new FakePool(1, lease, pools),
     openedAt: clock.now(),
-    observer: { onIdle() {}, onClosed() {} },
+    observer: { onLeft() {}, onIdle() {}, onClosed() {} },
   })
   generation.enter(clock.now())
   const beginning = generation.pool.startTransaction()

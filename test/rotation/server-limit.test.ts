@@ -17,7 +17,13 @@ function setUp(connections: number) {
   const newGeneration = (id: number) => {
     const pool = new FakePool(id, lease, pools)
     pool.warmed = connections
-    return new Generation({ id, lease, pool, openedAt: clock.now(), observer: { onIdle() {}, onClosed() {} } })
+    return new Generation({
+      id,
+      lease,
+      pool,
+      openedAt: clock.now(),
+      observer: { onLeft() {}, onIdle() {}, onClosed() {} },
+    })
   }
   const generation = newGeneration(1)
   for (let i = 0; i < connections; i++) generation.enter(clock.now())

@@ -17,7 +17,7 @@ export interface Failure {
   expired: boolean
   /** The lease that the token source had all the while and that new work could begin with; undefined if there was none. */
   freshLease: Lease | undefined
-  /** Whether work or logins held as many connections as there may be. */
+  /** Whether all connections of the current generation were at work. */
   exhausted: boolean
   /** Whether connections of earlier generations held as many as there may be. */
   crowded: boolean
@@ -61,9 +61,9 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
     case 'TRANSACTION_TOKEN_EXPIRED':
       return expired || session?.poisoned === true || session?.endedBy === '37396'
     case 'TimeoutError':
-      return failure.exhausted || troubles.any(['server', 'process'], failure.from, failure.until)
+      return troubles.any(['server', 'process'], failure.from, failure.until)
     case 'CONNECT_TIMEOUT':
-      return failure.crowded || wasDisturbed()
+      return failure.exhausted || failure.crowded || troubles.any(['server', 'process'], failure.from, failure.until)
     default:
       return false
   }

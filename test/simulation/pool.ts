@@ -32,6 +32,7 @@ export class SimPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName = 'simulated'
   readonly max: number
+  readonly acquireTimeout = ACQUIRE_TIMEOUT
   readonly client: number
   readonly lease: Lease
   readonly #clock: SimClock
@@ -183,6 +184,11 @@ export class SimPool implements GenerationPool {
 
   get loggingIn(): number {
     return this.#loggingIn.size
+  }
+
+  /** Work that the pool has been asked to run: at work, or waiting for a connection of its. */
+  get load(): number {
+    return this.#used.size + this.#waiting.length
   }
 
   /** Whether work would find no connection and none could be opened for it. */

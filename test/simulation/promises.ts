@@ -43,6 +43,8 @@ export class Promises implements ClientWatch {
   readonly #tookOver = new WeakSet<GenerationPool>()
   /** Work that began while there was more than there are connections. */
   readonly #queued = new WeakSet<Work>()
+  /** When connections of earlier generations last left no room for another, true time. */
+  readonly #crowdedAt = new WeakMap<SimClient, number>()
   readonly #overdueSince = new WeakMap<SimPool, number>()
   readonly #unusedSince = new WeakMap<SimPool, number>()
   /** Logins of a pool that has connections, after one had failed. */
@@ -110,7 +112,7 @@ export class Promises implements ClientWatch {
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= 0,
       freshLease:
         current === work.lease && current && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
-      exhausted: [...client.pools].some((pool) => pool.exhausted),
+      exhausted: isExhausted(client),
       crowded: isCrowded(client),
     }
     if (isExcused(failure, this.#troubles)) return
@@ -167,6 +169,7 @@ export class Promises implements ClientWatch {
   check(): void {
     this.#noteMisjudgement()
     for (const client of this.#clients) {
+      if (isCrowded(client)) this.#crowdedAt.set(client, this.#clock.now)
       for (const pool of client.pools) this.#checkPool(client, pool)
       this.#checkPunctuality(client)
     }
@@ -177,6 +180,8 @@ export class Promises implements ClientWatch {
   }
 
   #checkPool(client: SimClient, pool: SimPool): void {
+    // Else what waits there is not served by the next generation.
+    if (pool.load > pool.max) this.#verdict.blame('queued in a pool', `${pool.load} with a pool of ${pool.max}`)
     const { awake } = this.#clock
     const open = pool.sessions.size
     if (open === 0 && pool.disposed) {
@@ -208,7 +213,8 @@ export class Promises implements ClientWatch {
     const deadline = hardDeadline(current.lease, this.#source.timing)
     if (localNow < deadline + second) return
     const window = 2 * (current.lease.expiresOn - current.lease.refreshAfter) + RECOVERY
-    if (this.#troubles.any(ALL, now - window, now) || isCrowded(client)) return
+    if (this.#troubles.any(ALL, now - window, now)) return
+    if (now - (this.#crowdedAt.get(client) ?? Number.NEGATIVE_INFINITY) < minute) return
     if (current.openedAt > localNow - RECOVERY) return
     this.#verdict.blame('late rotation', `client ${client.number}, generation ${current.id} is at its end`)
   }
@@ -269,10 +275,10 @@ export class Promises implements ClientWatch {
     return client.disconnectedAt >= startedAt
   }
 
-  /** Twice as many where the clock leaves a token a few seconds. */
+  /** Three times as many where the clock leaves a token a few seconds. */
   #mostLogins(client: SimClient | undefined): number {
     const most = 40 + 6 * this.#setting.max + 6 * this.#busyness(client)
-    return this.#credential.misjudged ? 2 * most : most
+    return this.#credential.misjudged ? 3 * most : most
   }
 
   /** How much work there was of late. */
@@ -280,6 +286,11 @@ export class Promises implements ClientWatch {
     if (client === undefined) return 0
     return Math.max(this.#started.get(client)?.count(this.#clock.awake) ?? 0, client.running.size)
   }
+}
+
+/** Whether all connections of the current generation are at work. */
+function isExhausted({ pools, rotation }: SimClient): boolean {
+  return [...pools].some((pool) => pool === rotation?.current?.pool && pool.exhausted)
 }
 
 /** Whether earlier generations leave no room for another. */

@@ -18,6 +18,7 @@ export class FakePool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName = 'fake'
   readonly max = 10
+  readonly acquireTimeout = 30_000
   readonly number: number
   readonly lease: Lease
   readonly #pools: FakePools
