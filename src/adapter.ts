@@ -64,7 +64,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#open = officialPools(mssql, official, this.#clock)
+    this.#open = officialPools(mssql, official)
   }
 
   /**

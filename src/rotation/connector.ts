@@ -4,7 +4,6 @@ import { EntraError } from '../errors.ts'
 import { dial } from '../tds/dial.ts'
 import { requireEncryption } from '../tds/require-encryption.ts'
 import type { Lease } from '../token/lease.ts'
-import type { Connections } from './connections.ts'
 
 type Connector = NonNullable<NonNullable<MssqlConfig['options']>['connector']>
 
@@ -16,11 +15,11 @@ interface Target {
 }
 
 /**
- * Opens the sockets of one pool, where there is a point in it.
+ * Opens the sockets of one pool, as long as its token is good, and sees to it that TLS follows.
  *
- * @throws {@link EntraError} `NOT_SENT` past the token's end; why the last login failed, where that was just now
+ * @throws {@link EntraError} `NOT_SENT` past the token's end
  */
-export function connectorFor(config: MssqlConfig, lease: Lease, connections: Connections): Connector {
+export function connectorFor(config: MssqlConfig, lease: Lease): Connector {
   const { server, port = 1433, options = {} } = config
   const { connector: usersOwn, multiSubnetFailover: parallel, encrypt = true } = options
   return async (to: Target = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
@@ -28,7 +27,6 @@ export function connectorFor(config: MssqlConfig, lease: Lease, connections: Con
     if (lease.timeLeft <= 0) {
       throw new EntraError('NOT_SENT', 'The token of this pool has expired. The statement did not run.')
     }
-    connections.holdBack()
     const [, signal] = rest
     const socket = usersOwn
       ? await (usersOwn as (...passed: unknown[]) => Promise<Socket>)(to, ...rest)

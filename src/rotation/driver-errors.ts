@@ -33,16 +33,23 @@ const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
 export function explainDriverError(error: unknown, refusal: LoginRefusal | undefined): unknown {
   if (isDriverAdapterError(error)) return isExpiredInSession(error.cause) ? expiredInSession(error) : error
   if (!(error instanceof Error)) return error
-  // What our own connector threw, inside of what the driver made of it.
-  for (const link of causesOf(error)) if (link instanceof EntraError) return link
   const { name, code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
-  if (name === 'ConnectionError') {
-    if (refusal !== undefined) return loginFailed(error, refusal)
-    return explainTlsFailure(error) ?? connectFailed(error)
-  }
+  if (name === 'ConnectionError') return explainLoginFailure(error, refusal)
   if (LOST.has(code)) return connectionLost(error)
   return error
+}
+
+/**
+ * What to throw for an error of the driver in opening a connection.
+ *
+ * @param refusal - what the server answered to the login, if it did
+ */
+export function explainLoginFailure(error: Error, refusal: LoginRefusal | undefined): EntraError {
+  // What our own connector threw, inside of what the driver made of it.
+  for (const link of causesOf(error)) if (link instanceof EntraError) return link
+  if (refusal !== undefined) return loginFailed(error, refusal)
+  return explainTlsFailure(error) ?? connectFailed(error)
 }
 
 function isExpiredInSession(cause: { kind: string; code?: unknown; originalMessage?: string | undefined }): boolean {

@@ -8,7 +8,6 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
-import type { Clock } from '../clock.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
 import { connectorFor } from './connector.ts'
@@ -22,11 +21,11 @@ type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
  * Opens generations on `@prisma/adapter-mssql`, whose own factory is given the token as
  * `azure-active-directory-access-token`: tedious sends it in LOGIN7, with no round trip more than a password takes.
  */
-export function officialPools(config: MssqlConfig, options: OfficialOptions, clock: Clock): OpenPool {
+export function officialPools(config: MssqlConfig, options: OfficialOptions): OpenPool {
   return async (lease, signal) => {
     const { PrismaMssql } = await import('@prisma/adapter-mssql')
     signal.throwIfAborted()
-    const connections = new Connections(clock)
+    const connections = new Connections()
     const cut = () => connections.closeAll()
     signal.addEventListener('abort', cut, { once: true })
     try {
@@ -49,7 +48,7 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
   const validate = config.pool?.validate
   return {
     ...config,
-    options: { ...config.options, connector: connectorFor(config, lease, connections) },
+    options: { ...config.options, connector: connectorFor(config, lease) },
     authentication: { type: 'azure-active-directory-access-token', options: { token: lease.token } },
     validateConnection: 'socket',
     pool: {

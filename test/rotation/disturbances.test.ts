@@ -153,7 +153,7 @@ describe('work that waits', () => {
 
 describe('a pool whose token has expired', () => {
   it('logs in no more', async () => {
-    const open = officialPools({ server: '127.0.0.1', port: 1, options: { encrypt: true } }, {}, systemClock)
+    const open = officialPools({ server: '127.0.0.1', port: 1, options: { encrypt: true } }, {})
     const now = Date.now()
     const lease = new Lease('token', { expiresOn: now, refreshAfter: now - 1 }, systemClock)
     await expect(open(lease, new AbortController().signal)).rejects.toMatchObject({ code: 'NOT_SENT' })

@@ -9,8 +9,6 @@ import type { Session, SimServer } from './server.ts'
 const ACQUIRE_TIMEOUT = 30 * second
 const IDLE_TIMEOUT = 30 * second
 const CREATE_RETRY = 200
-/** A login that failed is not repeated by the same pool sooner than this, in ms. */
-const LOGIN_HOLD = second
 
 interface Waiter {
   resolve(session: Session): void
@@ -46,8 +44,7 @@ export class SimPool implements GenerationPool {
   #destroyed = false
   #gone: (() => void) | undefined
   #reaping = false
-  /** Why the last login failed, and when by the monotonic clock. */
-  #failedLogin: { error: unknown; at: number } | undefined
+  #loginsFail = false
 
   constructor(client: number, max: number, lease: Lease, clock: SimClock, server: SimServer, watch: PoolWatch) {
     this.client = client
@@ -143,7 +140,7 @@ export class SimPool implements GenerationPool {
   }
 
   get loginsFail(): boolean {
-    return this.#failedLogin !== undefined
+    return this.#loginsFail
   }
 
   closeIdle(): void {
@@ -247,17 +244,11 @@ export class SimPool implements GenerationPool {
       this.#waiting.shift()?.reject(notSent('The token of this pool has expired.'))
       return
     }
-    const failed = this.#failedLogin
-    if (failed !== undefined && this.#clock.monotonic - failed.at < LOGIN_HOLD) {
-      this.#waiting.shift()?.reject(failed.error)
-      this.#clock.after(CREATE_RETRY, () => this.#serve())
-      return
-    }
     const { session, ready } = this.#connect()
     this.#loggingIn.add(session)
     ready.then(
       () => {
-        this.#failedLogin = undefined
+        this.#loginsFail = false
         this.#loggingIn.delete(session)
         this.#free.push({ session, since: this.#clock.now })
         this.#reapLater()
@@ -266,7 +257,7 @@ export class SimPool implements GenerationPool {
       },
       (error: unknown) => {
         this.#loggingIn.delete(session)
-        this.#failedLogin = { error, at: this.#clock.monotonic }
+        this.#loginsFail = true
         if (!this.#destroyed) {
           this.#waiting.shift()?.reject(error)
           this.#clock.after(CREATE_RETRY, () => this.#serve())
