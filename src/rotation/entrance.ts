@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, Stopwatch } from '../clock.ts'
 import { EntraError } from '../errors.ts'
 import { hardDeadline, type RefreshTiming } from '../token/refresh-policy.ts'
 import type { ConnectTiming } from './connect-policy.ts'
@@ -79,7 +79,8 @@ export class Entrance {
   }
 
   async #enterInTurn(): Promise<Generation> {
-    const { fresh, renew, onJoined } = this.#parts
+    const { fresh, renew, onJoined, clock } = this.#parts
+    const age = new Stopwatch(clock)
     for (;;) {
       if (this.#closed !== undefined) throw this.#closed
       const current = fresh()
@@ -88,7 +89,7 @@ export class Entrance {
         continue
       }
       const timeout = this.#timeoutFor(current)
-      const joined = this.#enterAtOnce() ?? this.#line.join(timeout, () => this.#tooLate(timeout))
+      const joined = this.#enterAtOnce() ?? this.#line.join(age.left(timeout), () => this.#tooLate(timeout))
       onJoined()
       const entered = await joined
       if (entered !== undefined) return entered

@@ -358,8 +358,9 @@ export class Rotation {
     const timeLeft = hardDeadline(from.lease, this.#source.timing) - from.lease.now()
     const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
     this.#plan.retry(retryInMs, reason)
-    // What connections the old one still has are better than none.
+    // What connections the old one still has are better than none. Further logins would be refused as that one was.
     this.#discarded = undefined
+    if (reason === 'refused') this.#serverLimit.refused(from, cause)
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
     this.#emit({ type: 'rotation.failed', at: now, from: from.id, reason, error, retryInMs })
   }

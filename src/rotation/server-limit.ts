@@ -2,6 +2,9 @@ import { type Clock, type Random, Stopwatch } from '../clock.ts'
 import { type ConnectTiming, connectRetryInterval } from './connect-policy.ts'
 import type { Generation } from './generation.ts'
 
+/** Work that waits its whole time out sees four tries at least. */
+const MOST_OF_A_WAIT = 0.25
+
 interface Limit {
   /** Whose connections there are. */
   generation: Generation
@@ -66,7 +69,8 @@ export class ServerLimit {
   }
 
   #wait({ generation, error, attempts }: Pick<Limit, 'generation' | 'error' | 'attempts'>): Limit {
-    const delay = connectRetryInterval(attempts + 1, this.#random(), this.#timing)
+    const longest = this.#timing.connectRetryTimeout * MOST_OF_A_WAIT
+    const delay = Math.min(connectRetryInterval(attempts + 1, this.#random(), this.#timing), longest)
     this.#limit = { generation, error, attempts: attempts + 1, age: new Stopwatch(this.#clock), delay }
     return this.#limit
   }

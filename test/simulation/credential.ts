@@ -169,7 +169,7 @@ export class SimCredential implements TokenCredential {
   get misjudged(): boolean {
     const { now, localNow, skew } = this.#clock
     const { lifetime, relativeExpiry } = this.#setting
-    if (!relativeExpiry && skew > 0.8 * lifetime) return true
+    if (!relativeExpiry && skew > 0.5 * lifetime) return true
     const { cached } = this
     return cached !== undefined && now >= cached.expiresAt - minute && localNow < cached.expiresOn
   }
