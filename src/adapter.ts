@@ -1,7 +1,10 @@
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
 import { type Clock, type Random, systemClock } from './clock.ts'
-import { readConfig } from './config/config.ts'
+import { type ConfigWarning, readConfig } from './config/config.ts'
+import { cloudOf } from './credentials/clouds.ts'
+import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
+import { credentialsFor } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors.ts'
 import { type AdapterEvent, notify, publish } from './events.ts'
 import { type PrismaMssqlEntraOptions, resolveTiming } from './options.ts'
@@ -11,9 +14,6 @@ import { RotatingAdapter } from './rotation/rotating-adapter.ts'
 import { Rotation } from './rotation/rotation.ts'
 import type { RotationTiming } from './rotation/rotation-policy.ts'
 import { type AdapterStats, statsOf } from './stats.ts'
-import { scopeForHost } from './token/clouds.ts'
-import { defaultCredential } from './token/default-credential.ts'
-import type { RefreshTiming } from './token/refresh-policy.ts'
 import { TokenSource } from './token/token-source.ts'
 
 const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
@@ -50,21 +50,34 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const { config: mssql, schema: schemaInString } = readConfig(config)
-    const timing = resolveTiming(options.rotation, mssql.connectionTimeout)
-    const schema = options.schema ?? schemaInString
+    const { config: mssql, maxAge, signIn, warnings, ...said } = readConfig(config, options.authentication)
+    const schema = options.schema ?? said.schema
+    const cloud = cloudOf(mssql.server, options.scope)
+    const warn = (message: string, parameter: string) => warnings.push({ message, parameter })
+    const credentials = options.tokenSource ? [] : credentialsFor(options, signIn, cloud, warn)
+    if (options.tokenSource) refuseBesideTokenSource(options)
+    // A person takes longer than a server.
+    const patience = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
+    const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, patience)
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
     this.#timing = timing.rotation
     this.#onEvent = options.onEvent
-    this.#tokenSource = options.tokenSource ?? ownTokenSource(mssql.server, options, timing.refresh)
-    if (options.tokenSource !== undefined) refuseBoth(options)
+    this.#tokenSource =
+      options.tokenSource ??
+      new TokenSource(credentials, {
+        scope: options.scope ?? cloud.scope,
+        timing: timing.refresh,
+        clock: this.#clock,
+        random: this.#random,
+      })
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
     this.#open = officialPools(mssql, official)
+    for (const warning of warnings) this.#warn(warning)
   }
 
   /**
@@ -79,10 +92,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       timing: this.#timing,
       clock: this.#clock,
       random: this.#random,
-      emit: (event) => {
-        publish(event)
-        notify(this.#onEvent, event)
-      },
+      emit: (event) => this.#emit(event),
     })
     this.#remember(rotation)
     try {
@@ -99,6 +109,16 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     return statsOf(this.#tokenSource.stats(), [...this.#rotations], this.#finishedRotations, this.#clock.now())
   }
 
+  #emit(event: AdapterEvent): void {
+    publish(event)
+    notify(this.#onEvent, event)
+  }
+
+  #warn(warning: ConfigWarning): void {
+    this.#emit({ type: 'config.warning', at: this.#clock.now(), ...warning })
+    if (this.#onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
+  }
+
   #remember(rotation: Rotation): void {
     this.#rotations.add(rotation)
     this.#unsubscribe ??= this.#tokenSource.subscribe((event) => notify(this.#onEvent, event))
@@ -113,17 +133,11 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 }
 
-function ownTokenSource(server: string, options: PrismaMssqlEntraOptions, timing: RefreshTiming): TokenSource {
-  return new TokenSource(options.credential ?? defaultCredential, {
-    scope: options.scope ?? scopeForHost(server),
-    timing,
-    ...(options.clock && { clock: options.clock }),
-    ...(options.random && { random: options.random }),
-  })
-}
+/** What a token source has of its own. */
+const TOKEN_SOURCE_HAS = ['credential', 'authentication', 'tenantId', 'clientId', 'credentialOptions', 'scope'] as const
 
-function refuseBoth(options: PrismaMssqlEntraOptions): void {
-  const extra = (['credential', 'scope'] as const).filter((name) => options[name] !== undefined)
+function refuseBesideTokenSource(options: PrismaMssqlEntraOptions): void {
+  const extra = TOKEN_SOURCE_HAS.filter((name) => options[name] !== undefined)
   if (extra.length > 0) {
     throw new EntraError('CONFIG_INVALID', `Pass either tokenSource or ${extra.join(' and ')}, not both.`)
   }

@@ -9,6 +9,7 @@
  * | `TOKEN_INVALID` | the credential gave no token, or one without a usable expiry |
  * | `TOKEN_EXPIRED` | the credential gave a token that has expired already |
  * | `TOKEN_REQUEST_FAILED` | the credential threw; `cause` is its error |
+ * | `CREDENTIALS_FAILED` | none of several credentials could give a token; `errors` holds what each threw |
  * | `TOKEN_REQUEST_TIMEOUT` | the credential did not answer in time |
  * | `TOKEN_UNAVAILABLE` | work waited for a valid token as long as it may; `cause` is why there was none |
  * | `LOGIN_FAILED` | the server refused the login; `number` and `state` are the server's |
@@ -30,6 +31,7 @@ export type EntraErrorCode =
   | 'TOKEN_INVALID'
   | 'TOKEN_EXPIRED'
   | 'TOKEN_REQUEST_FAILED'
+  | 'CREDENTIALS_FAILED'
   | 'TOKEN_REQUEST_TIMEOUT'
   | 'TOKEN_UNAVAILABLE'
   | 'LOGIN_FAILED'
@@ -48,6 +50,8 @@ export type EntraErrorCode =
 export interface EntraErrorDetails {
   /** The error underneath, kept as it was thrown. */
   cause?: unknown
+  /** The errors underneath, where there are several, each as it was thrown. */
+  errors?: readonly unknown[]
   /** SQL Server's error number, where the server said no. */
   number?: number | undefined
   /** SQL Server's error state, where the server said no. */
@@ -58,12 +62,14 @@ export interface EntraErrorDetails {
 export class EntraError extends Error {
   override readonly name = 'EntraError'
   readonly code: EntraErrorCode
+  readonly errors?: readonly unknown[]
   readonly number?: number
   readonly state?: number
 
   constructor(code: EntraErrorCode, message: string, details: EntraErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.code = code
+    if (details.errors !== undefined) this.errors = details.errors
     if (details.number !== undefined) this.number = details.number
     if (details.state !== undefined) this.state = details.state
   }

@@ -9,6 +9,10 @@ interface EventBase {
 /** A token that was not there before was had from the credential. */
 export interface TokenAcquiredEvent extends EventBase {
   type: 'token.acquired'
+  /** The name of the credential that gave it, `ManagedIdentityCredential` for one. */
+  credential: string
+  /** The credentials that were asked before it and could not give a token, and why; not there where there are none. */
+  failed?: { credential: string; reason: string }[]
   /** When the token expires, in ms since the epoch. */
   expiresOn: number
   /** When the next one will be asked for, in ms since the epoch. */
@@ -114,6 +118,14 @@ export interface GenerationClosedEvent extends EventBase {
   ageMs: number
 }
 
+/** Something in the config or the options is taken, but probably not as it was meant. Told by the constructor. */
+export interface ConfigWarningEvent extends EventBase {
+  type: 'config.warning'
+  message: string
+  /** The name of the parameter or option. */
+  parameter: string
+}
+
 /** Events of a `TokenSource`. */
 export type TokenEvent = TokenAcquiredEvent | TokenUnchangedEvent | TokenRefreshFailedEvent | ClockSkewEvent
 
@@ -127,7 +139,7 @@ export type RotationEvent =
   | GenerationClosedEvent
 
 /** All that `onEvent` may be called with. No event ever holds a token or a secret. */
-export type AdapterEvent = TokenEvent | RotationEvent
+export type AdapterEvent = TokenEvent | RotationEvent | ConfigWarningEvent
 
 /**
  * Publishes an event on the `node:diagnostics_channel` named `prisma-adapter-mssql-entra:` followed by the event's

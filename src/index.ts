@@ -1,9 +1,15 @@
 export { PrismaMssqlEntra } from './adapter.ts'
 export type { Clock, Random, Timer } from './clock.ts'
+export type { AuthenticationMethod } from './config/sign-in.ts'
+export type { CredentialLike } from './credentials/credential.ts'
+export type { CredentialFunction, CredentialFunctionOptions } from './credentials/function-credential.ts'
+export type { IdentityOptions } from './credentials/methods.ts'
+export type { SignInOptions } from './credentials/sign-in-options.ts'
 export { EntraError, type EntraErrorCode } from './errors.ts'
 export type {
   AdapterEvent,
   ClockSkewEvent,
+  ConfigWarningEvent,
   ConnectRetryEvent,
   GenerationClosedEvent,
   GenerationOpenedEvent,

@@ -1,5 +1,5 @@
-import type { TokenCredential } from '@azure/identity'
 import type { Clock, Random } from './clock.ts'
+import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors.ts'
 import type { AdapterEvent } from './events.ts'
 import type { RotationTiming } from './rotation/rotation-policy.ts'
@@ -14,26 +14,20 @@ export interface RotationOptions extends Partial<RefreshTiming>, Partial<Omit<Ro
 }
 
 /** Options of `PrismaMssqlEntra`: those of `PrismaMssql`, and how to sign in. */
-export interface PrismaMssqlEntraOptions {
+export interface PrismaMssqlEntraOptions extends SignInOptions {
   /** The database schema of the models. @defaultValue the `schema` of the connection string, else the login's */
   schema?: string
   /** Called with errors of a connection pool that no query would show. */
   onPoolError?: (error: unknown) => void
   /** Called with errors of a connection that a transaction runs on. */
   onConnectionError?: (error: unknown) => void
-  /**
-   * Gives the tokens: any credential of `@azure/identity`, or your own object with `getToken`.
-   *
-   * @defaultValue one `DefaultAzureCredential` for the process
-   */
-  credential?: TokenCredential
-  /** A source of tokens to share between adapters; instead of `credential` and `scope`. */
+  /** A source of tokens to share between adapters; instead of all that says how to sign in, and of `scope`. */
   tokenSource?: TokenSource
   /**
    * What the token is for.
    *
-   * @defaultValue by the server's host name: `https://database.windows.net/.default`, or the US government's or
-   * China's
+   * @defaultValue by the server's host name: `https://database.windows.net/.default` for Azure SQL, Synapse and Fabric,
+   * or the US government's or China's
    */
   scope?: string
   /** When to refresh and how to rotate. */

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
-import { PrismaMssqlEntra, TokenSource } from '../src/index.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { type AdapterEvent, PrismaMssqlEntra, TokenSource } from '../src/index.ts'
+import { VirtualClock } from './support/virtual-clock.ts'
 
 const credential = { getToken: async () => null }
 
@@ -32,6 +33,53 @@ describe('the factory', () => {
         message: 'Pass either tokenSource or credential and scope, not both.',
       }),
     )
+    expect(() => new PrismaMssqlEntra('sqlserver://h', { tokenSource, authentication: 'AzureCli' })).toThrow(
+      'Pass either tokenSource or authentication, not both.',
+    )
+  })
+
+  it('refuses a way to sign in that lacks something, wherever it is named', () => {
+    vi.stubEnv('AZURE_TENANT_ID', undefined)
+    const clientId = '7e4a0000-0000-4000-8000-0000000c1101'
+    const text = `sqlserver://h;authentication=ActiveDirectoryServicePrincipal;user=${clientId};password={s3cret!}`
+    expect(() => new PrismaMssqlEntra(text)).toThrow(/ActiveDirectoryServicePrincipal lacks the tenant's id/)
+    expect(() => new PrismaMssqlEntra('sqlserver://h', { credential: ['AzureCli', 'Nonsense'] })).toThrow(/Nonsense/)
+    new PrismaMssqlEntra(text, { tenantId: 'contoso.test' })
+    vi.unstubAllEnvs()
+  })
+
+  it('tells what the options overrule in the config, by an event, or a warning where nobody listens', () => {
+    const text = 'sqlserver://h;authentication=ActiveDirectoryManagedIdentity'
+    const events: AdapterEvent[] = []
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    new PrismaMssqlEntra(text, { credential, clock: new VirtualClock(7), onEvent: (event) => events.push(event) })
+    const message = 'The options name a credential: what the config says about signing in has no effect.'
+    expect(events).toEqual([{ type: 'config.warning', at: 7, message, parameter: 'authentication' }])
+    expect(warn).not.toHaveBeenCalled()
+    new PrismaMssqlEntra(text, { credential })
+    expect(warn.mock.calls).toEqual([[message, 'PrismaAdapterMssqlEntraWarning']])
+  })
+
+  it.each([
+    ['a person', 180_000],
+    ['a service', 15_000],
+  ])('waits for %s for %i ms', async (who, timeout) => {
+    class InteractiveBrowserCredential {
+      getToken = () => new Promise<null>(() => {})
+    }
+    const { getToken } = new InteractiveBrowserCredential()
+    const clock = new VirtualClock()
+    const options = { credential: who === 'a person' ? new InteractiveBrowserCredential() : { getToken }, clock }
+    let failed: unknown
+    const connecting = new PrismaMssqlEntra('sqlserver://h', options).connect().catch((error: unknown) => {
+      failed = error
+    })
+    await clock.advance(timeout - 1)
+    expect(failed).toBeUndefined()
+    await clock.advance(1)
+    await connecting
+    expect(failed).toMatchObject({ code: 'TOKEN_UNAVAILABLE', message: expect.stringContaining('No answer yet from') })
+    expect(clock.timers).toBe(0)
   })
 
   it('asks for the scope of the cloud that its server is in', async () => {
@@ -87,17 +135,11 @@ describe('importing the package', () => {
           .filter((name) => name.trim() !== '')
         if (names?.every((name) => name.trim().startsWith('type '))) continue
         if (specifier.startsWith('.')) visit(resolve(dirname(file), specifier))
-        else packages.add(specifier)
+        else if (!specifier.startsWith('node:')) packages.add(specifier)
       }
     }
     visit(fileURLToPath(new URL('../src/index.ts', import.meta.url)))
     expect(seen.size).toBeGreaterThan(15)
-    expect([...packages].sort()).toEqual([
-      '@prisma/driver-adapter-utils',
-      'node:diagnostics_channel',
-      'node:dns/promises',
-      'node:events',
-      'node:net',
-    ])
+    expect([...packages].sort()).toEqual(['@prisma/driver-adapter-utils', '@tediousjs/connection-string'])
   })
 })

@@ -1,39 +1,37 @@
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors.ts'
+import { readCertificateAuthority } from './certificate-authority.ts'
+import { givenInCode, readConfigObject } from './config-object.ts'
 import { parseConnectionString } from './connection-string.ts'
+import { authenticationMethod, type SignIn } from './sign-in.ts'
+import { type Given, type GivenDetails, refuseOtherSignIns, signInBy } from './sign-in-rules.ts'
+import type { ConfigWarning } from './source.ts'
 
-/** Where to connect to, without any credential. */
+export type { ConfigWarning } from './source.ts'
+
+/** Where to connect to, and how to sign in. */
 export interface EntraConfig {
-  /** A copy of the user's: writing into it changes nothing of theirs. */
+  /** A copy of the user's, without any credential: writing into it changes nothing of theirs. */
   config: MssqlConfig
+  /** The database schema of the models. */
   schema: string | undefined
+  /** How old a connection may get, in ms. */
+  maxAge: number | undefined
+  /** `undefined` where the config says nothing about it. */
+  signIn: SignIn | undefined
+  /** What is taken, but probably not as it was meant. */
+  warnings: ConfigWarning[]
 }
 
-/** Fields of an `mssql` config by which mssql takes a credential, `config.options` and `config.authentication` aside. */
-const CREDENTIAL_FIELDS = [
-  'user',
-  'password',
-  'domain',
-  'authentication',
-  'authentication_type',
-  'token',
-  'clientId',
-  'clientSecret',
-  'tenantId',
-  'msiEndpoint',
-  'msiSecret',
-  'trustedConnection',
-] as const
-
 /**
- * Reads what `PrismaMssql` takes, and refuses what would be a second way to sign in.
+ * Reads a connection string or a config object of `mssql`, and refuses what would sign in without a token.
  *
+ * @param authentication - the `authentication` of the options, which the config need not repeat
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
-export function readConfig(configOrString: MssqlConfig | string): EntraConfig {
-  const { config, schema, credentials } =
+export function readConfig(configOrString: MssqlConfig | string, authentication?: string): EntraConfig {
+  const { config, schema, maxAge, details, said, warnings } =
     typeof configOrString === 'string' ? fromString(configOrString) : fromObject(configOrString)
-  if (credentials.length > 0) throw credentialsError(credentials)
   if (config.options?.encrypt === false && !isLoopback(config.server)) {
     throw new EntraError(
       'CONFIG_PLAINTEXT',
@@ -41,43 +39,38 @@ export function readConfig(configOrString: MssqlConfig | string): EntraConfig {
         '(encryption is the default); for a certificate that cannot be verified there is trustServerCertificate.',
     )
   }
-  return { config, schema }
-}
-
-function fromString(text: string) {
-  const { config, schema, credentialParameters } = parseConnectionString(text)
-  return { config, schema, credentials: credentialParameters }
-}
-
-function fromObject(given: MssqlConfig) {
-  if (typeof given !== 'object' || given === null || typeof given.server !== 'string' || given.server === '') {
-    throw new EntraError('CONFIG_INVALID', 'config must be a sqlserver:// string or an mssql config with a server.')
+  const inOptions = authentication === undefined ? undefined : givenInCode('authentication', authentication, warnings)
+  const signIn = signInBy(said ?? inOptions, details)
+  if (said !== undefined && authentication !== undefined && authenticationMethod(authentication) !== signIn?.method) {
+    throw said.refuse(`The config says authentication=${said.text}, the options say ${authentication}.`)
   }
-  const fields: Record<string, unknown> = { ...given }
-  const { encrypt, trustServerCertificate } = fields
-  const config: MssqlConfig = {
-    ...given,
-    // mssql takes these two beside `options` as well.
-    options: {
-      ...(typeof encrypt === 'boolean' && { encrypt }),
-      ...(typeof trustServerCertificate === 'boolean' && { trustServerCertificate }),
-      ...given.options,
-    },
-    pool: { ...given.pool },
-  }
-  const credentials = CREDENTIAL_FIELDS.filter((field) => fields[field] !== undefined)
-  return { config, schema: undefined, credentials }
+  return { config, schema, maxAge, signIn, warnings }
 }
 
-function credentialsError(names: readonly string[]): EntraError {
-  const list = names.join(', ')
-  const remedy = names.some((name) => name.toLowerCase() === 'authentication')
-    ? 'Pass a credential instead: new PrismaMssqlEntra(config, { credential: new ManagedIdentityCredential() }).'
-    : 'For user and password there is @prisma/adapter-mssql.'
-  return new EntraError(
-    'CONFIG_CREDENTIALS',
-    `This adapter signs in with Entra tokens; remove ${list} from the config. ${remedy}`,
-  )
+/** What either kind of config says. */
+interface Said {
+  config: MssqlConfig
+  schema?: string | undefined
+  maxAge?: number | undefined
+  said: Given | undefined
+  details: GivenDetails
+  warnings: ConfigWarning[]
+}
+
+function fromString(text: string): Said {
+  const { config, target, warnings } = parseConnectionString(text)
+  refuseOtherSignIns(target.otherSignIns)
+  if (target.certificateAuthority !== undefined) {
+    const ca = readCertificateAuthority(target.certificateAuthority)
+    config.options = { ...config.options, cryptoCredentialsDetails: { ca } }
+  }
+  const { schema, maxAge, authentication, details } = target
+  return { config, schema, maxAge, said: authentication, details, warnings }
+}
+
+function fromObject(given: MssqlConfig): Said {
+  const { authentication, ...read } = readConfigObject(given)
+  return { ...read, said: authentication }
 }
 
 /** Whether a host is this machine, so that nothing sent to it crosses a network. */

@@ -1,190 +1,97 @@
+import { parse } from '@tediousjs/connection-string'
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors.ts'
+import { checkParts, hideSecrets, type Part, partsOf, warnOfUnknown } from './parts.ts'
+import { type Quotes, segments } from './segments.ts'
+import { type ConfigWarning, type Format, Source } from './source.ts'
+import { Target } from './target.ts'
+import { addressSpan, hideInAddress, readUrlAddress } from './url-address.ts'
+import { Value } from './value.ts'
+import { warnOf } from './without-effect.ts'
 
-/** A `sqlserver://` string, taken apart. */
+const BRACES: Quotes = { '{': '}' }
+
+const QUOTES: Readonly<Record<Format, Quotes>> = {
+  prisma: BRACES,
+  jdbc: BRACES,
+  // ODBC's braces too.
+  ado: { ...BRACES, '"': '"', "'": "'" },
+}
+
+/** A connection string, taken apart. */
 export interface ConnectionString {
   config: MssqlConfig
-  /** The `schema` parameter. */
-  schema: string | undefined
-  /** Names of parameters that carry a credential, as they were written. */
-  credentialParameters: string[]
+  /** What is not a part of mssql's config. */
+  target: Target
+  warnings: ConfigWarning[]
 }
 
-type Setter = (target: Target, value: string, name: string) => void
-interface Target {
-  config: MssqlConfig & { options: NonNullable<MssqlConfig['options']>; pool: NonNullable<MssqlConfig['pool']> }
-  schema: string | undefined
-}
-
-const CREDENTIALS = new Set([
-  'authentication',
-  'user',
-  'username',
-  'uid',
-  'userid',
-  'user id',
-  'password',
-  'pwd',
-  'clientid',
-  'clientsecret',
-  'tenantid',
-  'msiendpoint',
-  'msisecret',
-])
-
-/** By Prisma's isolation level names, without spaces, to the numbers of MS-TDS 2.2.6.9 (TM_BEGIN_XACT). */
-const ISOLATION_LEVELS: Readonly<Record<string, number>> = {
-  readuncommitted: 1,
-  readcommitted: 2,
-  repeatableread: 3,
-  serializable: 4,
-  snapshot: 5,
-}
-
-const connectTimeout: Setter = ({ config }, value, name) => {
-  config.connectionTimeout = wholeNumber(value, name)
-}
-const database: Setter = ({ config }, value) => {
-  config.database = value
-}
-const applicationName: Setter = ({ config }, value) => {
-  config.options.appName = value
-}
-
-/** Each parameter with the meaning and the unit that `@prisma/adapter-mssql` gives it; names in lower case. */
-const PARAMETERS: Readonly<Record<string, Setter>> = {
-  database,
-  'initial catalog': database,
-  applicationname: applicationName,
-  'application name': applicationName,
-  connectiontimeout: connectTimeout,
-  connecttimeout: connectTimeout,
-  logintimeout: connectTimeout,
-  schema(target, value) {
-    target.schema = value
-  },
-  encrypt({ config }, value, name) {
-    config.options.encrypt = value.toLowerCase() === 'strict' ? 'strict' : trueOrFalse(value, name)
-  },
-  trustservercertificate({ config }, value, name) {
-    config.options.trustServerCertificate = trueOrFalse(value, name)
-  },
-  multisubnetfailover({ config }, value, name) {
-    config.options.multiSubnetFailover = trueOrFalse(value, name)
-  },
-  connectionlimit({ config }, value, name) {
-    config.pool.max = wholeNumber(value, name, 1)
-  },
-  sockettimeout({ config }, value, name) {
-    config.requestTimeout = wholeNumber(value, name)
-  },
-  pooltimeout({ config }, value, name) {
-    config.pool.acquireTimeoutMillis = wholeNumber(value, name) * 1000
-  },
-  isolationlevel({ config }, value, name) {
-    const level = ISOLATION_LEVELS[value.toLowerCase().replaceAll(' ', '')]
-    if (level === undefined) throw invalid(name, value, 'an isolation level such as "READ COMMITTED"')
-    config.options.isolationLevel = level
-  },
-}
+/** tarn's, and so mssql's. */
+const DEFAULT_POOL_MAX = 10
 
 /**
- * Reads Prisma's connection string for SQL Server, `sqlserver://host[:port];name=value;…`, with the meaning that the
- * official adapter gives it. Names are taken in any case; a value in `{…}` may hold anything but `}`. Unknown names
- * are passed over, as the official adapter does.
+ * Reads a connection string: Prisma's `sqlserver://host[\instance][:port];name=value;…`, JDBC's, which is the same
+ * after `jdbc:`, or ADO.NET's `Server=…;name=value;…`. Each parameter means what it means in its format: see
+ * `docs/connection-strings.md`. An empty value is as none, as in ADO.NET.
  *
- * Timeouts, as there: `connectionTimeout`, `connectTimeout`, `loginTimeout` and `socketTimeout` are in ms,
- * `poolTimeout` is in s.
- *
- * @throws {@link EntraError} `CONFIG_INVALID`
+ * @throws {@link EntraError} `CONFIG_INVALID`; it points at the place, with all secrets masked
  */
 export function parseConnectionString(text: string): ConnectionString {
-  const { server, port, parameters } = splitConnectionString(text)
-  const target: Target = { config: { server, options: {}, pool: {} }, schema: undefined }
-  if (port !== undefined) target.config.port = port
-  const credentialParameters: string[] = []
-  for (const [key, { name, value }] of parameters) {
-    if (CREDENTIALS.has(key)) credentialParameters.push(name)
-    else PARAMETERS[key]?.(target, value, name)
-  }
-  return { config: target.config, schema: target.schema, credentialParameters }
+  const { format, start } = formatOf(text)
+  const source = new Source(format, text)
+  const target = new Target()
+  const address = format === 'ado' ? undefined : addressSpan(text, start)
+  const parts = partsOf(segments(text, address?.end ?? start, QUOTES[format]))
+  if (address !== undefined) hideInAddress(source, address)
+  hideSecrets(source, parts)
+  if (address !== undefined) readUrlAddress(source, target, address)
+  checkParts(source, parts)
+  for (const part of parts) readPart(source, target, part)
+  return { config: configOf(source, target, start), target, warnings: source.warnings }
 }
 
-/** The parts of a connection string, whatever they mean. Parameters by their name in lower case. */
-export interface ConnectionStringParts {
-  server: string
-  port: number | undefined
-  parameters: Map<string, { name: string; value: string }>
+function formatOf(text: string): { format: Format; start: number } {
+  const [scheme] = /^\s*(?:jdbc:)?[a-z][a-z0-9+.-]{0,30}:\/\//i.exec(text) ?? []
+  if (scheme === undefined) {
+    const [first = ''] = text.split(';', 1)
+    return { format: first.includes('=') ? 'ado' : 'prisma', start: 0 }
+  }
+  const name = scheme.trim().toLowerCase()
+  if (name === 'sqlserver://') return { format: 'prisma', start: scheme.length }
+  if (name === 'jdbc:sqlserver://') return { format: 'jdbc', start: scheme.length }
+  throw new EntraError('CONFIG_INVALID', `A connection string begins with sqlserver://, not with ${name}`)
 }
 
-/**
- * Takes a connection string apart.
- *
- * @throws {@link EntraError} `CONFIG_INVALID`
- */
-export function splitConnectionString(text: string): ConnectionStringParts {
-  const [address = '', ...rest] = split(text.replace(/^sqlserver:\/\//i, ''))
-  const [host = '', port] = address.split(':')
-  if (host.trim() === '') {
-    throw new EntraError('CONFIG_INVALID', 'The connection string names no server: sqlserver://HOST:1433;database=…')
+function readPart(source: Source, target: Target, part: Part): void {
+  const value = new Value(source, part.name, textOf(source, part), part.valueSpan)
+  if (part.parameter === undefined && part.withoutEffect === undefined) warnOfUnknown(source, part)
+  if (value.text === '') return
+  part.parameter?.read(target, value)
+  if (part.withoutEffect !== undefined) warnOf(part.withoutEffect, value)
+}
+
+/** The value without its quotes. */
+function textOf(source: Source, { value = '', valueSpan }: Part): string {
+  if (source.format !== 'ado') return value.startsWith('{') ? value.slice(1, -1).replaceAll('}}', '}') : value
+  if (value.startsWith('=')) throw source.refuse(valueSpan, 'A value that begins with "=" must be in quotes.')
+  // The library is given one value at a time: of a whole string it tells neither places nor what is there twice, passes
+  // over what has no "=", and takes "a=;b=c" for one value.
+  const [text = ''] = parse(`value=${value}`).values()
+  return text
+}
+
+function configOf(source: Source, { config, instance, minPoolSize }: Target, start: number): MssqlConfig {
+  const { server, port, pool } = config
+  if (server === undefined) {
+    const form = source.format === 'ado' ? 'Server=HOST,1433;Database=…' : 'sqlserver://HOST:1433;database=…'
+    throw source.refuse({ start, end: start }, `The connection string names no server: ${form}`)
   }
-  const parameters: ConnectionStringParts['parameters'] = new Map()
-  for (const parameter of rest) {
-    if (parameter.trim() === '') continue
-    const equals = parameter.indexOf('=')
-    const name = (equals < 0 ? parameter : parameter.slice(0, equals)).trim()
-    if (equals < 0) throw new EntraError('CONFIG_INVALID', `The connection string has "${name}" without "=".`)
-    const key = name.toLowerCase()
-    if (parameters.has(key)) {
-      throw new EntraError('CONFIG_INVALID', `The connection string has the parameter ${name} twice.`)
+  if (minPoolSize !== undefined && pool.min !== undefined) {
+    if (pool.max !== undefined && pool.min > pool.max) {
+      throw minPoolSize.refuse(`${minPoolSize.name} is more than the largest size of the pool, ${pool.max}.`)
     }
-    parameters.set(key, { name, value: unquote(parameter.slice(equals + 1)) })
+    pool.max ??= Math.max(pool.min, DEFAULT_POOL_MAX)
   }
-  return {
-    server: host.trim(),
-    port: port === undefined ? undefined : wholeNumber(port.trim(), 'port', 1, 65535),
-    parameters,
-  }
-}
-
-/** Splits at semicolons, but for those inside a value in braces. */
-function split(text: string): string[] {
-  const parts: string[] = []
-  let start = 0
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === ';') {
-      parts.push(text.slice(start, i))
-      start = i + 1
-    } else if (text[i] === '{' && /=\s*$/.test(text.slice(start, i))) {
-      const end = text.indexOf('}', i)
-      if (end < 0) {
-        const name = text.slice(start, text.indexOf('=', start)).trim()
-        throw new EntraError('CONFIG_INVALID', `The connection string's ${name} opens a brace that it does not close.`)
-      }
-      i = end
-    }
-  }
-  parts.push(text.slice(start))
-  return parts
-}
-
-function unquote(value: string): string {
-  const trimmed = value.trim()
-  return trimmed.startsWith('{') && trimmed.endsWith('}') ? trimmed.slice(1, -1) : trimmed
-}
-
-function trueOrFalse(value: string, name: string): boolean {
-  const lower = value.toLowerCase()
-  if (lower !== 'true' && lower !== 'false') throw invalid(name, value, 'true or false')
-  return lower === 'true'
-}
-
-function wholeNumber(value: string, name: string, least = 0, most = 2 ** 31 - 1): number {
-  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
-  if (!(number >= least && number <= most)) throw invalid(name, value, `a whole number from ${least} to ${most}`)
-  return number
-}
-
-function invalid(name: string, value: string, wanted: string): EntraError {
-  return new EntraError('CONFIG_INVALID', `The connection string's ${name} must be ${wanted}, not "${value}".`)
+  // The port goes before the instance, as in SqlClient and JDBC; mssql has it the other way round.
+  return { ...config, server: instance === undefined || port !== undefined ? server : `${server}\\${instance}` }
 }

@@ -4,6 +4,7 @@
  */
 
 interface ErrorLike {
+  code?: unknown
   statusCode?: unknown
   response?: { status?: unknown; headers?: { get?: (name: string) => unknown } }
   retryAfterInMs?: unknown
@@ -48,14 +49,21 @@ export function retryAfterOf(error: unknown, now: number): number | undefined {
 const WRONG_REQUEST =
   /\b(?:invalid_client|unauthorized_client|invalid_grant|invalid_request|invalid_resource|invalid_scope|unsupported_grant_type): /
 
+/** Our own codes for what is wrong here and stays so. */
+const WRONG_HERE: readonly unknown[] = ['CONFIG_INVALID', 'DEPENDENCY_MISSING', 'TOKEN_INVALID']
+
 /**
  * Whether asking again with nothing changed cannot help: the credential is not set up here, or Entra answered that the
  * request itself is wrong. Most errors of `@azure/identity` carry no status, only their text; and one that could not
- * reach its endpoint calls itself unavailable too.
+ * reach its endpoint calls itself unavailable too. Of several credentials each one must be beyond help.
  */
-export function isLasting(error: unknown): boolean {
+export function isLasting(error: unknown, depth = 0): boolean {
   let lasting = false
   for (const link of chainOf(error)) {
+    if (Array.isArray(link.errors) && link.errors.length > 0) {
+      return depth < 8 && link.errors.every((part) => isLasting(part, depth + 1))
+    }
+    if (WRONG_HERE.includes(link.code)) return true
     const status = link.statusCode ?? link.response?.status
     if (typeof status === 'number') return status === 400 || status === 401 || status === 403
     const message = typeof link.message === 'string' ? link.message : ''

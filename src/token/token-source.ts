@@ -1,8 +1,12 @@
-import type { TokenCredential } from '@azure/identity'
 import { Alarm } from '../alarm.ts'
 import { type Clock, type Random, Stopwatch, systemClock } from '../clock.ts'
+import { CredentialChain } from '../credentials/chain.ts'
+import type { CredentialLike } from '../credentials/credential.ts'
+import { reasonsOf } from '../credentials/failures.ts'
+import { PROMPT_TIMEOUT } from '../credentials/prompt.ts'
+import { credentialsForScope } from '../credentials/sign-in-options.ts'
 import { EntraError, reasonOf } from '../errors.ts'
-import { notify, publish, type TokenEvent } from '../events.ts'
+import { notify, publish, type TokenAcquiredEvent, type TokenEvent } from '../events.ts'
 import { claimsOf } from './claims.ts'
 import { clockSkew } from './clock-skew.ts'
 import { type Lease, leaseOf } from './lease.ts'
@@ -21,7 +25,7 @@ import { requestToken } from './token-request.ts'
 export interface TokenSourceOptions {
   /** What the tokens are for, such as `https://database.windows.net/.default`. */
   scope: string
-  /** A token request that takes longer is given up, in ms. @defaultValue 30_000 */
+  /** A token request that takes longer is given up, in ms. @defaultValue 30_000; 180_000 where a person is asked */
   requestTimeout?: number
   /** When to ask for the next token. */
   timing?: Partial<RefreshTiming>
@@ -77,7 +81,7 @@ interface Pause {
  * ```
  */
 export class TokenSource {
-  readonly #credential: TokenCredential
+  readonly #credential: CredentialChain
   readonly #scope: string
   readonly #requestTimeout: number
   readonly #timing: RefreshTiming
@@ -99,28 +103,28 @@ export class TokenSource {
   #closed = false
 
   /**
-   * @param credential - anything with `getToken(scope)`; asked for nothing until the first `get()`
+   * @param credential - what the adapter's option `credential` takes: one, or several in order of preference; asked for
+   * nothing until the first `get()`
    * @throws {@link EntraError} `CONFIG_INVALID`
    */
-  constructor(credential: TokenCredential, options: TokenSourceOptions) {
-    if (typeof credential?.getToken !== 'function') {
-      throw new EntraError(
-        'CONFIG_INVALID',
-        'credential must have a getToken() method, as those of @azure/identity do.',
-      )
-    }
+  constructor(credential: CredentialLike | readonly CredentialLike[], options: TokenSourceOptions) {
     if (typeof options?.scope !== 'string' || options.scope === '') {
       throw new EntraError('CONFIG_INVALID', 'scope must be a string such as "https://database.windows.net/.default".')
     }
-    const requestTimeout = options.requestTimeout ?? 30_000
+    const credentials = credentialsForScope(credential, options.scope)
+    const asksPerson = credentials.some(({ interactive }) => interactive)
+    const requestTimeout = options.requestTimeout ?? (asksPerson ? PROMPT_TIMEOUT : 30_000)
     if (!(requestTimeout > 0)) {
       throw new EntraError('CONFIG_INVALID', `requestTimeout must be a number of ms above 0, not ${requestTimeout}.`)
     }
-    this.#credential = credential
     this.#scope = options.scope
     this.#requestTimeout = requestTimeout
     this.#timing = { ...defaultRefreshTiming, ...options.timing }
     this.#clock = options.clock ?? systemClock
+    this.#credential = new CredentialChain(credentials, {
+      clock: this.#clock,
+      accept: (answer) => leaseOf(answer, this.#clock, this.#timing),
+    })
     this.#random = options.random ?? Math.random
     this.#onEvent = options.onEvent
     this.#alarm = new Alarm(this.#clock, () => this.#step())
@@ -223,7 +227,7 @@ export class TokenSource {
   }
 
   #unavailable(timeout: number): EntraError {
-    const why = this.#lastError ? reasonOf(this.#lastError) : 'The credential has not answered yet.'
+    const why = this.#lastError?.message ?? this.#credential.progress()
     return new EntraError('TOKEN_UNAVAILABLE', `No valid token could be had within ${timeout} ms. ${why}`, {
       cause: this.#lastError,
     })
@@ -312,7 +316,7 @@ export class TokenSource {
       else this.#pause = undefined
       this.#replacing = false
       const { expiresOn, refreshAfter } = lease
-      this.#emit({ type: 'token.acquired', at, expiresOn, refreshAfter, durationMs: at - startedAt })
+      this.#emit({ type: 'token.acquired', at, ...this.#served(), expiresOn, refreshAfter, durationMs: at - startedAt })
       this.#reportSkew(lease, at)
     }
     const current = this.#lease
@@ -324,6 +328,13 @@ export class TokenSource {
     const claims = claimsOf(token)
     const skewMs = claims && clockSkew(claims, expiresOn, at)
     if (skewMs !== undefined) this.#emit({ type: 'clock.skew', at, skewMs })
+  }
+
+  /** Whose token it is that was just given. */
+  #served(): Pick<TokenAcquiredEvent, 'credential' | 'failed'> {
+    const { serving: credential = '', failures } = this.#credential
+    const failed = failures.map((it) => ({ credential: it.credential, reason: reasonsOf(it.error).join(' ') }))
+    return { credential, ...(failed.length > 0 && { failed }) }
   }
 
   #fail(cause: unknown): void {

@@ -1,5 +1,12 @@
+import { X509Certificate } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
+import { SignIn } from '../../src/config/sign-in.ts'
+import { createCertificateAuthority } from '../../src/testing/certificates.ts'
 
 describe('a config object', () => {
   it('is copied, at each level that mssql writes into', () => {
@@ -11,19 +18,77 @@ describe('a config object', () => {
     expect(config.pool).not.toBe(given.pool)
   })
 
+  const ID = '11111111-2222-3333-4444-555555555555'
+
+  it.each([
+    ['azure-active-directory-default', {}, 'ActiveDirectoryDefault', {}],
+    ['azure-active-directory-default', { clientId: ID }, 'ActiveDirectoryDefault', { clientId: ID }],
+    ['azure-active-directory-msi-vm', { clientId: ID }, 'ActiveDirectoryManagedIdentity', { clientId: ID }],
+    ['azure-active-directory-msi-app-service', undefined, 'ActiveDirectoryManagedIdentity', {}],
+    [
+      'azure-active-directory-service-principal-secret',
+      { clientId: ID, clientSecret: 'geheim', tenantId: 'contoso.com' },
+      'ActiveDirectoryServicePrincipal',
+      { clientId: ID, tenantId: 'contoso.com', secret: 'geheim' },
+    ],
+  ])('with authentication of type %s and %j', (type, options, method, details) => {
+    const { config, signIn, warnings } = readConfig({ server: 'h', authentication: { type, options } as never })
+    expect(config).toEqual({ server: 'h', options: {}, pool: {} })
+    expect({ ...signIn, secret: signIn?.secret }).toEqual({ method, ...details })
+    expect(warnings).toEqual([])
+  })
+
+  it('with the fields that mssql has for it', () => {
+    const { config, signIn } = readConfig({
+      server: 'h',
+      authentication_type: 'azure-active-directory-service-principal-secret',
+      clientId: ID,
+      clientSecret: 'geheim',
+      tenantId: 'contoso.com',
+    } as never)
+    expect(config).toEqual({ server: 'h', options: {}, pool: {} })
+    expect({ ...signIn, secret: signIn?.secret }).toEqual({
+      method: 'ActiveDirectoryServicePrincipal',
+      clientId: ID,
+      tenantId: 'contoso.com',
+      secret: 'geheim',
+    })
+  })
+
+  it('says what has no effect', () => {
+    const options = { msiEndpoint: 'x', msiSecret: 'geheim' }
+    const { warnings } = readConfig({
+      server: 'h',
+      authentication: { type: 'azure-active-directory-msi-app-service', options },
+    } as never)
+    expect(warnings.map(({ parameter }) => parameter)).toEqual(['msiEndpoint', 'msiSecret'])
+    expect(JSON.stringify(warnings)).not.toMatch(/geheim/)
+  })
+
+  const type = (name: string, options = {}) => ({ server: 'h', authentication: { type: name, options } })
   it.each([
     ['a user', { server: 'h', user: 'sa' }, /remove user from.*@prisma\/adapter-mssql/],
     ['a password', { server: 'h', user: 'sa', password: 'geheim' }, /remove user, password/],
-    [
-      'authentication',
-      { server: 'h', authentication: { type: 'azure-active-directory-default', options: {} } },
-      /Pass a credential/,
-    ],
     ['a token', { server: 'h', token: 'geheim' }, /remove token/],
+    ['a domain', { server: 'h', domain: 'd' }, /remove domain/],
+    ['a SQL login', type('default', { userName: 'sa', password: 'geheim' }), /signs in with tokens/],
+    ['NTLM', type('ntlm', { userName: 'sa', password: 'geheim' }), /signs in with tokens/],
+    ['an access token', type('azure-active-directory-access-token', { token: 'geheim' }), /Pass a credential/],
+    ['a credential', type('token-credential', { credential: {} }), /Pass a credential/],
   ])('with %s is refused', (_, given, message) => {
     const refused = expect(() => readConfig(given as never))
     refused.toThrow(expect.objectContaining({ code: 'CONFIG_CREDENTIALS', message: expect.stringMatching(message) }))
     refused.not.toThrow(/geheim/)
+  })
+
+  it.each([
+    ['azure-active-directory-password', /deprecated/],
+    ['magic', /no authentication "magic"/],
+    ['azure-active-directory-service-principal-secret', /userName must be a client id/],
+  ])('with authentication of type %s is refused', (name, message) => {
+    expect(() => readConfig(type(name, { userName: 'me', password: 'geheim' }) as never)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    )
   })
 
   it.each([[undefined], [null], [{}], [{ server: '' }], [42]])('%j is refused', (given) => {
@@ -39,13 +104,60 @@ describe('a connection string', () => {
     })
   })
 
+  it('reads the file of a certificate authority, PEM or DER', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'config-'))
+    try {
+      const { certificate } = await createCertificateAuthority()
+      writeFileSync(join(folder, 'ca.pem'), certificate)
+      writeFileSync(join(folder, 'ca.der'), new X509Certificate(certificate).raw)
+      const trusted = (file: string) =>
+        readConfig(`sqlserver://h;trustServerCertificateCA={${join(folder, file)}}`).config.options
+          ?.cryptoCredentialsDetails?.ca
+      expect(trusted('ca.pem')).toBe(certificate)
+      expect(String(trusted('ca.der')).trim()).toBe(certificate.trim())
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+describe('authentication in the options', () => {
+  const ID = '11111111-2222-3333-4444-555555555555'
+
+  it('goes with the details of the config', () => {
+    const { signIn } = readConfig(`sqlserver://h;user=${ID};password=geheim`, 'Active Directory Service Principal')
+    expect(signIn).toMatchObject({ method: 'ActiveDirectoryServicePrincipal', clientId: ID, secret: 'geheim' })
+  })
+
+  it('may say the same as the config', () => {
+    const text = 'sqlserver://h;authentication=ActiveDirectoryMSI'
+    expect(readConfig(text, 'ManagedIdentityCredential').signIn?.method).toBe('ActiveDirectoryManagedIdentity')
+  })
+
   it.each([
-    ['sqlserver://h;user=sa;password=geheim', /remove user, password/],
-    ['sqlserver://h;authentication=ActiveDirectoryDefault', /remove authentication.*Pass a credential/],
-  ])('with a credential is refused: %s', (text, message) => {
-    const refused = expect(() => readConfig(text))
-    refused.toThrow(expect.objectContaining({ code: 'CONFIG_CREDENTIALS', message: expect.stringMatching(message) }))
-    refused.not.toThrow(/geheim/)
+    [
+      'sqlserver://h;authentication=AzureCli',
+      'Environment',
+      /config says authentication=AzureCli, the options say Env/,
+    ],
+    ['sqlserver://h', 'magic', /no authentication "magic"/],
+    ['sqlserver://h', 'ActiveDirectoryPassword', /deprecated/],
+    ['sqlserver://h', 'ActiveDirectoryServicePrincipal', /needs the application's id/],
+  ])('%s with %s is refused', (text, authentication, message) => {
+    expect(() => readConfig(text, authentication)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    )
+  })
+})
+
+describe('how to sign in', () => {
+  it('shows no secret', () => {
+    const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: 'id', secret: 'geheim' })
+    expect(signIn.secret).toBe('geheim')
+    expect(inspect(signIn, { showHidden: true, breakLength: Number.POSITIVE_INFINITY })).toBe(
+      "{ method: 'ActiveDirectoryServicePrincipal', clientId: 'id', secret: '***' }",
+    )
+    expect(JSON.stringify({ signIn })).toBe('{"signIn":{"method":"ActiveDirectoryServicePrincipal","clientId":"id"}}')
   })
 })
 

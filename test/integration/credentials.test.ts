@@ -9,7 +9,7 @@ import {
 } from '@azure/identity'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PrismaClient } from '../../generated/prisma/client.ts'
-import { PrismaMssqlEntra } from '../../src/index.ts'
+import { type AdapterEvent, PrismaMssqlEntra } from '../../src/index.ts'
 import type { EnvironmentKind } from '../../src/testing/authority/environment.ts'
 import { useDatabase } from './database.ts'
 
@@ -71,5 +71,55 @@ describe('real credentials sign in', () => {
     } finally {
       await prisma.$disconnect()
     }
+  })
+})
+
+describe('a way to sign in that is named', () => {
+  const credentialOptions = () => db.azure.authority.clientOptions()
+
+  it('in the connection string', async () => {
+    const { tenantId, clientId, secret = '' } = db.azure.authority.principal('local-service')
+    const text = db.azure.connectionString({
+      trustServerCertificate: 'true',
+      authentication: 'Active Directory Service Principal',
+      user: clientId,
+      password: secret,
+      tenantId,
+    })
+    const prisma = new PrismaClient({ adapter: new PrismaMssqlEntra(text, { credentialOptions: credentialOptions() }) })
+    try {
+      expect(await signIn(prisma)).toEqual({ appService: 0, imds: 0, token: 1 })
+    } finally {
+      await prisma.$disconnect()
+    }
+  })
+
+  it('as the second of the options, where the first cannot give a token', async () => {
+    stubEnvironment('workload-identity')
+    const events: AdapterEvent[] = []
+    const sealed = () => Promise.reject(new Error('the vault is sealed'))
+    const { prisma } = db.connect({
+      credential: [sealed, 'ActiveDirectoryWorkloadIdentity'],
+      credentialOptions: credentialOptions(),
+      onEvent: (event) => events.push(event),
+    })
+    expect(await signIn(prisma)).toEqual({ appService: 0, imds: 0, token: 1 })
+    expect(events.find(({ type }) => type === 'token.acquired')).toMatchObject({
+      credential: 'WorkloadIdentityCredential',
+      failed: [{ credential: 'sealed', reason: 'the vault is sealed' }],
+    })
+  })
+
+  it('tells Prisma Client why none of several could give a token', async () => {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
+    const { prisma } = db.connect({ credential: ['Environment', 'ActiveDirectoryWorkloadIdentity'] })
+    await expect(prisma.user.count()).rejects.toThrow(
+      /None of 2 credentials could give a token:\n- EnvironmentCredential: .*lacks AZURE_TENANT_ID.*\n- WorkloadId/,
+    )
+  })
+
+  it('by a function that gives a token and nothing else', async () => {
+    const { prisma } = db.connect({ credential: async () => (await db.azure.authority.issueToken()).token })
+    expect(await signIn(prisma)).toEqual({ appService: 0, imds: 0, token: 0 })
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { EntraError } from '../../src/errors.ts'
 import { isLasting, retryAfterOf } from '../../src/token/retry-after.ts'
 
 const now = Date.UTC(2026, 0, 1)
@@ -48,6 +49,20 @@ describe('a failure that lasts', () => {
       }),
       false,
     ],
+    ['an error of our own that stays', new EntraError('DEPENDENCY_MISSING', 'npm install it'), true],
+    ['an error of our own that passes', new EntraError('TOKEN_EXPIRED', 'stale'), false],
+    ['several, all of which last', new AggregateError([unavailable, restError(401)]), true],
+    ['several, one of which passes', new AggregateError([unavailable, restError(503), restError(401)]), false],
+    [
+      'several within one of several, one of which passes',
+      new AggregateError([unavailable, new Error('x', { cause: new AggregateError([restError(429)]) })]),
+      false,
+    ],
+    [
+      'several whose message quotes one that lasts',
+      Object.assign(new Error('none could:\n- invalid_client: wrong secret'), { errors: [restError(503)] }),
+      false,
+    ],
     ['a network error', Object.assign(new Error('ECONNRESET'), { code: 'ECONNRESET' }), false],
   ])('%s', (_, error, expected) => expect(isLasting(error)).toBe(expected))
 
@@ -55,5 +70,8 @@ describe('a failure that lasts', () => {
     const error: Error & { cause?: unknown } = new Error('a')
     error.cause = error
     expect(isLasting(error)).toBe(false)
+    const several = new AggregateError([])
+    several.errors.push(several)
+    expect(isLasting(several)).toBe(false)
   })
 })

@@ -59,7 +59,12 @@ describe('a token source', () => {
     expect(credential.requests).toBe(2)
     expect(source.current?.token).toBe('token-2')
     expect(heard).toEqual(events)
-    expect(events.at(-1)).toMatchObject({ type: 'token.acquired', expiresOn: clock.now() + hour })
+    expect(events.at(-1)).toMatchObject({
+      type: 'token.acquired',
+      credential: 'FakeCredential',
+      expiresOn: clock.now() + hour,
+    })
+    expect(events.at(-1)).not.toHaveProperty('failed')
     await clock.advance(24 * hour)
     expect(credential.requests).toBe(Math.floor((24 * 60 + 50) / 50) + 1)
     expect(credential.mostInFlight).toBe(1)
@@ -236,6 +241,91 @@ describe('a request that fails', () => {
     expect(credential.aborted).toBe(1)
     await clock.advance(2 * second)
     expect((await waiting).token).toBe('token-2')
+  })
+})
+
+describe('several credentials', () => {
+  class Second extends FakeCredential {}
+
+  function setUpTwo() {
+    const clock = new VirtualClock()
+    const [first, second] = [new FakeCredential(clock), new Second(clock)]
+    const events: TokenEvent[] = []
+    const onEvent = (event: TokenEvent) => events.push(event)
+    const source = new TokenSource([first, second], { scope: 'scope', clock, random: () => 1, onEvent })
+    return { clock, first, second, source, events }
+  }
+
+  it('serve in their order, and the event says who did and who could not', async () => {
+    const { first, source, events } = setUpTwo()
+    first.answer(unavailable())
+    expect((await source.get()).token).toBe('token-1')
+    expect(events).toMatchObject([
+      {
+        type: 'token.acquired',
+        credential: 'Second',
+        failed: [{ credential: 'FakeCredential', reason: 'no identity here' }],
+      },
+    ])
+  })
+
+  it('make up for one whose token has expired already', async () => {
+    const { first, source, events } = setUpTwo()
+    first.answer(first.token('stale', -second))
+    expect((await source.get()).token).toBe('token-1')
+    expect(events).toMatchObject([
+      { credential: 'Second', failed: [{ reason: expect.stringContaining('expired 1 s ago') }] },
+    ])
+  })
+
+  it('fail at once where none of them can ever succeed', async () => {
+    const { clock, first, second, source, events } = setUpTwo()
+    first.answer(unavailable())
+    second.answer(null)
+    await expect(source.get()).rejects.toMatchObject({
+      code: 'CREDENTIALS_FAILED',
+      message: expect.stringMatching(/\n- FakeCredential: no identity here\n- Second: The credential gave no token/),
+    })
+    expect(events).toMatchObject([{ type: 'token.refresh-failed' }])
+    expect(clock.timers).toBe(0)
+  })
+
+  it('are asked again where one of them may succeed', async () => {
+    const { clock, first, second: other, source } = setUpTwo()
+    first.answer(unavailable(), unavailable())
+    other.answer(new Error('network down'))
+    const waiting = source.get()
+    await clock.advance(2 * second)
+    expect((await waiting).token).toBe('token-2')
+    expect(other.requests).toBe(2)
+  })
+
+  it('have it told where work waited too long: who has not answered, and why others could not', async () => {
+    const { clock, first, second: other, source } = setUpTwo()
+    first.answer('hang')
+    other.answer(new Error('network down'))
+    const waiting = expect(source.get()).rejects.toMatchObject({
+      code: 'TOKEN_UNAVAILABLE',
+      message:
+        'No valid token could be had within 15000 ms. No answer yet from FakeCredential.\n- Second: network down',
+    })
+    await clock.advance(15 * second)
+    await waiting
+    expect(clock.timers).toBe(0)
+  })
+
+  it('have more time where a person is asked', async () => {
+    class DeviceCodeCredential extends FakeCredential {}
+    const clock = new VirtualClock()
+    const person = new DeviceCodeCredential(clock)
+    const source = new TokenSource(person, { scope: 'scope', clock })
+    person.answer('hang')
+    source.get({ timeout: hour }).catch(() => {})
+    await clock.advance(179 * second)
+    expect(person.aborted).toBe(0)
+    await clock.advance(second)
+    expect(person.aborted).toBe(1)
+    source.close()
   })
 })
 

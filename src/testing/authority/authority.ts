@@ -12,7 +12,7 @@ import { type LocalServer, listen } from './http.ts'
 import type { AuthorityClientOptions, AuthorityOptions, FederatedTokenOptions, IssueTokenOptions } from './options.ts'
 import { defaultPrincipals, type Principal, type PrincipalKind } from './principals.ts'
 import { handleRequest, type Parts } from './request-handler.ts'
-import { APP_SERVICE_PATH, entraRoute, machineRoute } from './routes.ts'
+import { APP_SERVICE_PATH, AZURE_PIPELINES_PATH, entraRoute, machineRoute } from './routes.ts'
 import { createSigner } from './signer.ts'
 import { type AuthorityStats, Statistics } from './statistics.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
@@ -133,7 +133,7 @@ export class Authority {
 
   /**
    * The environment variables that make the credentials of `@azure/identity` use the authority. Setting them, and
-   * putting back what was there, is the caller's job. For `workload-identity` and `client-secret` they name files in a
+   * putting back what was there, is the caller's job. For all but the managed identities they name files in a
    * temporary folder that `close()` removes, and Node reads `NODE_EXTRA_CA_CERTS` only when a process starts: inside
    * this process pass {@link Authority.clientOptions} as well; in a child process pass `disableInstanceDiscovery`.
    *
@@ -150,6 +150,8 @@ export class Authority {
       identityEndpoint: this.identityEndpoint,
       identityHeader: this.identityHeader,
       imdsHost: this.imdsHost,
+      oidcRequestUri: `${this.authorityHost}${AZURE_PIPELINES_PATH}`,
+      systemAccessToken: this.#parts.systemAccessToken,
       caFile: () => this.#folder.write('authority.pem', this.certificate),
       federatedTokenFile: () => this.#folder.write('federated-token', this.#federatedTokens.get(chosen) ?? ''),
     })
@@ -233,6 +235,7 @@ export async function startAuthority(options: AuthorityOptions = {}): Promise<Au
     principals,
     issuer: new TokenIssuer(signer, clock, tokenLifetime),
     identityHeader: randomUUID(),
+    systemAccessToken: randomUUID(),
     faults: new FaultList(),
     statistics: new Statistics(),
   }

@@ -1,7 +1,7 @@
 import type { Principal } from './principals.ts'
 
 /** The ways of `@azure/identity` to sign in that the environment can choose. */
-export type EnvironmentKind = 'app-service' | 'imds' | 'workload-identity' | 'client-secret'
+export type EnvironmentKind = 'app-service' | 'imds' | 'workload-identity' | 'client-secret' | 'azure-pipelines'
 
 /** Where things are. */
 export interface Surroundings {
@@ -9,6 +9,8 @@ export interface Surroundings {
   identityHeader: string
   imdsHost: string
   authorityHost: string
+  oidcRequestUri: string
+  systemAccessToken: string
   /** Writes the certificate authority's certificate and gives the path. */
   caFile(): string
   /** Writes the principal's federated token and gives the path. */
@@ -34,6 +36,15 @@ export function environmentFor(
       return { ...entra(principal, surroundings), AZURE_FEDERATED_TOKEN_FILE: surroundings.federatedTokenFile() }
     case 'client-secret':
       return { ...entra(principal, surroundings), AZURE_CLIENT_SECRET: principal.secret ?? '' }
+    case 'azure-pipelines':
+      return {
+        ...authority(surroundings),
+        SYSTEM_OIDCREQUESTURI: surroundings.oidcRequestUri,
+        SYSTEM_ACCESSTOKEN: surroundings.systemAccessToken,
+        AZURESUBSCRIPTION_TENANT_ID: principal.tenantId,
+        AZURESUBSCRIPTION_CLIENT_ID: principal.clientId,
+        AZURESUBSCRIPTION_SERVICE_CONNECTION_ID: principal.objectId,
+      }
   }
 }
 
@@ -43,10 +54,9 @@ function namedIdentity(principal: Principal): Record<string, string> {
 }
 
 function entra(principal: Principal, surroundings: Surroundings): Record<string, string> {
-  return {
-    AZURE_TENANT_ID: principal.tenantId,
-    AZURE_CLIENT_ID: principal.clientId,
-    AZURE_AUTHORITY_HOST: surroundings.authorityHost,
-    NODE_EXTRA_CA_CERTS: surroundings.caFile(),
-  }
+  return { ...authority(surroundings), AZURE_TENANT_ID: principal.tenantId, AZURE_CLIENT_ID: principal.clientId }
+}
+
+function authority({ authorityHost, caFile }: Surroundings): Record<string, string> {
+  return { AZURE_AUTHORITY_HOST: authorityHost, NODE_EXTRA_CA_CERTS: caFile() }
 }

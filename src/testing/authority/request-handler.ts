@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { WRONG_AUDIENCE } from './audiences.ts'
+import { answerAzurePipelines } from './azure-pipelines-endpoint.ts'
 import { openidConfiguration } from './discovery.ts'
 import { EntraRefusal } from './entra-error.ts'
 import type { Fault, FaultList, StatusFault, TokenFault } from './faults.ts'
@@ -19,6 +20,8 @@ export interface Parts {
   issuer: TokenIssuer
   principals: readonly Principal[]
   identityHeader: string
+  /** The `System.AccessToken` of a pipeline's job. */
+  systemAccessToken: string
   faults: FaultList
   statistics: Statistics
 }
@@ -60,6 +63,8 @@ function answer(
       return answerAppService(parts.identityHeader, request, context)
     case 'imds':
       return answerImds(request, context)
+    case 'azure-pipelines':
+      return answerAzurePipelines(parts.systemAccessToken, request, context)
     case 'token':
       return answerTokenRequest(authority, route.tenant, request, context)
     case 'keys':

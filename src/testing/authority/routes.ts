@@ -3,6 +3,9 @@ import type { Endpoint } from './statistics.ts'
 /** Path of the App Service identity endpoint, which `IDENTITY_ENDPOINT` names. */
 export const APP_SERVICE_PATH = '/msi/token'
 
+/** Path of the endpoint by which an Azure Pipelines job gets a federated token (`SYSTEM_OIDCREQUESTURI`). */
+export const AZURE_PIPELINES_PATH = '/pipelines/oidctoken'
+
 /** Where a request goes. */
 export interface Route {
   endpoint: Endpoint
@@ -25,8 +28,9 @@ const TENANT_ROUTES: ReadonlyArray<readonly [rest: string, endpoint: Endpoint, m
   ['discovery/v2.0/keys', 'keys', 'GET'],
 ]
 
-/** What is served over HTTPS: Entra ID. */
+/** What is served over HTTPS: Entra ID, and Azure Pipelines beside it. */
 export function entraRoute(path: string): Route | undefined {
+  if (path === AZURE_PIPELINES_PATH) return { endpoint: 'azure-pipelines', method: 'POST', tenant: '' }
   const [, tenant = '', ...rest] = path.split('/')
   const found = TENANT_ROUTES.find(([known]) => known === rest.join('/'))
   return found && { endpoint: found[1], method: found[2], tenant: decodeURIComponent(tenant) }

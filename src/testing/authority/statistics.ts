@@ -1,5 +1,5 @@
 /** What the authority serves; `other` is whatever it does not know. */
-export type Endpoint = 'app-service' | 'imds' | 'token' | 'openid-configuration' | 'keys' | 'other'
+export type Endpoint = 'app-service' | 'imds' | 'token' | 'azure-pipelines' | 'openid-configuration' | 'keys' | 'other'
 
 /** The endpoints that give tokens. */
 export type TokenEndpoint = Extract<Endpoint, 'app-service' | 'imds' | 'token'>
@@ -66,5 +66,5 @@ export class Statistics {
 }
 
 function zeros(): Record<Endpoint, number> {
-  return { 'app-service': 0, imds: 0, token: 0, 'openid-configuration': 0, keys: 0, other: 0 }
+  return { 'app-service': 0, imds: 0, token: 0, 'azure-pipelines': 0, 'openid-configuration': 0, keys: 0, other: 0 }
 }

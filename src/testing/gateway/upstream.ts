@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { splitConnectionString } from '../../config/connection-string.ts'
+import { parseConnectionString } from '../../config/connection-string.ts'
 import { EntraError } from '../../errors.ts'
 import { type LoginToken, parseLoginResponse } from '../../tds/login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from '../../tds/login7.ts'
@@ -32,22 +32,19 @@ export interface Upstream {
  * @throws EntraError `CONFIG_INVALID`
  */
 export function upstreamOf(text: string): Upstream {
-  const { server, port, parameters } = splitConnectionString(text)
-  const value = (...names: string[]) => names.map((name) => parameters.get(name)?.value).find((it) => it !== undefined)
-  const user = value('user', 'username', 'uid', 'user id', 'userid')
-  const password = value('password', 'pwd')
+  const { config, target } = parseConnectionString(text)
+  const { user, password } = target.details
   if (user === undefined || password === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The upstream of a gateway needs a SQL login: …;user=…;password=…')
   }
-  const database = value('database', 'initial catalog')
   return {
-    host: server,
-    user,
-    password,
-    ...(port !== undefined && { port }),
-    ...(database !== undefined && { database }),
-    encrypt: value('encrypt')?.toLowerCase() !== 'false',
-    trustServerCertificate: value('trustservercertificate')?.toLowerCase() === 'true',
+    host: config.server,
+    user: user.text,
+    password: password.text,
+    ...(config.port !== undefined && { port: config.port }),
+    ...(config.database !== undefined && { database: config.database }),
+    encrypt: config.options?.encrypt !== false,
+    trustServerCertificate: config.options?.trustServerCertificate === true,
   }
 }
 

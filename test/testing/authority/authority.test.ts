@@ -115,7 +115,15 @@ test('counts requests, by endpoint, and those in flight at once', async () => {
   expect(fault.hits).toBe(2)
   expect(authority.stats()).toEqual({
     requests: 4,
-    byEndpoint: { 'app-service': 3, imds: 0, token: 0, 'openid-configuration': 0, keys: 0, other: 1 },
+    byEndpoint: {
+      'app-service': 3,
+      imds: 0,
+      token: 0,
+      'azure-pipelines': 0,
+      'openid-configuration': 0,
+      keys: 0,
+      other: 1,
+    },
     tokenRequests: 3,
     tokensIssued: 1,
     inFlight: 0,

@@ -1,0 +1,116 @@
+import type { config as MssqlConfig } from 'mssql'
+import { EntraError } from '../errors.ts'
+import type { AuthenticationMethod } from './sign-in.ts'
+import { type Given, type GivenDetails, refuseOtherSignIns } from './sign-in-rules.ts'
+import type { ConfigWarning } from './source.ts'
+
+/** What a config object says. */
+export interface ConfigObject {
+  /** A copy, without anything that signs in. */
+  config: MssqlConfig
+  authentication: Given | undefined
+  details: GivenDetails
+  warnings: ConfigWarning[]
+}
+
+/** Fields by which mssql, or tedious in `authentication.options`, takes an identity. */
+const DETAILS = {
+  user: 'user',
+  userName: 'user',
+  password: 'password',
+  clientId: 'clientId',
+  clientSecret: 'secret',
+  tenantId: 'tenantId',
+} as const
+
+const WITHOUT_EFFECT = ['msiEndpoint', 'msiSecret'] as const
+const OTHER_SIGN_INS = ['token', 'domain', 'trustedConnection'] as const
+const SIGN_IN_FIELDS = [
+  ...Object.keys(DETAILS),
+  ...WITHOUT_EFFECT,
+  ...OTHER_SIGN_INS,
+  'authentication',
+  'authentication_type',
+]
+
+/** tedious's types of authentication, by what stands for them here. */
+const TYPES: Readonly<Record<string, AuthenticationMethod | 'SqlPassword' | 'ActiveDirectoryPassword'>> = {
+  default: 'SqlPassword',
+  ntlm: 'SqlPassword',
+  'azure-active-directory-password': 'ActiveDirectoryPassword',
+  'azure-active-directory-default': 'ActiveDirectoryDefault',
+  'azure-active-directory-msi-vm': 'ActiveDirectoryManagedIdentity',
+  'azure-active-directory-msi-app-service': 'ActiveDirectoryManagedIdentity',
+  'azure-active-directory-service-principal-secret': 'ActiveDirectoryServicePrincipal',
+}
+
+const PASS_CREDENTIAL = 'Pass a credential instead: new PrismaMssqlEntra(config, { credential }).'
+
+/** tedious's types that carry what only the code can give. */
+const BY_CODE: Readonly<Record<string, string>> = {
+  'token-credential': PASS_CREDENTIAL,
+  'azure-active-directory-access-token': `A token in the config could not be renewed. ${PASS_CREDENTIAL}`,
+}
+
+/**
+ * Reads a config object of `mssql`.
+ *
+ * @throws EntraError `CONFIG_INVALID`, `CONFIG_CREDENTIALS`
+ */
+export function readConfigObject(given: MssqlConfig): ConfigObject {
+  if (typeof given !== 'object' || given === null || typeof given.server !== 'string' || given.server === '') {
+    throw new EntraError('CONFIG_INVALID', 'config must be a connection string or an mssql config with a server.')
+  }
+  const fields: Record<string, unknown> = { ...given }
+  const kept = Object.entries(fields).filter(([field]) => !SIGN_IN_FIELDS.includes(field))
+  const config = {
+    ...Object.fromEntries(kept),
+    server: given.server,
+    options: { ...given.options },
+    pool: { ...given.pool },
+  }
+  const warnings: ConfigWarning[] = []
+  const { type, options } = authenticationOf(fields)
+  const authentication = type === undefined ? undefined : methodOf(type, warnings)
+  const value = (name: string) => detailOf(options, name, warnings)
+  refuseOtherSignIns(OTHER_SIGN_INS.map(value).filter((it) => it !== undefined))
+  for (const name of WITHOUT_EFFECT) {
+    value(name)?.warn(`${name} has no effect in this adapter: @azure/identity finds it by the environment.`)
+  }
+  const details: GivenDetails = {}
+  for (const [name, detail] of Object.entries(DETAILS)) {
+    const found = value(name)
+    if (found !== undefined) details[detail] = found
+  }
+  return { config, authentication, details, warnings }
+}
+
+/** As mssql has it: `authentication` goes before the fields of the config itself. */
+function authenticationOf(fields: Record<string, unknown>) {
+  const { authentication, authentication_type } = fields
+  const nested = Object(authentication) as { type?: unknown; options?: Record<string, unknown> }
+  return { type: nested.type ?? authentication_type, options: nested.options ?? fields }
+}
+
+function methodOf(type: unknown, warnings: ConfigWarning[]): Given {
+  const name = 'authentication'
+  const remedy = BY_CODE[String(type)]
+  if (remedy !== undefined) throw new EntraError('CONFIG_CREDENTIALS', `${name} of type ${type}: ${remedy}`)
+  return givenInCode(name, TYPES[String(type)] ?? String(type), warnings)
+}
+
+function detailOf(options: Record<string, unknown>, name: string, warnings: ConfigWarning[]): Given | undefined {
+  const value = options[name]
+  if (value === undefined || value === null || value === '') return undefined
+  return givenInCode(name, String(value), warnings)
+}
+
+/** Something that is given in code: there is no place to point at. */
+export function givenInCode(name: string, text: string, warnings: ConfigWarning[]): Given {
+  return {
+    name,
+    text,
+    refuse: (message, code = 'CONFIG_INVALID') => new EntraError(code, message),
+    warn: (message) => warnings.push({ message, parameter: name }),
+  }
+}

@@ -1,0 +1,164 @@
+import { EntraError, type EntraErrorCode } from '../errors.ts'
+import { quoted } from './place.ts'
+import { type AuthenticationMethod, authenticationMethod, SignIn, type SignInDetails, TOKENS_ONLY } from './sign-in.ts'
+
+/** Something that a config says about signing in, and how to refuse it there. */
+export interface Given {
+  /** Its name as it was written. */
+  readonly name: string
+  readonly text: string
+  readonly refuse: (message: string, code?: EntraErrorCode) => EntraError
+  readonly warn: (message: string) => void
+}
+
+/** What a config says about signing in, `authentication` aside. */
+export type GivenDetails = { [Detail in keyof SignInDetails | 'user' | 'password']?: Given }
+
+type Detail = keyof SignInDetails
+
+/** What a method does with what it is given. */
+interface Rule {
+  /** What `user` stands for: SqlClient's and JDBC's rule for the method. */
+  user?: 'clientId' | 'loginHint'
+  takes: readonly Detail[]
+  needs?: readonly Detail[]
+}
+
+const APPLICATION = ['tenantId', 'clientId'] as const
+const INTERACTIVE: Rule = { user: 'loginHint', takes: [...APPLICATION, 'loginHint'] }
+const TENANT_ONLY: Rule = { takes: ['tenantId'] }
+
+const RULES: Readonly<Record<AuthenticationMethod, Rule>> = {
+  ActiveDirectoryDefault: { user: 'clientId', takes: [...APPLICATION, 'resourceId'] },
+  ActiveDirectoryManagedIdentity: { user: 'clientId', takes: ['clientId', 'objectId', 'resourceId'] },
+  ActiveDirectoryServicePrincipal: {
+    user: 'clientId',
+    takes: [...APPLICATION, 'secret'],
+    needs: ['clientId', 'secret'],
+  },
+  ActiveDirectoryServicePrincipalCertificate: {
+    user: 'clientId',
+    takes: [...APPLICATION, 'certificatePath', 'secret'],
+    needs: ['clientId', 'certificatePath'],
+  },
+  ActiveDirectoryWorkloadIdentity: { user: 'clientId', takes: APPLICATION },
+  ActiveDirectoryIntegrated: INTERACTIVE,
+  ActiveDirectoryInteractive: INTERACTIVE,
+  ActiveDirectoryDeviceCodeFlow: { takes: APPLICATION },
+  AzureCli: TENANT_ONLY,
+  AzurePowerShell: TENANT_ONLY,
+  AzureDeveloperCli: TENANT_ONLY,
+  AzurePipelines: { takes: APPLICATION },
+  VisualStudioCode: TENANT_ONLY,
+  Environment: { takes: [] },
+}
+
+const NEEDED: { [D in Detail]?: string } = {
+  clientId: "the application's id (user or clientId)",
+  secret: "the application's secret (password or clientSecret)",
+  certificatePath: 'the path of a PEM file (clientCertificate)',
+}
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** go-mssqldb's way to name the tenant of a service principal. */
+const CLIENT_AT_TENANT = /^([0-9a-f-]{36})@([\w.-]+)$/i
+const RESOURCE_ID = /^\/subscriptions\/./i
+
+const FORMS: { [D in Detail]?: readonly [RegExp, wanted: string] } = {
+  tenantId: [/^[\w.-]+$/, 'a tenant: its id or one of its domains'],
+  clientId: [GUID, 'a client id (a GUID)'],
+  objectId: [GUID, 'an object id (a GUID)'],
+  resourceId: [RESOURCE_ID, 'a resource id, /subscriptions/…'],
+}
+
+/**
+ * How to sign in, by what a config says. Details without `authentication` go to the default chain; a user and password
+ * without it are SQL authentication.
+ *
+ * @returns `undefined` where nothing is said
+ * @throws EntraError `CONFIG_CREDENTIALS` for SQL authentication, else `CONFIG_INVALID`
+ */
+export function signInBy(authentication: Given | undefined, given: GivenDetails): SignIn | undefined {
+  // JDBC's NotSpecified is its default.
+  const said = /^not\s?specified$/i.test(authentication?.text ?? '') ? undefined : authentication
+  if (said === undefined) refuseSqlAuthentication(given)
+  const anchor = said ?? Object.values(given)[0]
+  if (anchor === undefined) return undefined
+  const method = said === undefined ? 'ActiveDirectoryDefault' : methodOf(said)
+  const details = detailsFor(method, given)
+  const absent = RULES[method].needs?.find((detail) => details[detail] === undefined)
+  if (absent !== undefined) throw anchor.refuse(`authentication=${method} needs ${NEEDED[absent]}.`)
+  return new SignIn(method, details)
+}
+
+function refuseSqlAuthentication({ user, password }: GivenDetails): void {
+  refuseOtherSignIns([user, password].filter((it) => it !== undefined))
+}
+
+/** @throws EntraError `CONFIG_CREDENTIALS` where there are any */
+export function refuseOtherSignIns(found: readonly Given[]): void {
+  const names = found.map(({ name }) => name).join(', ')
+  const message = `To sign in with a token, remove ${names} from the config. ${TOKENS_ONLY}`
+  if (found[0] !== undefined) throw found[0].refuse(message, 'CONFIG_CREDENTIALS')
+}
+
+function methodOf(said: Given): AuthenticationMethod {
+  try {
+    return authenticationMethod(said.text)
+  } catch (error) {
+    throw error instanceof EntraError ? said.refuse(error.message, error.code) : error
+  }
+}
+
+function detailsFor(method: AuthenticationMethod, given: GivenDetails): SignInDetails {
+  const { takes } = RULES[method]
+  const details: SignInDetails = {}
+  const bySlot = new Map<string, Given>()
+  for (const [detail, value] of meanings(method, given)) {
+    const slot = IDENTITY.includes(detail) ? 'identity' : detail
+    const other = bySlot.get(slot)
+    if (other !== undefined) throw value.refuse(`${other.name} and ${value.name} cannot both be given.`)
+    bySlot.set(slot, value)
+    if (takes.includes(detail)) details[detail] = checked(detail, value)
+    else if (detail === 'secret') throw value.refuse(`authentication=${method} takes no ${value.name}.`)
+    else value.warn(`${value.name} has no effect with authentication=${method}.`)
+  }
+  return details
+}
+
+/** One identity has three names; only one of them may be given. */
+const IDENTITY: readonly Detail[] = ['clientId', 'objectId', 'resourceId']
+
+function meanings(method: AuthenticationMethod, given: GivenDetails): [Detail, Given][] {
+  const { user, password, clientId, ...named } = given
+  const found = Object.entries(named) as [Detail, Given][]
+  if (clientId !== undefined) found.push([RESOURCE_ID.test(clientId.text) ? 'resourceId' : 'clientId', clientId])
+  if (user !== undefined) found.push(...meaningsOfUser(method, user))
+  if (password !== undefined) found.push(['secret', password])
+  return found
+}
+
+function meaningsOfUser(method: AuthenticationMethod, user: Given): [Detail, Given][] {
+  if (RULES[method].user !== 'clientId') return [['loginHint', user]]
+  if (RESOURCE_ID.test(user.text)) return [['resourceId', user]]
+  const [, clientId, tenantId] = CLIENT_AT_TENANT.exec(user.text) ?? []
+  if (clientId !== undefined && tenantId !== undefined) {
+    return [
+      ['clientId', part(user, clientId)],
+      ['tenantId', part(user, tenantId)],
+    ]
+  }
+  // SqlClient's default chain takes an account here too, for caches that @azure/identity does not have.
+  const isAccount = method === 'ActiveDirectoryDefault' && !GUID.test(user.text)
+  return [[isAccount ? 'loginHint' : 'clientId', user]]
+}
+
+function part(whole: Given, text: string): Given {
+  return { name: whole.name, text, refuse: whole.refuse, warn: whole.warn }
+}
+
+function checked(detail: Detail, { name, text, refuse }: Given): string {
+  const [form, wanted] = FORMS[detail] ?? []
+  if (form !== undefined && !form.test(text)) throw refuse(`${name} must be ${wanted}, not ${quoted(text)}.`)
+  return text
+}

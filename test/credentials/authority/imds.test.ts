@@ -1,0 +1,3 @@
+import { testManagedIdentity } from './managed-identity.ts'
+
+testManagedIdentity('imds')

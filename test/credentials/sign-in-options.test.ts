@@ -1,0 +1,128 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { SignIn } from '../../src/config/sign-in.ts'
+import { cloudOf, PUBLIC_CLOUD } from '../../src/credentials/clouds.ts'
+import { identityCredential } from '../../src/credentials/identity-credential.ts'
+import { credentialsFor, type SignInOptions } from '../../src/credentials/sign-in-options.ts'
+
+const CLIENT = '7e4a0000-0000-4000-8000-0000000c1101'
+const OTHER = '7e4a0000-0000-4000-8000-0000000c1102'
+
+function read(options: SignInOptions, configured?: SignIn) {
+  const warnings: [message: string, parameter: string][] = []
+  const credentials = credentialsFor(options, configured, PUBLIC_CLOUD, (...warning) => warnings.push(warning))
+  return { credentials, warnings }
+}
+
+/** The credential for a sign-in is the same object each time. */
+const made = (...[method, details]: ConstructorParameters<typeof SignIn>) =>
+  identityCredential(new SignIn(method, details), { cloud: PUBLIC_CLOUD })
+
+describe('how to sign in', () => {
+  it('is by the default chain where nothing is said', () => {
+    expect(read({}).credentials).toEqual([made('ActiveDirectoryDefault')])
+    expect(read({}).credentials[0]?.name).toBe('DefaultAzureCredential')
+  })
+
+  it('is what the config says', () => {
+    const signIn = new SignIn('ActiveDirectoryManagedIdentity', { clientId: CLIENT })
+    const { credentials, warnings } = read({}, signIn)
+    expect(credentials[0]).toBe(made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }))
+    expect(warnings).toEqual([])
+  })
+
+  it('is what the options say, in any spelling', () => {
+    const { credentials } = read({ authentication: 'active directory managed identity', clientId: CLIENT })
+    expect(credentials[0]).toBe(made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }))
+  })
+
+  it('is what the config says, with what the options say laid over it', () => {
+    const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: CLIENT, secret: 'geheim' })
+    const { credentials, warnings } = read({ tenantId: 'contoso.test' }, signIn)
+    const whole = { tenantId: 'contoso.test', clientId: CLIENT, secret: 'geheim' }
+    expect(credentials[0]).toBe(made('ActiveDirectoryServicePrincipal', whole))
+    expect(warnings).toEqual([])
+  })
+
+  it('is what the options say where the config says otherwise, which is told', () => {
+    const signIn = new SignIn('ActiveDirectoryDefault', { tenantId: 'fabrikam.test', clientId: OTHER })
+    const { credentials, warnings } = read({ tenantId: 'contoso.test', clientId: CLIENT }, signIn)
+    expect(credentials[0]).toBe(made('ActiveDirectoryDefault', { tenantId: 'contoso.test', clientId: CLIENT }))
+    expect(warnings).toEqual([
+      ["The tenantId of the options is used, not the config's fabrikam.test.", 'tenantId'],
+      [`The clientId of the options is used, not the config's ${OTHER}.`, 'clientId'],
+    ])
+  })
+
+  it('knows a managed identity by one of its names alone', () => {
+    const signIn = new SignIn('ActiveDirectoryManagedIdentity', { resourceId: '/subscriptions/x' })
+    expect(read({ clientId: CLIENT }, signIn).credentials[0]).toBe(
+      made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }),
+    )
+  })
+
+  it('is by the credentials of the options alone, which is told', () => {
+    const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: OTHER, secret: 'x' })
+    const { credentials, warnings } = read(
+      { credential: ['Environment', 'AzureCli'], tenantId: 'contoso.test' },
+      signIn,
+    )
+    expect(credentials).toHaveLength(2)
+    expect(credentials[0]).toBe(made('Environment', { tenantId: 'contoso.test' }))
+    expect(credentials[1]).toBe(made('AzureCli', { tenantId: 'contoso.test' }))
+    expect(warnings).toEqual([
+      ['The options name a credential: what the config says about signing in has no effect.', 'authentication'],
+    ])
+  })
+
+  it('has the client id reach each credential that is named', () => {
+    const mine = { getToken: async () => null }
+    const { credentials } = read({ credential: [mine, 'ActiveDirectoryManagedIdentity'], clientId: CLIENT })
+    expect(credentials[1]).toBe(made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }))
+  })
+})
+
+describe('a contradiction is refused', () => {
+  const credential = { getToken: async () => null }
+  it.each<[SignInOptions, string]>([
+    [{ credential, authentication: 'AzureCli' }, 'Pass either credential or authentication, not both.'],
+    [{ credential, clientId: CLIENT }, 'clientId has no effect on a credential that you made: pass it there.'],
+    [{ credential, credentialOptions: {} }, 'credentialOptions has no effect on a credential that you made'],
+    [{ authentication: 'ActiveDirectoryServicePrincipal' }, "lacks the tenant's id"],
+  ])('%j', (options, message) => {
+    expect(() => read(options)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) }),
+    )
+  })
+})
+
+it('a credential shows nothing of its secret', () => {
+  const credential = made('ActiveDirectoryServicePrincipal', { tenantId: 't', clientId: CLIENT, secret: 'geheim' })
+  expect(inspect(credential, { depth: 10, showHidden: true, getters: true })).not.toContain('geheim')
+  expect(JSON.stringify(credential)).not.toContain('geheim')
+})
+
+describe('one credential for the life of the process', () => {
+  const options = {}
+  const signIn = () => new SignIn('ActiveDirectoryServicePrincipal', { tenantId: 't', clientId: CLIENT, secret: 's' })
+  const first = identityCredential(signIn(), { cloud: PUBLIC_CLOUD, options })
+
+  it('is given for the same sign-in', () => {
+    expect(identityCredential(signIn(), { cloud: PUBLIC_CLOUD, options })).toBe(first)
+  })
+
+  it.each<[string, () => unknown]>([
+    ['method', () => identityCredential(new SignIn('AzureCli', { tenantId: 't' }), { cloud: PUBLIC_CLOUD, options })],
+    [
+      'secret',
+      () =>
+        identityCredential(
+          new SignIn('ActiveDirectoryServicePrincipal', { tenantId: 't', clientId: CLIENT, secret: 'new' }),
+          { cloud: PUBLIC_CLOUD, options },
+        ),
+    ],
+    ['cloud', () => identityCredential(signIn(), { cloud: cloudOf('x.database.chinacloudapi.cn'), options })],
+    ['options', () => identityCredential(signIn(), { cloud: PUBLIC_CLOUD, options: {} })],
+    ['no options', () => identityCredential(signIn(), { cloud: PUBLIC_CLOUD })],
+  ])('is not given for another %s', (_, other) => expect(other()).not.toBe(first))
+})
