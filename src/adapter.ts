@@ -50,7 +50,13 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const { config: mssql, maxAge, signIn, warnings, ...said } = readConfig(config, options.authentication)
+    const {
+      config: mssql,
+      maxAge,
+      signIn,
+      warnings,
+      ...said
+    } = readConfig(config, options.credential === undefined ? options : {})
     const schema = options.schema ?? said.schema
     const cloud = cloudOf(mssql.server, options.scope)
     const warn = (message: string, parameter: string) => warnings.push({ message, parameter })

@@ -23,13 +23,20 @@ export interface EntraConfig {
   warnings: ConfigWarning[]
 }
 
+/** What the options say about signing in, which the config need not repeat. */
+export interface SignInInCode {
+  authentication?: string
+  tenantId?: string
+  clientId?: string
+}
+
 /**
  * Reads a connection string or a config object of `mssql`, and refuses what would sign in without a token.
  *
- * @param authentication - the `authentication` of the options, which the config need not repeat
+ * @param inCode - goes before what the config says, which is told where it says otherwise
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
-export function readConfig(configOrString: MssqlConfig | string, authentication?: string): EntraConfig {
+export function readConfig(configOrString: MssqlConfig | string, inCode: SignInInCode = {}): EntraConfig {
   const { config, schema, maxAge, details, said, warnings } =
     typeof configOrString === 'string' ? fromString(configOrString) : fromObject(configOrString)
   if (config.options?.encrypt === false && !isLoopback(config.server)) {
@@ -39,6 +46,14 @@ export function readConfig(configOrString: MssqlConfig | string, authentication?
         '(encryption is the default); for a certificate that cannot be verified there is trustServerCertificate.',
     )
   }
+  for (const name of ['tenantId', 'clientId'] as const) {
+    const text = inCode[name]
+    if (text === undefined) continue
+    const inConfig = details[name]
+    if (inConfig !== undefined && inConfig.text !== text) inConfig.warn(`The ${name} of the options is used instead.`)
+    details[name] = givenInCode(name, text, warnings)
+  }
+  const { authentication } = inCode
   const inOptions = authentication === undefined ? undefined : givenInCode('authentication', authentication, warnings)
   const signIn = signInBy(said ?? inOptions, details)
   if (said !== undefined && authentication !== undefined && authenticationMethod(authentication) !== signIn?.method) {

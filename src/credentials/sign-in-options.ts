@@ -1,4 +1,4 @@
-import { authenticationMethod, SignIn, type SignInDetails } from '../config/sign-in.ts'
+import { SignIn } from '../config/sign-in.ts'
 import { EntraError } from '../errors.ts'
 import { type Cloud, cloudOfScope } from './clouds.ts'
 import { type CredentialLike, namedCredentials } from './credential.ts'
@@ -42,28 +42,28 @@ export interface SignInOptions {
   credentialOptions?: IdentityOptions
 }
 
-/** Told of what the config says and the options overrule. @param parameter - its name */
-type Warn = (message: string, parameter: string) => void
-
 /**
- * The credentials to ask, in order of preference: what the options say, and where they say nothing the config.
+ * The credentials to ask, in order of preference: those that the options name, or the one of the sign-in.
  *
- * @param configured - what the config says
+ * @param signIn - what the config says, and the options where they name no credential
+ * @param warn - told where what the config says has no effect
  * @throws EntraError `CONFIG_INVALID` where the options contradict each other or lack something
  */
 export function credentialsFor(
   options: SignInOptions,
-  configured: SignIn | undefined,
+  signIn: SignIn | undefined,
   cloud: Cloud,
-  warn: Warn,
+  warn: (message: string, parameter: string) => void,
 ): NamedCredential[] {
   const { authentication, credential, tenantId, clientId } = options
   const surroundings = { cloud, options: options.credentialOptions }
-  if (credential === undefined) return [identityCredential(signInOf(options, configured, warn), surroundings)]
+  if (credential === undefined) {
+    return [identityCredential(signIn ?? new SignIn('ActiveDirectoryDefault'), surroundings)]
+  }
   if (authentication !== undefined) {
     throw new EntraError('CONFIG_INVALID', 'Pass either credential or authentication, not both.')
   }
-  if (configured !== undefined) {
+  if (signIn !== undefined) {
     warn('The options name a credential: what the config says about signing in has no effect.', 'authentication')
   }
   const idle = (['clientId', 'credentialOptions'] as const).find((name) => options[name] !== undefined)
@@ -85,20 +85,4 @@ export function credentialsForScope(
   return namedCredentials(credential, {
     byMethod: (method) => identityCredential(new SignIn(method), surroundings),
   })
-}
-
-function signInOf(options: SignInOptions, configured: SignIn | undefined, warn: Warn): SignIn {
-  const method = configured?.method ?? authenticationMethod(options.authentication ?? 'ActiveDirectoryDefault')
-  const details: SignInDetails = { ...configured, secret: configured?.secret }
-  for (const name of ['tenantId', 'clientId'] as const) {
-    const value = options[name]
-    if (value === undefined) continue
-    if (details[name] !== undefined && details[name] !== value) {
-      warn(`The ${name} of the options is used, not the config's ${details[name]}.`, name)
-    }
-    details[name] = value
-  }
-  // One identity has three names.
-  if (options.clientId !== undefined) Object.assign(details, { objectId: undefined, resourceId: undefined })
-  return new SignIn(method, details)
 }

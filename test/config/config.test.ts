@@ -125,13 +125,17 @@ describe('authentication in the options', () => {
   const ID = '11111111-2222-3333-4444-555555555555'
 
   it('goes with the details of the config', () => {
-    const { signIn } = readConfig(`sqlserver://h;user=${ID};password=geheim`, 'Active Directory Service Principal')
+    const { signIn } = readConfig(`sqlserver://h;user=${ID};password=geheim`, {
+      authentication: 'Active Directory Service Principal',
+    })
     expect(signIn).toMatchObject({ method: 'ActiveDirectoryServicePrincipal', clientId: ID, secret: 'geheim' })
   })
 
   it('may say the same as the config', () => {
     const text = 'sqlserver://h;authentication=ActiveDirectoryMSI'
-    expect(readConfig(text, 'ManagedIdentityCredential').signIn?.method).toBe('ActiveDirectoryManagedIdentity')
+    expect(readConfig(text, { authentication: 'ManagedIdentityCredential' }).signIn?.method).toBe(
+      'ActiveDirectoryManagedIdentity',
+    )
   })
 
   it.each([
@@ -144,9 +148,50 @@ describe('authentication in the options', () => {
     ['sqlserver://h', 'ActiveDirectoryPassword', /deprecated/],
     ['sqlserver://h', 'ActiveDirectoryServicePrincipal', /needs the application's id/],
   ])('%s with %s is refused', (text, authentication, message) => {
-    expect(() => readConfig(text, authentication)).toThrow(
+    expect(() => readConfig(text, { authentication })).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
     )
+  })
+})
+
+describe('tenantId and clientId in the options', () => {
+  const ID = '11111111-2222-3333-4444-555555555555'
+  const OTHER = '11111111-2222-3333-4444-666666666666'
+  const tenantId = 'contoso.com'
+
+  it('make up for what the config does not say', () => {
+    const inCode = { authentication: 'ActiveDirectoryServicePrincipal', tenantId, clientId: ID }
+    const { signIn, warnings } = readConfig('sqlserver://h;password=geheim', inCode)
+    expect(signIn).toMatchObject({ method: inCode.authentication, tenantId, clientId: ID, secret: 'geheim' })
+    expect(warnings).toEqual([])
+  })
+
+  it('are the default chain’s where nothing else is said', () => {
+    expect(readConfig('sqlserver://h', { tenantId }).signIn).toEqual(new SignIn('ActiveDirectoryDefault', { tenantId }))
+    expect(readConfig('sqlserver://h').signIn).toBeUndefined()
+  })
+
+  it('go before those of the config, which is told', () => {
+    const text = `sqlserver://h;tenantId=fabrikam.com;clientId=${OTHER}`
+    const { signIn, warnings } = readConfig(text, { tenantId, clientId: ID })
+    expect(signIn).toMatchObject({ tenantId, clientId: ID })
+    expect(warnings).toEqual([
+      { parameter: 'tenantId', message: expect.stringContaining('The tenantId of the options is used instead.') },
+      { parameter: 'clientId', message: expect.stringContaining('The clientId of the options is used instead.') },
+    ])
+    expect(readConfig(text, { tenantId: 'fabrikam.com' }).warnings).toEqual([])
+  })
+
+  it('are told where they have no effect', () => {
+    expect(readConfig('sqlserver://h', { authentication: 'AzureCli', clientId: ID }).warnings).toEqual([
+      { parameter: 'clientId', message: 'clientId has no effect with authentication=AzureCli.' },
+    ])
+  })
+
+  it('are refused beside another name of the same identity, and in another form', () => {
+    const text = `sqlserver://h;authentication=ActiveDirectoryMSI;objectId=${OTHER}`
+    expect(() => readConfig(text, { clientId: ID })).toThrow(/cannot both be given/)
+    expect(() => readConfig('sqlserver://h', { clientId: 'my-app' })).toThrow(/clientId must be a client id \(a GUID\)/)
   })
 })
 

@@ -6,7 +6,6 @@ import { identityCredential } from '../../src/credentials/identity-credential.ts
 import { credentialsFor, type SignInOptions } from '../../src/credentials/sign-in-options.ts'
 
 const CLIENT = '7e4a0000-0000-4000-8000-0000000c1101'
-const OTHER = '7e4a0000-0000-4000-8000-0000000c1102'
 
 function read(options: SignInOptions, configured?: SignIn) {
   const warnings: [message: string, parameter: string][] = []
@@ -31,38 +30,8 @@ describe('how to sign in', () => {
     expect(warnings).toEqual([])
   })
 
-  it('is what the options say, in any spelling', () => {
-    const { credentials } = read({ authentication: 'active directory managed identity', clientId: CLIENT })
-    expect(credentials[0]).toBe(made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }))
-  })
-
-  it('is what the config says, with what the options say laid over it', () => {
-    const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: CLIENT, secret: 'geheim' })
-    const { credentials, warnings } = read({ tenantId: 'contoso.test' }, signIn)
-    const whole = { tenantId: 'contoso.test', clientId: CLIENT, secret: 'geheim' }
-    expect(credentials[0]).toBe(made('ActiveDirectoryServicePrincipal', whole))
-    expect(warnings).toEqual([])
-  })
-
-  it('is what the options say where the config says otherwise, which is told', () => {
-    const signIn = new SignIn('ActiveDirectoryDefault', { tenantId: 'fabrikam.test', clientId: OTHER })
-    const { credentials, warnings } = read({ tenantId: 'contoso.test', clientId: CLIENT }, signIn)
-    expect(credentials[0]).toBe(made('ActiveDirectoryDefault', { tenantId: 'contoso.test', clientId: CLIENT }))
-    expect(warnings).toEqual([
-      ["The tenantId of the options is used, not the config's fabrikam.test.", 'tenantId'],
-      [`The clientId of the options is used, not the config's ${OTHER}.`, 'clientId'],
-    ])
-  })
-
-  it('knows a managed identity by one of its names alone', () => {
-    const signIn = new SignIn('ActiveDirectoryManagedIdentity', { resourceId: '/subscriptions/x' })
-    expect(read({ clientId: CLIENT }, signIn).credentials[0]).toBe(
-      made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }),
-    )
-  })
-
   it('is by the credentials of the options alone, which is told', () => {
-    const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: OTHER, secret: 'x' })
+    const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: CLIENT, secret: 'x' })
     const { credentials, warnings } = read(
       { credential: ['Environment', 'AzureCli'], tenantId: 'contoso.test' },
       signIn,
@@ -88,7 +57,7 @@ describe('a contradiction is refused', () => {
     [{ credential, authentication: 'AzureCli' }, 'Pass either credential or authentication, not both.'],
     [{ credential, clientId: CLIENT }, 'clientId has no effect on a credential that you made: pass it there.'],
     [{ credential, credentialOptions: {} }, 'credentialOptions has no effect on a credential that you made'],
-    [{ authentication: 'ActiveDirectoryServicePrincipal' }, "lacks the tenant's id"],
+    [{ credential: 'ActiveDirectoryServicePrincipal' }, "lacks the tenant's id"],
   ])('%j', (options, message) => {
     expect(() => read(options)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) }),
