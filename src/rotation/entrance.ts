@@ -45,10 +45,11 @@ export class Entrance {
   /**
    * Counts work in; the caller calls the generation's `leave()`.
    *
+   * @param again - whether it was in before, and goes to the head of the line
    * @throws {@link EntraError} `CONNECT_TIMEOUT`, `CLOSED`, or why there is no generation to enter
    */
-  enter(): Generation | Promise<Generation> {
-    return this.#enterAtOnce() ?? this.#enterInTurn()
+  enter(again: boolean): Generation | Promise<Generation> {
+    return this.#enterAtOnce() ?? this.#enterInTurn(again ? 'head' : 'end')
   }
 
   /** Lets in who waits, as far as there is room by now. */
@@ -78,7 +79,7 @@ export class Entrance {
     return this.#closed === undefined && this.#line.length === 0 ? this.#tryEnter() : undefined
   }
 
-  async #enterInTurn(): Promise<Generation> {
+  async #enterInTurn(where: 'end' | 'head'): Promise<Generation> {
     const { fresh, renew, onJoined, clock } = this.#parts
     const age = new Stopwatch(clock)
     for (;;) {
@@ -89,7 +90,7 @@ export class Entrance {
         continue
       }
       const timeout = this.#timeoutFor(current)
-      const joined = this.#enterAtOnce() ?? this.#line.join(age.left(timeout), () => this.#tooLate(timeout))
+      const joined = this.#enterAtOnce() ?? this.#line.join(where, age.left(timeout), () => this.#tooLate(timeout))
       onJoined()
       const entered = await joined
       if (entered !== undefined) return entered
@@ -113,16 +114,15 @@ export class Entrance {
   #tooLate(waited: number): unknown {
     const { fresh, room, serverLimit } = this.#parts
     const current = fresh()
-    if (serverLimit.error !== undefined) return serverLimit.error
-    return current !== undefined && room.isCrowded(current) ? crowdedError(waited) : busyError(current, waited)
+    if (current === undefined || room.isCrowded(current)) return crowdedError(waited)
+    return room.admits(current) && serverLimit.error ? serverLimit.error : busyError(current.pool.max, waited)
   }
 }
 
-function busyError(current: Generation | undefined, waited: number): EntraError {
-  const max = current === undefined ? 'The' : `All ${current.pool.max}`
+function busyError(max: number, waited: number): EntraError {
   return new EntraError(
     'CONNECT_TIMEOUT',
-    `No connection was free within ${waited} ms (poolTimeout). ${max} connections of the pool are at work: make ` +
+    `No connection was free within ${waited} ms (poolTimeout). All ${max} connections of the pool are at work: make ` +
       'queries and transactions shorter, or the pool larger (connectionLimit).',
   )
 }

@@ -71,7 +71,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
   async #attempt<T>(work: (generation: Generation) => Promise<T>): Promise<T> {
     const wait = new Stopwatch(this.#clock)
     for (let attempt = 1; ; attempt++) {
-      const entered = this.#rotation.enter()
+      const entered = this.#rotation.enter(attempt > 1)
       const generation = entered instanceof Promise ? await entered : entered
       try {
         return await work(generation)

@@ -136,11 +136,12 @@ export class Rotation {
    * Counts work into a generation whose token is good; the caller calls its `leave()`. Waits only where all its
    * connections are at work, or its token is at its end and no later one is there yet.
    *
+   * @param again - whether it was counted in before, and goes to the head of who waits
    * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CONNECT_TIMEOUT`, `CLOSED`, or what opening the generation threw
    */
-  enter(): Generation | Promise<Generation> {
+  enter(again = false): Generation | Promise<Generation> {
     if (this.#alarm.due) this.#step()
-    return this.#entrance.enter()
+    return this.#entrance.enter(again)
   }
 
   /**
@@ -158,18 +159,20 @@ export class Rotation {
       this.#discard(generation, 'refused')
       return true
     }
+    // Else its generation ended under it, or takes no new work any more.
+    const goesOn = generation === this.#current && this.#fresh() !== undefined
+    const isFull = goesOn && failure === 'unavailable' && generation.pool.connectionCount() > 0
+    if (isFull) this.#noteLimit(generation, error)
     if (wait.elapsed >= this.#timing.connectRetryTimeout) return false
-    // Its generation ended under it, or takes no new work any more: not a thing that goes on without end.
-    if (generation !== this.#current || this.#fresh() === undefined) return true
-    if (failure === 'not-sent') return attempt <= MOST_RERUNS
-    if (generation.pool.connectionCount() === 0) {
-      this.#discard(generation, 'unavailable')
-      return true
-    }
+    if (goesOn && failure === 'not-sent') return attempt <= MOST_RERUNS
+    if (isFull) await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
+    else if (goesOn) this.#discard(generation, 'unavailable')
+    return true
+  }
+
+  #noteLimit(generation: Generation, error: unknown): void {
     const retry = this.#serverLimit.refused(generation, error)
     if (retry) this.#emit({ type: 'connect.retry', at: this.#clock.now(), error: error as Error, ...retry })
-    await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
-    return true
   }
 
   /** Says that the server refused a generation's token to work that is not run again: it is replaced at once. */

@@ -11,56 +11,57 @@ interface Waiter {
 /** Work that waits for a place in a generation: first come, first served. */
 export class WaitingLine {
   readonly #clock: Clock
-  readonly #waiters = new Set<Waiter>()
+  #waiters: Waiter[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   get length(): number {
-    return this.#waiters.size
+    return this.#waiters.length
   }
 
   /**
-   * Waits at the end of the line.
+   * Waits at the end of the line, or at its head.
    *
    * @param timeout - in ms
    * @param tooLate - what to reject with after that
    * @returns what was entered; undefined where it must look for itself
    */
-  join(timeout: number, tooLate: () => unknown): Promise<Generation | undefined> {
+  join(where: 'end' | 'head', timeout: number, tooLate: () => unknown): Promise<Generation | undefined> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(timeout, () => {
-        this.#waiters.delete(waiter)
+        this.#waiters = this.#waiters.filter((other) => other !== waiter)
         reject(tooLate())
       })
       const waiter: Waiter = { resolve, reject, timer }
-      this.#waiters.add(waiter)
+      if (where === 'end') this.#waiters.push(waiter)
+      else this.#waiters.unshift(waiter)
     })
   }
 
   /** Lets in one after the other, until `enter` lets in no more. */
   serve(enter: () => Generation | undefined): void {
-    for (const waiter of this.#waiters) {
+    while (this.#waiters.length > 0) {
       const entered = enter()
       if (entered === undefined) return
-      this.#leave(waiter).resolve(entered)
+      this.#next()?.resolve(entered)
     }
   }
 
   /** Has everybody look for himself. */
   dissolve(): void {
-    for (const waiter of this.#waiters) this.#leave(waiter).resolve(undefined)
+    for (let next = this.#next(); next !== undefined; next = this.#next()) next.resolve(undefined)
   }
 
   /** Sends everybody away. */
   reject(error: unknown): void {
-    for (const waiter of this.#waiters) this.#leave(waiter).reject(error)
+    for (let next = this.#next(); next !== undefined; next = this.#next()) next.reject(error)
   }
 
-  #leave(waiter: Waiter): Waiter {
-    this.#waiters.delete(waiter)
-    waiter.timer.cancel()
-    return waiter
+  #next(): Waiter | undefined {
+    const next = this.#waiters.shift()
+    next?.timer.cancel()
+    return next
   }
 }

@@ -86,6 +86,15 @@ export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTim
 }
 
 /**
+ * How long to wait before asking for yet another token, after the server refused one and another was had for it.
+ *
+ * @param timeLeft - of the token that was had, in ms
+ */
+export function refusedAgainDelay(timeLeft: number): number {
+  return clamp(timeLeft / 20, FIRST_RETRY / 2, 2 * FIRST_RETRY)
+}
+
+/**
  * How long to wait after a failed request: doubling from 1 s to 60 s, with a random half taken off (so that many
  * processes do not come back together), and never less than the server's `Retry-After`. While a token at hand is at
  * its end the wait is no longer than a quarter of what is left, `Retry-After` always excepted.

@@ -16,6 +16,7 @@ import {
   hardDeadline,
   isFresh,
   type RefreshTiming,
+  refusedAgainDelay,
   retryDelay,
 } from './refresh-policy.ts'
 import { isLasting, retryAfterOf } from './retry-after.ts'
@@ -312,7 +313,7 @@ export class TokenSource {
       this.#stats.tokensAcquired++
       this.#lease = lease
       // Where this one is refused too, whoever asks for yet another has to wait.
-      if (this.#replacing) this.#pauseFor(Math.min(RETRY_ON_DEMAND, lease.timeLeft / 20))
+      if (this.#replacing) this.#pauseFor(refusedAgainDelay(lease.timeLeft))
       else this.#pause = undefined
       this.#replacing = false
       const { expiresOn, refreshAfter } = lease

@@ -51,6 +51,21 @@ describe('work that finds every connection at work', () => {
     expect(rotation.waiting).toBe(0)
   })
 
+  it('waits behind work that is run again', async () => {
+    const { clock, pools, query } = await setUp()
+    const done: string[] = []
+    pools.failStatements('again', new EntraError('SESSION_TOKEN_EXPIRED', 'expired'))
+    const running = ['again', ...Array.from({ length: 2 * MAX }, (_, i) => `after ${i}`)].map(async (sql) => {
+      await query(sql)
+      done.push(sql)
+    })
+    await clock.advance(second)
+    await Promise.all(running)
+    const ran = pools.statements.map(({ sql }) => sql)
+    // Those that the new generation took at once are before it, but not those that wait for a place in it.
+    expect(ran.lastIndexOf('again')).toBeLessThan(ran.indexOf(`after ${2 * MAX - 1}`))
+  })
+
   it('enters the next generation when a rotation comes', async () => {
     const { clock, rotation, query, holdAll } = await setUp()
     await clock.advance(50 * minute - second)

@@ -151,7 +151,7 @@ export class Promises implements ClientWatch {
     this.#vainLogins.set(pool, rate)
     rate.add(this.#clock.awake)
     const recent = rate.count(this.#clock.awake)
-    if (recent > 2 * pool.max + 10) {
+    if (recent > 3 * pool.max + 12) {
       this.#verdict.blame('storm of logins', `${recent} in a minute, of a pool that has connections`)
     }
   }
