@@ -2,10 +2,11 @@ import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-a
 import type { config as MssqlConfig } from 'mssql'
 import { type Clock, type Random, systemClock } from './clock.ts'
 import { type ConfigWarning, readConfig } from './config/config.ts'
-import { cloudOf } from './credentials/clouds.ts'
+import { audienceOf, cloudOf } from './credentials/clouds.ts'
 import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
 import { credentialsFor } from './credentials/sign-in-options.ts'
-import { EntraError } from './errors.ts'
+import { EntraError } from './errors/entra-error.ts'
+import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, notify, publish } from './events.ts'
 import { type PrismaMssqlEntraOptions, resolveTiming } from './options.ts'
 import { officialPools } from './rotation/official-pool.ts'
@@ -82,14 +83,15 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#open = officialPools(mssql, official)
+    this.#open = officialPools(mssql, official, audienceOf(cloud))
     for (const warning of warnings) this.#warn(warning)
   }
 
   /**
    * Signs in and gives the adapter that Prisma Client works with. Called by Prisma Client.
    *
-   * @throws {@link EntraError} where no token could be had or no connection opened
+   * @throws where no token could be had or no connection opened: an error with Prisma's own code for that (P1000,
+   * P1001, …), whose `cause` is the {@link EntraError}
    */
   async connect(): Promise<SqlDriverAdapter> {
     const rotation = new Rotation({
@@ -105,7 +107,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       await rotation.start()
     } catch (error) {
       this.#forget(rotation)
-      throw error
+      throw prismaError(error)
     }
     return new RotatingAdapter(this.adapterName, rotation, this.#clock, () => this.#forget(rotation))
   }

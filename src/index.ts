@@ -5,7 +5,8 @@ export type { CredentialLike } from './credentials/credential.ts'
 export type { CredentialFunction, CredentialFunctionOptions } from './credentials/function-credential.ts'
 export type { IdentityOptions } from './credentials/methods.ts'
 export type { SignInOptions } from './credentials/sign-in-options.ts'
-export { EntraError, type EntraErrorCode } from './errors.ts'
+export { EntraError, type EntraErrorCode } from './errors/entra-error.ts'
+export type { EntraErrorMeta } from './errors/prisma-error.ts'
 export type {
   AdapterEvent,
   ClockSkewEvent,

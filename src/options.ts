@@ -1,6 +1,6 @@
 import type { Clock, Random } from './clock.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
-import { EntraError } from './errors.ts'
+import { EntraError } from './errors/entra-error.ts'
 import type { AdapterEvent } from './events.ts'
 import type { RotationTiming } from './rotation/rotation-policy.ts'
 import { defaultRotationTiming } from './rotation/rotation-policy.ts'

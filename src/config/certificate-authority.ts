@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { reasonOf } from '../errors.ts'
+import { reasonOf } from '../errors/entra-error.ts'
 import type { Given } from './sign-in-rules.ts'
 
 /**

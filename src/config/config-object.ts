@@ -1,5 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import type { AuthenticationMethod } from './sign-in.ts'
 import { type Given, type GivenDetails, refuseOtherSignIns } from './sign-in-rules.ts'
 import type { ConfigWarning } from './source.ts'

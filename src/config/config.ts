@@ -1,5 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { readCertificateAuthority } from './certificate-authority.ts'
 import { givenInCode, readConfigObject } from './config-object.ts'
 import { parseConnectionString } from './connection-string.ts'

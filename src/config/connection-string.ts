@@ -1,6 +1,6 @@
 import { parse } from '@tediousjs/connection-string'
 import type { config as MssqlConfig } from 'mssql'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { checkParts, hideSecrets, type Part, partsOf, warnOfUnknown } from './parts.ts'
 import { type Quotes, segments } from './segments.ts'
 import { type ConfigWarning, type Format, Source } from './source.ts'

@@ -1,4 +1,4 @@
-import { EntraError, type EntraErrorCode } from '../errors.ts'
+import { EntraError, type EntraErrorCode, textOf } from '../errors/entra-error.ts'
 import { quoted } from './place.ts'
 import { type AuthenticationMethod, authenticationMethod, SignIn, type SignInDetails, TOKENS_ONLY } from './sign-in.ts'
 
@@ -106,7 +106,7 @@ function methodOf(said: Given): AuthenticationMethod {
   try {
     return authenticationMethod(said.text)
   } catch (error) {
-    throw error instanceof EntraError ? said.refuse(error.message, error.code) : error
+    throw error instanceof EntraError ? said.refuse(textOf(error), error.code) : error
   }
 }
 

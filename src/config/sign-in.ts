@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { nearest } from './nearest.ts'
 import { quoted } from './place.ts'
 

@@ -1,4 +1,4 @@
-import { EntraError, type EntraErrorCode } from '../errors.ts'
+import { EntraError, type EntraErrorCode } from '../errors/entra-error.ts'
 import { pointAt, type Span } from './place.ts'
 
 /** Prisma's `sqlserver://…`, JDBC's `jdbc:sqlserver://…`, and ADO.NET's `Server=…;…`. */

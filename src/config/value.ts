@@ -1,4 +1,4 @@
-import type { EntraError, EntraErrorCode } from '../errors.ts'
+import type { EntraError, EntraErrorCode } from '../errors/entra-error.ts'
 import { quoted, type Span } from './place.ts'
 import type { Given } from './sign-in-rules.ts'
 import type { Format, Source } from './source.ts'

@@ -1,6 +1,6 @@
 import type { AccessToken } from '@azure/identity'
 import type { Clock, Timer } from '../clock.ts'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { askingOrder, turnOf } from './chain-policy.ts'
 import { type CredentialFailure, failureOf, linesOf } from './failures.ts'
 import type { AskOptions, NamedCredential } from './named-credential.ts'
@@ -120,7 +120,7 @@ class Round {
     const index = this.#asked
     const credential = this.#credentials[index]
     if (credential === undefined) {
-      if (this.#running.size === 0) this.stop(failureOf(this.failures))
+      if (this.#running.size === 0) this.stop(failureOf(this.failures, this.#options.clock.now()))
       return
     }
     this.#asked++

@@ -42,6 +42,11 @@ export function cloudOf(host: string, scope?: string): Cloud {
   return byHost ?? (scope === undefined ? PUBLIC_CLOUD : cloudOfScope(scope))
 }
 
+/** The `aud` claim of the tokens for a cloud's databases. */
+export function audienceOf({ scope }: Cloud): string {
+  return scope.replace(/\.default$/, '')
+}
+
 /** The cloud whose databases' tokens a scope asks for. */
 export function cloudOfScope(scope: string): Cloud {
   // Both `https://resource/.default` and `https://resource//.default` are in use.

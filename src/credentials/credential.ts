@@ -1,6 +1,6 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import { type AuthenticationMethod, authenticationMethod } from '../config/sign-in.ts'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { type CredentialFunction, FunctionCredential } from './function-credential.ts'
 import { type AskOptions, NamedCredential } from './named-credential.ts'
 

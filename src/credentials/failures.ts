@@ -1,4 +1,6 @@
-import { EntraError, reasonOf } from '../errors.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
+import { entraReason, entraRemedy } from '../errors/entra-remedies.ts'
+import { isThrottled, retryAfterOf } from '../token/retry-after.ts'
 
 /** A credential that could not give a token. */
 export interface CredentialFailure {
@@ -18,35 +20,60 @@ export function reasonsOf(error: unknown): string[] {
   if (Array.isArray(errors) && errors.length > 0) return errors.flatMap(reasonsOf)
   // The message of an AuthenticationError says where to read on; what Entra ID answered is in here.
   const description = name === 'AuthenticationError' ? errorResponse?.errorDescription : undefined
-  return [reasonOf(typeof description === 'string' ? description : error)]
+  return [entraReason(reasonOf(typeof description === 'string' ? description : error))]
 }
 
 /** One line for each credential that was tried, or that such a one tried in turn. */
 export function linesOf(failures: readonly CredentialFailure[]): string[] {
   return failures.flatMap(({ credential, error }) =>
-    reasonsOf(error).map((reason) => (reason.startsWith(credential) ? `- ${reason}` : `- ${credential}: ${reason}`)),
+    reasonsOf(error).map((reason) => lineOf(reason.startsWith(credential) ? reason : `${credential}: ${reason}`)),
   )
 }
 
-/** The error for a request that no credential could serve. @param failures - at least one */
-export function failureOf(failures: readonly CredentialFailure[]): EntraError {
+function lineOf(reason: string): string {
+  const remedy = entraRemedy(reason)
+  return `- ${reason}${remedy === undefined ? '' : ` ${remedy}`}`
+}
+
+/**
+ * The error for a request that no credential could serve.
+ *
+ * @param failures - at least one
+ * @param now - in ms since the epoch
+ */
+export function failureOf(failures: readonly CredentialFailure[], now: number): EntraError {
   const [only, ...others] = failures
-  if (only !== undefined && others.length === 0) return failureOfOne(only)
+  if (only !== undefined && others.length === 0) return failureOfOne(only, now)
   return new EntraError(
     'CREDENTIALS_FAILED',
-    `None of ${failures.length} credentials could give a token:\n${linesOf(failures).join('\n')}`,
+    `None of ${failures.length} credentials could give a token:\n${linesOf(failures).join('\n')}\n${SET_ONE_UP}`,
     { errors: failures.map(({ error }) => error) },
   )
 }
 
-function failureOfOne({ credential, error }: CredentialFailure): EntraError {
+const SET_ONE_UP = 'Set one of them up here, or name another way to sign in (authentication=…).'
+
+function failureOfOne({ credential, error }: CredentialFailure, now: number): EntraError {
   if (error instanceof EntraError) return error
   const { errors } = (error ?? {}) as ErrorLike
+  const reasons = reasonsOf(error)
   if (Array.isArray(errors) && errors.length > 0) {
-    const lines = reasonsOf(error).map((reason) => `- ${reason}`)
-    const text = `${credential} could not give a token:\n${lines.join('\n')}`
+    const text = `${credential} could not give a token:\n${reasons.map(lineOf).join('\n')}\n${SET_ONE_UP}`
     return new EntraError('CREDENTIALS_FAILED', text, { cause: error, errors })
   }
-  const text = `${credential} could not give a token: ${reasonsOf(error).join(' ')}`
-  return new EntraError('TOKEN_REQUEST_FAILED', text, { cause: error })
+  const text = `${credential} could not give a token: ${reasons.join(' ')}`
+  if (isThrottled(error)) return throttled(text, error, now)
+  const remedy = entraRemedy(text) ?? 'Set it up here, or name another way to sign in (authentication=…).'
+  return new EntraError('TOKEN_REQUEST_FAILED', `${text} ${remedy}`, { cause: error })
+}
+
+function throttled(text: string, cause: unknown, now: number): EntraError {
+  const retryAfter = retryAfterOf(cause, now)
+  const until = retryAfter === undefined ? '' : ` for ${Math.ceil(retryAfter / 1000)} s`
+  return new EntraError(
+    'TOKEN_REQUEST_THROTTLED',
+    `${text} Tokens were asked for too often, and none is given${until}. This passes by itself. If it comes again, ask ` +
+      'less often: one process needs one TokenSource for all its adapters, and must not be started over and over.',
+    { cause },
+  )
 }

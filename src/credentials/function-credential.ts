@@ -1,5 +1,5 @@
 import type { AccessToken } from '@azure/identity'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { claimsOf, dateOf } from '../token/claims.ts'
 import { type AskOptions, NamedCredential } from './named-credential.ts'
 

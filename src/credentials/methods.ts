@@ -1,6 +1,6 @@
 import type { AuthorityValidationOptions, TokenCredential, TokenCredentialOptions } from '@azure/identity'
 import type { AuthenticationMethod, SignIn } from '../config/sign-in.ts'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import type { Identity, Plugin } from './plugin.ts'
 
 /** Options that the credentials of `@azure/identity` have in common. */

@@ -1,4 +1,4 @@
-import { EntraError, reasonOf } from '../errors.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
 
 /** What `import('@azure/identity')` gives. */
 export type Identity = typeof import('@azure/identity')

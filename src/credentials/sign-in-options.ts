@@ -1,5 +1,5 @@
 import { SignIn } from '../config/sign-in.ts'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { type Cloud, cloudOfScope } from './clouds.ts'
 import { type CredentialLike, namedCredentials } from './credential.ts'
 import { identityCredential } from './identity-credential.ts'

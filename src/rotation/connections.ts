@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { config as MssqlConfig } from 'mssql'
-import type { LoginRefusal } from './driver-errors.ts'
+import type { LoginRefusal } from '../errors/login-refusals.ts'
+import type { LoginFailure } from './driver-errors.ts'
 
 /** A connection of tedious, as `beforeConnect` of `mssql` gives it. */
 export type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0]
@@ -15,8 +16,7 @@ interface ConnectionState {
 /** The connections of one pool, from before their login until they have ended, and why the last login failed. */
 export class Connections {
   readonly #open = new Set<Connection>()
-  #refusal: LoginRefusal | undefined
-  #loginsFail = false
+  #failure: LoginFailure | undefined
 
   get size(): number {
     return this.#open.size
@@ -26,13 +26,14 @@ export class Connections {
     this.#open.add(connection)
     let refusal: LoginRefusal | undefined
     const onRefusal = ({ number, state, message }: LoginRefusal) => {
-      refusal = { number, state, message }
+      // A server says what is wrong first, and then that the login failed (18456).
+      refusal ??= { number, state, message }
     }
     connection.on('errorMessage', onRefusal)
     connection.once('connect', (error) => {
       connection.removeListener('errorMessage', onRefusal)
-      this.#loginsFail = Boolean(error)
-      this.#refusal = error ? refusal : undefined
+      const reached = (connection as unknown as ConnectionState).socket !== undefined
+      this.#failure = error ? { refusal, reached } : undefined
     })
     connection.once('error', () => this.#open.delete(connection))
     connection.once('end', () => this.#open.delete(connection))
@@ -47,13 +48,13 @@ export class Connections {
     for (const connection of this.#open) connection.close()
   }
 
-  /** Why the server refused the last login; undefined where it was taken, or ended without an answer. */
-  get refusal(): LoginRefusal | undefined {
-    return this.#refusal
+  /** How the last login failed; undefined where it succeeded. */
+  get failure(): LoginFailure | undefined {
+    return this.#failure
   }
 
   /** Whether the last login failed, and none has succeeded since. */
   get loginsFail(): boolean {
-    return this.#loginsFail
+    return this.#failure !== undefined
   }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { config as MssqlConfig } from 'mssql'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { dial } from '../tds/dial.ts'
 import { requireEncryption } from '../tds/require-encryption.ts'
 import type { Lease } from '../token/lease.ts'
@@ -25,7 +25,10 @@ export function connectorFor(config: MssqlConfig, lease: Lease): Connector {
   return async (to: Target = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
     // Else tarn would log in, find the connection past its time and log in again, over and over.
     if (lease.timeLeft <= 0) {
-      throw new EntraError('NOT_SENT', 'The token of this pool has expired. The statement did not run.')
+      throw new EntraError(
+        'NOT_SENT',
+        'The token of this pool has expired. The statement did not run; it can be run again.',
+      )
     }
     const [, signal] = rest
     const socket = usersOwn

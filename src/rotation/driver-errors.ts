@@ -1,12 +1,22 @@
-import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
-import { EntraError, reasonOf } from '../errors.ts'
+import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
+import { explainLoginRefusal, type LoginContext, type LoginRefusal } from '../errors/login-refusals.ts'
+import { explainNetworkFailure, LOGIN_TIMEOUT } from '../errors/server-unreachable.ts'
 import { causesOf, explainTlsFailure } from '../tds/tls-failure.ts'
 
-/** An ERROR token of a login (MS-TDS 2.2.7.10). */
-export interface LoginRefusal {
-  number: number
-  state: number
-  message: string
+/** How the last login of a pool ended. */
+export interface LoginFailure {
+  /** What the server answered, if it did. */
+  refusal?: LoginRefusal | undefined
+  /** Whether a connection to the server had been opened. */
+  reached: boolean
+}
+
+/** What an error of the driver is explained with. */
+export interface DriverContext {
+  /** Undefined where the last login succeeded, or there was none. */
+  failure: LoginFailure | undefined
+  login: LoginContext
 }
 
 interface DriverError extends Error {
@@ -15,6 +25,7 @@ interface DriverError extends Error {
 }
 
 const TOKEN_EXPIRED_IN_SESSION = 37396
+const LOGIN_FAILED = 18456
 
 /** Codes of tedious for a request whose connection went away while it was under way. */
 const LOST = new Set<unknown>(['ECLOSE', 'ESOCKET'])
@@ -28,42 +39,43 @@ const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
  *
  * tedious says no more of a refused login than "Login failed."; the server's own words come separately.
  *
- * @param refusal - the last login that the server refused, if any
+ * @param context - asked for where a login failed
  */
-export function explainDriverError(error: unknown, refusal: LoginRefusal | undefined): unknown {
-  if (isDriverAdapterError(error)) return isExpiredInSession(error.cause) ? expiredInSession(error) : error
+export function explainDriverError(error: unknown, context: () => DriverContext): unknown {
+  if (isDriverAdapterError(error)) return expiredInSession(error) ?? error
   if (!(error instanceof Error)) return error
   const { name, code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
-  if (name === 'ConnectionError') return explainLoginFailure(error, refusal)
+  if (name === 'ConnectionError') return explainLoginFailure(error, context())
+  if (name === 'TimeoutError') return noConnectionInTime(error)
+  if (code === 'ETIMEOUT') return statementTimeout(error)
   if (LOST.has(code)) return connectionLost(error)
   return error
 }
 
-/**
- * What to throw for an error of the driver in opening a connection.
- *
- * @param refusal - what the server answered to the login, if it did
- */
-export function explainLoginFailure(error: Error, refusal: LoginRefusal | undefined): EntraError {
+/** What to throw for an error of the driver in opening a connection. */
+export function explainLoginFailure(error: Error, { failure, login }: DriverContext): EntraError {
   // What our own connector threw, inside of what the driver made of it.
   for (const link of causesOf(error)) if (link instanceof EntraError) return link
-  if (refusal !== undefined) return loginFailed(error, refusal)
-  return explainTlsFailure(error) ?? connectFailed(error)
+  if (failure?.refusal !== undefined) return loginRefused(error, failure.refusal, login)
+  return explainTlsFailure(error) ?? connectFailed(error, failure?.reached ?? false)
 }
 
-function isExpiredInSession(cause: { kind: string; code?: unknown; originalMessage?: string | undefined }): boolean {
-  if (cause.kind === 'mssql') return cause.code === TOKEN_EXPIRED_IN_SESSION
-  return cause.kind === 'AuthenticationFailed' && /token is expired/i.test(cause.originalMessage ?? '')
-}
-
-function expiredInSession(cause: Error): EntraError {
+function expiredInSession(error: DriverAdapterError): EntraError | undefined {
+  const number = numberOfExpiry(error.cause)
+  if (number === undefined) return undefined
   return new EntraError(
     'SESSION_TOKEN_EXPIRED',
     'The server ended the session because the token that it was opened with has expired. The statement did not run; ' +
       'it can be run again.',
-    { cause },
+    { cause: error, number },
   )
+}
+
+function numberOfExpiry(cause: DriverAdapterError['cause']): number | undefined {
+  if (cause.kind === 'mssql') return cause.code === TOKEN_EXPIRED_IN_SESSION ? cause.code : undefined
+  if (cause.kind !== 'AuthenticationFailed') return undefined
+  return /token is expired/i.test(cause.originalMessage ?? '') ? LOGIN_FAILED : undefined
 }
 
 function notSent(cause: Error): EntraError {
@@ -83,11 +95,61 @@ function connectionLost(cause: Error): EntraError {
   )
 }
 
-function connectFailed(cause: Error): EntraError {
-  return new EntraError('CONNECT_FAILED', `No connection to the server could be opened: ${reasonOf(cause)}`, { cause })
+/** tarn's, where the logins that were begun take longer than work waits for a connection. */
+function noConnectionInTime(cause: Error): EntraError {
+  return new EntraError(
+    'CONNECT_TIMEOUT',
+    `No connection could be opened in time (poolTimeout): ${reasonOf(cause)}. The server is slow to take logins: look ` +
+      'at its load, or wait longer.',
+    { cause },
+  )
 }
 
-function loginFailed(cause: Error, { number, state, message }: LoginRefusal): EntraError {
-  const text = `The server refused the login: ${message} (error ${number}, state ${state})`
-  return new EntraError('LOGIN_FAILED', text, { cause, number, state })
+function statementTimeout(cause: Error): EntraError {
+  return new EntraError(
+    'STATEMENT_TIMEOUT',
+    `The statement took longer than it may, and was cancelled (${reasonOf(cause)}). Make it faster, or let it take ` +
+      'longer (socketTimeout, in ms).',
+    { cause },
+  )
+}
+
+function connectFailed(cause: Error, reached: boolean): EntraError {
+  const reason = reasonOf(cause).replace(/[\s-]+$/, '')
+  const code = networkCode(cause)
+  const timedOut = reached && code === 'ETIMEOUT' && !reason.includes('(redirected from ')
+  const verdict = timedOut ? LOGIN_TIMEOUT : explainNetworkFailure(code)
+  const {
+    code: ours,
+    why,
+    remedy,
+  } = verdict ?? {
+    code: 'CONNECT_FAILED',
+    why: '',
+    remedy: 'Mostly this passes by itself. If it does not, check what answers at that host and port.',
+  }
+  return new EntraError(ours, sentences(`No connection to the server could be opened: ${reason}.`, why, remedy), {
+    cause,
+  })
+}
+
+/** The innermost code: the system's own, where there is one. */
+function networkCode(error: Error): unknown {
+  let found: unknown
+  for (const link of causesOf(error)) {
+    const { code, errors } = link as { code?: unknown; errors?: { code?: unknown }[] }
+    found = code ?? errors?.[0]?.code ?? found
+  }
+  return found
+}
+
+function loginRefused(cause: Error, refusal: LoginRefusal, context: LoginContext): EntraError {
+  const { number, state, message } = refusal
+  const { code, why, remedy } = explainLoginRefusal(refusal, context)
+  const what = `The server refused the login: ${message} (error ${number}, state ${state})`
+  return new EntraError(code, sentences(what, why, remedy), { cause, number, state })
+}
+
+function sentences(...parts: string[]): string {
+  return parts.filter((part) => part !== '').join(' ')
 }

@@ -1,5 +1,5 @@
 import { type Clock, Stopwatch } from '../clock.ts'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { hardDeadline, type RefreshTiming } from '../token/refresh-policy.ts'
 import type { ConnectTiming } from './connect-policy.ts'
 import type { Generation } from './generation.ts'

@@ -1,5 +1,4 @@
-import { DriverAdapterError } from '@prisma/driver-adapter-utils'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 
 /** What a statement fails with that was cut at its token's end. */
 export function statementExpired(expiresOn: number, cause: unknown): EntraError {
@@ -13,19 +12,16 @@ export function statementExpired(expiresOn: number, cause: unknown): EntraError 
 }
 
 /**
- * What a transaction fails with whose token has expired. It comes to the user as Prisma's P2034, the code that retry
- * wrappers look for: the transaction was rolled back and may be run again. The cause says why.
+ * What a transaction fails with whose token has expired: it was rolled back and may be run again. Prisma Client shows it
+ * as P2034, the code that retry wrappers look for.
  */
-export function transactionExpired(expiresOn: number, cause?: unknown): DriverAdapterError {
-  const message =
+export function transactionExpired(expiresOn: number, cause?: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
     `The transaction was still open when the token of its connection expired (${iso(expiresOn)}), and was rolled back. ` +
-    'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.'
-  const why = new EntraError('TRANSACTION_TOKEN_EXPIRED', message, cause === undefined ? {} : { cause })
-  return new DriverAdapterError({
-    kind: 'TransactionWriteConflict',
-    originalCode: why.code,
-    originalMessage: why.message,
-  })
+      'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.',
+    cause === undefined ? {} : { cause },
+  )
 }
 
 function iso(time: number): string {

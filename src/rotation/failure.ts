@@ -1,4 +1,4 @@
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 
 /**
  * What a failure of the pool means for the work that met it.
@@ -33,17 +33,27 @@ export function failureOf(error: unknown, databaseWasOpened: boolean): Failure |
   switch (error.code) {
     case 'SESSION_TOKEN_EXPIRED':
       return 'token'
-    case 'CONNECT_FAILED':
-      return 'unavailable'
     case 'NOT_SENT':
       return 'not-sent'
     case 'CONNECTION_LOST':
       return 'lost'
-    case 'LOGIN_FAILED':
-      if (error.number === LOGIN_FAILED) return 'token'
-      if (error.number === CANNOT_OPEN_DATABASE) return databaseWasOpened ? 'unavailable' : undefined
-      return TRANSIENT_AT_LOGIN.has(error.number ?? 0) ? 'unavailable' : undefined
-    default:
+    case 'CONNECT_FAILED':
+    case 'SERVER_UNREACHABLE':
+    case 'LOGIN_TIMEOUT':
+      return 'unavailable'
+    case 'SERVER_NOT_FOUND':
+      // Azure's gateway knows no such server: that will not pass, while DNS may come back.
+      return error.number === undefined ? 'unavailable' : undefined
+    case 'ENTRA_LOGIN_UNSUPPORTED':
       return undefined
+    default:
+      return failureOfLogin(error.number, databaseWasOpened)
   }
+}
+
+function failureOfLogin(number: number | undefined, databaseWasOpened: boolean): Failure | undefined {
+  if (number === undefined) return undefined
+  if (number === LOGIN_FAILED) return 'token'
+  if (number === CANNOT_OPEN_DATABASE) return databaseWasOpened ? 'unavailable' : undefined
+  return TRANSIENT_AT_LOGIN.has(number) ? 'unavailable' : undefined
 }

@@ -8,10 +8,11 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
+import { claimsOf } from '../token/claims.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
 import { connectorFor } from './connector.ts'
-import { explainDriverError } from './driver-errors.ts'
+import { type DriverContext, explainDriverError } from './driver-errors.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 
 type OfficialAdapter = Awaited<ReturnType<PrismaMssql['connect']>>
@@ -20,12 +21,15 @@ type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
 /**
  * Opens generations on `@prisma/adapter-mssql`, whose own factory is given the token as
  * `azure-active-directory-access-token`: tedious sends it in LOGIN7, with no round trip more than a password takes.
+ *
+ * @param audience - what the tokens of the server are for, for what is said of one that it refuses
  */
-export function officialPools(config: MssqlConfig, options: OfficialOptions): OpenPool {
+export function officialPools(config: MssqlConfig, options: OfficialOptions, audience: string): OpenPool {
   return async (lease, signal) => {
     const { PrismaMssql } = await import('@prisma/adapter-mssql')
     signal.throwIfAborted()
     const connections = new Connections()
+    const context = () => ({ failure: connections.failure, login: loginContext(config, lease, audience) })
     const cut = () => connections.closeAll()
     signal.addEventListener('abort', cut, { once: true })
     try {
@@ -33,10 +37,10 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions): Op
       const adapter = await factory.connect()
       if (signal.aborted) await adapter.dispose()
       signal.throwIfAborted()
-      return new OfficialPool(adapter, connections, config.pool)
+      return new OfficialPool(adapter, connections, context, config.pool)
     } catch (error) {
       signal.throwIfAborted()
-      throw explainDriverError(error, connections.refusal)
+      throw explainDriverError(error, context)
     } finally {
       signal.removeEventListener('abort', cut)
     }
@@ -65,6 +69,11 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
   }
 }
 
+function loginContext(config: MssqlConfig, lease: Lease, audience: string): DriverContext['login'] {
+  const { server, database, options } = config
+  return { server, database: options?.database ?? database, audience, claims: claimsOf(lease.token), now: lease.now() }
+}
+
 class OfficialPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName: string
@@ -72,11 +81,18 @@ class OfficialPool implements GenerationPool {
   readonly acquireTimeout: number
   readonly #adapter: OfficialAdapter
   readonly #connections: Connections
+  readonly #context: () => DriverContext
 
-  constructor(adapter: OfficialAdapter, connections: Connections, options: MssqlConfig['pool'] = {}) {
+  constructor(
+    adapter: OfficialAdapter,
+    connections: Connections,
+    context: () => DriverContext,
+    options: MssqlConfig['pool'] = {},
+  ) {
     this.adapterName = adapter.adapterName
     this.#adapter = adapter
     this.#connections = connections
+    this.#context = context
     // The defaults of mssql and tarn.
     this.max = options.max ?? 10
     this.acquireTimeout = options.acquireTimeoutMillis ?? 30_000
@@ -128,11 +144,11 @@ class OfficialPool implements GenerationPool {
     }
   }
 
-  /** Borrows each idle connection and closes it: mssql has no other way to make a pool smaller. */
   get loginsFail(): boolean {
     return this.#connections.loginsFail
   }
 
+  /** Borrows each idle connection and closes it: mssql has no other way to make a pool smaller. */
   closeIdle(): void {
     const { pool } = this.#adapter.underlyingDriver()
     for (let idle = pool.numFree(); idle > 0; idle--) {
@@ -155,7 +171,7 @@ class OfficialPool implements GenerationPool {
   }
 
   explain(error: unknown): unknown {
-    return explainDriverError(error, this.#connections.refusal)
+    return explainDriverError(error, this.#context)
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Clock, Stopwatch } from '../clock.ts'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import type { Generation } from './generation.ts'
 import type { GenerationPool } from './pool.ts'
 import { sleep } from './sleep.ts'

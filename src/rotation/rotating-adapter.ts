@@ -7,6 +7,7 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { type Clock, Stopwatch } from '../clock.ts'
+import { prismaError } from '../errors/prisma-error.ts'
 import { statementExpired } from './expiry-errors.ts'
 import { failureOf } from './failure.ts'
 import type { Generation } from './generation.ts'
@@ -67,8 +68,14 @@ export class RotatingAdapter implements SqlDriverAdapter {
     })
   }
 
+  #attempt<T>(work: (generation: Generation) => Promise<T>): Promise<T> {
+    return this.#attemptUntilRun(work).catch((error) => {
+      throw prismaError(error)
+    })
+  }
+
   /** Runs work on the current generation, and again on the next where it did not run for the connection's sake. */
-  async #attempt<T>(work: (generation: Generation) => Promise<T>): Promise<T> {
+  async #attemptUntilRun<T>(work: (generation: Generation) => Promise<T>): Promise<T> {
     const wait = new Stopwatch(this.#clock)
     for (let attempt = 1; ; attempt++) {
       const entered = this.#rotation.enter(attempt > 1)

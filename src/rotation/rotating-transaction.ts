@@ -1,4 +1,5 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from '@prisma/driver-adapter-utils'
+import { prismaError } from '../errors/prisma-error.ts'
 import { transactionExpired } from './expiry-errors.ts'
 import { failureOf } from './failure.ts'
 import type { Generation } from './generation.ts'
@@ -79,7 +80,9 @@ export class RotatingTransaction implements Transaction {
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work)
+    const result = this.#last.then(work).catch((error) => {
+      throw prismaError(error)
+    })
     this.#last = result.catch(() => {})
     return result
   }

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { Alarm } from '../alarm.ts'
 import { type Clock, type Random, Stopwatch } from '../clock.ts'
-import { EntraError, reasonOf } from '../errors.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
 import { hardDeadline, isFresh, retryDelay } from '../token/refresh-policy.ts'

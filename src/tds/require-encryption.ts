@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { PacketReader, PacketType } from './packet.ts'
 import { Encryption, parsePrelogin } from './prelogin.ts'
 import { TdsProtocolError } from './protocol-error.ts'
@@ -20,7 +20,9 @@ export function requireEncryption(socket: Socket): void {
       const { encryption } = parsePrelogin(first.payload)
       if (encryption !== Encryption.ON && encryption !== Encryption.REQUIRED) socket.destroy(refused())
     } catch (cause) {
-      socket.destroy(new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server.', { cause }))
+      socket.destroy(
+        new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server. Check host and port.', { cause }),
+      )
     }
   }
   socket.on('data', onData)

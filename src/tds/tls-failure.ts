@@ -1,4 +1,4 @@
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 
 /** What each check of a certificate says where it fails, by Node's (OpenSSL's) code: what is wrong, and what to do. */
 const CHECKS: ReadonlyArray<readonly [codes: readonly string[], why: string, remedy: string]> = [
@@ -29,8 +29,17 @@ const CHECKS: ReadonlyArray<readonly [codes: readonly string[], why: string, rem
   [['CERT_REVOKED'], 'it was revoked', 'The server needs a new certificate.'],
 ]
 
+/** OpenSSL's codes for two sides that have no version of TLS, or no cipher, in common. */
+const NOTHING_IN_COMMON: readonly unknown[] = [
+  'ERR_SSL_UNSUPPORTED_PROTOCOL',
+  'ERR_SSL_NO_PROTOCOLS_AVAILABLE',
+  'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+  'ERR_SSL_NO_SHARED_CIPHER',
+  'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+]
+
 /**
- * What a failed check of the server's certificate means; undefined where the error is none.
+ * What a failed TLS handshake means; undefined where the error is none.
  *
  * @param error - what TLS threw, or an error that holds it as its cause
  */
@@ -38,6 +47,7 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
   for (const link of causesOf(error)) {
     const code = (link as { code?: unknown }).code
     const check = CHECKS.find(([codes]) => codes.some((name) => name === code))
+    if (NOTHING_IN_COMMON.includes(code)) return nothingInCommon(String(code), error)
     if (check === undefined) continue
     const [, why, remedy] = check
     return new EntraError(
@@ -47,6 +57,16 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
     )
   }
   return undefined
+}
+
+function nothingInCommon(code: string, cause: unknown): EntraError {
+  return new EntraError(
+    'TLS_FAILED',
+    `The server and this machine have no version of TLS, or no cipher, in common (${code}). The token was not sent. ` +
+      'Azure SQL wants TLS 1.2: leave minVersion, maxVersion and ciphers in options.cryptoCredentialsDetails out, and ' +
+      "bring an old server's TLS up to date.",
+    { cause },
+  )
 }
 
 /** The error and what it was caused by: `cause` of ECMAScript, `originalError` of mssql. */

@@ -1,6 +1,6 @@
 import type { AccessToken } from '@azure/identity'
 import { type Clock, Stopwatch } from '../clock.ts'
-import { EntraError } from '../errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { defaultRefreshAfter, type RefreshTiming } from './refresh-policy.ts'
 
 /** One token with its times, all in ms since the epoch. Neither `util.inspect` nor `JSON.stringify` shows the token. */

@@ -6,6 +6,8 @@
 interface ErrorLike {
   code?: unknown
   statusCode?: unknown
+  /** As MSAL's `ServerError` has it. */
+  status?: unknown
   response?: { status?: unknown; headers?: { get?: (name: string) => unknown } }
   retryAfterInMs?: unknown
   errors?: unknown
@@ -43,6 +45,21 @@ export function retryAfterOf(error: unknown, now: number): number | undefined {
     if (Number.isFinite(date)) return Math.max(date - now, 0)
   }
   return undefined
+}
+
+/**
+ * How those say it who leave the status out of their errors, as MSAL does: Entra ID's AADSTS90055, 50196 (a loop) and
+ * 900382, the managed identity endpoints' "Too many requests".
+ */
+const THROTTLED = /too many requests|\bthrottl|AADSTS(?:90055|50196|900382)\b/i
+
+/** Whether a token was refused because too many were asked for. */
+export function isThrottled(error: unknown): boolean {
+  for (const link of chainOf(error)) {
+    if (link.statusCode === 429 || link.response?.status === 429 || link.status === 429) return true
+    if (typeof link.message === 'string' && THROTTLED.test(link.message)) return true
+  }
+  return false
 }
 
 /** OAuth's errors of a request that is wrong in itself (RFC 6749, 5.2), as MSAL begins its messages with them. */

@@ -5,7 +5,7 @@ import type { CredentialLike } from '../credentials/credential.ts'
 import { reasonsOf } from '../credentials/failures.ts'
 import { PROMPT_TIMEOUT } from '../credentials/prompt.ts'
 import { credentialsForScope } from '../credentials/sign-in-options.ts'
-import { EntraError, reasonOf } from '../errors.ts'
+import { EntraError, reasonOf, textOf } from '../errors/entra-error.ts'
 import { notify, publish, type TokenAcquiredEvent, type TokenEvent } from '../events.ts'
 import { claimsOf } from './claims.ts'
 import { clockSkew } from './clock-skew.ts'
@@ -228,7 +228,8 @@ export class TokenSource {
   }
 
   #unavailable(timeout: number): EntraError {
-    const why = this.#lastError?.message ?? this.#credential.progress()
+    const why =
+      this.#lastError === undefined ? `${this.#credential.progress()}\n${WAIT_LONGER}` : textOf(this.#lastError)
     return new EntraError('TOKEN_UNAVAILABLE', `No valid token could be had within ${timeout} ms. ${why}`, {
       cause: this.#lastError,
     })
@@ -363,6 +364,8 @@ export class TokenSource {
   }
 }
 
+const WAIT_LONGER = 'Check that its endpoint can be reached from here, or wait longer (rotation.waitTimeout).'
+
 function closedError(): EntraError {
-  return new EntraError('CLOSED', 'The token source was closed; it gives no more tokens.')
+  return new EntraError('CLOSED', 'The token source was closed; it gives no more tokens. Make another one.')
 }

@@ -2,7 +2,7 @@ import type { AccessToken } from '@azure/identity'
 import { describe, expect, it } from 'vitest'
 import { CredentialChain } from '../../src/credentials/chain.ts'
 import { type AskOptions, NamedCredential } from '../../src/credentials/named-credential.ts'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
 
 const second = 1_000

@@ -1,7 +1,7 @@
 import type { IsolationLevel } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import { officialPools } from '../../src/rotation/official-pool.ts'
 import { RotatingAdapter } from '../../src/rotation/rotating-adapter.ts'
 import { Rotation } from '../../src/rotation/rotation.ts'
@@ -153,7 +153,7 @@ describe('work that waits', () => {
 
 describe('a pool whose token has expired', () => {
   it('logs in no more', async () => {
-    const open = officialPools({ server: '127.0.0.1', port: 1, options: { encrypt: true } }, {})
+    const open = officialPools({ server: '127.0.0.1', port: 1, options: { encrypt: true } }, {}, 'https://x/')
     const now = Date.now()
     const lease = new Lease('token', { expiresOn: now, refreshAfter: now - 1 }, systemClock)
     await expect(open(lease, new AbortController().signal)).rejects.toMatchObject({ code: 'NOT_SENT' })

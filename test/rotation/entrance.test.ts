@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import { RotatingAdapter } from '../../src/rotation/rotating-adapter.ts'
 import { Rotation } from '../../src/rotation/rotation.ts'
 import { defaultRotationTiming } from '../../src/rotation/rotation-policy.ts'

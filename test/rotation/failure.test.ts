@@ -1,16 +1,23 @@
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
-import { EntraError } from '../../src/errors.ts'
-import { explainDriverError } from '../../src/rotation/driver-errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
+import { explainDriverError as explain } from '../../src/rotation/driver-errors.ts'
 import { failureOf } from '../../src/rotation/failure.ts'
 
 const driverError = (name: string, code: string, message = 'x') => Object.assign(new Error(message), { name, code })
-const refusal = (number: number, message = 'no') => ({ number, state: 1, message })
+const login = { server: 'localhost', database: 'app', audience: 'https://x/', claims: {}, now: 0 }
+const explainDriverError = (error: unknown, refusal: ReturnType<typeof refused> | undefined) =>
+  explain(error, () => ({ failure: { refusal, reached: true }, login }))
+const refused = (number: number, message = "Login failed for user '<token-identified principal>'.") => ({
+  number,
+  state: 1,
+  message,
+})
 const sqlError = (number: number) => new DriverAdapterError({ kind: 'mssql', code: number, message: 'x' })
 
 describe('what a failure of the driver means', () => {
   it.each([
-    ['18456 at login', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refusal(18456)), 'token'],
+    ['18456 at login', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(18456)), 'token'],
     ['37396 in a session', explainDriverError(sqlError(37396), undefined), 'token'],
     [
       '18456 in a session, for an expired token',
@@ -23,14 +30,14 @@ describe('what a failure of the driver means', () => {
       ),
       'token',
     ],
-    ['40613 at login', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refusal(40613)), 'unavailable'],
-    ['10928 at login', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refusal(10928)), 'unavailable'],
+    ['40613 at login', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(40613)), 'unavailable'],
+    ['10928 at login', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(10928)), 'unavailable'],
     [
       '4060 of a database that was there',
-      explainDriverError(driverError('ConnectionError', 'ELOGIN'), refusal(4060)),
+      explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(4060)),
       'unavailable',
     ],
-    ['the firewall', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refusal(40615)), undefined],
+    ['the firewall', explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(40615)), undefined],
     [
       'a server that cannot be reached',
       explainDriverError(driverError('ConnectionError', 'ESOCKET'), undefined),
@@ -56,19 +63,21 @@ describe('what a failure of the driver means', () => {
 
   it('takes 4060 as final for a database that was never opened', () => {
     expect(
-      failureOf(explainDriverError(driverError('ConnectionError', 'ELOGIN'), refusal(4060)), false),
+      failureOf(explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(4060)), false),
     ).toBeUndefined()
   })
 
   it('keeps the server’s number, state and words, and the driver’s error as cause', () => {
     const cause = driverError('ConnectionError', 'ELOGIN', 'Login failed.')
-    const error = explainDriverError(cause, { number: 18456, state: 133, message: 'Token is expired.' })
+    const error = explainDriverError(cause, { number: 18470, state: 133, message: 'The account is disabled.' })
     expect(error).toBeInstanceOf(EntraError)
     expect(error).toMatchObject({
       code: 'LOGIN_FAILED',
-      number: 18456,
+      number: 18470,
       state: 133,
-      message: 'The server refused the login: Token is expired. (error 18456, state 133)',
+      message: expect.stringContaining(
+        'The server refused the login: The account is disabled. (error 18470, state 133)',
+      ),
       cause,
     })
   })

@@ -1,6 +1,6 @@
 import type { Transaction } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import { Generation } from '../../src/rotation/generation.ts'
 import { RotatingTransaction } from '../../src/rotation/rotating-transaction.ts'
 import { Lease } from '../../src/token/lease.ts'
@@ -32,7 +32,7 @@ describe('a transaction', () => {
     const { clock, pools, run } = await setUp()
     const first = run('after 900')
     const second = expect(run('second')).rejects.toMatchObject({
-      cause: { kind: 'TransactionWriteConflict', originalCode: 'TRANSACTION_TOKEN_EXPIRED' },
+      cause: { code: 'TRANSACTION_TOKEN_EXPIRED' },
     })
     await settle()
     clock.jump(1500)
@@ -72,7 +72,7 @@ describe('a transaction', () => {
     pools.failStatements('ROLLBACK', new EntraError('CONNECTION_LOST', 'lost'))
     clock.jump(5000)
     await expect(transaction.rollback()).rejects.toMatchObject({
-      cause: { originalCode: 'TRANSACTION_TOKEN_EXPIRED' },
+      cause: { code: 'TRANSACTION_TOKEN_EXPIRED' },
     })
   })
 

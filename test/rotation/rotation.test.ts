@@ -230,7 +230,7 @@ describe('a token at its end', () => {
     const transaction = await beginning
     clock.jump(2 * hour)
     await expect(transaction.queryRaw({ sql: 'SELECT', args: [], argTypes: [] })).rejects.toMatchObject({
-      cause: { kind: 'TransactionWriteConflict', originalCode: 'TRANSACTION_TOKEN_EXPIRED' },
+      cause: { code: 'TRANSACTION_TOKEN_EXPIRED' },
     })
     const end = transaction.rollback().catch(() => {})
     await clock.advance(0)

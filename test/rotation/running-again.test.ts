@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import type { RotationEvent } from '../../src/events.ts'
 import { RotatingAdapter } from '../../src/rotation/rotating-adapter.ts'
 import { Rotation } from '../../src/rotation/rotation.ts'
@@ -108,8 +108,8 @@ describe('a token that the server refuses', () => {
     const transaction = await beginning
     pools.failStatements('update', expired())
     await expect(transaction.executeRaw({ sql: 'update', args: [], argTypes: [] })).rejects.toMatchObject({
-      name: 'DriverAdapterError',
-      cause: { kind: 'TransactionWriteConflict', originalCode: 'TRANSACTION_TOKEN_EXPIRED' },
+      code: 'P2034',
+      cause: { code: 'TRANSACTION_TOKEN_EXPIRED' },
     })
     expect(ran('update')).toEqual([1])
     const again = adapter.startTransaction()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import { Generation } from '../../src/rotation/generation.ts'
 import { defaultRotationTiming } from '../../src/rotation/rotation-policy.ts'
 import { ServerLimit } from '../../src/rotation/server-limit.ts'

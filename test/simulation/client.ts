@@ -1,6 +1,6 @@
 import type { IsolationLevel, SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils'
-import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
+import { PrismaCodeError } from '../../src/errors/prisma-error.ts'
 import type { RotationEvent } from '../../src/events.ts'
 import { RotatingAdapter } from '../../src/rotation/rotating-adapter.ts'
 import { Rotation } from '../../src/rotation/rotation.ts'
@@ -223,11 +223,8 @@ export class SimClient {
   }
 }
 
-function codeOf(error: unknown): string {
-  if (isDriverAdapterError(error)) {
-    const { cause } = error
-    return cause.originalCode ?? cause.kind
-  }
+function codeOf(raw: unknown): string {
+  const error = raw instanceof PrismaCodeError ? raw.cause : raw
   if (error instanceof EntraError) return error.number === undefined ? error.code : `${error.code} ${error.number}`
   return error instanceof Error ? error.name : String(error)
 }

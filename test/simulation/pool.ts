@@ -1,5 +1,5 @@
 import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import type { GenerationPool } from '../../src/rotation/pool.ts'
 import type { Lease } from '../../src/token/lease.ts'
 import { defaultRefreshTiming, hardDeadline } from '../../src/token/refresh-policy.ts'

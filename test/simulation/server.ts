@@ -1,4 +1,4 @@
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import { type SimClock, second } from './clock.ts'
 import type { Interval, SimCredential } from './credential.ts'
 import type { Dice } from './random.ts'

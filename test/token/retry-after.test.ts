@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
 import { isLasting, retryAfterOf } from '../../src/token/retry-after.ts'
 
 const now = Date.UTC(2026, 0, 1)

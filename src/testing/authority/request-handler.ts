@@ -102,8 +102,13 @@ function statusAnswer({ status, retryAfter, body }: StatusFault): Answer {
   return {
     status,
     ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(retryAfter) } }),
-    body: body ?? { error: 'temporarily_unavailable', error_description: `Injected by the test: status ${status}.` },
+    body: body ?? { error: 'temporarily_unavailable', error_description: descriptionOf(status) },
   }
+}
+
+function descriptionOf(status: number): string {
+  if (status !== 429) return `Injected by the test: status ${status}.`
+  return 'AADSTS90055: There are too many incoming requests. This exception is thrown for blocked tenants.'
 }
 
 async function pause(clock: Clock, delay: number, closed: Promise<void>): Promise<void> {

@@ -24,6 +24,7 @@ import {
   encodeRouting,
   type Routing,
 } from '../../tds/tokens.ts'
+import { azureMessage } from './azure-messages.ts'
 import type { FaultAction, GatewayFaults, Stage } from './faults.ts'
 import { DelayedLink } from './link-delay.ts'
 import { LoginError, sqlLoginRefused } from './login-error.ts'
@@ -129,8 +130,8 @@ export class GatewayConnection {
       return { relay, answer: withFedAuthAck(upstream), client }
     } catch (error) {
       if (!(error instanceof LoginError)) throw error
-      statistics.loginFailed(error.token.number)
-      return this.#end(client, Buffer.concat([encodeError(error.token), done(DoneStatus.ERROR)]))
+      statistics.loginFailed(error.number ?? 0)
+      return this.#end(client, Buffer.concat([...error.tokens.map(encodeError), done(DoneStatus.ERROR)]))
     }
   }
 
@@ -180,7 +181,7 @@ export class GatewayConnection {
     if ('redirect' in action) return action
     if ('delay' in action) await new Promise<void>((resolve) => this.#parts.clock.setTimer(action.delay, resolve))
     else if ('refuse' in action) {
-      const { number, state = 1, message = `Injected by the test: error ${number}.` } = action.refuse
+      const { number, state = 1, message = azureMessage(number) } = action.refuse
       throw new LoginError({ number, state, class: action.refuse.class ?? 14, message })
     } else if ('hang' in action) await (this.#closed || once(this.#socket, 'close'))
     else this.close('reset' in action ? 'reset' : 'end')

@@ -13,7 +13,7 @@ export interface FaultError {
   state?: number
   /** The severity. From 20 on the connection is closed behind it. @defaultValue 14 at login, 16 at a request */
   class?: number
-  /** @defaultValue a text that says it was injected */
+  /** @defaultValue what Azure SQL says with that number; for one that is not known, that it was injected */
   message?: string
 }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { encodeMessage, encodePacket, type Packet, PacketReader, PacketStatus, PacketType } from '../../tds/packet.ts'
 import { DoneStatus, encodeDone, encodeError } from '../../tds/tokens.ts'
+import { azureMessage } from './azure-messages.ts'
 import type { GatewayParts } from './connection.ts'
 import type { FaultError } from './faults.ts'
 import type { VerifiedToken } from './token-check.ts'
@@ -13,11 +14,7 @@ const REQUESTS: ReadonlySet<number> = new Set([
   PacketType.TRANSACTION_MANAGER,
 ])
 
-const TOKEN_EXPIRED: FaultError = {
-  number: 37396,
-  class: 20,
-  message: 'Query cannot be executed, access token is expired. Please login with a new access token.',
-}
+const TOKEN_EXPIRED: FaultError = { number: 37396, class: 20 }
 
 /** Errors of this severity and above end the connection. */
 const FATAL = 20
@@ -121,7 +118,7 @@ export class Relay {
       number: error.number,
       state: error.state ?? 1,
       class: severity,
-      message: error.message ?? `Injected by the test: error ${error.number}.`,
+      message: error.message ?? azureMessage(error.number),
       serverName: 'local-gateway',
     })
     const answer = encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat([token, encodeDone(DoneStatus.ERROR)]))

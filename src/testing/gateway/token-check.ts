@@ -1,8 +1,8 @@
 import type { JWTPayload } from 'jose'
 import type { Clock } from '../../clock.ts'
-import { EntraError } from '../../errors.ts'
+import { EntraError } from '../../errors/entra-error.ts'
 import type { TokenVerification } from '../token-verification.ts'
-import { tokenRefused } from './login-error.ts'
+import { TokenRefusal, tokenRefused } from './login-error.ts'
 
 /** Who a token speaks for, and until when. */
 export interface VerifiedToken {
@@ -31,6 +31,11 @@ export async function createTokenCheck(verification: TokenVerification, clock: C
     })
   })
   const keys = createLocalJWKSet(verification.jwks)
+  const refusalOf = (error: unknown) => {
+    if (error instanceof errors.JWTExpired) return TokenRefusal.EXPIRED
+    const isIssuer = error instanceof errors.JWTClaimValidationFailed && error.claim === 'iss'
+    return isIssuer ? TokenRefusal.NOT_CONFIGURED : TokenRefusal.INVALID
+  }
   return async (token) => {
     try {
       const { payload } = await jwtVerify(token, keys, {
@@ -42,7 +47,7 @@ export async function createTokenCheck(verification: TokenVerification, clock: C
       })
       return verified(payload)
     } catch (cause) {
-      throw tokenRefused(cause instanceof errors.JWTExpired ? 'Token is expired.' : undefined, cause)
+      throw tokenRefused(refusalOf(cause), cause)
     }
   }
 }

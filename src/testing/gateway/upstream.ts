@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseConnectionString } from '../../config/connection-string.ts'
-import { EntraError } from '../../errors.ts'
+import { EntraError } from '../../errors/entra-error.ts'
 import { type LoginToken, parseLoginResponse } from '../../tds/login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from '../../tds/login7.ts'
 import { MessageStream } from '../../tds/message-stream.ts'
@@ -89,7 +89,9 @@ export async function logInUpstream(
     }
     return { stream, answer }
   } catch (error) {
-    throw error instanceof LoginError ? error : upstreamUnavailable(error)
+    throw error instanceof LoginError
+      ? error
+      : upstreamUnavailable(wishes.database || (upstream.database ?? 'master'), error)
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * What can go wrong, by a name that does not change between versions.
+ * What can go wrong, by a name that does not change between versions. `docs/errors.md` has a heading for each, with
+ * what to do.
  *
  * | code | when |
  * |---|---|
@@ -10,14 +11,26 @@
  * | `TOKEN_EXPIRED` | the credential gave a token that has expired already |
  * | `TOKEN_REQUEST_FAILED` | the credential threw; `cause` is its error |
  * | `CREDENTIALS_FAILED` | none of several credentials could give a token; `errors` holds what each threw |
+ * | `TOKEN_REQUEST_THROTTLED` | Entra ID or the managed identity endpoint was asked too often |
  * | `TOKEN_REQUEST_TIMEOUT` | the credential did not answer in time |
  * | `TOKEN_UNAVAILABLE` | work waited for a valid token as long as it may; `cause` is why there was none |
- * | `LOGIN_FAILED` | the server refused the login; `number` and `state` are the server's |
+ * | `TOKEN_REFUSED` | the server does not take the token: expired, not yet valid, for another audience, of another tenant |
+ * | `PRINCIPAL_UNKNOWN` | the token is good, but who signs in has no user in the database |
+ * | `ENTRA_LOGIN_UNSUPPORTED` | the server takes no Entra logins: a container, or a server on premises |
+ * | `LOGIN_FAILED` | the server refused the login for any other reason; `number` and `state` are the server's |
+ * | `FIREWALL` | the server does not let this address in |
+ * | `DATABASE_NOT_FOUND` | the server has no such database, or none for who signs in |
+ * | `DATABASE_UNAVAILABLE` | the database is paused, moving or busy |
+ * | `TOO_MANY_CONNECTIONS` | the database is at its limit of sessions or workers |
+ * | `SERVER_NOT_FOUND` | there is no server of that name |
+ * | `SERVER_UNREACHABLE` | nothing answers at that address and port |
+ * | `LOGIN_TIMEOUT` | the server was reached, and had not taken the login in time |
  * | `TLS_FAILED` | the server's certificate was not accepted, or it offers no encryption; the token was not sent |
- * | `CONNECT_FAILED` | no connection to the server could be opened |
+ * | `CONNECT_FAILED` | no connection to the server could be opened, for any other reason |
  * | `CONNECT_TIMEOUT` | work waited for a free connection as long as it may |
  * | `SESSION_TOKEN_EXPIRED` | the server ended a session because its token had expired; the statement did not run |
  * | `STATEMENT_TOKEN_EXPIRED` | a statement was still running when its connection's token expired |
+ * | `STATEMENT_TIMEOUT` | a statement took longer than it may, and was cancelled |
  * | `CONNECTION_LOST` | the connection went away while a statement was under way, which may have run |
  * | `NOT_SENT` | the connection went away before a statement was sent, which did not run |
  * | `TRANSACTION_TOKEN_EXPIRED` | a transaction was still open when its connection's token expired |
@@ -32,14 +45,26 @@ export type EntraErrorCode =
   | 'TOKEN_EXPIRED'
   | 'TOKEN_REQUEST_FAILED'
   | 'CREDENTIALS_FAILED'
+  | 'TOKEN_REQUEST_THROTTLED'
   | 'TOKEN_REQUEST_TIMEOUT'
   | 'TOKEN_UNAVAILABLE'
+  | 'TOKEN_REFUSED'
+  | 'PRINCIPAL_UNKNOWN'
+  | 'ENTRA_LOGIN_UNSUPPORTED'
   | 'LOGIN_FAILED'
+  | 'FIREWALL'
+  | 'DATABASE_NOT_FOUND'
+  | 'DATABASE_UNAVAILABLE'
+  | 'TOO_MANY_CONNECTIONS'
+  | 'SERVER_NOT_FOUND'
+  | 'SERVER_UNREACHABLE'
+  | 'LOGIN_TIMEOUT'
   | 'TLS_FAILED'
   | 'CONNECT_FAILED'
   | 'CONNECT_TIMEOUT'
   | 'SESSION_TOKEN_EXPIRED'
   | 'STATEMENT_TOKEN_EXPIRED'
+  | 'STATEMENT_TIMEOUT'
   | 'CONNECTION_LOST'
   | 'NOT_SENT'
   | 'TRANSACTION_TOKEN_EXPIRED'
@@ -58,7 +83,10 @@ export interface EntraErrorDetails {
   state?: number | undefined
 }
 
-/** The one class of errors that this package throws. The message says what failed, why, and what to do. */
+/**
+ * The one class of errors that this package throws. The message says what failed, why as far as is known, and what to
+ * do; its last line names the place in `docs/errors.md` where there is more.
+ */
 export class EntraError extends Error {
   override readonly name = 'EntraError'
   readonly code: EntraErrorCode
@@ -66,13 +94,25 @@ export class EntraError extends Error {
   readonly number?: number
   readonly state?: number
 
-  constructor(code: EntraErrorCode, message: string, details: EntraErrorDetails = {}) {
-    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+  /** @param text - the message without its last line, which is added here */
+  constructor(code: EntraErrorCode, text: string, details: EntraErrorDetails = {}) {
+    super(text + linkTo(code), 'cause' in details ? { cause: details.cause } : undefined)
     this.code = code
     if (details.errors !== undefined) this.errors = details.errors
     if (details.number !== undefined) this.number = details.number
     if (details.state !== undefined) this.state = details.state
   }
+}
+
+/** A path that is right without a network: the documentation is installed with the package. */
+function linkTo(code: EntraErrorCode): string {
+  return `\nSee node_modules/prisma-adapter-mssql-entra/docs/errors.md#${code.toLowerCase()}`
+}
+
+/** An error's message without the line that says where to read on, for use inside another message. */
+export function textOf(error: EntraError): string {
+  const link = linkTo(error.code)
+  return error.message.endsWith(link) ? error.message.slice(0, -link.length) : error.message
 }
 
 /** The first line of an error's message, for use inside another message. */

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto'
+
+/**
+ * What Azure SQL says with an error number, for a database `app` on a server `myserver`.
+ *
+ * Source: Microsoft Learn, "Troubleshoot connectivity issues and other errors with Azure SQL Database and Azure SQL
+ * Managed Instance", and "Database Engine events and errors".
+ */
+const MESSAGES: Readonly<Record<number, string>> = {
+  615: "Could not find database ID 5, name 'app'.",
+  916: 'The server principal "local-app" is not able to access the database "app" under the current security context.',
+  926: "Database 'app' cannot be opened. It has been marked SUSPECT by recovery. See the SQL Server errorlog for more information.",
+  4060: 'Cannot open database "app" requested by the login. The login failed.',
+  4221:
+    "Login to read-secondary failed due to long wait on 'HADR_DATABASE_WAIT_FOR_TRANSITION_TO_VERSIONING'. The replica " +
+    'is not available for login because row versions are missing for transactions that were in-flight when the replica ' +
+    'was recycled.',
+  10928:
+    "Resource ID: 1. The request limit for the database is 30 and has been reached. See 'http://go.microsoft.com/fwlink/?LinkId=267637' for assistance.",
+  10929:
+    'Resource ID: 1. The request minimum guarantee is 0, maximum limit is 30, and the current usage for the database is ' +
+    '30. However, the server is currently too busy to support requests greater than 30 for this database.',
+  10936: 'Resource ID: 1. The request limit for the elastic pool is 50 and has been reached.',
+  18456: "Login failed for user '<token-identified principal>'.",
+  37396: 'Query cannot be executed, access token is expired. Please login with a new access token.',
+  40197: 'The service has encountered an error processing your request. Please try again. Error code 40143.',
+  40501: 'The service is currently busy. Retry the request after 10 seconds. Incident ID: 0. Code: 0.',
+  40532: 'Cannot open server "myserver" requested by the login. The login failed.',
+  40615:
+    `Cannot open server 'myserver' requested by the login. Client with IP address '203.0.113.7' is not allowed to access ` +
+    'the server. To enable access, use the Azure Management Portal or run sp_set_firewall_rule on the master database to ' +
+    'create a firewall rule for this IP address or address range. It may take up to five minutes for this change to take effect.',
+  40914: "Cannot open server 'myserver' requested by the login. Client is not allowed to access the server.",
+  42108: 'Can not connect to the SQL pool since it is paused. Please resume the SQL pool and try again.',
+  47072: 'Login failed with invalid TLS version.',
+  47073:
+    'An instance-specific error occurred while establishing a connection to SQL Server. The public network interface on ' +
+    'this server is not accessible. To connect to this server, use the Private Endpoint from inside your virtual network.',
+  49918:
+    'Cannot process request. Not enough resources to process request. The service is currently busy. Please retry the request later.',
+  49919:
+    'Cannot process create or update request. Too many create or update operations in progress for subscription "0".',
+  49920: 'Cannot process request. Too many operations in progress for subscription "0".',
+}
+
+/** What Azure SQL says with an error number; for one that is not known here, that a test has made it up. */
+export function azureMessage(number: number): string {
+  if (number === 40613) return databaseUnavailable('app')
+  return MESSAGES[number] ?? `Injected by the test: error ${number}.`
+}
+
+/** What Azure SQL says of a database that is paused, moving or cannot be reached (40613). */
+export function databaseUnavailable(database: string): string {
+  return (
+    `Database '${database}' on server 'myserver' is not currently available. Please retry the connection later. If the ` +
+    'problem persists, contact customer support, and provide them with the session tracing ID of ' +
+    `'${randomUUID().toUpperCase()}'.`
+  )
+}
