@@ -42,7 +42,7 @@ type Explain = (refusal: LoginRefusal, context: LoginContext) => Verdict
  * and errors".
  */
 const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Explain]> = [
-  [[18456], explainRefusedToken],
+  [[18456, 37396], explainRefusedToken],
   [[916], noUserInDatabase],
   [[911, 4060], noSuchDatabase],
   [[615, 926, 4221, 40197, 40501, 40613, 49918, 49919, 49920], unavailable],

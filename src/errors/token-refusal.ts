@@ -8,18 +8,22 @@ const AZURE_SQL_APP_ID = '022907d3-0f1b-48f7-badc-1ba6abab6d66'
 /** What a server says in place of a name where it was given a token. */
 const BY_TOKEN = '<token-identified principal>'
 
+/** "Query cannot be executed, access token is expired": at the first statement, which sets the session up. */
+const EXPIRED_IN_SESSION = 37396
+
 /** Older servers say this of a token's principal whom they do not know. */
 const ANONYMOUS = 'NT AUTHORITY\\ANONYMOUS LOGON'
 
 /**
- * What error 18456 means. The server says little or nothing of its reasons, on purpose; the token's own claims say the
+ * What errors 18456 and 37396 mean. The server says little or nothing of its reasons, on purpose; the token's own claims say the
  * rest.
  */
 export function explainRefusedToken(refusal: LoginRefusal, context: LoginContext): Verdict {
-  const { message } = refusal
+  const { number, message } = refusal
   const { claims } = context
   // A server that knows nothing of FEDAUTH overlooks it in LOGIN7, and finds neither user nor password there.
   if (/user ''/.test(message)) return unsupported(context)
+  if (number === EXPIRED_IN_SESSION) return refused(...expired(context))
   if (!message.includes(BY_TOKEN) && !message.includes(ANONYMOUS)) return other()
   if (/token is expired/i.test(message)) return refused(...expired(context))
   const wrong = claims && wrongInToken(claims, context)

@@ -27,8 +27,21 @@ interface DriverError extends Error {
 const TOKEN_EXPIRED_IN_SESSION = 37396
 const LOGIN_FAILED = 18456
 
-/** Codes of tedious for a request whose connection went away while it was under way. */
-const LOST = new Set<unknown>(['ECLOSE', 'ESOCKET'])
+/** Codes of tedious, and of the system, for a request whose connection went away while it was under way. */
+const LOST = new Set<unknown>([
+  'ECLOSE',
+  'ESOCKET',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+])
+
+/** What tedious says, without a code, where the connection ends in the middle of an answer. */
+const CUT_SHORT = 'unexpected end of message stream'
 
 /** Codes for a request that found no connection to be sent on, though there had been one. */
 const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
@@ -49,12 +62,17 @@ export function explainDriverError(error: unknown, context: () => DriverContext)
   if (name === 'ConnectionError') return explainLoginFailure(error, context())
   if (name === 'TimeoutError') return noConnectionInTime(error)
   if (code === 'ETIMEOUT') return statementTimeout(error)
-  if (LOST.has(code)) return connectionLost(error)
+  if (LOST.has(code) || error.message === CUT_SHORT) return connectionLost(error)
   return error
 }
 
-/** What to throw for an error of the driver in opening a connection. */
-export function explainLoginFailure(error: Error, { failure, login }: DriverContext): EntraError {
+/**
+ * What to throw for an error of the driver in opening a connection. What fails after the login itself, as the session is
+ * set up, has no name of its own.
+ */
+export function explainLoginFailure(error: unknown, { failure, login }: DriverContext): unknown {
+  if (!(error instanceof Error)) return error
+  if (NOT_SENT.has((error as DriverError).code) || error.message === 'aborted') return notSent(error)
   // What our own connector threw, inside of what the driver made of it.
   for (const link of causesOf(error)) if (link instanceof EntraError) return link
   if (failure?.refusal !== undefined) return loginRefused(error, failure.refusal, login)

@@ -21,7 +21,8 @@ const TRANSIENT_AT_LOGIN = new Set([615, 926, 4221, 10928, 10929, 10936, 40197, 
 /** "Cannot open database … requested by the login": while a database moves, or for good where its name is wrong. */
 const CANNOT_OPEN_DATABASE = 4060
 
-const LOGIN_FAILED = 18456
+/** 18456: the login failed; 37396: the token has expired. */
+const TOKEN_REFUSED = [18456, 37396]
 
 /**
  * What a failure means; undefined where it is the work's own (an SQL error) or will not pass.
@@ -53,7 +54,7 @@ export function failureOf(error: unknown, databaseWasOpened: boolean): Failure |
 
 function failureOfLogin(number: number | undefined, databaseWasOpened: boolean): Failure | undefined {
   if (number === undefined) return undefined
-  if (number === LOGIN_FAILED) return 'token'
+  if (TOKEN_REFUSED.includes(number)) return 'token'
   if (number === CANNOT_OPEN_DATABASE) return databaseWasOpened ? 'unavailable' : undefined
   return TRANSIENT_AT_LOGIN.has(number) ? 'unavailable' : undefined
 }

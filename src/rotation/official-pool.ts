@@ -12,7 +12,7 @@ import { claimsOf } from '../token/claims.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
 import { connectorFor } from './connector.ts'
-import { type DriverContext, explainDriverError } from './driver-errors.ts'
+import { type DriverContext, explainDriverError, explainLoginFailure } from './driver-errors.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 
 type OfficialAdapter = Awaited<ReturnType<PrismaMssql['connect']>>
@@ -40,7 +40,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, aud
       return new OfficialPool(adapter, connections, context, config.pool)
     } catch (error) {
       signal.throwIfAborted()
-      throw explainDriverError(error, context)
+      throw explainLoginFailure(error, context())
     } finally {
       signal.removeEventListener('abort', cut)
     }
@@ -137,7 +137,7 @@ class OfficialPool implements GenerationPool {
         const results = await Promise.allSettled(Array.from({ length: logins }, () => pool.acquire().promise))
         for (const result of results) if (result.status === 'fulfilled') borrowed.push(result.value)
         const failed = results.find((result) => result.status === 'rejected')
-        if (failed !== undefined) throw this.explain(failed.reason)
+        if (failed !== undefined) throw explainLoginFailure(failed.reason, this.#context())
       }
     } finally {
       for (const connection of borrowed) pool.release(connection)

@@ -180,7 +180,7 @@ describe('what is refused, with the place', () => {
     'as another URL: %s',
     (text) => {
       const error = refusalOf(text)
-      expect(error.message).toMatch(/begins with sqlserver:\/\/, not with (jdbc:)?[a-z]+:\/\/$/)
+      expect(error.message).toMatch(/begins with sqlserver:\/\/, not with (jdbc:)?[a-z]+:\/\/\n/)
       expect(error.message).not.toMatch(/geheim/)
     },
   )

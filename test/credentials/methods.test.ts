@@ -205,7 +205,7 @@ describe('plugins', () => {
   it('that are not installed are asked for', async () => {
     await expect(ask(credentialOf('VisualStudioCode'))).rejects.toMatchObject({
       code: 'DEPENDENCY_MISSING',
-      message: expect.stringMatching(/npm install @azure\/identity-vscode\. Version 2 or later.*there is AzureCli\.$/),
+      message: expect.stringMatching(/npm install @azure\/identity-vscode\. Version 2 or later.*there is AzureCli\.\n/),
       cause: expect.any(Error),
     })
     expect(made).toEqual([])
@@ -246,7 +246,7 @@ describe('what is missing is named', () => {
   ])('at once, in the configuration: %s, %j', (method, details, message) => {
     const name = `authentication=${method} `
     expect(() => credentialOf(method, details)).toThrow(
-      expect.objectContaining({ code: 'CONFIG_INVALID', message: name + message }),
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(`${name}${message}\nSee `) }),
     )
   })
 
@@ -267,7 +267,10 @@ describe('what is missing is named', () => {
   ])('when it is needed, in the environment: %s', async (method, message) => {
     const credential = credentialOf(method)
     const name = `authentication=${method} `
-    await expect(ask(credential)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: name + message })
+    await expect(ask(credential)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(`${name}${message}\nSee `),
+    })
     expect(made).toEqual([])
   })
 

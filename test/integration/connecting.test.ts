@@ -37,16 +37,16 @@ describe('a connection', () => {
     const { authority } = db.azure
     const credential = { getToken: () => authority.issueToken({ audience: 'https://graph.microsoft.com/' }) }
     await expect(db.connect({ ...ONCE, credential }).adapter.connect()).rejects.toMatchObject({
-      code: 'LOGIN_FAILED',
-      number: 18456,
+      code: 'P1000',
+      cause: { code: 'TOKEN_REFUSED', number: 18456 },
       message: expect.stringContaining(`Login failed for user '<token-identified principal>'.`),
     })
   })
 
   it('is refused to a database that is not there', async () => {
     await expect(db.connect(ONCE, { database: 'no_such_database' }).adapter.connect()).rejects.toMatchObject({
-      code: 'LOGIN_FAILED',
-      number: 4060,
+      code: 'P1003',
+      cause: { code: 'DATABASE_NOT_FOUND', number: 4060, state: 1 },
     })
   })
 

@@ -80,7 +80,8 @@ describe('work that finds every connection at work', () => {
     const { clock, rotation, query, holdAll } = await setUp()
     await holdAll()
     const failing = expect(query('a')).rejects.toMatchObject({
-      code: 'CONNECT_TIMEOUT',
+      code: 'P2024',
+      cause: { code: 'CONNECT_TIMEOUT' },
       message: expect.stringMatching(/within 30000 ms.*All 10 connections.*at work/),
     })
     await clock.advance(30 * second)

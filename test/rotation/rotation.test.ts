@@ -244,7 +244,8 @@ describe('a token at its end', () => {
     credential.answer(...Array.from({ length: 100 }, () => new Error('identity endpoint down')))
     clock.jump(2 * hour)
     const waiting = expect(query('after 0')).rejects.toMatchObject({
-      code: 'TOKEN_UNAVAILABLE',
+      code: 'P1000',
+      cause: { code: 'TOKEN_UNAVAILABLE' },
       message: expect.stringContaining('identity endpoint down'),
     })
     await clock.advance(5 * second)

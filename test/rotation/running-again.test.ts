@@ -75,7 +75,7 @@ describe('a token that the server refuses', () => {
     await clock.advance(0)
     const failed = (await running).filter(({ status }) => status === 'rejected')
     expect(failed.length).toBeGreaterThan(0)
-    expect(failed[0]).toMatchObject({ reason: { code: 'LOGIN_FAILED', number: 18456 } })
+    expect(failed[0]).toMatchObject({ reason: { cause: { code: 'LOGIN_FAILED', number: 18456 } } })
     expect(credential.requests).toBe(2)
   })
 
@@ -128,7 +128,7 @@ describe('a generation whose token is refused at further logins, as is the next 
     await expect(
       Promise.race([query('one more connection'), clock.advance(0).then(() => query('x'))]),
     ).rejects.toMatchObject({
-      code: 'LOGIN_FAILED',
+      cause: { code: 'LOGIN_FAILED' },
     })
     const meanwhile = query('after 0')
     await clock.advance(0)
@@ -154,7 +154,7 @@ describe('a database that is paused, moving or busy', () => {
     const { clock, pools, query, events } = await setUp()
     clock.jump(2 * 60 * minute)
     pools.failures.push(...Array.from({ length: 20 }, paused))
-    const waiting = expect(query('after 0')).rejects.toMatchObject({ code: 'LOGIN_FAILED', number: 40613 })
+    const waiting = expect(query('after 0')).rejects.toMatchObject({ cause: { code: 'LOGIN_FAILED', number: 40613 } })
     await clock.advance(minute)
     await waiting
     expect(events.filter(({ type }) => type === 'connect.retry')).toHaveLength(4)
@@ -183,14 +183,14 @@ describe('a connection that goes away', () => {
   it('under a statement: it is not run again', async () => {
     const { pools, query, ran } = await setUp()
     pools.failStatements('update', lost())
-    await expect(query('update')).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+    await expect(query('update')).rejects.toMatchObject({ code: 'P1017', cause: { code: 'CONNECTION_LOST' } })
     expect(ran('update')).toEqual([1])
   })
 
   it('each time: is not tried without end', async () => {
     const { pools, query, ran } = await setUp()
     pools.failStatements('update', ...Array.from({ length: 20 }, notSent))
-    await expect(query('update')).rejects.toMatchObject({ code: 'NOT_SENT' })
+    await expect(query('update')).rejects.toMatchObject({ code: 'P1017', cause: { code: 'NOT_SENT' } })
     expect(ran('update').length).toBeLessThan(6)
   })
 })

@@ -32,6 +32,8 @@ it('that finds nothing tells each that it tried, in a line', async () => {
     expect.stringMatching(/^- Azure CLI could not be found\./),
     expect.stringMatching(/^- .*PowerShell/),
     expect.stringMatching(/^- Azure Developer CLI couldn't be found\./),
+    'Set one of them up here, or name another way to sign in (authentication=…).',
+    expect.stringMatching(/^See .*#credentials_failed$/),
   ])
 })
 

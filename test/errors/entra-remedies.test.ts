@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest'
+import { entraReason, entraRemedy } from '../../src/errors/entra-remedies.ts'
+
+describe('what Entra ID said', () => {
+  it.each([
+    [
+      'in MSAL’s form',
+      'invalid_client: Error(s): 7000215 - Timestamp: 2026-01-01 00:00:00Z - Description: AADSTS7000215: Invalid client secret provided. Trace ID: a Correlation ID: b Timestamp: c - Correlation ID: b - Trace ID: a',
+      'AADSTS7000215: Invalid client secret provided.',
+    ],
+    [
+      'behind the name of a credential',
+      'ManagedIdentityCredential: Authentication failed. Message temporarily_unavailable: Error(s): Not Available - Timestamp: Not Available - Description: Too many requests. - Correlation ID: Not Available - Trace ID: Not Available',
+      'ManagedIdentityCredential: Authentication failed. Message Too many requests.',
+    ],
+    ['plain', 'AADSTS50034: No such account. Trace ID: a Correlation ID: b', 'AADSTS50034: No such account.'],
+    ['not of Entra', 'Please run az login', 'Please run az login'],
+  ])('%s, is cut to what matters', (_, text, reason) => expect(entraReason(text)).toBe(reason))
+})
+
+describe('what to do', () => {
+  it.each([
+    ['AADSTS7000222: The provided client secret keys are expired.', /add a new one/],
+    ['AADSTS90002: Tenant not found.', /Check tenantId/],
+    ['endpoints_resolution_error: See …', /Check tenantId/],
+    ['AADSTS53003: Access has been blocked.', /Conditional Access/],
+  ])('%s', (text, remedy) => expect(entraRemedy(text)).toMatch(remedy))
+
+  it('is not made up', () => {
+    expect(entraRemedy('AADSTS999999: Something else.')).toBeUndefined()
+    expect(entraRemedy('no such thing')).toBeUndefined()
+  })
+})
