@@ -61,7 +61,9 @@ function failureOfOne({ credential, error }: CredentialFailure, now: number): En
     const text = `${credential} could not give a token:\n${reasons.map(lineOf).join('\n')}\n${SET_ONE_UP}`
     return new EntraError('CREDENTIALS_FAILED', text, { cause: error, errors })
   }
-  const text = `${credential} could not give a token: ${reasons.join(' ')}`
+  const reason = reasons.join(' ')
+  const own = `${credential}: `
+  const text = `${credential} could not give a token: ${reason.startsWith(own) ? reason.slice(own.length) : reason}`
   if (isThrottled(error)) return throttled(text, error, now)
   const remedy = entraRemedy(text) ?? 'Set it up here, or name another way to sign in (authentication=…).'
   return new EntraError('TOKEN_REQUEST_FAILED', `${text} ${remedy}`, { cause: error })

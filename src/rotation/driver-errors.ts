@@ -146,7 +146,7 @@ function connectFailed(cause: Error, reached: boolean): EntraError {
     why: '',
     remedy: 'Mostly this passes by itself. If it does not, check what answers at that host and port.',
   }
-  return new EntraError(ours, sentences(`No connection to the server could be opened: ${reason}.`, why, remedy), {
+  return new EntraError(ours, lines(`No connection to the server could be opened: ${reason}.`, why, remedy), {
     cause,
   })
 }
@@ -165,9 +165,10 @@ function loginRefused(cause: Error, refusal: LoginRefusal, context: LoginContext
   const { number, state, message } = refusal
   const { code, why, remedy } = explainLoginRefusal(refusal, context)
   const what = `The server refused the login: ${message} (error ${number}, state ${state})`
-  return new EntraError(code, sentences(what, why, remedy), { cause, number, state })
+  return new EntraError(code, lines(what, why, remedy), { cause, number, state })
 }
 
-function sentences(...parts: string[]): string {
-  return parts.filter((part) => part !== '').join(' ')
+/** What failed, why, and what to do, each on a line: the first is what other messages quote. */
+function lines(...parts: string[]): string {
+  return parts.filter((part) => part !== '').join('\n')
 }

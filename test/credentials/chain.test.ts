@@ -82,6 +82,18 @@ describe('one credential', () => {
     })
   })
 
+  it('that is throttled says so, and for how long where it was told', async () => {
+    const only = new SlowCredential('OnlyCredential')
+    const { request } = setUp(only)
+    const outcome = request()
+    const response = { status: 429, headers: new Map([['retry-after', '7']]) }
+    only.last.fail(Object.assign(new Error('slow down'), { response }))
+    expect(await failureOf(outcome)).toMatchObject({
+      code: 'TOKEN_REQUEST_THROTTLED',
+      message: expect.stringContaining('slow down Tokens were asked for too often, and none is given for 7 s.'),
+    })
+  })
+
   it('that tried several itself has the reason of each told', async () => {
     const only = new SlowCredential('DefaultAzureCredential')
     const { request } = setUp(only)

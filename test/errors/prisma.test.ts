@@ -30,7 +30,7 @@ it('$connect, a query, a raw query and both kinds of transaction show the same',
   const fault = db.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615 } } })
   try {
     const { prisma } = db.connect(ONCE)
-    const message = /does not let 203\.0\.113\.7 in\. Let it in.*\n {2}az sql .*\n.*\nSee .*#firewall$/
+    const message = /does not let 203\.0\.113\.7 in\.\nLet it in.*\n {2}az sql .*\n.*\nSee .*#firewall$/
     for (const work of [
       () => prisma.user.count(),
       () => prisma.$queryRaw`SELECT 1 AS one`,

@@ -29,14 +29,14 @@ it('not valid yet: names the time, and how far away it is', async () => {
   const notBefore = Date.now() + HOUR
   const at = new Date(Math.floor(notBefore / 1000) * 1000).toISOString()
   expect(await refusalOf({ notBefore, lifetime: 2 * HOUR })).toMatchObject(
-    refused(new RegExp(`not valid yet: it is from ${at} on, 3[56]\\d\\d s from now .*Synchronize the clock`), 1),
+    refused(new RegExp(`not valid yet: it is from ${at} on, 3[56]\\d\\d s from now .*Synchronize the clock`, 's'), 1),
   )
 })
 
 it('of another tenant: names it, and how to find the right one', async () => {
   const claims = { iss: 'https://sts.windows.net/somewhere-else/', tid: 'somewhere-else' }
   expect(await refusalOf({ claims })).toMatchObject(
-    refused(/another tenant than the server's \(somewhere-else\).*tenantId.*az sql server ad-admin list/, 1),
+    refused(/another tenant than the server's \(somewhere-else\).*tenantId.*az sql server ad-admin list/s, 1),
   )
 })
 
@@ -49,7 +49,7 @@ it('expired, which the credential did not say', async () => {
     },
   }
   expect(await thrownBy(() => db.connect({ credential }).adapter.connect())).toMatchObject(
-    refused(/Token is expired\..*has expired, at .*, \d+ s ago\. .*has kept it for too long/, 233),
+    refused(/Token is expired\..*has expired, at .*, \d+ s ago\..*has kept it for too long/s, 233),
   )
 })
 

@@ -86,6 +86,16 @@ describe.each([
   })
 })
 
+it('without a version of TLS in common is refused at once, and says so', async () => {
+  const secureContext = {
+    cryptoCredentialsDetails: { ca: db.azure.gateway.ca, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' },
+  }
+  await expect(db.connect({}, { options: secureContext as never }).adapter.connect()).rejects.toMatchObject({
+    code: 'P1011',
+    message: expect.stringContaining('have no version of TLS, or no cipher, in common'),
+  })
+})
+
 describe('trustServerCertificate', () => {
   const untrusted = (options: object) =>
     adapterTo({ hosts: ['elsewhere.test'] }, { trusts: false, options: { ...options, trustServerCertificate: true } })

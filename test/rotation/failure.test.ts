@@ -56,6 +56,36 @@ describe('what a failure of the driver means', () => {
       'lost',
     ],
     ['a socket error under a request', explainDriverError(driverError('RequestError', 'ESOCKET'), undefined), 'lost'],
+    [
+      'a connection that the system reset under a request',
+      explainDriverError(driverError('RequestError', 'ECONNRESET', 'socket hang up'), undefined),
+      'lost',
+    ],
+    [
+      'a connection that ended in the middle of an answer',
+      explainDriverError(driverError('RequestError', 'EREQUEST', 'unexpected end of message stream'), undefined),
+      'lost',
+    ],
+    [
+      '37396 while a session is set up',
+      explainDriverError(driverError('ConnectionError', 'ESOCKET'), refused(37396, 'access token is expired')),
+      'token',
+    ],
+    [
+      'a server without Entra logins',
+      explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(18456, "Login failed for user ''.")),
+      undefined,
+    ],
+    [
+      'a name that DNS does not know',
+      explainDriverError(driverError('ConnectionError', 'ENOTFOUND'), undefined),
+      'unavailable',
+    ],
+    [
+      'a server that Azure does not know',
+      explainDriverError(driverError('ConnectionError', 'ELOGIN'), refused(40532)),
+      undefined,
+    ],
     ['a request that took too long', explainDriverError(driverError('RequestError', 'ETIMEOUT'), undefined), undefined],
     ['an SQL error', explainDriverError(sqlError(208), undefined), undefined],
     ['not an error', explainDriverError('text', undefined), undefined],
