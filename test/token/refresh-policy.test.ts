@@ -5,6 +5,7 @@ import {
   defaultRefreshAfter,
   hardDeadline,
   isFresh,
+  refusedAgainDelay,
   retryDelay,
   defaultRefreshTiming as timing,
 } from '../../src/token/refresh-policy.ts'
@@ -75,6 +76,12 @@ describe('asking again after the same token', () => {
         },
       ),
     )
+  })
+})
+
+describe('the wait after a token that the server refused as well', () => {
+  it('is a twentieth of what is left of it, from half a second to two', () => {
+    expect([hour, 30 * second, second].map(refusedAgainDelay)).toEqual([2 * second, 1.5 * second, second / 2])
   })
 })
 
