@@ -129,6 +129,11 @@ class OfficialPool implements GenerationPool {
   }
 
   /** Borrows each idle connection and closes it: mssql has no other way to make a pool smaller. */
+  lendable(): number {
+    const { pool } = this.#adapter.underlyingDriver()
+    return pool.numUsed() + pool.numFree()
+  }
+
   get loginsFail(): boolean {
     return this.#connections.loginsFail
   }
