@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  againDelay,
   askAgainDelay,
   defaultRefreshAfter,
   hardDeadline,
   isFresh,
-  refusedAgainDelay,
   retryDelay,
   defaultRefreshTiming as timing,
 } from '../../src/token/refresh-policy.ts'
@@ -79,9 +79,9 @@ describe('asking again after the same token', () => {
   })
 })
 
-describe('the wait after a token that the server refused as well', () => {
+describe('the wait after a token that had to be replaced', () => {
   it('is a twentieth of what is left of it, from half a second to two', () => {
-    expect([hour, 30 * second, second].map(refusedAgainDelay)).toEqual([2 * second, 1.5 * second, second / 2])
+    expect([hour, 30 * second, second].map(againDelay)).toEqual([2 * second, 1.5 * second, second / 2])
   })
 })
 
