@@ -48,7 +48,7 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
   const validate = config.pool?.validate
   return {
     ...config,
-    options: { ...config.options, connector: connectorFor(config, lease) },
+    options: { ...config.options, connector: connectorFor(config, lease, connections.closed) },
     authentication: { type: 'azure-active-directory-access-token', options: { token: lease.token } },
     validateConnection: 'socket',
     pool: {

@@ -322,6 +322,8 @@ export class Rotation {
 
   /** Opens as many connections as the old generation was busy, unless somebody is waiting for the new one. */
   async #warm(pool: GenerationPool, from: Generation | undefined): Promise<void> {
+    const cut = () => pool.terminate()
+    this.#stopped.signal.addEventListener('abort', cut, { once: true })
     try {
       if (from !== undefined && this.#fresh() === from) {
         const count = this.#room.reserve(pool, from.busiest(this.#clock.now()))
@@ -332,6 +334,8 @@ export class Rotation {
       pool.terminate()
       await pool.dispose()
       throw error
+    } finally {
+      this.#stopped.signal.removeEventListener('abort', cut)
     }
   }
 
