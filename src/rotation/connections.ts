@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { config as MssqlConfig } from 'mssql'
+import { EntraError } from '../errors/entra-error.ts'
 import type { LoginRefusal } from '../errors/login-refusals.ts'
 import type { LoginFailure } from './driver-errors.ts'
 
@@ -10,13 +11,21 @@ export type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0
 interface ConnectionState {
   state?: unknown
   STATE?: { LOGGED_IN: unknown }
-  socket?: Pick<Socket, 'destroyed' | 'writable'>
+  socket?: Pick<Socket, 'destroyed' | 'writable' | 'destroy'>
 }
+
+const isLoggedIn = ({ state, STATE }: ConnectionState) => state === STATE?.LOGGED_IN
 
 /** The connections of one pool, from before their login until they have ended, and why the last login failed. */
 export class Connections {
   readonly #open = new Set<Connection>()
   #failure: LoginFailure | undefined
+  readonly #closed = new AbortController()
+
+  /** Aborted when no connection is wanted any more. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
 
   get size(): number {
     return this.#open.size
@@ -40,12 +49,20 @@ export class Connections {
   }
 
   isUsable(connection: Connection): boolean {
-    const { state, STATE, socket } = connection as unknown as ConnectionState
-    return this.#open.has(connection) && state === STATE?.LOGGED_IN && socket?.writable === true && !socket.destroyed
+    const { socket } = connection as unknown as ConnectionState
+    const isLive = socket?.writable === true && !socket.destroyed
+    return isLive && this.#open.has(connection) && isLoggedIn(connection as unknown as ConnectionState)
   }
 
   closeAll(): void {
-    for (const connection of this.#open) connection.close()
+    const closed = new EntraError('NOT_SENT', 'The connections were closed before the statement was sent.')
+    this.#closed.abort(closed)
+    for (const connection of this.#open) {
+      const state = connection as unknown as ConnectionState
+      // In a login tedious would go on waiting, up to its connect timeout, for a socket that ends without an error.
+      if (!isLoggedIn(state)) state.socket?.destroy(closed)
+      connection.close()
+    }
   }
 
   /** How the last login failed; undefined where it succeeded. */

@@ -17,9 +17,10 @@ interface Target {
 /**
  * Opens the sockets of one pool, as long as its token is good, and sees to it that TLS follows.
  *
- * @throws {@link EntraError} `NOT_SENT` past the token's end
+ * @param closed - aborted when no connection is wanted any more
+ * @throws {@link EntraError} `NOT_SENT` past the token's end, and when closed
  */
-export function connectorFor(config: MssqlConfig, lease: Lease): Connector {
+export function connectorFor(config: MssqlConfig, lease: Lease, closed: AbortSignal): Connector {
   const { server, port = 1433, options = {} } = config
   const { connector: usersOwn, multiSubnetFailover: parallel, encrypt = true } = options
   return async (to: Target = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
@@ -30,10 +31,11 @@ export function connectorFor(config: MssqlConfig, lease: Lease): Connector {
         'The token of this pool has expired. The statement did not run; it can be run again.',
       )
     }
-    const [, signal] = rest
+    closed.throwIfAborted()
+    const [, signal = closed] = rest
     const socket = usersOwn
       ? await (usersOwn as (...passed: unknown[]) => Promise<Socket>)(to, ...rest)
-      : await dial({ ...to, parallel, signal })
+      : await dial({ ...to, parallel, signal: AbortSignal.any([signal, closed]) })
     if (encrypt === true) requireEncryption(socket)
     return socket
   }

@@ -26,6 +26,7 @@ interface DriverError extends Error {
 
 const TOKEN_EXPIRED_IN_SESSION = 37396
 const LOGIN_FAILED = 18456
+const TOKEN_IS_EXPIRED = /token is expired/i
 
 /** Codes of tedious, and of the system, for a request whose connection went away while it was under way. */
 const LOST = new Set<unknown>([
@@ -55,8 +56,9 @@ const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
  * @param context - asked for where a login failed
  */
 export function explainDriverError(error: unknown, context: () => DriverContext): unknown {
-  if (isDriverAdapterError(error)) return expiredInSession(error) ?? error
   if (!(error instanceof Error)) return error
+  const expired = expiredInSession(error)
+  if (expired !== undefined || isDriverAdapterError(error)) return expired ?? error
   const { name, code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
   if (name === 'ConnectionError') return explainLoginFailure(error, context())
@@ -79,8 +81,8 @@ export function explainLoginFailure(error: unknown, { failure, login }: DriverCo
   return explainTlsFailure(error) ?? connectFailed(error, failure?.reached ?? false)
 }
 
-function expiredInSession(error: DriverAdapterError): EntraError | undefined {
-  const number = numberOfExpiry(error.cause)
+function expiredInSession(error: Error): EntraError | undefined {
+  const number = isDriverAdapterError(error) ? numberOfExpiry(error.cause) : numberOfExpiryInCauses(error)
   if (number === undefined) return undefined
   return new EntraError(
     'SESSION_TOKEN_EXPIRED',
@@ -93,7 +95,18 @@ function expiredInSession(error: DriverAdapterError): EntraError | undefined {
 function numberOfExpiry(cause: DriverAdapterError['cause']): number | undefined {
   if (cause.kind === 'mssql') return cause.code === TOKEN_EXPIRED_IN_SESSION ? cause.code : undefined
   if (cause.kind !== 'AuthenticationFailed') return undefined
-  return /token is expired/i.test(cause.originalMessage ?? '') ? LOGIN_FAILED : undefined
+  return TOKEN_IS_EXPIRED.test(cause.originalMessage ?? '') ? LOGIN_FAILED : undefined
+}
+
+/** The official adapter does not translate what BEGIN, COMMIT and ROLLBACK fail with. */
+function numberOfExpiryInCauses(error: Error): number | undefined {
+  if (error.name === 'ConnectionError') return undefined
+  for (const link of causesOf(error)) {
+    const { number, message } = link as DriverError
+    if (number === TOKEN_EXPIRED_IN_SESSION) return number
+    if (number === LOGIN_FAILED && TOKEN_IS_EXPIRED.test(message)) return number
+  }
+  return undefined
 }
 
 function notSent(cause: Error): EntraError {

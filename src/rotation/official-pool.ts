@@ -52,7 +52,7 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
   const validate = config.pool?.validate
   return {
     ...config,
-    options: { ...config.options, connector: connectorFor(config, lease) },
+    options: { ...config.options, connector: connectorFor(config, lease, connections.closed) },
     authentication: { type: 'azure-active-directory-access-token', options: { token: lease.token } },
     validateConnection: 'socket',
     pool: {
@@ -142,6 +142,11 @@ class OfficialPool implements GenerationPool {
     } finally {
       for (const connection of borrowed) pool.release(connection)
     }
+  }
+
+  lendable(): number {
+    const { pool } = this.#adapter.underlyingDriver()
+    return pool.numUsed() + pool.numFree()
   }
 
   get loginsFail(): boolean {

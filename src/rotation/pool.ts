@@ -9,6 +9,11 @@ export interface GenerationPool extends SqlDriverAdapter {
   readonly acquireTimeout: number
   /** Connections open now, those that are logging in included. */
   connectionCount(): number
+  /**
+   * Connections that it lends or has lent, one that was lost under a transaction included as long as that has not
+   * ended; none that is still logging in.
+   */
+  lendable(): number
   /** Whether the last login failed, and none has succeeded since. */
   readonly loginsFail: boolean
   /**

@@ -53,6 +53,8 @@ export class Rotation {
   #opened = 0
   #rotations = 0
   #failures = 0
+  /** Why the next generation could not be opened when that was last tried. */
+  #lastFailure: unknown
   #turning: Promise<void> | undefined
   /** Why the current generation takes no new work though its token is fresh. */
   #discarded: 'refused' | 'unavailable' | undefined
@@ -206,23 +208,33 @@ export class Rotation {
   /** A turn for work that waits for one. */
   async #renew(): Promise<void> {
     const { waitTimeout, connectRetryTimeout } = this.#timing
+    const limit = Math.max(waitTimeout, connectRetryTimeout)
     const wait = new Stopwatch(this.#clock)
     this.#waiting++
     try {
-      for (;;) {
+      for (let isFirst = true; ; isFirst = false) {
         const joins = this.#turning !== undefined
         try {
-          return await this.#turnOnDemand()
+          const turn = this.#turnOnDemand()
+          return await (isFirst ? turn : this.#orGiveUp(turn, wait.left(limit)))
         } catch (error) {
           this.#refuseIfStopping()
           // A turn that had begun before was not for this work: it may have ended early, or slept with the machine.
-          if (!joins || wait.elapsed >= Math.max(waitTimeout, connectRetryTimeout)) throw error
+          if (!joins || wait.left(limit) <= 0) throw error
           if (this.#fresh() !== undefined) return
         }
       }
     } finally {
       this.#waiting--
     }
+  }
+
+  /** Waits for a turn no longer than `delay` ms. @throws what the turn throws, or what stands in its way */
+  #orGiveUp(turn: Promise<void>, delay: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.setTimer(delay, () => reject(this.#lastFailure))
+      turn.then(resolve, reject).finally(() => timer.cancel())
+    })
   }
 
   /** Not right after one that failed. */
@@ -288,7 +300,10 @@ export class Rotation {
         clock: this.#clock,
         random: this.#random,
         signal: this.#stopped.signal,
-        emit: this.#emit,
+        emit: (event) => {
+          this.#lastFailure = event.error
+          this.#emit(event)
+        },
         tokenRefused: reason === 'refused',
         databaseWasOpened: this.#opened > 0,
         patient: () => from === undefined || this.#waiting > 0,
@@ -307,6 +322,8 @@ export class Rotation {
 
   /** Opens as many connections as the old generation was busy, unless somebody is waiting for the new one. */
   async #warm(pool: GenerationPool, from: Generation | undefined): Promise<void> {
+    const cut = () => pool.terminate()
+    this.#stopped.signal.addEventListener('abort', cut, { once: true })
     try {
       if (from !== undefined && this.#fresh() === from) {
         const count = this.#room.reserve(pool, from.busiest(this.#clock.now()))
@@ -317,6 +334,8 @@ export class Rotation {
       pool.terminate()
       await pool.dispose()
       throw error
+    } finally {
+      this.#stopped.signal.removeEventListener('abort', cut)
     }
   }
 
@@ -357,13 +376,16 @@ export class Rotation {
   }
 
   #planAgain(from: Generation, reason: RotationReason, cause: unknown): void {
+    this.#lastFailure = cause
     const now = this.#clock.now()
     const timeLeft = hardDeadline(from.lease, this.#source.timing) - from.lease.now()
     const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
     this.#plan.retry(retryInMs, reason)
     // What connections the old one still has are better than none. Further logins would be refused as that one was.
-    this.#discarded = undefined
-    if (reason === 'refused') this.#serverLimit.refused(from, cause)
+    if (from.pool.connectionCount() > 0) {
+      this.#discarded = undefined
+      if (reason === 'refused') this.#serverLimit.refused(from, cause)
+    }
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
     this.#emit({ type: 'rotation.failed', at: now, from: from.id, reason, error, retryInMs })
   }

@@ -57,12 +57,11 @@ export class ServerLimit {
     const limit = this.#limit
     if (limit === undefined) return true
     const { pool, inFlight } = generation
-    const open = pool.connectionCount()
-    if (limit.generation !== generation || !pool.loginsFail || open === 0) {
+    if (limit.generation !== generation || !pool.loginsFail || pool.connectionCount() === 0) {
       this.#limit = undefined
       return true
     }
-    if (inFlight < open) return true
+    if (inFlight < pool.lendable()) return true
     if (limit.age.left(limit.delay) > 0) return false
     this.#wait(limit)
     return true

@@ -85,12 +85,15 @@ export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTim
   return clamp(left / 4, Math.min(FIRST_RETRY, lifetime / 20), MAX_ASK_AGAIN)
 }
 
+/** A token with less time than this, in ms, shows a wrong clock. */
+export const SHORTEST_LIFE = 2_000
+
 /**
- * How long to wait before asking for yet another token, after the server refused one and another was had for it.
+ * How long to wait before asking for yet another token, after one had to be replaced and another was had for it.
  *
  * @param timeLeft - of the token that was had, in ms
  */
-export function refusedAgainDelay(timeLeft: number): number {
+export function againDelay(timeLeft: number): number {
   return clamp(timeLeft / 20, FIRST_RETRY / 2, 2 * FIRST_RETRY)
 }
 

@@ -11,13 +11,14 @@ import { claimsOf } from './claims.ts'
 import { clockSkew } from './clock-skew.ts'
 import { type Lease, leaseOf } from './lease.ts'
 import {
+  againDelay,
   askAgainDelay,
   defaultRefreshTiming,
   hardDeadline,
   isFresh,
   type RefreshTiming,
-  refusedAgainDelay,
   retryDelay,
+  SHORTEST_LIFE,
 } from './refresh-policy.ts'
 import { isLasting, retryAfterOf } from './retry-after.ts'
 import { requestToken } from './token-request.ts'
@@ -313,8 +314,8 @@ export class TokenSource {
     } else {
       this.#stats.tokensAcquired++
       this.#lease = lease
-      // Where this one is refused too, whoever asks for yet another has to wait.
-      if (this.#replacing) this.#pauseFor(refusedAgainDelay(lease.timeLeft))
+      // Where this one is refused too, or a wrong clock leaves it no time, whoever asks for yet another has to wait.
+      if (this.#replacing || lease.timeLeft < SHORTEST_LIFE) this.#pauseFor(againDelay(lease.timeLeft))
       else this.#pause = undefined
       this.#replacing = false
       const { expiresOn, refreshAfter } = lease

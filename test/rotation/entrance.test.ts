@@ -89,6 +89,23 @@ describe('work that finds every connection at work', () => {
     expect(rotation.waiting).toBe(0)
   })
 
+  it('is told of the busy pool, not of a server that took no login before', async () => {
+    const { clock, adapter, pools, query, holdAll } = await setUp()
+    pools.failStatements('first', new EntraError('LOGIN_FAILED', 'full', { number: 10928 }))
+    const [pool] = pools.opened
+    if (pool) pool.warmed = 1
+    pools.loginsFail = true
+    const first = query('first')
+    await clock.advance(second)
+    pools.loginsFail = false
+    await first
+    await holdAll()
+    const failing = expect(query('a')).rejects.toMatchObject({ code: 'P2024', meta: { code: 'CONNECT_TIMEOUT' } })
+    await clock.advance(minute)
+    await failing
+    void adapter.dispose()
+  })
+
   it('gets a new token where the one in use comes to its end meanwhile', async () => {
     const { clock, credential, query, holdAll } = await setUp()
     await clock.advance(50 * minute - second)
@@ -115,6 +132,27 @@ describe('work that finds every connection at work', () => {
 })
 
 describe('work that a server takes no login for', () => {
+  it('is not let in to log in one by one after a refused token could not be replaced', async () => {
+    const { clock, pools, rotation, query } = await setUp()
+    const refused = () => new EntraError('LOGIN_FAILED', 'no', { number: 18456 })
+    const [pool] = pools.opened
+    if (pool) pool.warmed = 1
+    const holding = query('after 20000')
+    await clock.advance(0)
+    pools.loginsFail = true
+    pools.failStatements('login', ...Array.from({ length: 99 }, refused))
+    pools.failures.push(...Array.from({ length: 99 }, refused))
+    const running = Array.from({ length: 9 }, () => query('login').catch(() => {}))
+    await clock.advance(0)
+    const logins = pools.statements.filter(({ sql }) => sql === 'login').length
+    for (let i = 0; i < 40; i++) running.push(query('login').catch(() => {}))
+    await clock.advance(4 * second)
+    expect(rotation.waiting).toBeGreaterThan(30)
+    expect(pools.statements.filter(({ sql }) => sql === 'login').length - logins).toBeLessThan(4)
+    await clock.advance(2 * minute)
+    await Promise.all([holding, ...running])
+  })
+
   const full = () => new EntraError('LOGIN_FAILED', 'full', { number: 10928 })
 
   it('runs on the connections that there are, without waiting for the next try', async () => {

@@ -67,7 +67,7 @@ export class SimCredential implements TokenCredential {
     this.#rate.add(awake)
     const recent = this.#rate.count(awake)
     // With a clock that leaves a token a few seconds it is asked for that often.
-    if (recent > (this.misjudged ? 3 : 1) * MOST_REQUESTS)
+    if (recent > (this.misjudged ? 4 : 1) * MOST_REQUESTS)
       this.#verdict.blame('storm of token requests', `${recent} token requests in a minute`)
     this.#checkRetryAfter()
     let counted = true

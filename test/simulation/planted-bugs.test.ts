@@ -130,7 +130,7 @@ const bugs: Bug[] = [
   {
     name: 'each query tries for itself whether the server takes a further login',
     file: 'src/rotation/server-limit.ts',
-    find: 'if (inFlight < open) return true',
+    find: 'if (inFlight < pool.lendable()) return true',
     replace: 'return true',
     shows: ['storm of logins'],
   },

@@ -139,6 +139,10 @@ export class SimPool implements GenerationPool {
     }
   }
 
+  lendable(): number {
+    return this.#used.size + this.#free.length
+  }
+
   get loginsFail(): boolean {
     return this.#loginsFail
   }

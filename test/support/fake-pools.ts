@@ -69,6 +69,10 @@ export class FakePool implements GenerationPool {
     this.warmed = count
   }
 
+  lendable(): number {
+    return this.connectionCount()
+  }
+
   get loginsFail(): boolean {
     return this.#pools.loginsFail
   }

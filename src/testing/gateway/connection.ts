@@ -183,10 +183,17 @@ export class GatewayConnection {
     else if ('refuse' in action) {
       const { number, state = 1, message = azureMessage(number) } = action.refuse
       throw new LoginError({ number, state, class: action.refuse.class ?? 14, message })
-    } else if ('hang' in action) await (this.#closed || once(this.#socket, 'close'))
+    } else if ('hang' in action) await this.#untilClosed()
     else this.close('reset' in action ? 'reset' : 'end')
     if (this.#closed) throw new TdsProtocolError('The connection was closed.')
     return undefined
+  }
+
+  /** Hears nothing but the end. */
+  async #untilClosed(): Promise<void> {
+    if (this.#closed) return
+    this.#socket.resume()
+    await once(this.#socket, 'close')
   }
 
   /** Says the last thing to a client, and ends the connection once that is out. */
