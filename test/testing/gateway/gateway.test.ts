@@ -344,6 +344,20 @@ describe('bytes that make no sense', () => {
 })
 
 describe('connections that are logging in', () => {
+  it.each(['accept', 'prelogin', 'tls', 'login'] as const)(
+    'and hang at %s are gone when their client is',
+    async (at) => {
+      const hanging = gateway.inject({ at, action: { hang: true } })
+      const made = await client()
+      // Never settled: tedious does not tell of a connection that was closed while it logged in.
+      void made.connect()
+      await expect.poll(() => hanging.hits).toBe(1)
+      expect(gateway.stats().loggingIn).toBe(1)
+      made.close()
+      await expect.poll(() => gateway.stats().loggingIn).toBe(0)
+    },
+  )
+
   it('are counted until their login is over, however it ends', async () => {
     const hanging = gateway.inject({ at: 'login', action: { hang: true }, times: 2 })
     const [one, two] = [await client(), await client()]
