@@ -55,15 +55,18 @@ function reasonsOf(cause: string, tokenLife: number): Reason[] {
       return [{ faults: faultKinds, felt: tokenLife }]
     case 'TOKEN_UNAVAILABLE':
       return [{ faults: [...AUTHORITY, 'login: 18456'], felt: TOKEN_RETRIES, patience: PATIENCE }]
-    case 'LOGIN_FAILED 18456':
+    case 'TOKEN_REFUSED':
+    case 'PRINCIPAL_UNKNOWN':
       return [{ faults: ['login: 18456', 'authority: wrong audience'], felt: RETRIES }]
-    case 'LOGIN_FAILED 40613':
+    case 'DATABASE_UNAVAILABLE':
       return [unavailable('login: 40613')]
-    case 'LOGIN_FAILED 10928':
+    case 'TOO_MANY_CONNECTIONS':
       return [unavailable('login: 10928')]
-    case 'LOGIN_FAILED 4060':
+    case 'DATABASE_NOT_FOUND':
       return [unavailable('login: 4060')]
     case 'CONNECT_FAILED':
+    case 'SERVER_UNREACHABLE':
+    case 'LOGIN_TIMEOUT':
       return [unavailable(...LOGIN)]
     case 'CONNECT_TIMEOUT':
       return [{ faults: [...STUCK, ...LOGIN], felt: tokenLife, patience: PATIENCE }]

@@ -4,6 +4,14 @@ const DID_NOT_RUN = new Set([
   'SESSION_TOKEN_EXPIRED',
   'TRANSACTION_TOKEN_EXPIRED',
   'TOKEN_UNAVAILABLE',
+  'TOKEN_REFUSED',
+  'PRINCIPAL_UNKNOWN',
+  'DATABASE_NOT_FOUND',
+  'DATABASE_UNAVAILABLE',
+  'TOO_MANY_CONNECTIONS',
+  'LOGIN_FAILED',
+  'LOGIN_TIMEOUT',
+  'SERVER_UNREACHABLE',
   'CONNECT_FAILED',
   'CONNECT_TIMEOUT',
   'P2028 not started in time',
@@ -11,5 +19,5 @@ const DID_NOT_RUN = new Set([
 
 /** Whether work that failed so may have taken effect nevertheless. What says that it did not is held to its word. */
 export function mayHaveRun(cause: string): boolean {
-  return !DID_NOT_RUN.has(cause) && !cause.startsWith('LOGIN_FAILED')
+  return !DID_NOT_RUN.has(cause)
 }

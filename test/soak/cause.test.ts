@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.ts'
 import { causeOf } from '../../soak/cause.ts'
 import { mayHaveRun } from '../../soak/outcome.ts'
-import { EntraError } from '../../src/errors.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
+import { prismaError } from '../../src/errors/prisma-error.ts'
 import { transactionExpired } from '../../src/rotation/expiry-errors.ts'
 
 const known = (message: string, code: string, meta?: Record<string, unknown>) =>
@@ -12,18 +13,13 @@ const known = (message: string, code: string, meta?: Record<string, unknown>) =>
 describe('the cause of a failure', () => {
   it.each([
     ['a code of the adapter', new EntraError('CONNECTION_LOST', 'lost'), 'CONNECTION_LOST'],
-    ['the same, as Prisma Client gives it', known('lost', 'CONNECTION_LOST'), 'CONNECTION_LOST'],
-    [
-      'the number of a refused login',
-      known('\n\nThe server refused the login: Login failed. (error 18456, state 1)', 'LOGIN_FAILED'),
-      'LOGIN_FAILED 18456',
-    ],
+    ['the same, as Prisma Client gives it', known('lost', 'P1017', { code: 'CONNECTION_LOST' }), 'CONNECTION_LOST'],
     [
       'why a transaction ended, behind P2034',
-      known('write conflict', 'P2034', { driverAdapterError: transactionExpired(0) }),
+      known('expired', 'P2034', { code: 'TRANSACTION_TOKEN_EXPIRED' }),
       'TRANSACTION_TOKEN_EXPIRED',
     ],
-    ['the same, where Prisma does not translate it', transactionExpired(0), 'TRANSACTION_TOKEN_EXPIRED'],
+    ['the same, where Prisma does not translate it', prismaError(transactionExpired(0)), 'TRANSACTION_TOKEN_EXPIRED'],
     [
       'an error of SQL Server',
       known('Database error', 'P2039', {
@@ -51,5 +47,5 @@ describe('the cause of a failure', () => {
 
 it('says whether the work may have run', () => {
   expect(['CONNECTION_LOST', 'STATEMENT_TOKEN_EXPIRED', 'ETIMEOUT', 'TypeError'].map(mayHaveRun)).not.toContain(false)
-  expect(['NOT_SENT', 'TRANSACTION_TOKEN_EXPIRED', 'LOGIN_FAILED 18456'].map(mayHaveRun)).not.toContain(true)
+  expect(['NOT_SENT', 'TRANSACTION_TOKEN_EXPIRED', 'TOKEN_REFUSED'].map(mayHaveRun)).not.toContain(true)
 })

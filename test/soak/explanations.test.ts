@@ -28,7 +28,7 @@ describe('a failure', () => {
     expect(explained('sessions: cut', failure('NOT_SENT', 9_000, 11_000))).toBe(true)
     expect(explained('request: 37396', failure('SESSION_TOKEN_EXPIRED', 11_000, 11_100))).toBe(true)
     expect(explained('request: hang', failure('STATEMENT_TOKEN_EXPIRED', 11_000, 19_000))).toBe(true)
-    expect(explained('authority: wrong audience', failure('LOGIN_FAILED 18456', 11_000, 12_000))).toBe(true)
+    expect(explained('authority: wrong audience', failure('TOKEN_REFUSED', 11_000, 12_000))).toBe(true)
   })
 
   it('is not explained by one that was over, or had not begun', () => {
@@ -38,14 +38,14 @@ describe('a failure', () => {
 
   it('is not explained by one that leads to something else', () => {
     expect(explained('authority: 503', failure('CONNECTION_LOST', 11_000, 11_100))).toBe(false)
-    expect(explained('login: 40613', failure('LOGIN_FAILED 10928', 11_000, 40_000))).toBe(false)
+    expect(explained('login: 40613', failure('TOO_MANY_CONNECTIONS', 11_000, 40_000))).toBe(false)
     expect(explained('request: drop', failure('P2002', 11_000, 11_100))).toBe(false)
     expect(explained('request: drop', failure('TypeError', 11_000, 11_100))).toBe(false)
   })
 
   it.each<[FaultKind, string]>([
     ['authority: hang', 'TOKEN_UNAVAILABLE'],
-    ['login: 40613', 'LOGIN_FAILED 40613'],
+    ['login: 40613', 'DATABASE_UNAVAILABLE'],
     ['tls: drop', 'CONNECT_FAILED'],
   ])('by %s must have waited before it is %s', (kind, cause) => {
     expect(explained(kind, failure(cause, 11_000, 26_000))).toBe(true)
