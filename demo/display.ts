@@ -10,6 +10,8 @@ export interface Frame {
   /** How long tokens live, in s. */
   tokenLife: number
   secondsLeft: number
+  /** Which credential gave the last token. */
+  credential: string
   generation: number
   draining: number
   connections: number
@@ -34,6 +36,7 @@ export function frameOf(
     seconds: run.seconds,
     tokenLife: run.tokenLife,
     secondsLeft: Math.max(((stats.generation?.tokenExpiresOn ?? run.now) - run.now) / 1000, 0),
+    credential: recording.credential ?? 'none',
     generation: stats.generation?.id ?? 0,
     draining: stats.draining.length,
     connections: stats.connectionsOpen,
@@ -58,6 +61,7 @@ export function drawFrame(frame: Frame, palette: Palette): string[] {
   return [
     `${label('time')}${bar(frame.elapsed / frame.seconds, dim, palette)}  ${time}`,
     `${label('token')}${bar(left, left < 0.25 ? warn : good, palette)}  ${frame.secondsLeft.toFixed(1)} s left`,
+    `${label('credential')}${bold(frame.credential)}`,
     `${label('generation')}${bold(String(frame.generation))}${draining}`,
     `${label('connections')}${bold(String(frame.connections))} open, ${frame.inFlight} at work`,
     `${label('queries')}${bold(frame.perSecond.toFixed(0))} a second, ${frame.queries} in all`,
@@ -71,7 +75,7 @@ export function drawFrame(frame: Frame, palette: Palette): string[] {
 export function lineOf(frame: Frame): string {
   return [
     `${frame.elapsed.toFixed(0).padStart(3)} s`,
-    `token ${frame.secondsLeft.toFixed(1).padStart(4)} s`,
+    `token ${frame.secondsLeft.toFixed(1).padStart(4)} s of ${frame.credential}`,
     `generation ${frame.generation}`,
     `connections ${frame.connections}`,
     `${frame.perSecond.toFixed(0)} queries/s`,

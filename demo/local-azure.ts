@@ -1,9 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { ManagedIdentityCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
-import { PrismaMssqlEntra } from '../src/index.ts'
-import { type Authority, type Gateway, startAuthority, startGateway } from '../src/testing/index.ts'
+import { type AuthenticationMethod, PrismaMssqlEntra, type SignInOptions } from '../src/index.ts'
+import { type Authority, defaultPrincipals, type Gateway, startAuthority, startGateway } from '../src/testing/index.ts'
 import { startEngine } from '../test/engine/engine.ts'
+import { installAzureCli } from './azure-cli.ts'
+import { certifiedPrincipals, signInOptions } from './credentials.ts'
 
 /** The local Azure with the example database in it. */
 export interface LocalAzure {
@@ -11,14 +12,29 @@ export interface LocalAzure {
   gateway: Gateway
   /** Where Prisma Client connects to. */
   config: MssqlConfig
-  credential: ManagedIdentityCredential
+  /** How it signs in there. */
+  signIn: SignInOptions
   close(): Promise<void>
 }
 
-/** Starts the parts one after the other, and tells of each. @param tokenLife - in ms */
-export async function startLocalAzure(tokenLife: number, tell: (step: string) => void): Promise<LocalAzure> {
+/**
+ * Starts the parts one after the other, and tells of each.
+ *
+ * @param tokenLife - in ms
+ * @param methods - how Prisma Client signs in, in order of preference
+ */
+export async function startLocalAzure(
+  tokenLife: number,
+  methods: readonly AuthenticationMethod[],
+  tell: (step: string) => void,
+): Promise<LocalAzure> {
   tell('authority')
-  const authority = await startAuthority({ tokenLifetime: tokenLife })
+  const certified = methods.includes('ActiveDirectoryServicePrincipalCertificate')
+    ? await certifiedPrincipals()
+    : undefined
+  const principals = certified?.principals ?? defaultPrincipals()
+  const authority = await startAuthority({ tokenLifetime: tokenLife, principals })
+  const azureCli = methods.includes('AzureCli') ? await installAzureCli(authority.imdsHost) : undefined
   tell('engine')
   const engine = await startEngine()
   tell('gateway')
@@ -27,8 +43,7 @@ export async function startLocalAzure(tokenLife: number, tell: (step: string) =>
     upstream: { host, port, user, password, database, encrypt: false },
     verification: authority.verification,
   })
-  Object.assign(process.env, authority.environment('app-service'))
-  const credential = new ManagedIdentityCredential()
+  const signIn = signInOptions(methods, authority, certified?.pem)
   const config = {
     server: 'localhost',
     port: gateway.port,
@@ -36,17 +51,17 @@ export async function startLocalAzure(tokenLife: number, tell: (step: string) =>
     options: { encrypt: true, cryptoCredentialsDetails: { ca: gateway.ca } },
   }
   tell('migration')
-  await migrate(new PrismaMssqlEntra(config, { credential }))
+  await migrate(new PrismaMssqlEntra(config, signIn))
   gateway.resetStats()
   authority.resetStats()
   return {
     authority,
     gateway,
     config,
-    credential,
+    signIn,
     async close() {
       await gateway.close()
-      await Promise.all([engine.close(), authority.close()])
+      await Promise.all([engine.close(), authority.close(), azureCli?.close()])
     },
   }
 }

@@ -10,6 +10,7 @@ import { type LocalAzure, startLocalAzure } from './local-azure.ts'
 import { type DemoOptions, readOptions, USAGE } from './options.ts'
 import { Recording } from './recording.ts'
 import { Screen } from './screen.ts'
+import { outageOf } from './sign-in.ts'
 import { faultsOf, summaryOf } from './summary.ts'
 import { seed, tasks } from './workload.ts'
 
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
     return 0
   }
   const begun = performance.now()
-  const azure = await startLocalAzure(options.tokenLife * 1000, (step) => {
+  const azure = await startLocalAzure(options.tokenLife * 1000, options.methods, (step) => {
     screen.print(screen.palette.dim(`starting the local Azure: ${step} …`))
   })
   screen.print(screen.palette.dim(`ready after ${((performance.now() - begun) / 1000).toFixed(1)} s\n`))
@@ -52,18 +53,20 @@ async function main(): Promise<number> {
 async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
   const recording = new Recording(Date.now())
   const adapter = new PrismaMssqlEntra(azure.config, {
-    credential: azure.credential,
+    ...azure.signIn,
     onEvent: (event) => recording.onEvent(event),
   })
   const prisma = new PrismaClient({ adapter })
   try {
     await seed(prisma)
     const timer = setTimeout(() => stop.abort(), options.seconds * 1000)
+    const outage = setTimeout(() => failFirst(azure, options), options.seconds * 500)
     const drawing = draw(recording, adapter, options, stop.signal)
     await Promise.all(
       Array.from({ length: options.workers }, (_, worker) => work(prisma, worker, recording, stop.signal)),
     )
     clearTimeout(timer)
+    clearTimeout(outage)
     await drawing
   } finally {
     await prisma.$disconnect()
@@ -78,6 +81,14 @@ async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
     screen.print(screen.palette.dim(`  The picture is in ${options.svg}.`))
   }
   return faultsOf(recording, counts).length === 0 ? 0 : 1
+}
+
+/** From now on the first of several ways to sign in gives no token. */
+function failFirst({ authority }: LocalAzure, { methods }: DemoOptions): void {
+  const endpoint = outageOf(methods)
+  if (endpoint === undefined) return
+  authority.inject({ endpoint, status: 400 })
+  screen.print(screen.palette.dim(`${methods[0]} gives no token any more`))
 }
 
 async function work(prisma: PrismaClient, worker: number, recording: Recording, until: AbortSignal): Promise<void> {

@@ -1,4 +1,6 @@
+import type { AuthenticationMethod } from '../src/index.ts'
 import { readValues, wholeNumber } from './command-line.ts'
+import { LOCAL_METHODS, readMethods } from './sign-in.ts'
 
 /** What the command line asks for. */
 export interface DemoOptions {
@@ -7,6 +9,8 @@ export interface DemoOptions {
   workers: number
   /** How long tokens live, in s. */
   tokenLife: number
+  /** How to sign in, in order of preference. */
+  methods: AuthenticationMethod[]
   /** Where the picture of the run goes. */
   svg: string | undefined
 }
@@ -15,13 +19,20 @@ export const USAGE = `npm run demo -- [options]
 
 Prisma Client on a local Azure that takes only Entra tokens, with tokens that live for seconds.
 
-  --seconds N      how long to run (60)
-  --workers N      how many work at once (8)
-  --token-life N   how long a token lives, in seconds (15; at least 4)
-  --svg FILE       draw a picture of the run
-  --help           this text
+  --seconds N             how long to run (60)
+  --workers N             how many work at once (8)
+  --token-life N          how long a token lives, in seconds (15; at least 4)
+  --authentication NAME   how to sign in (ActiveDirectoryManagedIdentity), or several ways in order of preference,
+                          as AzureCli,ActiveDirectoryManagedIdentity: half way the first stops giving tokens, unless
+                          all get theirs at the same endpoint
+  --svg FILE              draw a picture of the run
+  --help                  this text
 
-Exit code 0 if at least one rotation happened, no query failed and no request came after its token's expiry; else 1.`
+NAME is one of
+${LOCAL_METHODS.map((method) => `  ${method}`).join('\n')}
+
+Exit code 0 if at least one rotation happened, no query failed and no request came after its token's expiry; 2
+for a command line that is not right; else 1.`
 
 /**
  * Reads the command line; undefined where it asks for help.
@@ -33,6 +44,7 @@ export function readOptions(args: string[]): DemoOptions | undefined {
     seconds: { type: 'string', default: '60' },
     workers: { type: 'string', default: '8' },
     'token-life': { type: 'string', default: '15' },
+    authentication: { type: 'string', default: 'ActiveDirectoryManagedIdentity' },
     svg: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   })
@@ -41,6 +53,7 @@ export function readOptions(args: string[]): DemoOptions | undefined {
     seconds: wholeNumber('seconds', values.seconds, 1),
     workers: wholeNumber('workers', values.workers, 1),
     tokenLife: wholeNumber('token-life', values['token-life'], 4),
+    methods: readMethods(values.authentication),
     svg: values.svg,
   }
 }

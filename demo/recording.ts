@@ -26,6 +26,10 @@ export class Recording {
   readonly generations: GenerationSpan[] = []
   /** The messages of what failed, with how often. */
   readonly failures = new Map<string, number>()
+  /** The credentials that gave the tokens, in the order in which each first did. */
+  readonly credentials = new Set<string>()
+  /** The one that gave the last token. */
+  credential: string | undefined
 
   constructor(startedAt: number) {
     this.startedAt = startedAt
@@ -56,6 +60,9 @@ export class Recording {
     } else if (event.type === 'generation.closed') {
       const span = this.generations.find(({ id }) => id === event.generation)
       if (span !== undefined) span.closedAt = event.at
+    } else if (event.type === 'token.acquired') {
+      this.credential = event.credential
+      this.credentials.add(event.credential)
     }
   }
 

@@ -36,6 +36,7 @@ export function summaryOf(recording: Recording, counts: Counts, palette: Palette
     ...reasons,
     row('latency p50 / p99', `${latency[0]} / ${latency[1]} ms`),
     row('token requests', String(counts.tokenRequests)),
+    row('tokens given by', [...recording.credentials].join(', then ')),
     row('logins', String(counts.logins)),
     row('least time left on a token in use', left),
     row('requests after expiry', String(counts.requestsAfterExpiry)),

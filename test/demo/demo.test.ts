@@ -5,16 +5,28 @@ import { drawFrame, type Frame, frameOf, lineOf } from '../../demo/display.ts'
 import { readOptions } from '../../demo/options.ts'
 import { coloured, colourless } from '../../demo/palette.ts'
 import { percentile, Recording } from '../../demo/recording.ts'
+import { environmentsOf, outageOf, readMethods } from '../../demo/sign-in.ts'
 import { faultsOf, summaryOf } from '../../demo/summary.ts'
 
 describe('the options', () => {
   it('have defaults', () => {
-    expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, svg: undefined })
+    const methods = ['ActiveDirectoryManagedIdentity']
+    expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, methods, svg: undefined })
   })
 
   it('are read', () => {
-    const args = ['--seconds', '5', '--workers=2', '--token-life', '6', '--svg', 'a.svg']
-    expect(readOptions(args)).toEqual({ seconds: 5, workers: 2, tokenLife: 6, svg: 'a.svg' })
+    const args = [
+      '--seconds',
+      '5',
+      '--workers=2',
+      '--token-life',
+      '6',
+      '--authentication=Environment',
+      '--svg',
+      'a.svg',
+    ]
+    const methods = ['Environment']
+    expect(readOptions(args)).toEqual({ seconds: 5, workers: 2, tokenLife: 6, methods, svg: 'a.svg' })
     expect(readOptions(['--help'])).toBeUndefined()
   })
 
@@ -22,11 +34,42 @@ describe('the options', () => {
     [['--seconds', 'x'], /--seconds must be a whole number of 1 or more, not "x"/],
     [['--workers', '0'], /--workers/],
     [['--token-life', '3'], /--token-life must be a whole number of 4/],
+    [['--authentication', 'Nobody'], /--authentication Nobody is none that the demo has\. There are ActiveDirectoryM/],
     [['--nonsense'], /nonsense/],
     [['extra'], /extra/],
   ])('%j is refused', (args, message) => {
     expect(() => readOptions(args)).toThrow(UsageError)
     expect(() => readOptions(args)).toThrow(message)
+  })
+})
+
+describe('the ways to sign in', () => {
+  it('are named as in a connection string, in order of preference', () => {
+    expect(readMethods('Azure Cli, ManagedIdentityCredential')).toEqual(['AzureCli', 'ActiveDirectoryManagedIdentity'])
+  })
+
+  it.each([
+    ['ActiveDirectoryInteractive', /ActiveDirectoryInteractive cannot run here: .* There are .*AzureCli/],
+    ['Environment,AzurePowerShell', /AzurePowerShell cannot run here/],
+    ['ActiveDirectoryPassword', /is none that the demo has/],
+    ['Environment,', /is none that the demo has/],
+  ])('%s is refused', (text, message) => {
+    expect(() => readMethods(text)).toThrow(UsageError)
+    expect(() => readMethods(text)).toThrow(message)
+  })
+
+  it('have their variables set, where they look for any', () => {
+    const methods = readMethods('AzureCli,ActiveDirectoryWorkloadIdentity,ActiveDirectoryDefault')
+    expect(environmentsOf(methods)).toEqual(['workload-identity', 'app-service'])
+  })
+
+  it.each([
+    ['AzureCli,ActiveDirectoryManagedIdentity', 'imds'],
+    ['ActiveDirectoryDefault,ActiveDirectoryManagedIdentity,Environment', 'app-service'],
+    ['Environment,ActiveDirectoryServicePrincipal', undefined],
+    ['AzureCli', undefined],
+  ])('%s: an outage that leaves one of several (%s)', (text, endpoint) => {
+    expect(outageOf(readMethods(text))).toBe(endpoint)
   })
 })
 
@@ -67,6 +110,14 @@ describe('a recording', () => {
     ])
   })
 
+  it('knows whose tokens serve', () => {
+    const made = new Recording(start)
+    const event = { type: 'token.acquired', at: 1, expiresOn: 15, refreshAfter: 9, durationMs: 1 } as const
+    for (const credential of ['a', 'b', 'a', 'b']) made.onEvent({ ...event, credential })
+    expect(made.credential).toBe('b')
+    expect([...made.credentials]).toEqual(['a', 'b'])
+  })
+
   it('has percentiles', () => {
     const { samples } = recording(Array.from({ length: 100 }, (_, i) => [i, 100 - i]))
     expect([0.5, 0.99, 1].map((share) => percentile(samples, share))).toEqual([51, 100, 100])
@@ -79,6 +130,7 @@ const frame: Frame = {
   seconds: 60,
   tokenLife: 15,
   secondsLeft: 3,
+  credential: 'AzureCliCredential',
   generation: 2,
   draining: 1,
   connections: 12,
@@ -97,6 +149,7 @@ describe('the display', () => {
     for (const part of [
       '10 of 60 s',
       '3.0 s left',
+      'AzureCliCredential',
       '2  (1 draining)',
       '12 open, 8 at work',
       '210 a second',
@@ -110,7 +163,7 @@ describe('the display', () => {
 
   it('is one line where there is no terminal', () => {
     expect(lineOf(frame)).toBe(
-      ' 10 s  token  3.0 s  generation 2  connections 12  210 queries/s  p50 5.0 ms  p99 31.2 ms  rotations 1  failures 0',
+      ' 10 s  token  3.0 s of AzureCliCredential  generation 2  connections 12  210 queries/s  p50 5.0 ms  p99 31.2 ms  rotations 1  failures 0',
     )
   })
 
@@ -131,10 +184,12 @@ describe('the display', () => {
       [9_000, 4],
       [9_500, 6, true],
     ])
+    made.credential = 'ManagedIdentityCredential'
     expect(frameOf(made, stats, { now: start + 10_000, seconds: 60, tokenLife: 15 })).toMatchObject({
       perSecond: 1,
       p99: 6,
       secondsLeft: 4,
+      credential: 'ManagedIdentityCredential',
       queries: 3,
       failures: 1,
     })
@@ -146,8 +201,11 @@ describe('the summary', () => {
 
   it('is content where nothing went wrong', () => {
     const made = recording([[0, 5]])
+    made.credentials.add('AzureCliCredential').add('ManagedIdentityCredential')
     expect(faultsOf(made, counts)).toEqual([])
-    expect(summaryOf(made, counts, colourless)).toMatch(/least time left on a token in use +3\.5 s[\s\S]*✓/)
+    const text = summaryOf(made, counts, colourless)
+    expect(text).toMatch(/tokens given by +AzureCliCredential, then ManagedIdentityCredential\n/)
+    expect(text).toMatch(/least time left on a token in use +3\.5 s[\s\S]*✓/)
   })
 
   it.each([

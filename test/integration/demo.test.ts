@@ -6,7 +6,29 @@ const JSON_WEB_TOKEN = /eyJ[\w-]{8,}/
 
 it('the demo rotates, ends by itself, and prints no token', async () => {
   const { code, output } = await runScript('demo/main.ts', '--seconds', '12', '--token-life', '6', '--workers', '2')
-  expect(output).toMatch(/rotations/i)
+  expect(output).toMatch(/tokens given by +ManagedIdentityCredential\n/)
   expect(output).not.toMatch(JSON_WEB_TOKEN)
   expect(code, output).toBe(0)
+})
+
+// Its stand-in for the Azure CLI is no executable on Windows.
+it.skipIf(process.platform === 'win32')(
+  'where the first of two credentials fails half way, the second serves',
+  async () => {
+    const authentication = 'AzureCli,ActiveDirectoryManagedIdentity'
+    const args = ['--seconds', '10', '--token-life', '5', '--workers', '1', '--authentication', authentication]
+    const { code, output } = await runScript('demo/main.ts', ...args)
+    expect(output).toMatch(/ of AzureCliCredential {2}/)
+    expect(output).toMatch(/tokens given by +AzureCliCredential, then ManagedIdentityCredential\n/)
+    expect(output).not.toMatch(JSON_WEB_TOKEN)
+    expect(code, output).toBe(0)
+  },
+)
+
+it('names the ways to sign in that can run, for one that cannot', async () => {
+  const { code, output } = await runScript('demo/main.ts', '--authentication', 'ActiveDirectoryInteractive')
+  expect(output).toMatch(
+    /^--authentication ActiveDirectoryInteractive cannot run here: .*ActiveDirectoryManagedIdentity/,
+  )
+  expect(code).toBe(2)
 })
