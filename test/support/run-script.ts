@@ -13,8 +13,13 @@ export interface ScriptResult {
 
 /** Runs one of the project's own scripts to its end, in a Node of its own. @param args - Node's, the script, and its */
 export function runScript(...args: string[]): Promise<ScriptResult> {
+  return runProgram('--import', 'tsx', ...args)
+}
+
+/** Runs a program that is in JavaScript already. @param args - Node's, the program, and its */
+export function runProgram(...args: string[]): Promise<ScriptResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+    const child = spawn(process.execPath, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
     })

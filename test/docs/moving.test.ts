@@ -1,0 +1,115 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readConfig } from '../../src/config/config.ts'
+import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
+import { prismaError } from '../../src/errors/prisma-error.ts'
+import { anchorsOf, codeBlocks, tableRows } from '../support/markdown.ts'
+import { runProgram } from '../support/run-script.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const PATH = join(ROOT, 'docs/moving.md')
+const guide = readFileSync(PATH, 'utf8')
+const samples = codeBlocks(guide, 'ts')
+
+/** What tedious wants beside the type. */
+const FIELDS: Readonly<Record<string, object>> = {
+  'azure-active-directory-service-principal-secret': {
+    clientId: '7e4a0000-0000-4000-8000-0000000c1130',
+    clientSecret: 'secret',
+  },
+  'azure-active-directory-password': { userName: 'person@local.test', password: 'secret' },
+  'azure-active-directory-access-token': { token: 'secret' },
+}
+
+describe('the code of docs/moving.md', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'moving-'))
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it('has types that are right', async () => {
+    for (const name of ['node_modules', 'generated']) await symlink(join(ROOT, name), join(folder, name))
+    for (const [index, code] of samples.entries()) await writeFile(join(folder, `sample-${index}.ts`), code)
+    const compilerOptions = {
+      module: 'preserve',
+      moduleResolution: 'bundler',
+      rewriteRelativeImportExtensions: false,
+      allowImportingTsExtensions: true,
+      paths: { 'prisma-adapter-mssql-entra': [join(ROOT, 'src/index.ts')] },
+    }
+    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['sample-*.ts'] }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const { code, output } = await runProgram(join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder)
+    expect(samples).toHaveLength(7)
+    expect(output).toBe('')
+    expect(code).toBe(0)
+  })
+})
+
+describe('the connection strings of docs/moving.md', () => {
+  const after = samples.flatMap((code) =>
+    [...code.matchAll(/new PrismaMssqlEntra\('([^']+)'/g)].map(([, text]) => text),
+  )
+  const listed = codeBlocks(guide, 'sh').flatMap((code) => code.match(/^sqlserver:.*$/gm) ?? [])
+
+  it.each([...after, ...listed])('%s is taken without a warning', (text = '') => {
+    expect(readConfig(text).warnings).toEqual([])
+  })
+
+  it('are as many as there should be', () => {
+    expect([after.length, listed.length]).toEqual([4, 3])
+  })
+
+  it('have a password where it is refused', () => {
+    const [, before = ''] = /new PrismaMssql\('([^']+)'/.exec(guide) ?? []
+    expect(() => readConfig(before)).toThrow(expect.objectContaining({ code: 'CONFIG_CREDENTIALS' }))
+  })
+})
+
+describe('a row of docs/moving.md', () => {
+  const rows = tableRows(guide)
+
+  const types = rows.flatMap(([names = '', write = '']) =>
+    [...names.matchAll(/`(azure-active-directory-[\w-]+|token-credential)`/g)].map(
+      ([, type = '']) => [type, write] as const,
+    ),
+  )
+
+  it.each(types)('config object, %s: %s', (type, write) => {
+    const read = () => readConfig({ server: 'h', authentication: { type, options: FIELDS[type] ?? {} } } as never)
+    if (!write.startsWith('the same')) return expect(read).toThrow(EntraError)
+    const [, method = 'ActiveDirectoryServicePrincipal'] = /authentication: '(\w+)'/.exec(write) ?? []
+    return expect(read().signIn?.method).toBe(method)
+  })
+
+  it('config object: there is one for each type', () => {
+    expect(types).toHaveLength(7)
+  })
+
+  const codes = [...guide.matchAll(/(P\d{4}) \(`([A-Z_]+)`\)/g)].map(([, prisma, code]) => [code, prisma] as const)
+
+  it.each(codes)('%s is %s for Prisma', (code, prisma) => {
+    expect(prismaError(new EntraError(code as EntraErrorCode, 'it failed'))).toMatchObject({ code: prisma })
+  })
+
+  it('has codes', () => {
+    expect(codes.length).toBeGreaterThan(4)
+  })
+})
+
+describe('a link of docs/moving.md', () => {
+  const links = [...guide.matchAll(/\]\(([\w./]*)#?([\w-]*)\)/g)].map(
+    ([, file = '', anchor = '']) => [file, anchor] as const,
+  )
+
+  it.each(links)('%s#%s leads somewhere', (file, anchor) => {
+    const path = file === '' ? PATH : join(dirname(PATH), file)
+    expect(existsSync(path)).toBe(true)
+    if (anchor !== '') expect(anchorsOf(readFileSync(path, 'utf8'))).toContain(anchor)
+  })
+})
