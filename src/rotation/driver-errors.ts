@@ -139,8 +139,8 @@ function noConnectionInTime(cause: Error): EntraError {
 function statementTimeout(cause: Error): EntraError {
   return new EntraError(
     'STATEMENT_TIMEOUT',
-    `The statement took longer than it may, and was cancelled (${reasonOf(cause)}). Make it faster, or let it take ` +
-      'longer (socketTimeout, in ms).',
+    `The statement took longer than it may, and was cancelled (${reasonOf(cause)}). It was not run again: where the ` +
+      'server did not hear of that, it may have run. Make it faster, or let it take longer (socketTimeout, in ms).',
     { cause },
   )
 }

@@ -81,8 +81,8 @@ export class Entrance {
 
   async #enterInTurn(where: 'end' | 'head'): Promise<Generation> {
     const { fresh, renew, onJoined, clock } = this.#parts
-    const age = new Stopwatch(clock)
-    for (;;) {
+    // Only the line counts against the line's limit: a generation that has to be opened first has limits of its own.
+    for (let waited = 0; ; ) {
       if (this.#closed !== undefined) throw this.#closed
       const current = fresh()
       if (current === undefined) {
@@ -90,10 +90,12 @@ export class Entrance {
         continue
       }
       const timeout = this.#timeoutFor(current)
-      const joined = this.#enterAtOnce() ?? this.#line.join(where, age.left(timeout), () => this.#tooLate(timeout))
+      const inLine = new Stopwatch(clock)
+      const joined = this.#enterAtOnce() ?? this.#line.join(where, timeout - waited, () => this.#tooLate(timeout))
       onJoined()
       const entered = await joined
       if (entered !== undefined) return entered
+      waited += inLine.elapsed
     }
   }
 

@@ -52,7 +52,12 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
   const validate = config.pool?.validate
   return {
     ...config,
-    options: { ...config.options, connector: connectorFor(config, lease, connections.closed) },
+    options: {
+      // A login that may be tried again is tried again in one place, with Microsoft's waits.
+      maxRetriesOnTransientErrors: 0,
+      ...config.options,
+      connector: connectorFor(config, lease, connections.closed),
+    },
     authentication: { type: 'azure-active-directory-access-token', options: { token: lease.token } },
     validateConnection: 'socket',
     pool: {
@@ -128,25 +133,25 @@ class OfficialPool implements GenerationPool {
   }
 
   async warmUp(count: number, atOnce: number): Promise<void> {
-    const { pool } = this.#adapter.underlyingDriver()
-    const wanted = Math.min(count, this.max)
+    const pool = this.#pool()
+    const wanted = pool === null ? 0 : Math.min(count, this.max)
     const borrowed: Connection[] = []
     try {
       while (borrowed.length < wanted) {
         const logins = Math.min(atOnce, wanted - borrowed.length)
-        const results = await Promise.allSettled(Array.from({ length: logins }, () => pool.acquire().promise))
-        for (const result of results) if (result.status === 'fulfilled') borrowed.push(result.value)
+        const results = await Promise.allSettled(Array.from({ length: logins }, () => pool?.acquire().promise))
+        for (const result of results) if (result.status === 'fulfilled' && result.value) borrowed.push(result.value)
         const failed = results.find((result) => result.status === 'rejected')
         if (failed !== undefined) throw explainLoginFailure(failed.reason, this.#context())
       }
     } finally {
-      for (const connection of borrowed) pool.release(connection)
+      for (const connection of borrowed) pool?.release(connection)
     }
   }
 
   lendable(): number {
-    const { pool } = this.#adapter.underlyingDriver()
-    return pool.numUsed() + pool.numFree()
+    const pool = this.#pool()
+    return pool === null ? 0 : pool.numUsed() + pool.numFree()
   }
 
   get loginsFail(): boolean {
@@ -155,8 +160,8 @@ class OfficialPool implements GenerationPool {
 
   /** Borrows each idle connection and closes it: mssql has no other way to make a pool smaller. */
   closeIdle(): void {
-    const { pool } = this.#adapter.underlyingDriver()
-    for (let idle = pool.numFree(); idle > 0; idle--) {
+    const pool = this.#pool()
+    for (let idle = pool?.numFree() ?? 0; idle > 0 && pool !== null; idle--) {
       pool.acquire().promise.then(
         (connection) => {
           connection.close()
@@ -165,6 +170,12 @@ class OfficialPool implements GenerationPool {
         () => {},
       )
     }
+  }
+
+  /** The pool of tarn; mssql has none any more once it is closed. */
+  #pool() {
+    const { pool } = this.#adapter.underlyingDriver()
+    return pool as typeof pool | null
   }
 
   terminate(): void {

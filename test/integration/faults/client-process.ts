@@ -1,0 +1,79 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { config as MssqlConfig } from 'mssql'
+import { afterEach } from 'vitest'
+import type { Answer, Order } from './client-program.ts'
+import type { FaultyAzure } from './support.ts'
+
+const PROGRAM = fileURLToPath(new URL('./client-program.ts', import.meta.url))
+
+/** A process of its own with a Prisma Client, signed in as a managed identity. */
+export class ClientProcess {
+  readonly #child: ChildProcess
+  readonly #azure: FaultyAzure
+
+  constructor(azure: FaultyAzure) {
+    this.#azure = azure
+    this.#child = fork(PROGRAM, {
+      execArgv: ['--import', 'tsx'],
+      env: { ...process.env, ...azure.authority.environment('app-service') },
+    })
+  }
+
+  /** Connects, and runs one query. */
+  connect(config: Partial<MssqlConfig> = {}): Promise<Answer> {
+    const { db, gateway } = this.#azure
+    const options = { cryptoCredentialsDetails: { ca: gateway.ca } }
+    return this.#tell({ connect: db.azure.config({ port: gateway.port, options, ...config }) })
+  }
+
+  /** Runs so many queries at once. */
+  query(count: number): Promise<Answer> {
+    return this.#tell({ query: count })
+  }
+
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  /** Disconnects, and waits for the process to end by itself. @returns its exit code */
+  async disconnect(): Promise<number | null> {
+    const exit = once(this.#child, 'exit')
+    this.#child.send({ disconnect: true } satisfies Order)
+    const [code] = await exit
+    return code
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const exit = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await exit
+  }
+
+  async #tell(order: Order): Promise<Answer> {
+    const answered = once(this.#child, 'message')
+    const ended = once(this.#child, 'exit').then(() => {
+      throw new Error('The process has ended.')
+    })
+    this.#child.send(order)
+    const [answer] = await Promise.race([answered, ended])
+    return answer as Answer
+  }
+}
+
+/** Starts processes for the tests of a file; those that still run after a test are killed. */
+export function useClientProcesses(azure: FaultyAzure): () => ClientProcess {
+  const processes: ClientProcess[] = []
+  afterEach(() => Promise.all(processes.splice(0).map((process) => process.kill())))
+  return () => {
+    const made = new ClientProcess(azure)
+    processes.push(made)
+    return made
+  }
+}

@@ -1,0 +1,75 @@
+import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { defaultRefreshTiming, hardDeadline } from '../../../src/token/refresh-policy.ts'
+import { second, until, useFaultyAzure } from './support.ts'
+
+/** Credentials of `@azure/identity` read the machine's clock: here nobody moves it, and tokens live for seconds. */
+const azure = useFaultyAzure()
+
+beforeEach(() => {
+  azure.authority.tokenLifetime = 3 * second
+  for (const [name, value] of Object.entries(azure.authority.environment('app-service'))) vi.stubEnv(name, value)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+/** `@azure/identity` would itself try again, for seconds. */
+const AT_ONCE = { retryOptions: { maxRetries: 0 } }
+
+const managedIdentity = () => new ManagedIdentityCredential(AT_ONCE as object)
+function clientSecret() {
+  const { tenantId, clientId, secret = '' } = azure.authority.principal('local-service')
+  return new ClientSecretCredential(tenantId, clientId, secret, { ...azure.authority.clientOptions(), ...AT_ONCE })
+}
+
+/** Runs queries up to a time, and tells which failed. */
+async function queryUpTo(time: number, prisma: ReturnType<typeof azure.connect>['prisma']) {
+  const failed: { endedAt: number; error: Error }[] = []
+  let done = 0
+  while (Date.now() < time) {
+    await prisma.user.count().then(
+      () => done++,
+      (error: Error) => failed.push({ endedAt: Date.now(), error }),
+    )
+  }
+  return { done, failed }
+}
+
+describe('an outage from before the refresh until after the token’s end', () => {
+  it.each([
+    ['ManagedIdentityCredential answered 503', managedIdentity, { status: 503 }, /status 503/],
+    ['ClientSecretCredential cut off', clientSecret, { disconnect: true }, /network_error/],
+    // MSAL keeps an application that was throttled from asking again, for a minute.
+    ['ClientSecretCredential throttled', clientSecret, { status: 429, retryAfter: 1, times: 1 }, /status 429/],
+  ] as const)('fails nothing before the hard window, and then says why: %s', async (_, make, fault, reason) => {
+    const { prisma, adapter, events } = azure.connect({
+      credential: make(),
+      rotation: { spread: 0, waitTimeout: 0.3 * second },
+    })
+    await prisma.user.count()
+    const { expiresOn, at: acquiredAt } = await events.nth(1, 'token.acquired')
+    const outage = azure.authority.inject(fault)
+    const { done, failed } = await queryUpTo(expiresOn + 0.5 * second, prisma)
+
+    expect(done).toBeGreaterThan(0)
+    expect(failed.length).toBeGreaterThan(0)
+    const deadline = hardDeadline({ acquiredAt, expiresOn }, defaultRefreshTiming)
+    for (const { endedAt, error } of failed) {
+      expect(endedAt).toBeGreaterThan(deadline)
+      expect(error).toMatchObject({ meta: { code: 'TOKEN_UNAVAILABLE' }, message: expect.stringMatching(reason) })
+    }
+    const attempts = events.of('token.refresh-failed').map(({ attempt }) => attempt)
+    expect(attempts).toEqual(Array.from({ length: adapter.stats().refreshesFailed }, (_, i) => i + 1))
+    expect(attempts.length).toBeGreaterThan(1)
+    expect(attempts.length).toBeLessThan(15)
+    expect(outage.hits).toBe('times' in fault ? 1 : attempts.length)
+    expect(azure.authority.stats().maxInFlight).toBe(1)
+    expect(azure.gateway.stats().requestsAfterExpiry).toBe(0)
+
+    outage.clear()
+    if ('times' in fault) return
+    await until(() => prisma.user.count())
+    expect(adapter.stats()).toMatchObject({ tokensAcquired: 2, generation: { id: 2 } })
+  })
+})

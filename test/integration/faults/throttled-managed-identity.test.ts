@@ -1,0 +1,30 @@
+import { ManagedIdentityCredential } from '@azure/identity'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { second, useFaultyAzure } from './support.ts'
+
+/** By itself: MSAL has one client for managed identities in a process, with the retry options of the first credential. */
+const azure = useFaultyAzure()
+
+beforeEach(() => {
+  for (const [name, value] of Object.entries(azure.authority.environment('app-service'))) vi.stubEnv(name, value)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+describe('ManagedIdentityCredential as it comes, throttled', () => {
+  it('waits by itself as the endpoint’s Retry-After says, and work goes on meanwhile', async () => {
+    azure.authority.tokenLifetime = 4 * second
+    const { prisma, adapter, events } = azure.connect({
+      credential: new ManagedIdentityCredential(),
+      rotation: { spread: 0 },
+    })
+    await prisma.user.count()
+    const throttling = azure.authority.inject({ status: 429, retryAfter: 1, times: 1 })
+    while (adapter.stats().rotations === 0) await prisma.user.count()
+    expect(throttling.hits).toBe(1)
+    expect(events.of('token.refresh-failed')).toEqual([])
+    expect(azure.authority.stats()).toMatchObject({ tokenRequests: 3, tokensIssued: 2, maxInFlight: 1 })
+    expect(events.of('token.acquired')[1]?.durationMs).toBeGreaterThanOrEqual(1 * second)
+  })
+})
