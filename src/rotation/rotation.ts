@@ -163,7 +163,8 @@ export class Rotation {
     }
     // Else its generation ended under it, or takes no new work any more.
     const goesOn = generation === this.#current && this.#fresh() !== undefined
-    const isFull = goesOn && failure === 'unavailable' && generation.pool.lendable() > 0
+    const { pool } = generation
+    const isFull = goesOn && failure === 'unavailable' && pool.connectionCount() > 0 && pool.lendable() > 0
     if (isFull) this.#noteLimit(generation, error)
     if (wait.elapsed >= this.#timing.connectRetryTimeout) return false
     if (goesOn && failure === 'not-sent') return attempt <= MOST_RERUNS
