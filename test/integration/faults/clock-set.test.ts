@@ -3,15 +3,15 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { PrismaMssqlEntraOptions } from '../../../src/index.ts'
 import { Counter } from './counter.ts'
 import { MovableClock } from './movable-clock.ts'
-import { failureOf, hour, minute, second, start, until, useFaultyAzure } from './support.ts'
+import { byLifetime, failureOf, start, useFaultyAzure } from './support.ts'
+import { hour, minute, second, until } from './time.ts'
 import { TroubledCredential } from './troubled-credential.ts'
 
 /** Authority and gateway have their clock, and this machine has its own, which is set. */
 const azure = useFaultyAzure()
 let local: MovableClock
 beforeEach(() => {
-  local = new MovableClock()
-  local.set(azure.clock.now() - local.now())
+  local = new MovableClock(azure.clock.now())
 })
 
 /** Time goes by for all. */
@@ -20,14 +20,11 @@ function pass(ms: number): void {
   local.pass(ms)
 }
 
-/** Reckons the expiry from the local clock, as most credentials do: the authority tells how long a token lives. */
-async function byLifetime(): Promise<AccessToken> {
-  const token = await azure.authority.issueToken()
-  return { ...token, expiresOnTimestamp: local.now() + token.expiresOnTimestamp - azure.clock.now() }
-}
+/** Reckons the expiry from the local clock. */
+const relative = () => byLifetime(azure, local)()
 
 /** Passes the authority's time on, as the endpoints of managed identities have it. */
-const byTheAuthority = () => azure.authority.issueToken()
+const absolute = () => azure.authority.issueToken()
 
 async function connected(give: () => Promise<AccessToken>, options: PrismaMssqlEntraOptions = {}) {
   const credential = new TroubledCredential(give)
@@ -37,9 +34,9 @@ async function connected(give: () => Promise<AccessToken>, options: PrismaMssqlE
   return { ...client, credential, fifty }
 }
 
-describe('the clock, set ahead', () => {
-  it.each([5, -5])('by few minutes (%i), changes nothing', async (minutes) => {
-    const { fifty, credential, events } = await connected(byLifetime)
+describe('the clock, set', () => {
+  it.each([5, -5])('by some minutes (%i), changes nothing', async (minutes) => {
+    const { fifty, credential, events } = await connected(relative)
     local.set(minutes * minute)
     await fifty()
     pass(30 * minute)
@@ -47,9 +44,11 @@ describe('the clock, set ahead', () => {
     expect(credential.requests).toBe(1)
     expect(events.all.map(({ type }) => type)).toEqual(['token.acquired', 'generation.opened'])
   })
+})
 
+describe('the clock, set ahead', () => {
   it('by hours, has the token replaced once for all, and is reported', async () => {
-    const { fifty, credential, events, adapter } = await connected(byLifetime)
+    const { fifty, credential, events, adapter } = await connected(relative)
     local.set(3 * hour)
     await fifty()
     await fifty()
@@ -63,7 +62,7 @@ describe('the clock, set ahead', () => {
   })
 
   it('by hours, where tokens come with the authority’s time: says so, asks rarely, and works when it is set right', async () => {
-    const { prisma, credential } = await connected(byTheAuthority)
+    const { prisma, credential } = await connected(absolute)
     local.set(2 * hour)
     let failure: Error | undefined
     void failureOf(prisma.user.count()).then((error) => {
@@ -89,7 +88,7 @@ describe('the clock, set ahead', () => {
 
 describe('the clock, set back', () => {
   it('by hours, does not keep an old token in use: it is refreshed and its generation closed in time', async () => {
-    const { fifty, credential, events } = await connected(byLifetime)
+    const { fifty, credential, events } = await connected(relative)
     local.set(-3 * hour)
     await fifty()
     expect(credential.requests).toBe(1)
@@ -106,7 +105,7 @@ describe('the clock, set back', () => {
 
   it('from the beginning, where tokens come with the authority’s time: reported, and the server’s word counts', async () => {
     local.set(-2 * hour)
-    const { prisma, credential, events, adapter } = await connected(byTheAuthority)
+    const { prisma, credential, events, adapter } = await connected(absolute)
     expect((await events.nth(1, 'clock.skew')).skewMs / hour).toBeCloseTo(-2)
     const counter = await Counter.in(azure)
     for (let lifetimes = 1; lifetimes <= 3; lifetimes++) {
@@ -119,7 +118,7 @@ describe('the clock, set back', () => {
   })
 
   it('while work waits for a token, makes the wait no longer', async () => {
-    const { prisma, credential, events } = await connected(byLifetime)
+    const { prisma, credential, events } = await connected(relative)
     credential.trouble = new Error('no route to the endpoint')
     pass(59 * minute)
     const query = failureOf(prisma.user.count())
@@ -149,7 +148,7 @@ describe('the clock, set back', () => {
 
 describe('the clock, set to and fro', () => {
   it('by hours, ten times: no storm', async () => {
-    const { fifty, credential, adapter } = await connected(byLifetime)
+    const { fifty, credential, adapter } = await connected(relative)
     for (let i = 0; i < 10; i++) {
       local.set(i % 2 === 0 ? 3 * hour : -3 * hour)
       await fifty()

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { FaultAction } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
-import { failureOf, minute, second, start, until, useFaultyAzure } from './support.ts'
+import { failureOf, start, useFaultyAzure } from './support.ts'
+import { minute, second, until } from './time.ts'
 
 const azure = useFaultyAzure()
 
@@ -9,6 +10,12 @@ const CUTS: [string, FaultAction][] = [
   ['closes the socket', { drop: true }],
   ['resets it', { reset: true }],
 ]
+
+/** How far the statement had come, the stage at which it is cut, and how often it has run then. */
+const MOMENTS = [
+  ['before the statement came to the server', 'request', 0],
+  ['after the statement has run', 'response', 1],
+] as const
 
 const LOST = {
   meta: { code: 'CONNECTION_LOST' },
@@ -32,28 +39,18 @@ async function busy({ prisma }: Pick<Awaited<ReturnType<typeof connected>>, 'pri
   expect(azure.gateway.stats().sessionsOpen).toBe(connections)
 }
 
-describe('a server that cuts the connection', () => {
-  it.each(CUTS)('before the statement came to it (%s): clear error, not run, and the pool heals', async (_, action) => {
+describe.each(CUTS)('a server that %s', (_, action) => {
+  it.each(MOMENTS)('%s: clear error, not run again, and the pool heals', async (_, at, ran) => {
     const { prisma, adapter, counter } = await connected()
-    azure.gateway.inject({ at: 'request', action, times: 1 })
+    azure.gateway.inject({ at, action, times: 1 })
     expect(await failureOf(counter.increment(prisma))).toMatchObject(LOST)
-    expect(await counter.value()).toBe(0)
+    expect(await counter.value()).toBe(ran)
     await counter.increment(prisma)
-    expect(await counter.value()).toBe(1)
+    expect(await counter.value()).toBe(ran + 1)
     expect(adapter.stats()).toMatchObject({ tokensRequested: 1, rotations: 0, generation: { id: 1 } })
   })
 
-  it.each(CUTS)('after the statement has run (%s): clear error, run once, and the pool heals', async (_, action) => {
-    const { prisma, adapter, counter } = await connected()
-    azure.gateway.inject({ at: 'response', action, times: 1 })
-    expect(await failureOf(counter.increment(prisma))).toMatchObject(LOST)
-    expect(await counter.value()).toBe(1)
-    await counter.increment(prisma)
-    expect(await counter.value()).toBe(2)
-    expect(adapter.stats()).toMatchObject({ tokensRequested: 1, rotations: 0, generation: { id: 1 } })
-  })
-
-  it.each(CUTS)('in a transaction (%s): clear error, and nothing is left', async (_, action) => {
+  it('in a transaction: clear error, and nothing is left', async () => {
     const { prisma, counter } = await connected()
     const transaction = prisma.$transaction(async (tx) => {
       await counter.increment(tx)
@@ -66,7 +63,7 @@ describe('a server that cuts the connection', () => {
     expect(await counter.value()).toBe(1)
   })
 
-  it.each(CUTS)('at COMMIT (%s): says that it may have committed, and does not commit again', async (_, action) => {
+  it('at COMMIT: says that it may have committed, and does not commit again', async () => {
     const { prisma, counter } = await connected()
     const transaction = prisma.$transaction(async (tx) => {
       await counter.increment(tx)
@@ -76,7 +73,7 @@ describe('a server that cuts the connection', () => {
     expect(await counter.value()).toBe(1)
   })
 
-  it.each(CUTS)('under fifty statements (%s): each has run once, or not at all', async (_, action) => {
+  it('under fifty statements: each has run once, or not at all', async () => {
     const { prisma, counter } = await connected()
     azure.gateway.inject({ at: 'response', action, times: 10 })
     const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => counter.increment(prisma)))
@@ -125,24 +122,13 @@ describe('a gateway that drops idle sessions after 30 min', () => {
 })
 
 describe('a network that goes silent', () => {
-  const IMPATIENT = { requestTimeout: 300, options: { cancelTimeout: 300 } }
-
-  it('before the statement came to the server: clear error after the request’s timeout, not run, and the pool heals', async () => {
-    const { prisma, counter } = await connected(IMPATIENT)
-    azure.gateway.inject({ at: 'request', action: { hang: true }, times: 1 })
+  it.each(MOMENTS)('%s: clear error when its time is up, not run again, and the pool heals', async (_, at, ran) => {
+    const { prisma, counter } = await connected({ requestTimeout: 300, options: { cancelTimeout: 300 } })
+    azure.gateway.inject({ at, action: { hang: true }, times: 1 })
     expect(await failureOf(counter.increment(prisma))).toMatchObject(TIMED_OUT)
-    expect(await counter.value()).toBe(0)
+    expect(await counter.value()).toBe(ran)
     await counter.increment(prisma)
-    expect(await counter.value()).toBe(1)
-  })
-
-  it('after the statement has run: clear error after the request’s timeout, run once, and the pool heals', async () => {
-    const { prisma, counter } = await connected(IMPATIENT)
-    azure.gateway.inject({ at: 'response', action: { hang: true }, times: 1 })
-    expect(await failureOf(counter.increment(prisma))).toMatchObject(TIMED_OUT)
-    expect(await counter.value()).toBe(1)
-    await counter.increment(prisma)
-    expect(await counter.value()).toBe(2)
+    expect(await counter.value()).toBe(ran + 1)
   })
 })
 

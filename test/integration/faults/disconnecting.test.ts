@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultAction, Stage } from '../../../src/testing/index.ts'
 import { useClientProcesses } from './client-process.ts'
 import { MovableClock } from './movable-clock.ts'
-import { failureOf, minute, second, until, useFaultyAzure } from './support.ts'
+import { failureOf, useFaultyAzure } from './support.ts'
+import { minute, second, until } from './time.ts'
 import { TroubledCredential } from './troubled-credential.ts'
 
 const azure = useFaultyAzure()
@@ -13,7 +14,7 @@ const REFRESH = 50 * minute
 let clock: MovableClock
 beforeEach(() => {
   azure.gateway.dropSessions()
-  clock = new MovableClock()
+  clock = new MovableClock(azure.clock.now())
 })
 
 const unhandled: unknown[] = []

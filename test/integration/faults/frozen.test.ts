@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { useClientProcesses } from './client-process.ts'
-import { second, until, useFaultyAzure } from './support.ts'
+import { useFaultyAzure } from './support.ts'
+import { second, until } from './time.ts'
 
 const azure = useFaultyAzure()
 const startProcess = useClientProcesses(azure)

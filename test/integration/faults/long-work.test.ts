@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { Counter } from './counter.ts'
-import { failureOf, hour, minute, second, until, useFaultyAzure } from './support.ts'
+import { MovableClock } from './movable-clock.ts'
+import { byLifetime, failureOf, useFaultyAzure } from './support.ts'
+import { hour, minute, second, until } from './time.ts'
 
 const azure = useFaultyAzure()
 
@@ -78,6 +80,33 @@ describe('a transaction that outlives its generation', () => {
     const [closed] = events.of('generation.closed')
     expect(closed).toMatchObject({ generation: 1, reason: 'expired' })
     expect(closed?.at).toBeGreaterThanOrEqual(events.of('generation.opened')[0]?.expiresOn ?? Number.NaN)
+  })
+})
+
+describe('a transaction that may outlive its token (sessionsOutliveTokens)', () => {
+  it('goes on for as long as the server lets it; nothing new begins on its connections', async () => {
+    // The client's own clock: for the server the token is good.
+    const clock = new MovableClock(azure.clock.now())
+    const { prisma, adapter, events } = azure.connect({
+      clock,
+      credential: { getToken: byLifetime(azure, clock) },
+      rotation: { sessionsOutliveTokens: true, spread: 0 },
+    })
+    const counter = await Counter.in(azure)
+    await prisma.$transaction(async (tx) => {
+      await counter.increment(tx)
+      clock.pass(REFRESH)
+      await events.nth(1, 'rotation.finished')
+      clock.pass(30 * minute)
+      await counter.increment(tx)
+      await prisma.user.count()
+      expect(adapter.stats()).toMatchObject({
+        generation: { id: 2 },
+        draining: [{ id: 1, inFlight: 1, connections: 1 }],
+      })
+    }, LONG)
+    expect(await counter.value()).toBe(2)
+    expect(await events.nth(1, 'generation.closed')).toMatchObject({ generation: 1, reason: 'drained' })
   })
 })
 

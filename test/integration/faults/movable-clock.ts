@@ -11,9 +11,14 @@ interface Pending {
 /** The machine's clock, but a test may let time pass at once, or set the wall clock. */
 export class MovableClock implements Clock {
   #passed = 0
-  #set = 0
+  #set: number
   #order = 0
   readonly #pending = new Set<Pending>()
+
+  /** @param now - what time it is, in ms since the epoch. @defaultValue the machine's */
+  constructor(now = systemClock.now()) {
+    this.#set = now - systemClock.now()
+  }
 
   now(): number {
     return systemClock.now() + this.#passed + this.#set

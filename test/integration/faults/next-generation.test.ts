@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { FaultAction, GatewayFault } from '../../../src/testing/index.ts'
-import { failureOf, minute, second, until, useFaultyAzure } from './support.ts'
+import { failureOf, useFaultyAzure } from './support.ts'
+import { minute, second, until } from './time.ts'
 
 const azure = useFaultyAzure()
 

@@ -1,7 +1,8 @@
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { defaultRefreshTiming, hardDeadline } from '../../../src/token/refresh-policy.ts'
-import { second, until, useFaultyAzure } from './support.ts'
+import { useFaultyAzure } from './support.ts'
+import { second, until } from './time.ts'
 
 /** Credentials of `@azure/identity` read the machine's clock: here nobody moves it, and tokens live for seconds. */
 const azure = useFaultyAzure()
@@ -41,7 +42,12 @@ describe('an outage from before the refresh until after the token’s end', () =
     ['ManagedIdentityCredential answered 503', managedIdentity, { status: 503 }, /status 503/],
     ['ClientSecretCredential cut off', clientSecret, { disconnect: true }, /network_error/],
     // MSAL keeps an application that was throttled from asking again, for a minute.
-    ['ClientSecretCredential throttled', clientSecret, { status: 429, retryAfter: 1, times: 1 }, /status 429/],
+    [
+      'ClientSecretCredential throttled',
+      clientSecret,
+      { status: 429, retryAfter: 1, times: 1 },
+      /too many incoming requests/,
+    ],
   ] as const)('fails nothing before the hard window, and then says why: %s', async (_, make, fault, reason) => {
     const { prisma, adapter, events } = azure.connect({
       credential: make(),

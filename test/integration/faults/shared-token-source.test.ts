@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { TokenSource } from '../../../src/index.ts'
 import { defaultRefreshTiming, hardDeadline } from '../../../src/token/refresh-policy.ts'
-import { Events, minute, second, until, useFaultyAzure, type WatchedClient } from './support.ts'
+import { Events } from './events.ts'
+import { useFaultyAzure, type WatchedClient } from './support.ts'
+import { minute, second, until } from './time.ts'
 import { TroubledCredential } from './troubled-credential.ts'
 
 const azure = useFaultyAzure()

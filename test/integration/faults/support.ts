@@ -1,46 +1,13 @@
+import type { AccessToken } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
-import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
-import type { AdapterEvent, PrismaMssqlEntraOptions } from '../../../src/index.ts'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import type { Clock } from '../../../src/clock.ts'
+import type { PrismaMssqlEntraOptions } from '../../../src/index.ts'
 import { type Authority, type Gateway, startAuthority, startGateway } from '../../../src/testing/index.ts'
 import { type Client, type Database, useDatabase } from '../database.ts'
+import { Events } from './events.ts'
 import { MovableClock } from './movable-clock.ts'
-
-export const second = 1_000
-export const minute = 60 * second
-export const hour = 60 * minute
-
-/** How long a test waits for what must happen, in ms; only a failing one waits as long. */
-const PATIENCE = { timeout: 60 * second, interval: 10 }
-
-/** Waits until `check` throws no more. */
-export const until = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, PATIENCE)
-
-/** The events of an adapter, as they come. */
-export class Events {
-  readonly all: AdapterEvent[] = []
-  readonly listen: (event: AdapterEvent) => void
-
-  /** @param onEvent - told of each too */
-  constructor(onEvent?: (event: AdapterEvent) => void) {
-    this.listen = (event) => {
-      this.all.push(event)
-      onEvent?.(event)
-    }
-  }
-
-  of<T extends AdapterEvent['type']>(type: T): Extract<AdapterEvent, { type: T }>[] {
-    return this.all.filter((event): event is Extract<AdapterEvent, { type: T }> => event.type === type)
-  }
-
-  /** The last event of a type, once there are `count` of them. */
-  async nth<T extends AdapterEvent['type']>(count: number, type: T): Promise<Extract<AdapterEvent, { type: T }>> {
-    return until(() => {
-      const event = this.of(type)[count - 1]
-      if (event === undefined) throw new Error(`${type} has come ${this.of(type).length} times, not ${count}.`)
-      return event
-    })
-  }
-}
+import { hour } from './time.ts'
 
 /** A Prisma Client, its adapter, and what the adapter told. */
 export interface WatchedClient extends Client {
@@ -112,6 +79,17 @@ export function useFaultyAzure(): FaultyAzure {
       return { ...client, events }
     },
     sql: db.sql,
+  }
+}
+
+/**
+ * Gives tokens whose expiry is reckoned from the local clock, as most credentials do: the authority tells how long a
+ * token lives.
+ */
+export function byLifetime({ authority, clock }: Pick<FaultyAzure, 'authority' | 'clock'>, local: Clock) {
+  return async (): Promise<AccessToken> => {
+    const token = await authority.issueToken()
+    return { ...token, expiresOnTimestamp: local.now() + token.expiresOnTimestamp - clock.now() }
   }
 }
 

@@ -1,6 +1,7 @@
 import { ManagedIdentityCredential } from '@azure/identity'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { second, useFaultyAzure } from './support.ts'
+import { useFaultyAzure } from './support.ts'
+import { second } from './time.ts'
 
 /** By itself: MSAL has one client for managed identities in a process, with the retry options of the first credential. */
 const azure = useFaultyAzure()

@@ -18,6 +18,8 @@ export class TroubledCredential implements TokenCredential {
     this.requests++
     this.mostInFlight = Math.max(this.mostInFlight, ++this.#inFlight)
     try {
+      // None answers at once.
+      await new Promise(setImmediate)
       if (this.trouble instanceof Error) throw this.trouble
       if (this.trouble === 'hang') {
         await new Promise((_, reject) => abortSignal?.addEventListener('abort', () => reject(new Error('Aborted.'))))

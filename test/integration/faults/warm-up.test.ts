@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RotationOptions } from '../../../src/index.ts'
-import { minute, second, useFaultyAzure } from './support.ts'
+import { useFaultyAzure } from './support.ts'
+import { minute, second } from './time.ts'
 
 const azure = useFaultyAzure()
 const REFRESH = 50 * minute
