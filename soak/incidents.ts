@@ -10,8 +10,9 @@ export interface Incident {
   events: readonly string[]
 }
 
-/** So many are kept. */
-const KEPT = 10
+/** So many are kept of one kind, and in all. */
+const KEPT_OF_KIND = 3
+const KEPT = 12
 
 /** What must not happen and did: the first few, to be shown at the end. */
 export class Incidents {
@@ -31,7 +32,7 @@ export class Incidents {
 
   /** @param from - when it began, in ms since the epoch; it ends now */
   add(what: string, detail: string, from = Date.now()): void {
-    if (this.#kept.length === KEPT) return
+    if (this.#kept.length === KEPT || this.#kept.filter((one) => one.what === what).length === KEPT_OF_KIND) return
     this.#kept.push({
       what,
       detail,

@@ -33,6 +33,6 @@ describe('the plan of faults', () => {
 
   it('can be sent to another process', () => {
     const plan = steps(5, 100)
-    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan)
+    expect(JSON.parse(JSON.stringify(plan))).toStrictEqual(plan)
   })
 })

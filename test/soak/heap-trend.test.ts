@@ -30,8 +30,9 @@ describe('the heap', () => {
     expect(grew(trendOf((elapsed) => (elapsed < 3 * MINUTES ? 30 : 50) * MB))).toBe(false)
   })
 
-  it('has not grown for a few samples that are high', () => {
-    expect(grew(trendOf((elapsed) => (Math.round(elapsed / 1000) % 50 < 15 ? 80 : 50) * MB))).toBe(false)
+  it('has not grown for some samples at the end that are high', () => {
+    const isHigh = (elapsed: number) => elapsed > 15 * MINUTES && Math.round(elapsed / 1000) % 3 === 0
+    expect(grew(trendOf((elapsed) => (isHigh(elapsed) ? 80 : 50) * MB))).toBe(false)
   })
 
   it('may grow by what the credential keeps of each request', () => {

@@ -132,6 +132,8 @@ describe('incidents', () => {
   it('are not all kept', () => {
     const incidents = new Incidents(new EventLog(10), 5_000)
     for (let i = 0; i < 100; i++) incidents.add('TypeError', `${i}`)
+    expect(incidents.kept.map(({ detail }) => detail)).toEqual(['0', '1', '2'])
+    for (let i = 0; i < 100; i++) incidents.add(`kind ${i}`, '')
     expect(incidents.kept.length).toBeLessThan(20)
   })
 })
