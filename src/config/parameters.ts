@@ -179,7 +179,7 @@ export const PARAMETERS: readonly Parameter[] = [
   {
     names: ['poolTimeout'],
     read({ config }, value) {
-      config.pool.acquireTimeoutMillis = value.duration('s', LONGEST_WAIT)
+      config.pool.acquireTimeoutMillis = value.duration('s', LONGEST_WAIT) || NEVER
     },
   },
   {

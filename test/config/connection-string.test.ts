@@ -43,6 +43,7 @@ describe('what a string says of the connection', () => {
     ['sqlserver://h;application name={my app}', { server: 'h', options: { appName: 'my app' } }],
     ['sqlserver://h;connectionLimit=5', { server: 'h', pool: { max: 5 } }],
     ['sqlserver://h;poolTimeout=5', { server: 'h', pool: { acquireTimeoutMillis: 5000 } }],
+    ['sqlserver://h;poolTimeout=0', { server: 'h', pool: { acquireTimeoutMillis: 2 ** 31 - 1 } }],
     ['sqlserver://h;connectionTimeout=5000', { server: 'h', connectionTimeout: 5000 }],
     ['sqlserver://h;connectTimeout=5000', { server: 'h', connectionTimeout: 5000 }],
     ['sqlserver://h;connectTimeout=0', { server: 'h', connectionTimeout: 0 }],
