@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { RotationOptions } from '../../../src/index.ts'
 import type { FaultAction } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
 import { failureOf, start, useFaultyAzure } from './support.ts'
@@ -27,8 +28,8 @@ const TIMED_OUT = {
   message: expect.stringMatching(/not run again.*may have run/s),
 }
 
-async function connected(config: Parameters<typeof azure.connect>[1] = {}) {
-  const client = azure.connect({}, config)
+async function connected(config: Parameters<typeof azure.connect>[1] = {}, rotation: RotationOptions = {}) {
+  const client = azure.connect({ rotation }, config)
   await client.prisma.user.count()
   return { ...client, counter: await Counter.in(azure) }
 }
@@ -74,7 +75,7 @@ describe.each(CUTS)('a server that %s', (_, action) => {
   })
 
   it('under fifty statements: each has run once, or not at all', async () => {
-    const { prisma, counter } = await connected()
+    const { prisma, counter } = await connected({}, { connectRetryInterval: 50 })
     azure.gateway.inject({ at: 'response', action, times: 10 })
     const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => counter.increment(prisma)))
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected')

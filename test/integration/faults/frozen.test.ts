@@ -6,7 +6,7 @@ import { second, until } from './time.ts'
 const azure = useFaultyAzure()
 const startProcess = useClientProcesses(azure)
 
-const LIFETIME = 4 * second
+const LIFETIME = 2.5 * second
 
 describe.skipIf(process.platform === 'win32')('a process that was frozen past its token’s end', () => {
   it.each([
