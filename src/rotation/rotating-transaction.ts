@@ -1,6 +1,6 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from '@prisma/driver-adapter-utils'
 import { prismaError } from '../errors/prisma-error.ts'
-import { transactionExpired } from './expiry-errors.ts'
+import { statementExpired, transactionExpired } from './expiry-errors.ts'
 import { failureOf } from './failure.ts'
 import type { Generation } from './generation.ts'
 import type { Rotation } from './rotation.ts'
@@ -47,34 +47,36 @@ export class RotatingTransaction implements Transaction {
   }
 
   async commit(): Promise<void> {
-    await this.#next(() => this.#inner.commit()).finally(() => this.#end())
+    await this.#next(() => this.#inner.commit(), statementExpired).finally(() => this.#end())
   }
 
   async rollback(): Promise<void> {
     await this.#after(() => this.#explained(() => this.#inner.rollback())).finally(() => this.#end())
   }
 
-  #next<T>(statement: () => Promise<T>): Promise<T> {
+  /** @param cutOff - what it means where the token's end cuts the statement off; a COMMIT may have been carried out */
+  #next<T>(statement: () => Promise<T>, cutOff = transactionExpired): Promise<T> {
     return this.#after(async () => {
       const { timeLeft, lease } = this.#generation
       if (timeLeft <= 0) throw transactionExpired(lease.expiresOn)
-      return this.#explained(statement)
+      return this.#explained(statement, cutOff)
     })
   }
 
-  async #explained<T>(statement: () => Promise<T>): Promise<T> {
+  async #explained<T>(statement: () => Promise<T>, cutOff = transactionExpired): Promise<T> {
     try {
       return await statement()
     } catch (error) {
-      throw this.#explain(error)
+      throw this.#explain(error, cutOff)
     }
   }
 
-  #explain(raw: unknown): unknown {
+  #explain(raw: unknown, cutOff: typeof transactionExpired): unknown {
     const { timeLeft, lease, pool } = this.#generation
     const error = pool.explain(raw)
     const failure = failureOf(error, true)
     if (failure === 'token') this.#rotation.refused(this.#generation)
+    if (failure === 'lost' && timeLeft <= 0) return cutOff(lease.expiresOn, error)
     const cut = failure !== undefined && timeLeft <= 0
     return failure === 'token' || cut ? transactionExpired(lease.expiresOn, error) : error
   }

@@ -76,6 +76,18 @@ describe('a transaction', () => {
     })
   })
 
+  it('whose COMMIT the token’s end cuts off may have been committed: no reason to run it again', async () => {
+    const { clock, inner, transaction } = await setUp()
+    inner.commit = async () => {
+      clock.jump(5000)
+      throw new EntraError('CONNECTION_LOST', 'lost')
+    }
+    await expect(transaction.commit()).rejects.toMatchObject({
+      code: 'P1017',
+      cause: { code: 'STATEMENT_TOKEN_EXPIRED' },
+    })
+  })
+
   it('has the options and savepoints of the one inside', async () => {
     const { clock, pools, transaction, inner } = await setUp()
     expect(transaction.options).toBe(inner.options)
