@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { config as MssqlConfig } from 'mssql'
-import type { LoginRefusal } from './driver-errors.ts'
+import type { LoginRefusal } from '../connect/connect-errors.ts'
 
 /** A connection of tedious, as `beforeConnect` of `mssql` gives it. */
 export type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0]

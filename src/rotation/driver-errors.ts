@@ -1,12 +1,6 @@
 import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { connectFailed, type LoginRefusal, loginRefused } from '../connect/connect-errors.ts'
 import { EntraError, reasonOf } from '../errors.ts'
-
-/** An ERROR token of a login (MS-TDS 2.2.7.10). */
-export interface LoginRefusal {
-  number: number
-  state: number
-  message: string
-}
 
 interface DriverError extends Error {
   code?: unknown
@@ -34,7 +28,7 @@ export function explainDriverError(error: unknown, refusal: LoginRefusal | undef
   if (!(error instanceof Error)) return error
   const { name, code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
-  if (name === 'ConnectionError') return refusal === undefined ? connectFailed(error) : loginFailed(error, refusal)
+  if (name === 'ConnectionError') return refusal === undefined ? connectFailed(error) : loginRefused(refusal, error)
   if (LOST.has(code)) return connectionLost(error)
   return error
 }
@@ -68,13 +62,4 @@ function connectionLost(cause: Error): EntraError {
       'was not run again: look at the data before you do.',
     { cause },
   )
-}
-
-function connectFailed(cause: Error): EntraError {
-  return new EntraError('CONNECT_FAILED', `No connection to the server could be opened: ${reasonOf(cause)}`, { cause })
-}
-
-function loginFailed(cause: Error, { number, state, message }: LoginRefusal): EntraError {
-  const text = `The server refused the login: ${message} (error ${number}, state ${state})`
-  return new EntraError('LOGIN_FAILED', text, { cause, number, state })
 }

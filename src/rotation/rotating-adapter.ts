@@ -7,8 +7,8 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { Clock } from '../clock.ts'
+import { failureOf } from '../connect/failure.ts'
 import { statementExpired } from './expiry-errors.ts'
-import { failureOf } from './failure.ts'
 import type { Generation } from './generation.ts'
 import type { GenerationPool } from './pool.ts'
 import { RotatingTransaction } from './rotating-transaction.ts'
