@@ -49,15 +49,18 @@ export async function connectToServer(
   server: ServerAddress,
   { signal, fedAuth = false }: { signal: AbortSignal; fedAuth?: boolean },
 ): Promise<ServerConnection> {
+  signal.throwIfAborted()
   const socket = connect({
     host: server.host,
     port: server.port,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE,
-    signal,
   })
   socket.on('error', () => {})
+  const cut = () => socket.destroy(signal.reason)
+  signal.addEventListener('abort', cut)
+  socket.once('close', () => signal.removeEventListener('abort', cut))
   try {
     await once(socket, 'connect')
     return await negotiate(socket, server, fedAuth)

@@ -59,10 +59,10 @@ export function connectTls(below: Duplex, options: ConnectionOptions): Promise<T
 function secured(socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const onClose = () => reject(new TdsProtocolError('The connection was closed amid the TLS handshake.'))
-    socket.once('error', reject)
+    // This listener stays: whoever reads finds a later error on the stream, but with no listener it ends the process.
+    socket.on('error', reject)
     socket.once('close', onClose)
     socket.once(event, () => {
-      socket.removeListener('error', reject)
       socket.removeListener('close', onClose)
       resolve(socket)
     })

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../clock.ts'
+import { Feature } from '../../tds/features.ts'
 import {
   encodeFedAuthInfo,
   type FedAuthInfo,
@@ -8,7 +9,7 @@ import {
   parseFedAuthRequest,
   parseFedAuthToken,
 } from '../../tds/fed-auth.ts'
-import { Feature, type Login7, MAX_LOGIN7_LENGTH } from '../../tds/login7.ts'
+import { type Login7, MAX_LOGIN7_LENGTH } from '../../tds/login7.ts'
 import { MessageStream } from '../../tds/message-stream.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
@@ -193,11 +194,10 @@ function done(status: number = DoneStatus.FINAL): Buffer {
 /** The server's own answer, with the acknowledgment of FEDAUTH that the client must have. */
 function withFedAuthAck({ answer }: UpstreamSession): Buffer {
   const last = answer.findLastIndex(({ kind }) => kind === 'done')
-  const features = answer.find(({ kind }) => kind === 'features')
-  const ack = encodeFeatureExtAck([FEDAUTH_ACK])
-  const merged = features === undefined ? ack : Buffer.concat([ack.subarray(0, -1), features.bytes.subarray(1)])
+  const given = answer.flatMap((token) => (token.kind === 'features' ? token.features : []))
+  const merged = encodeFeatureExtAck([FEDAUTH_ACK, ...given])
   const tokens = answer.flatMap((token, i) => {
-    if (token === features) return []
+    if (token.kind === 'features') return []
     return i === last ? [merged, token.bytes] : [token.bytes]
   })
   return encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat(tokens))

@@ -1,0 +1,197 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Clock, Random, Timer } from '../clock.ts'
+import type { ConnectTiming } from '../connect/connect-policy.ts'
+import { openWithRetries } from '../connect/open-with-retries.ts'
+import { EntraError } from '../errors.ts'
+import type { Login7 } from '../tds/login7.ts'
+import { encodeMessage, PacketType } from '../tds/packet.ts'
+import { Encryption } from '../tds/prelogin.ts'
+import { greetClient, readLogin7 } from '../tds/server-login.ts'
+import type { Lease } from '../token/lease.ts'
+import { MAX_TIMER } from '../token/refresh-policy.ts'
+import type { TokenSource } from '../token/token-source.ts'
+import { answerFor, failedLogin, failureMessage } from './answer.ts'
+import type { ProxyEvent } from './events.ts'
+import { type LocalLogin, refusalMessage, refusalOf } from './local-login.ts'
+import { peerOf } from './peer.ts'
+import { lastWords, relay } from './relay.ts'
+import type { ProxyStats } from './stats.ts'
+import type { Target } from './target.ts'
+import { logInWithToken, type UpstreamSession } from './upstream.ts'
+
+/** What the connections of a proxy have in common. */
+export interface ProxyParts {
+  target: Target
+  tokenSource: TokenSource
+  localLogin: LocalLogin
+  key: string
+  certificate: string
+  /** In ms. */
+  loginTimeout: number
+  timing: ConnectTiming & { waitTimeout: number }
+  endAtExpiry: boolean
+  unref: boolean
+  clock: Clock
+  random: Random
+  emit: (event: ProxyEvent) => void
+  stats: ProxyStats
+  /** Databases that could be opened before, in lower case. */
+  opened: Set<string>
+}
+
+/** One client connection and, once it is logged in, one connection upstream for all of its life. */
+export class ProxyConnection {
+  readonly #socket: Socket
+  readonly #parts: ProxyParts
+  /** Ends all that is done for this client. */
+  readonly #gone = new AbortController()
+  #expiry: Timer | undefined
+
+  constructor(socket: Socket, parts: ProxyParts) {
+    this.#socket = socket
+    this.#parts = parts
+    socket.on('error', () => {})
+  }
+
+  /** Serves the client until it goes. Never rejects: what a client sends ends its own connection and no other. */
+  async serve(): Promise<void> {
+    try {
+      const admitted = await this.#admit()
+      if (admitted !== undefined) await this.#sign(admitted.login, admitted.client)
+    } catch {
+      // The client was told where there was something to tell; here the connection only ends.
+    } finally {
+      this.close()
+    }
+  }
+
+  close(): void {
+    this.#expiry?.cancel()
+    this.#gone.abort(new EntraError('CLOSED', 'The client has gone.'))
+    this.#socket.destroy()
+  }
+
+  /** The client's login; undefined where it was turned away. Nothing is asked of Entra or the server before its end. */
+  async #admit(): Promise<{ login: Login7; client: Duplex } | undefined> {
+    const { clock, emit, key, certificate, localLogin, loginTimeout, stats } = this.#parts
+    const timer = clock.setTimer(loginTimeout, () => this.close())
+    try {
+      const peer = this.#peer()
+      const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
+      const greeted = await greetClient(this.#socket, { key, certificate, answer })
+      const login = await readLogin7(greeted.login)
+      const client = greeted.session()
+      const refusal = refusalOf(login, localLogin, await peer)
+      if (refusal === undefined) return { login, client }
+      stats.refused[refusal]++
+      emit({ type: 'proxy.login-refused', at: clock.now(), reason: refusal })
+      await this.#refuse(client, failedLogin(refusalMessage(refusal, login.userName)))
+      return undefined
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  #peer() {
+    const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = this.#socket
+    return peerOf({ address: remoteAddress, port: remotePort }, { address: localAddress, port: localPort })
+  }
+
+  /** Signs in upstream for a client that was let in, and passes bytes until one of them goes. */
+  async #sign(login: Login7, client: Duplex): Promise<void> {
+    const { clock, emit, stats } = this.#parts
+    const stopWatching = this.#watch(client)
+    let session: UpstreamSession
+    try {
+      session = await this.#open(login)
+    } catch (error) {
+      this.#gone.signal.throwIfAborted()
+      stats.failures++
+      emit({ type: 'proxy.login-failed', at: clock.now(), error: error as Error })
+      await this.#refuse(client, failedLogin(failureMessage(error)))
+      return
+    } finally {
+      stopWatching()
+    }
+    await this.#run(login, client, session)
+  }
+
+  async #open(login: Login7): Promise<UpstreamSession> {
+    const { target, opened, stats } = this.#parts
+    const database = (login.database || (target.database ?? '')).toLowerCase()
+    const { lease, opened: session } = await openWithRetries({
+      source: this.#parts.tokenSource,
+      open: ({ token }, signal) => logInWithToken(target, login, token, { clock: this.#parts.clock, signal }),
+      timing: this.#parts.timing,
+      clock: this.#parts.clock,
+      random: this.#parts.random,
+      signal: this.#gone.signal,
+      emit: this.#parts.emit,
+      tokenRefused: false,
+      databaseWasOpened: opened.has(database),
+      // A server that cannot be reached is told at once: whoever started the command sits before the screen.
+      patient: (error) => error instanceof EntraError && error.code === 'LOGIN_FAILED',
+    })
+    opened.add(database)
+    stats.redirects += session.redirects
+    if (this.#parts.unref) session.socket.unref()
+    if (this.#parts.endAtExpiry) this.#endAt(lease)
+    return session
+  }
+
+  async #run(login: Login7, client: Duplex, session: UpstreamSession): Promise<void> {
+    const { clock, emit, stats, target } = this.#parts
+    const number = ++stats.sessions
+    const openedAt = clock.now()
+    const { applicationName } = login
+    stats.sessionsOpen++
+    const database = login.database || (target.database ?? '')
+    emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
+    try {
+      client.write(
+        encodeMessage(PacketType.TABULAR_RESULT, answerFor(session.tokens, login.features), 4096, session.spid),
+      )
+      await relay(client, session.stream, clock)
+    } finally {
+      stats.sessionsOpen--
+      const at = clock.now()
+      const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#socket
+      emit({ type: 'proxy.session-closed', at, session: number, durationMs: at - openedAt, bytesIn, bytesOut })
+    }
+  }
+
+  #refuse(client: Duplex, tokens: Buffer): Promise<void> {
+    return lastWords(client, encodeMessage(PacketType.TABULAR_RESULT, tokens), this.#parts.clock)
+  }
+
+  /** Closes when the client goes. While nobody reads from it, that would be noticed by nobody. */
+  #watch(client: Duplex): () => void {
+    const onGone = () => this.close()
+    const onReadable = () => {
+      if (client.readableLength === 0) client.read(0)
+    }
+    client.on('end', onGone).on('readable', onReadable)
+    this.#socket.on('close', onGone)
+    return () => {
+      client.off('end', onGone).off('readable', onReadable)
+      this.#socket.off('close', onGone)
+    }
+  }
+
+  #endAt(lease: Lease): void {
+    const { clock } = this.#parts
+    const left = lease.expiresOn - clock.now()
+    if (left <= 0) this.close()
+    else this.#expiry = clock.setTimer(Math.min(left, MAX_TIMER), () => this.#endAt(lease))
+  }
+}
+
+/**
+ * What a client is answered to PRELOGIN, by what it says of encryption. A client that cannot encrypt is served in the
+ * clear, which never leaves this machine; one that says OFF has its login encrypted, as SQL Server does it.
+ */
+export function preloginFor(client: number) {
+  const encryption = client === Encryption.OFF || client === Encryption.NOT_SUPPORTED ? client : Encryption.ON
+  return { version: { major: 16, minor: 0, build: 1000 }, encryption, mars: false }
+}
