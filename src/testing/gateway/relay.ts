@@ -120,7 +120,11 @@ export class Relay {
 
 function drained(stream: Duplex): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.once('drain', resolve)
+    const onDrain = () => {
+      stream.off('close', reject)
+      resolve()
+    }
+    stream.once('drain', onDrain)
     stream.once('close', reject)
   })
 }
