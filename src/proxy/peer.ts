@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { geteuid, platform } from 'node:process'
+import { Coalesced } from './coalesced.ts'
 
 /** Who is at the other end of a loopback connection. `unknown`: this system does not tell. */
 export type Peer = 'same-user' | 'other-user' | 'unknown'
@@ -13,6 +14,11 @@ export interface Endpoint {
 
 /** Where Linux lists its sockets: those of IPv4, and those of IPv6, which may hold IPv4 connections too (Java's do). */
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
+
+/** It takes the kernel some ms to list them. */
+const socketTables = new Coalesced(() =>
+  Promise.all(TABLES.map((table) => readFile(table, 'latin1').catch(() => undefined))),
+)
 
 /** The kernel may leave a line out while sockets come and go. */
 const ATTEMPTS = 3
@@ -28,7 +34,7 @@ export async function peerOf(client: Endpoint, server: Endpoint): Promise<Peer> 
   if (platform !== 'linux' || geteuid === undefined) return 'unknown'
   const own = geteuid()
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const tables = await Promise.all(TABLES.map((table) => readFile(table, 'latin1').catch(() => undefined)))
+    const tables = await socketTables.get()
     if (tables.every((table) => table === undefined)) return 'unknown'
     for (const table of tables) {
       const uid = table === undefined ? undefined : ownerOf(table, client, server)
