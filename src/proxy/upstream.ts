@@ -69,7 +69,7 @@ async function followRedirects(
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const { socket, stream, prelogin } = await connectToServer(at, { signal, fedAuth: true })
     try {
-      refusePlaintext(at, socket)
+      refusePlaintext(at, socket.remoteAddress)
       const login = withToken(wishes, at, token, prelogin.fedAuthRequired ?? false)
       const answer = await logIn(stream, login)
       if (answer.kind !== 'routed') return { socket, stream, redirects, ...accepted(answer) }
@@ -119,8 +119,12 @@ export function withToken(
   }
 }
 
-/** Where encryption was turned off in so many words, the connection must not leave this machine. */
-function refusePlaintext({ host, encrypt }: Target, { remoteAddress = '' }: Socket): void {
+/**
+ * Where encryption was turned off in so many words, the connection must not leave this machine.
+ *
+ * @throws {@link EntraError} `CONFIG_PLAINTEXT`
+ */
+export function refusePlaintext({ host, encrypt }: Pick<Target, 'host' | 'encrypt'>, remoteAddress = ''): void {
   if (encrypt !== false || remoteAddress === '::1' || /^(::ffff:)?127\./i.test(remoteAddress)) return
   throw new EntraError(
     'CONFIG_PLAINTEXT',

@@ -19,15 +19,20 @@ export class HandshakeTransport extends Duplex {
 
   /** @param options - `releasable`: whether {@link release} will be called */
   constructor(below: Duplex, options: { releasable?: boolean } = {}) {
-    super({ allowHalfOpen: false })
+    // TLS goes with what it runs on, whatever it has not been asked for yet: so this ends, but closes only with TLS.
+    super({ autoDestroy: false })
     this.#below = below
     if (options.releasable) this.#records = new TlsRecords()
     const receive = (chunk: Buffer) => this.#receive(chunk)
     const end = () => this.push(null)
-    const close = (error?: unknown) => this.destroy(error instanceof Error ? error : undefined)
-    below.on('data', receive).on('end', end).on('error', close).on('close', close)
+    const fail = (error: Error) => this.destroy(error)
+    const close = () => {
+      // A connection that ended in order closes while what came last on it may still wait here to be read.
+      if (!below.readableEnded) this.destroy(new TdsProtocolError('The connection was closed beneath TLS.'))
+    }
+    below.on('data', receive).on('end', end).on('error', fail).on('close', close)
     this.#detach = () => {
-      below.off('data', receive).off('end', end).off('error', close).off('close', close)
+      below.off('data', receive).off('end', end).off('error', fail).off('close', close)
     }
   }
 
@@ -99,12 +104,12 @@ export class HandshakeTransport extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.#released) done()
+    if (this.#released || this.#below.readableEnded) done()
     else this.#below.write(this.#wrapsOutgoing ? encodeMessage(PacketType.PRELOGIN, chunk) : chunk, done)
   }
 
   override _final(done: () => void): void {
-    if (this.#released) done()
+    if (this.#released || this.#below.readableEnded) done()
     else this.#below.end(done)
   }
 

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
@@ -125,18 +126,25 @@ describe('the door', () => {
     await vi.waitFor(() => expect(door.proxy.stats().connectionsOpen).toBe(0))
   })
 
-  it('does not hold a process open when it is told not to', () => {
+  it.each([
+    ['does not hold a process open when it is told not to', true],
+    ['holds a process open else', false],
+  ])('%s', async (_, unref) => {
     const script = `
-      import { connect } from 'node:net'
-      import { startProxy } from './src/proxy/proxy.ts'
-      const target = { host: 'localhost', port: 1, encrypt: true, trustServerCertificate: false, connectTimeout: 1000 }
-      const proxy = await startProxy({ target, tokenSource: {}, unref: true })
-      const client = connect(proxy.port, proxy.host).unref()
-      client.once('connect', () => console.log('connected'))
-      await new Promise((resolve) => client.once('connect', resolve))`
-    const args = ['--import', 'tsx', '--input-type=module', '--eval', script]
-    const { stdout, stderr, status } = spawnSync(process.execPath, args, { timeout: 120_000, encoding: 'utf8' })
-    expect({ stdout, stderr, status }).toEqual({ stdout: 'connected\n', stderr: '', status: 0 })
+      import { openDoor, loginFor, TdsClient } from './test/proxy/support.ts'
+      const { proxy } = await openDoor(${JSON.stringify({ port: server.port, ca: server.ca })}, { unref: ${unref} })
+      const client = await TdsClient.connect(proxy)
+      await client.logIn(loginFor(proxy))
+      client.socket.unref()
+      console.log(proxy.stats().sessionsOpen)`
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+    const exited = once(child, 'exit')
+    const [printed] = await once(child.stdout, 'data')
+    expect(String(printed)).toBe('1\n')
+    const open = new Promise((resolve) => setTimeout(() => resolve('open'), unref ? 60_000 : 500))
+    expect(await Promise.race([exited, open])).toEqual(unref ? [0, null] : 'open')
+    child.kill()
+    await exited
   })
 })
 
@@ -459,17 +467,42 @@ describe('a session', () => {
     await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
   })
 
-  it('tells the client what the server said before it went', async () => {
-    const size = 3 * 2 ** 20
-    const generous = await another({
-      serve: async (stream) => {
-        stream.end(Buffer.alloc(size, 7))
-      },
+  describe('that one end leaves', () => {
+    const SIZE = 12 * 2 ** 20
+
+    /** Reads slower than the other end writes, to the end, so that bytes are under way when that one goes. */
+    async function readSlowly(stream: Duplex): Promise<number> {
+      let length = 0
+      for await (const chunk of stream) {
+        length += (chunk as Buffer).length
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+      return length
+    }
+
+    it('tells the client all that the server said before', async () => {
+      const generous = await another({
+        serve: async (stream) => {
+          stream.end(Buffer.alloc(SIZE, 7))
+        },
+      })
+      const made = await loggedIn(await open({}, generous))
+      expect(await readSlowly(made.stream)).toBe(SIZE)
     })
-    const made = await loggedIn(await open({}, generous))
-    let length = 0
-    for await (const chunk of made.stream) length += (chunk as Buffer).length
-    expect(length).toBe(size)
+
+    it('tells the server all that the client said before', async () => {
+      let read: Promise<number> | undefined
+      const slow = await another({
+        serve: async (stream) => {
+          read = readSlowly(stream)
+          await read
+        },
+      })
+      const made = await loggedIn(await open({}, slow))
+      made.stream.end(Buffer.alloc(SIZE, 7))
+      await vi.waitFor(() => expect(read).toBeDefined())
+      expect(await read).toBe(SIZE)
+    })
   })
 
   it('is left alone when its token expires, unless it was asked to end', async () => {
