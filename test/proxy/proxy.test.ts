@@ -468,7 +468,7 @@ describe('a session', () => {
   })
 
   describe('that one end leaves', () => {
-    const SIZE = 12 * 2 ** 20
+    const SIZE = 24 * 2 ** 20
 
     /** Reads slower than the other end writes, to the end, so that bytes are under way when that one goes. */
     async function readSlowly(stream: Duplex): Promise<number> {
