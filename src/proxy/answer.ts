@@ -38,6 +38,11 @@ const OWN_MESSAGE = 50_000
 /** SQL Server's own messages are no longer, in characters. */
 const MAX_MESSAGE = 2047
 
+/** What a client hears that the proxy's owner does not want. */
+export function ownMessage(message: string): ServerMessage {
+  return { number: OWN_MESSAGE, state: 1, class: LOGIN_SEVERITY, message }
+}
+
 /** What a client hears where its login failed upstream: the server's number if it has one, and our message. */
 export function failureMessage(error: unknown): ServerMessage {
   const known = error instanceof EntraError

@@ -6,7 +6,6 @@ export interface ProxyLoginRefusedEvent {
   type: 'proxy.login-refused'
   /** In ms since the epoch. */
   at: number
-  /** `credentials`: not the proxy's user and password. `other-user`: a process of another user of this machine. */
   reason: Refusal
 }
 

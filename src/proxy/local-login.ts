@@ -35,8 +35,11 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text, 'utf8').digest()
 }
 
-/** Why a client is turned away at the door. */
-export type Refusal = 'credentials' | 'other-user' | 'tds-version'
+/**
+ * Why a client is turned away at the door: not the proxy's user and password; a process of another user of this
+ * machine; a TDS without Entra logins; or the proxy's owner does not want it (`ProxyOptions.refuse`).
+ */
+export type Refusal = 'credentials' | 'other-user' | 'tds-version' | 'owner'
 
 /** The first version with FEDAUTH (MS-TDS 2.2.6.4), and the one whose number is smaller nevertheless. */
 const TDS_7_4 = 0x74000000
@@ -47,7 +50,7 @@ export const TDS_8_0 = 0x08000000
  *
  * @param peer - who the client is, as far as the machine tells
  */
-export function refusalOf(login: Login7, local: LocalLogin, peer: Peer): Refusal | undefined {
+export function refusalOf(login: Login7, local: LocalLogin, peer: Peer): Exclude<Refusal, 'owner'> | undefined {
   if (!local.matches(login.userName, login.password)) return 'credentials'
   if (peer === 'other-user') return 'other-user'
   if (login.tdsVersion < TDS_7_4 && login.tdsVersion !== TDS_8_0) return 'tds-version'
@@ -59,7 +62,7 @@ const LOGIN_FAILED = 18456
 /** SQL Server's severity of a refused login. */
 export const LOGIN_SEVERITY = 14
 
-const REASONS: Readonly<Record<Refusal, string>> = {
+const REASONS: Readonly<Record<Exclude<Refusal, 'owner'>, string>> = {
   credentials:
     'This is the loopback proxy of prisma-adapter-mssql-entra: it takes only the user and password made up at its start.',
   'other-user': 'The loopback proxy serves processes of its own user only; this connection comes from another one’s.',
@@ -68,7 +71,7 @@ const REASONS: Readonly<Record<Refusal, string>> = {
 }
 
 /** What a client hears that is turned away. */
-export function refusalMessage(refusal: Refusal, user: string): ServerMessage {
+export function refusalMessage(refusal: Exclude<Refusal, 'owner'>, user: string): ServerMessage {
   const message = `Login failed for user '${user.slice(0, 128)}'. ${REASONS[refusal]}`
   return { number: LOGIN_FAILED, state: 1, class: LOGIN_SEVERITY, message }
 }

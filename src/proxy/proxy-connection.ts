@@ -8,23 +8,32 @@ import type { Login7 } from '../tds/login7.ts'
 import { encodeMessage, PacketType } from '../tds/packet.ts'
 import { Encryption } from '../tds/prelogin.ts'
 import { greetClient, readLogin7 } from '../tds/server-login.ts'
+import type { ServerMessage } from '../tds/tokens.ts'
 import type { Lease } from '../token/lease.ts'
 import { MAX_TIMER } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import { answerFor, failedLogin, failureMessage } from './answer.ts'
+import { answerFor, failedLogin, failureMessage, ownMessage } from './answer.ts'
 import type { ProxyEvent } from './events.ts'
-import { type LocalLogin, refusalMessage, refusalOf } from './local-login.ts'
-import { peerOf } from './peer.ts'
+import { type LocalLogin, type Refusal, refusalMessage, refusalOf } from './local-login.ts'
+import { type Peer, peerOf } from './peer.ts'
 import { lastWords, relay } from './relay.ts'
 import type { ProxyStats } from './stats.ts'
 import type { Target } from './target.ts'
 import { logInWithToken, type UpstreamSession } from './upstream.ts'
+
+/** What a client asks for, as far as its owner may want to judge it. */
+export interface ClientWishes {
+  /** The target's where the client names none; empty where that has none either. */
+  database: string
+  applicationName: string
+}
 
 /** What the connections of a proxy have in common. */
 export interface ProxyParts {
   target: Target
   tokenSource: TokenSource
   localLogin: LocalLogin
+  refuse: ((wishes: ClientWishes) => string | undefined) | undefined
   key: string
   certificate: string
   /** In ms. */
@@ -74,7 +83,7 @@ export class ProxyConnection {
 
   /** The client's login; undefined where it was turned away. Nothing is asked of Entra or the server before its end. */
   async #admit(): Promise<{ login: Login7; client: Duplex } | undefined> {
-    const { clock, emit, key, certificate, localLogin, loginTimeout, stats } = this.#parts
+    const { clock, emit, key, certificate, loginTimeout, stats } = this.#parts
     const timer = clock.setTimer(loginTimeout, () => this.close())
     try {
       const peer = this.#peer()
@@ -82,15 +91,24 @@ export class ProxyConnection {
       const greeted = await greetClient(this.#socket, { key, certificate, answer })
       const login = await readLogin7(greeted.login)
       const client = greeted.session()
-      const refusal = refusalOf(login, localLogin, await peer)
+      const refusal = this.#judge(login, await peer)
       if (refusal === undefined) return { login, client }
-      stats.refused[refusal]++
-      emit({ type: 'proxy.login-refused', at: clock.now(), reason: refusal })
-      await this.#refuse(client, failedLogin(refusalMessage(refusal, login.userName)))
+      stats.refused[refusal.reason]++
+      emit({ type: 'proxy.login-refused', at: clock.now(), reason: refusal.reason })
+      await this.#refuse(client, failedLogin(refusal.message))
       return undefined
     } finally {
       timer.cancel()
     }
+  }
+
+  #judge(login: Login7, peer: Peer): { reason: Refusal; message: ServerMessage } | undefined {
+    const { localLogin, refuse, target } = this.#parts
+    const reason = refusalOf(login, localLogin, peer)
+    if (reason !== undefined) return { reason, message: refusalMessage(reason, login.userName) }
+    const { applicationName } = login
+    const why = refuse?.({ database: login.database || (target.database ?? ''), applicationName })
+    return why === undefined ? undefined : { reason: 'owner', message: ownMessage(why) }
   }
 
   #peer() {

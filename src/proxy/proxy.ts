@@ -8,7 +8,7 @@ import type { TokenSource } from '../token/token-source.ts'
 import { createCertificateAuthority } from '../x509/certificates.ts'
 import type { ProxyEvent } from './events.ts'
 import { LocalLogin } from './local-login.ts'
-import { ProxyConnection, type ProxyParts } from './proxy-connection.ts'
+import { type ClientWishes, ProxyConnection, type ProxyParts } from './proxy-connection.ts'
 import { emptyStats, type ProxyStats } from './stats.ts'
 import type { Target } from './target.ts'
 
@@ -34,6 +34,12 @@ export interface ProxyOptions {
    * @defaultValue false
    */
   endAtExpiry?: boolean
+  /**
+   * Turns away clients that gave the right login: gives what they are told (error 50000), or undefined to let them in.
+   *
+   * @defaultValue all are let in
+   */
+  refuse?: (wishes: ClientWishes) => string | undefined
   /** A client that has not given its login within this is cut, in ms. @defaultValue 15_000 */
   loginTimeout?: number
   /** How long a token, and a database that is paused, moving or busy, are waited for. */
@@ -91,14 +97,16 @@ export class LoopbackProxy {
    * certificate that the machine trusts; and for a long connect timeout: the proxy has its own, and waits for a paused
    * database longer than Prisma would.
    *
-   * @param database - @defaultValue the target's
+   * @param options - `database`: the target's unless given. `schema`: none unless given
    * @throws {@link EntraError} `CONFIG_INVALID` for a name with `}`, which Prisma's strings cannot hold
    */
-  url(database: string | undefined = this.#parts.target.database): string {
-    if (database?.includes('}')) throw new EntraError('CONFIG_INVALID', `A database's name must not hold "}".`)
+  url(options: { database?: string | undefined; schema?: string | undefined } = {}): string {
+    const names = { database: options.database ?? this.#parts.target.database, schema: options.schema }
     return [
       `sqlserver://${this.host}:${this.port}`,
-      ...(database === undefined ? [] : [`database={${database}}`]),
+      ...Object.entries(names).flatMap(([key, name]) =>
+        name === undefined ? [] : [`${key}={${quotable(key, name)}}`],
+      ),
       `user=${this.user}`,
       `password=${this.password}`,
       'encrypt=DANGER_PLAINTEXT',
@@ -124,6 +132,11 @@ export class LoopbackProxy {
   }
 }
 
+function quotable(key: string, name: string): string {
+  if (name.includes('}')) throw new EntraError('CONFIG_INVALID', `The name of a ${key} must not hold "}".`)
+  return name
+}
+
 /**
  * Starts a loopback proxy.
  *
@@ -138,6 +151,7 @@ export async function startProxy(options: ProxyOptions): Promise<LoopbackProxy> 
     target: options.target,
     tokenSource: options.tokenSource,
     localLogin: new LocalLogin(),
+    refuse: options.refuse,
     key,
     certificate,
     loginTimeout: options.loginTimeout ?? 15_000,

@@ -12,6 +12,7 @@ import { encodePacket, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { Encryption } from '../../src/tds/prelogin.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
+import { secretsIn, textsOf } from '../integration/secrets.ts'
 import { type EntraServer, SPID, startEntraServer } from './entra-server.ts'
 import { CountingCredential, type Door, loginFor, openDoor, TdsClient, targetFor } from './support.ts'
 
@@ -94,8 +95,8 @@ describe('the door', () => {
       `sqlserver://127.0.0.1:${proxy.port};database={app};user=${proxy.user};password=${proxy.password};` +
         'encrypt=DANGER_PLAINTEXT;connectTimeout=600000',
     )
-    expect(proxy.url('a;b')).toContain(';database={a;b};')
-    expect(() => proxy.url('a}b')).toThrow(/must not hold/)
+    expect(proxy.url({ database: 'a;b', schema: 's' })).toContain(';database={a;b};schema={s};')
+    expect(() => proxy.url({ database: 'a}b' })).toThrow(/must not hold/)
     expect((await open({ target: { database: undefined } })).proxy.url()).not.toContain('database')
   })
 
@@ -117,6 +118,18 @@ describe('the door', () => {
     await loggedIn(door)
     expect(server.connections).toBe(1)
     expect(door.credential.requests).toBe(1)
+  })
+
+  it('turns away whom its owner does not want', async () => {
+    const door = await open({ refuse: ({ database }) => (database === 'app' ? 'Not this one.' : undefined) })
+    for (const database of ['', 'app']) {
+      expect(await (await client(door)).logIn(loginFor(door.proxy, { database }))).toMatchObject({
+        message: { number: 50_000, message: 'Not this one.' },
+      })
+    }
+    expect(server.connections).toBe(0)
+    expect(door.proxy.stats().refused.owner).toBe(2)
+    await loggedIn(door, { database: 'other' })
   })
 
   it('does not wait for a client for ever', async () => {
@@ -564,6 +577,25 @@ describe('a session', () => {
     await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ connections: 2, connectionsOpen: 0 }))
     expect(door.proxy.stats().bytesIn).toBeGreaterThan(bytesIn)
     expect(JSON.stringify(events) + inspect(door.proxy.stats())).not.toMatch(/token-1/)
+  })
+})
+
+describe('no token and no password is in', () => {
+  it.each<[string, () => Parameters<typeof openDoor>[1], () => void]>([
+    ['a refusal', () => ({}), () => (server.reply = () => ({ refuse: 18456 }))],
+    ['an answer that makes no sense', () => ({}), () => (server.reply = () => 'drop')],
+    ['a certificate that cannot be verified', () => ({ target: { ca: [] as never } }), () => {}],
+    ['a server that does not answer', () => ({ target: { connectTimeout: 200 } }), () => (server.reply = () => 'hang')],
+    ['nobody at that port', () => ({ target: { port: 1 } }), () => {}],
+  ])('what is told of %s', async (_, options, provoke) => {
+    provoke()
+    const events: ProxyEvent[] = []
+    const door = await open({ ...options(), onEvent: (event) => events.push(event) })
+    const answer = await (await client(door)).logIn(loginFor(door.proxy))
+    expect(events.at(-1)).toMatchObject({ type: 'proxy.login-failed' })
+    const told = [...events, answer, door.proxy, door.proxy.stats()].flatMap(textsOf).join('\n')
+    expect(door.credential.requests).toBeGreaterThan(0)
+    expect(secretsIn(told, [door.proxy.password, 'token-1', 'token-2'])).toEqual([])
   })
 })
 

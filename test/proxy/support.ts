@@ -96,7 +96,10 @@ export class TdsClient {
     this.stream = stream
   }
 
-  static async connect(proxy: LoopbackProxy, overrides: Partial<ServerAddress> = {}): Promise<TdsClient> {
+  static async connect(
+    proxy: { host: string; port: number },
+    overrides: Partial<ServerAddress> = {},
+  ): Promise<TdsClient> {
     const { socket, stream } = await connectToServer(
       { host: proxy.host, port: proxy.port, encrypt: false, trustServerCertificate: false, ...overrides },
       { signal: new AbortController().signal },
