@@ -79,6 +79,14 @@ export class EntraServer {
     return this
   }
 
+  /** Takes every login again, and forgets what it has seen. */
+  forget(): void {
+    this.reply = () => 'accept'
+    this.logins.length = 0
+    this.packets.length = 0
+    this.connections = 0
+  }
+
   async close(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()

@@ -45,10 +45,9 @@ export interface Door {
   credential: CountingCredential
 }
 
-export async function openDoor(
-  server: Pick<EntraServer, 'port' | 'ca'>,
-  options: Omit<Partial<ProxyOptions>, 'target'> & { target?: Partial<Target> } = {},
-): Promise<Door> {
+export type DoorOptions = Omit<Partial<ProxyOptions>, 'target'> & { target?: Partial<Target> }
+
+export async function openDoor(server: Pick<EntraServer, 'port' | 'ca'>, options: DoorOptions = {}): Promise<Door> {
   const credential = new CountingCredential()
   const tokenSource = new TokenSource(credential, { scope: 'test' })
   const proxy = await startProxy({ tokenSource, ...options, target: targetFor(server, options.target) })
