@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import { useDoors } from './doors.ts'
@@ -13,14 +12,11 @@ describe('the door', () => {
   it('is on 127.0.0.1 and nowhere else, whatever is asked', async () => {
     const { proxy } = await doors.open({ host: '0.0.0.0' } as never)
     expect(proxy.host).toBe('127.0.0.1')
-    const others = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-    for (const { address, family, internal } of others) {
-      if (family !== 'IPv4' || internal) continue
+    // Whoever listens on every address is reached by these too.
+    for (const address of ['127.0.0.2', '::1']) {
       const [error] = await once(connect(proxy.port, address), 'error')
-      expect(error.code).toBe('ECONNREFUSED')
+      expect(error.code).toMatch(/ECONNREFUSED|EADDRNOTAVAIL|EINVAL/)
     }
-    const [error] = await once(connect(proxy.port, '::1'), 'error')
-    expect(error.code).toMatch(/ECONNREFUSED|EADDRNOTAVAIL/)
   })
 
   it('is at the port that is asked for, or at a free one', async () => {
