@@ -1,4 +1,5 @@
 import type { AdapterStats } from '../src/index.ts'
+import { bar, type Palette } from './palette.ts'
 import { percentile, type Recording } from './recording.ts'
 
 /** What the display shows at a moment. */
@@ -44,33 +45,6 @@ export function frameOf(
     queries: recording.samples.length,
     failures: recording.failureCount,
   }
-}
-
-type Paint = (text: string) => string
-
-/** Colours, or none. */
-export interface Palette {
-  dim: Paint
-  bold: Paint
-  good: Paint
-  warn: Paint
-  bad: Paint
-}
-
-const ansi =
-  (code: number): Paint =>
-  (text) =>
-    `\u001b[${code}m${text}\u001b[0m`
-const plain: Paint = (text) => text
-
-export const coloured: Palette = { dim: ansi(2), bold: ansi(1), good: ansi(32), warn: ansi(33), bad: ansi(31) }
-export const colourless: Palette = { dim: plain, bold: plain, good: plain, warn: plain, bad: plain }
-
-const BAR = 32
-
-function bar(share: number, paint: Paint, palette: Palette): string {
-  const full = Math.round(Math.min(Math.max(share, 0), 1) * BAR)
-  return paint('█'.repeat(full)) + palette.dim('░'.repeat(BAR - full))
 }
 
 /** The live display: a few lines that are drawn over again. */

@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import { PrismaMssqlEntra } from '../src/index.ts'
 import { drawChart } from './chart.ts'
-import { frameOf } from './display.ts'
+import { UsageError } from './command-line.ts'
+import { drawFrame, frameOf, lineOf } from './display.ts'
 import { type LocalAzure, startLocalAzure } from './local-azure.ts'
-import { type DemoOptions, readOptions, USAGE, UsageError } from './options.ts'
+import { type DemoOptions, readOptions, USAGE } from './options.ts'
 import { Recording } from './recording.ts'
 import { Screen } from './screen.ts'
 import { faultsOf, summaryOf } from './summary.ts'
@@ -14,8 +15,10 @@ import { seed, tasks } from './workload.ts'
 
 /** How often the display is drawn, in ms. */
 const FRAME_EVERY = 200
+/** How often a line is printed where there is no terminal, in ms. */
+const LINE_EVERY = 2_000
 
-const screen = new Screen(process.stdout, process.env)
+const screen = new Screen(process.stdout, process.env, LINE_EVERY)
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
 
@@ -89,7 +92,8 @@ async function work(prisma: PrismaClient, worker: number, recording: Recording, 
 
 async function draw(recording: Recording, adapter: PrismaMssqlEntra, options: DemoOptions, until: AbortSignal) {
   while (!until.aborted) {
-    screen.show(frameOf(recording, adapter.stats(), { now: Date.now(), ...options }), Date.now())
+    const frame = frameOf(recording, adapter.stats(), { now: Date.now(), ...options })
+    screen.show({ lines: (palette) => drawFrame(frame, palette), line: () => lineOf(frame) }, Date.now())
     await sleep(FRAME_EVERY, undefined, { signal: until }).catch(() => {})
   }
 }

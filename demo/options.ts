@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { readValues, wholeNumber } from './command-line.ts'
 
 /** What the command line asks for. */
 export interface DemoOptions {
@@ -23,16 +23,19 @@ Prisma Client on a local Azure that takes only Entra tokens, with tokens that li
 
 Exit code 0 if at least one rotation happened, no query failed and no request came after its token's expiry; else 1.`
 
-/** A command line that is not right. */
-export class UsageError extends Error {}
-
 /**
  * Reads the command line; undefined where it asks for help.
  *
- * @throws {@link UsageError}
+ * @throws UsageError
  */
 export function readOptions(args: string[]): DemoOptions | undefined {
-  const { help, ...values } = parse(args)
+  const { help, ...values } = readValues(args, {
+    seconds: { type: 'string', default: '60' },
+    workers: { type: 'string', default: '8' },
+    'token-life': { type: 'string', default: '15' },
+    svg: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
   if (help) return undefined
   return {
     seconds: wholeNumber('seconds', values.seconds, 1),
@@ -40,30 +43,4 @@ export function readOptions(args: string[]): DemoOptions | undefined {
     tokenLife: wholeNumber('token-life', values['token-life'], 4),
     svg: values.svg,
   }
-}
-
-function parse(args: string[]) {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        seconds: { type: 'string', default: '60' },
-        workers: { type: 'string', default: '8' },
-        'token-life': { type: 'string', default: '15' },
-        svg: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-    return values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-function wholeNumber(name: string, text: string, least: number): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < least) {
-    throw new UsageError(`--${name} must be a whole number of ${least} or more, not "${text}".`)
-  }
-  return value
 }

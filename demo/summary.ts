@@ -1,4 +1,4 @@
-import type { Palette } from './display.ts'
+import type { Palette } from './palette.ts'
 import { percentile, type Recording } from './recording.ts'
 
 /** What the two ends of the run counted. */

@@ -1,4 +1,4 @@
-// `npm run demo` and `npm test` on a fresh clone: installs what is missing, generates the example client, and goes.
+// `npm run demo`, `npm run soak` and `npm test` on a fresh clone: installs what is missing, generates the example client, and goes.
 // Plain Node, since nothing is installed yet.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs'
@@ -10,6 +10,7 @@ const [task, ...args] = process.argv.slice(2)
 
 const tasks = {
   demo: () => run('tsx', ['demo/main.ts', ...args]),
+  soak: () => run('tsx', ['--expose-gc', 'soak/main.ts', ...args]),
   test() {
     step('Lint', () => run('biome', ['check', '.']))
     step('Types', () => run('tsc', []))

@@ -59,15 +59,12 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     this.#onEvent = options.onEvent
     this.#tokenSource = options.tokenSource ?? ownTokenSource(mssql.server, options, timing.refresh)
     if (options.tokenSource !== undefined) refuseBoth(options)
-    this.#open = officialPools(
-      mssql,
-      {
-        ...(schema === undefined ? {} : { schema }),
-        ...(options.onPoolError && { onPoolError: options.onPoolError }),
-        ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
-      },
-      this.#clock,
-    )
+    const official = {
+      ...(schema === undefined ? {} : { schema }),
+      ...(options.onPoolError && { onPoolError: options.onPoolError }),
+      ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
+    }
+    this.#open = officialPools(mssql, official)
   }
 
   /**

@@ -11,6 +11,8 @@ export interface Timer {
 export interface Clock {
   /** The wall clock, in ms since the epoch. */
   now(): number
+  /** A clock that nobody sets, in ms from any beginning. It may stand still while the machine sleeps. */
+  monotonic(): number
   /**
    * Calls `callback` once, no sooner than `delay` ms from now. Never keeps the process alive.
    *
@@ -20,20 +22,30 @@ export interface Clock {
 }
 
 /**
- * How long a wait has lasted, in ms. A clock that was set back is not waited out: the wait then begins anew, and its
- * `since` is moved.
- *
- * @param wait - `since`: when it began, in ms since the epoch
- * @param now - in ms since the epoch
+ * Measures how long something has lasted, by the clock that saw more of it: the wall clock may have been set back
+ * meanwhile, and the monotonic one stands still while the machine sleeps.
  */
-export function elapsed(wait: { since: number }, now: number): number {
-  wait.since = Math.min(wait.since, now)
-  return now - wait.since
-}
+export class Stopwatch {
+  readonly #clock: Clock
+  readonly #now: number
+  readonly #monotonic: number
 
-/** When a wait of `delay` ms is over, in ms since the epoch; of a clock that was set back as {@link elapsed} has it. */
-export function dueAt(wait: { since: number }, delay: number, now: number): number {
-  return now - elapsed(wait, now) + delay
+  /** Begins now. */
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#now = clock.now()
+    this.#monotonic = clock.monotonic()
+  }
+
+  /** In ms. */
+  get elapsed(): number {
+    return Math.max(this.#clock.now() - this.#now, this.#clock.monotonic() - this.#monotonic)
+  }
+
+  /** What is left of a wait of `delay` ms, in ms; 0 or less when it is over. */
+  left(delay: number): number {
+    return delay - this.elapsed
+  }
 }
 
 /** A source of randomness: a number from 0 (included) to 1 (not included), as `Math.random` gives it. */
@@ -45,6 +57,7 @@ const MAX_DELAY = 2 ** 31 - 1
 /** The machine's own clock and timers; the timers are `unref`'d. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimer(delay, callback) {
     const handle = setTimeout(callback, Math.min(Math.max(delay, 0), MAX_DELAY))
     handle.unref()

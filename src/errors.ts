@@ -12,6 +12,7 @@
  * | `TOKEN_REQUEST_TIMEOUT` | the credential did not answer in time |
  * | `TOKEN_UNAVAILABLE` | work waited for a valid token as long as it may; `cause` is why there was none |
  * | `LOGIN_FAILED` | the server refused the login; `number` and `state` are the server's |
+ * | `TLS_FAILED` | the server's certificate was not accepted, or it offers no encryption; the token was not sent |
  * | `CONNECT_FAILED` | no connection to the server could be opened |
  * | `CONNECT_TIMEOUT` | work waited for a free connection as long as it may |
  * | `SESSION_TOKEN_EXPIRED` | the server ended a session because its token had expired; the statement did not run |
@@ -32,6 +33,7 @@ export type EntraErrorCode =
   | 'TOKEN_REQUEST_TIMEOUT'
   | 'TOKEN_UNAVAILABLE'
   | 'LOGIN_FAILED'
+  | 'TLS_FAILED'
   | 'CONNECT_FAILED'
   | 'CONNECT_TIMEOUT'
   | 'SESSION_TOKEN_EXPIRED'

@@ -38,6 +38,16 @@ export interface TokenRefreshFailedEvent extends EventBase {
 }
 
 /**
+ * A new token shows that this machine's clock and the authority's differ by more than a minute. Nothing fails for that
+ * as long as the credential reckons with the local clock, as most do; the cure is to synchronize the clock (NTP).
+ */
+export interface ClockSkewEvent extends EventBase {
+  type: 'clock.skew'
+  /** How far the local clock is ahead, in ms; negative where it is behind. */
+  skewMs: number
+}
+
+/**
  * Why a rotation began: a new token, an age limit, a token that is at its end while work wants to go on, a token that
  * the server refused, or a pool that could open no connection any more.
  */
@@ -105,7 +115,7 @@ export interface GenerationClosedEvent extends EventBase {
 }
 
 /** Events of a `TokenSource`. */
-export type TokenEvent = TokenAcquiredEvent | TokenUnchangedEvent | TokenRefreshFailedEvent
+export type TokenEvent = TokenAcquiredEvent | TokenUnchangedEvent | TokenRefreshFailedEvent | ClockSkewEvent
 
 /** Events of the rotation of one connected adapter. */
 export type RotationEvent =

@@ -3,6 +3,7 @@ export type { Clock, Random, Timer } from './clock.ts'
 export { EntraError, type EntraErrorCode } from './errors.ts'
 export type {
   AdapterEvent,
+  ClockSkewEvent,
   ConnectRetryEvent,
   GenerationClosedEvent,
   GenerationOpenedEvent,

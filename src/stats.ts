@@ -13,7 +13,7 @@ export interface GenerationStats {
   tokenSecondsLeft: number
   /** Connections open, those that are logging in included. */
   connections: number
-  /** Queries and transactions running or waiting for a connection. */
+  /** Queries and transactions at work. */
   inFlight: number
 }
 
@@ -27,8 +27,10 @@ export interface AdapterStats extends TokenSourceStats {
   draining: GenerationStats[]
   /** Connections open, over all generations. */
   connectionsOpen: number
-  /** Queries and transactions running or waiting for a connection, over all generations. */
+  /** Queries and transactions at work, over all generations. */
   inFlight: number
+  /** Queries and transactions that wait for a free connection. */
+  waiting: number
 }
 
 /** Adds up what the rotations of an adapter's connected clients are doing; `generation` is the last connected one's. */
@@ -48,6 +50,7 @@ export function statsOf(
     draining,
     connectionsOpen: all.reduce((sum, { connections }) => sum + connections, 0),
     inFlight: all.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    waiting: rotations.reduce((sum, { waiting }) => sum + waiting, 0),
   }
 }
 

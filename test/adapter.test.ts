@@ -61,6 +61,7 @@ describe('the factory', () => {
       draining: [],
       connectionsOpen: 0,
       inFlight: 0,
+      waiting: 0,
     })
   })
 
@@ -91,6 +92,12 @@ describe('importing the package', () => {
     }
     visit(fileURLToPath(new URL('../src/index.ts', import.meta.url)))
     expect(seen.size).toBeGreaterThan(15)
-    expect([...packages].sort()).toEqual(['@prisma/driver-adapter-utils', 'node:diagnostics_channel', 'node:events'])
+    expect([...packages].sort()).toEqual([
+      '@prisma/driver-adapter-utils',
+      'node:diagnostics_channel',
+      'node:dns/promises',
+      'node:events',
+      'node:net',
+    ])
   })
 })

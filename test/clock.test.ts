@@ -1,12 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { dueAt } from '../src/clock.ts'
+import { Stopwatch } from '../src/clock.ts'
+import { VirtualClock } from './support/virtual-clock.ts'
 
-describe('a wait and a clock that is set', () => {
-  it('is over when the clock went ahead', () => expect(dueAt({ since: 1000 }, 500, 90_000)).toBe(1500))
+describe('a stopwatch', () => {
+  it('goes with the wall clock while the machine sleeps', () => {
+    const clock = new VirtualClock()
+    const watch = new Stopwatch(clock)
+    clock.set(90_000)
+    expect(watch.elapsed).toBe(90_000)
+    expect(watch.left(500)).toBe(-89_500)
+  })
 
-  it('begins anew when the clock went back, and only once', () => {
-    const wait = { since: 90_000 }
-    expect(dueAt(wait, 500, 1000)).toBe(1500)
-    expect(dueAt(wait, 500, 1400)).toBe(1500)
+  it('goes with the monotonic clock when the wall clock is set back', async () => {
+    const clock = new VirtualClock()
+    const watch = new Stopwatch(clock)
+    clock.set(-3_600_000)
+    await clock.advance(400)
+    expect(watch.elapsed).toBe(400)
+    expect(watch.left(500)).toBe(100)
   })
 })

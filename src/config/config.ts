@@ -53,8 +53,18 @@ function fromObject(given: MssqlConfig) {
   if (typeof given !== 'object' || given === null || typeof given.server !== 'string' || given.server === '') {
     throw new EntraError('CONFIG_INVALID', 'config must be a sqlserver:// string or an mssql config with a server.')
   }
-  const config: MssqlConfig = { ...given, options: { ...given.options }, pool: { ...given.pool } }
   const fields: Record<string, unknown> = { ...given }
+  const { encrypt, trustServerCertificate } = fields
+  const config: MssqlConfig = {
+    ...given,
+    // mssql takes these two beside `options` as well.
+    options: {
+      ...(typeof encrypt === 'boolean' && { encrypt }),
+      ...(typeof trustServerCertificate === 'boolean' && { trustServerCertificate }),
+      ...given.options,
+    },
+    pool: { ...given.pool },
+  }
   const credentials = CREDENTIAL_FIELDS.filter((field) => fields[field] !== undefined)
   return { config, schema: undefined, credentials }
 }

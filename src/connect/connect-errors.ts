@@ -1,4 +1,5 @@
 import { EntraError, reasonOf } from '../errors.ts'
+import { explainTlsFailure } from '../tds/tls-failure.ts'
 import { remedyFor } from './remedies.ts'
 
 /** An ERROR token of a login (MS-TDS 2.2.7.10). */
@@ -8,8 +9,10 @@ export interface LoginRefusal {
   message: string
 }
 
-/** What to throw where no connection to the server could be opened. */
+/** What to throw where no connection to the server could be opened: `CONNECT_FAILED`, or `TLS_FAILED`. */
 export function connectFailed(cause: unknown): EntraError {
+  const tls = explainTlsFailure(cause)
+  if (tls !== undefined) return tls
   return new EntraError('CONNECT_FAILED', `No connection to the server could be opened: ${reasonOf(cause)}`, { cause })
 }
 

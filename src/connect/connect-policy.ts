@@ -33,6 +33,11 @@ export function connectRetryDelay(
 ): number | undefined {
   const left = timing.connectRetryTimeout - spent
   if (left <= 0) return undefined
+  return Math.min(connectRetryInterval(attempt, random, timing), left)
+}
+
+/** The same for a wait that has no end. */
+export function connectRetryInterval(attempt: number, random: number, timing: ConnectTiming): number {
   const interval = Math.min(timing.connectRetryInterval * 2 ** Math.min(attempt - 1, 16), MAX_INTERVAL)
-  return Math.min(interval * (1 - random / 5), left)
+  return interval * (1 - random / 5)
 }

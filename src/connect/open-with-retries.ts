@@ -1,4 +1,4 @@
-import { type Clock, elapsed, type Random } from '../clock.ts'
+import { type Clock, type Random, Stopwatch } from '../clock.ts'
 import type { ConnectRetryEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
@@ -33,10 +33,10 @@ export interface OpenAttempt<Opened> {
 export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Promise<{ lease: Lease; opened: Opened }> {
   const { source, clock, timing, signal } = attempt
   let { tokenRefused } = attempt
-  let wait: { since: number } | undefined
+  let wait: Stopwatch | undefined
   for (let failures = 0; ; ) {
     const lease = await source.get({ timeout: timing.waitTimeout, signal })
-    wait ??= { since: clock.now() }
+    wait ??= new Stopwatch(clock)
     try {
       return { lease, opened: await attempt.open(lease, signal) }
     } catch (error) {
@@ -48,10 +48,9 @@ export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Pro
         continue
       }
       if (failure !== 'unavailable' || !attempt.patient(error)) throw error
-      const now = clock.now()
-      const retryInMs = connectRetryDelay(++failures, elapsed(wait, now), attempt.random(), timing)
+      const retryInMs = connectRetryDelay(++failures, wait.elapsed, attempt.random(), timing)
       if (retryInMs === undefined) throw error
-      attempt.emit({ type: 'connect.retry', at: now, error: error as Error, attempt: failures, retryInMs })
+      attempt.emit({ type: 'connect.retry', at: clock.now(), error: error as Error, attempt: failures, retryInMs })
       await sleep(clock, retryInMs, signal)
     }
   }

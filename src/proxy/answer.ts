@@ -30,8 +30,8 @@ export function acknowledgesToken(tokens: readonly LoginToken[]): boolean {
 const UNAVAILABLE = 40613
 
 /**
- * RAISERROR's number for a message without one. Where no token could be had there is no better: Prisma's engine
- * replaces the text of 18456 by its own, and clients try 40613 again.
+ * RAISERROR's number for a message without one. Where no token could be had, or TLS failed, there is no better: Prisma's
+ * engine replaces the text of 18456 by its own, and clients try 40613 again.
  */
 const OWN_MESSAGE = 50_000
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Clock, Random, Timer } from '../clock.ts'
+import { Alarm } from '../alarm.ts'
+import type { Clock, Random } from '../clock.ts'
 import type { ConnectTiming } from '../connect/connect-policy.ts'
 import { openWithRetries } from '../connect/open-with-retries.ts'
 import { EntraError } from '../errors.ts'
@@ -10,7 +11,6 @@ import { Encryption } from '../tds/prelogin.ts'
 import { greetClient, readLogin7 } from '../tds/server-login.ts'
 import type { ServerMessage } from '../tds/tokens.ts'
 import type { Lease } from '../token/lease.ts'
-import { MAX_TIMER } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { answerFor, failedLogin, failureMessage, ownMessage } from './answer.ts'
 import type { ProxyEvent } from './events.ts'
@@ -55,7 +55,7 @@ export class ProxyConnection {
   readonly #parts: ProxyParts
   /** Ends all that is done for this client. */
   readonly #gone = new AbortController()
-  #expiry: Timer | undefined
+  #expiry: Alarm | undefined
 
   constructor(socket: Socket, parts: ProxyParts) {
     this.#socket = socket
@@ -199,9 +199,13 @@ export class ProxyConnection {
 
   #endAt(lease: Lease): void {
     const { clock } = this.#parts
-    const left = lease.expiresOn - clock.now()
-    if (left <= 0) this.close()
-    else this.#expiry = clock.setTimer(Math.min(left, MAX_TIMER), () => this.#endAt(lease))
+    const left = () => lease.expiresOn - clock.now()
+    const expiry = new Alarm(clock, () => {
+      if (left() <= 0) this.close()
+      else expiry.set(left())
+    })
+    expiry.set(left())
+    this.#expiry = expiry
   }
 }
 

@@ -36,7 +36,7 @@ const TDS_7_4 = 0x74000004
  * Logs in with a token and otherwise a client's own wishes, following redirects.
  *
  * @param signal - destroys the connection at any time, also after the login
- * @throws {@link EntraError} `LOGIN_FAILED` with the server's number, `CONNECT_FAILED`, `CONFIG_PLAINTEXT`
+ * @throws {@link EntraError} `LOGIN_FAILED` with the server's number, `CONNECT_FAILED`, `TLS_FAILED`, `CONFIG_PLAINTEXT`
  */
 export async function logInWithToken(
   target: Target,

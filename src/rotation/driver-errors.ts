@@ -1,6 +1,7 @@
 import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { connectFailed, type LoginRefusal, loginRefused } from '../connect/connect-errors.ts'
 import { EntraError, reasonOf } from '../errors.ts'
+import { causesOf } from '../tds/tls-failure.ts'
 
 interface DriverError extends Error {
   code?: unknown
@@ -8,6 +9,8 @@ interface DriverError extends Error {
 }
 
 const TOKEN_EXPIRED_IN_SESSION = 37396
+const LOGIN_FAILED = 18456
+const TOKEN_IS_EXPIRED = /token is expired/i
 
 /** Codes of tedious for a request whose connection went away while it was under way. */
 const LOST = new Set<unknown>(['ECLOSE', 'ESOCKET'])
@@ -26,16 +29,34 @@ const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
 export function explainDriverError(error: unknown, refusal: LoginRefusal | undefined): unknown {
   if (isDriverAdapterError(error)) return isExpiredInSession(error.cause) ? expiredInSession(error) : error
   if (!(error instanceof Error)) return error
+  // The official adapter does not translate what BEGIN, COMMIT and ROLLBACK fail with.
+  for (const link of causesOf(error)) if (saysExpiredInSession(link as DriverError)) return expiredInSession(error)
   const { name, code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
-  if (name === 'ConnectionError') return refusal === undefined ? connectFailed(error) : loginRefused(refusal, error)
+  if (name === 'ConnectionError') return explainLoginFailure(error, refusal)
   if (LOST.has(code)) return connectionLost(error)
   return error
 }
 
+/**
+ * What to throw for an error of the driver in opening a connection.
+ *
+ * @param refusal - what the server answered to the login, if it did
+ */
+export function explainLoginFailure(error: Error, refusal: LoginRefusal | undefined): EntraError {
+  // What our own connector threw, inside of what the driver made of it.
+  for (const link of causesOf(error)) if (link instanceof EntraError) return link
+  return refusal === undefined ? connectFailed(error) : loginRefused(refusal, error)
+}
+
 function isExpiredInSession(cause: { kind: string; code?: unknown; originalMessage?: string | undefined }): boolean {
   if (cause.kind === 'mssql') return cause.code === TOKEN_EXPIRED_IN_SESSION
-  return cause.kind === 'AuthenticationFailed' && /token is expired/i.test(cause.originalMessage ?? '')
+  return cause.kind === 'AuthenticationFailed' && TOKEN_IS_EXPIRED.test(cause.originalMessage ?? '')
+}
+
+function saysExpiredInSession({ name, number, message }: DriverError): boolean {
+  if (name === 'ConnectionError') return false
+  return number === TOKEN_EXPIRED_IN_SESSION || (number === LOGIN_FAILED && TOKEN_IS_EXPIRED.test(message))
 }
 
 function expiredInSession(cause: Error): EntraError {

@@ -21,11 +21,13 @@ export function transactionExpired(expiresOn: number, cause?: unknown): DriverAd
     `The transaction was still open when the token of its connection expired (${iso(expiresOn)}), and was rolled back. ` +
     'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.'
   const why = new EntraError('TRANSACTION_TOKEN_EXPIRED', message, cause === undefined ? {} : { cause })
-  return new DriverAdapterError({
+  const error = new DriverAdapterError({
     kind: 'TransactionWriteConflict',
     originalCode: why.code,
     originalMessage: why.message,
   })
+  // Of a COMMIT that fails Prisma Client makes nothing: it comes to the user as it is.
+  return Object.assign(error, { code: 'P2034', message: why.message })
 }
 
 function iso(time: number): string {

@@ -7,10 +7,24 @@ const BUSY_WINDOW = 30_000
 
 /** What a generation tells its rotation. */
 export interface GenerationObserver {
+  /** Work left it: there may be a place. */
+  onLeft(): void
   /** The last work left a retired generation. */
   onIdle(generation: Generation): void
   /** Its last connection was closed. */
   onClosed(generation: Generation, reason: GenerationClosedEvent['reason']): void
+}
+
+/** What a {@link Generation} is made of. */
+export interface GenerationParts {
+  id: number
+  lease: Lease
+  pool: GenerationPool
+  /** In ms since the epoch. */
+  openedAt: number
+  observer: GenerationObserver
+  /** Whether what began before its token's end may go on after it. @defaultValue false */
+  outlivesToken?: boolean
 }
 
 /** One pool opened with one lease, and the count of what is running on it. */
@@ -21,6 +35,7 @@ export class Generation {
   /** In ms since the epoch. */
   readonly openedAt: number
   readonly #observer: GenerationObserver
+  readonly #outlivesToken: boolean
 
   #inFlight = 0
   #holding = 0
@@ -32,16 +47,22 @@ export class Generation {
   #peak = 0
   #peakBefore = 0
 
-  constructor(id: number, lease: Lease, pool: GenerationPool, openedAt: number, observer: GenerationObserver) {
-    this.id = id
-    this.lease = lease
-    this.pool = pool
-    this.openedAt = openedAt
-    this.#windowStart = openedAt
-    this.#observer = observer
+  constructor(parts: GenerationParts) {
+    this.id = parts.id
+    this.lease = parts.lease
+    this.pool = parts.pool
+    this.openedAt = parts.openedAt
+    this.#windowStart = parts.openedAt
+    this.#observer = parts.observer
+    this.#outlivesToken = parts.outlivesToken ?? false
   }
 
-  /** Queries and transactions that are running or waiting for a connection. */
+  /** How long its connections may be used, in ms; 0 or less when no more. */
+  get timeLeft(): number {
+    return this.#outlivesToken ? Number.POSITIVE_INFINITY : this.lease.timeLeft
+  }
+
+  /** Queries and transactions at work. */
   get inFlight(): number {
     return this.#inFlight
   }
@@ -66,6 +87,7 @@ export class Generation {
   leave(): void {
     this.#inFlight--
     if (this.#retired) this.#shrink()
+    this.#observer.onLeft()
   }
 
   /** Tells that work which was counted in has its connection, and will never open another. */

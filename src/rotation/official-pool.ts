@@ -8,10 +8,9 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
-import type { Clock } from '../clock.ts'
-import { EntraError } from '../errors.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
+import { connectorFor } from './connector.ts'
 import { explainDriverError } from './driver-errors.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 
@@ -22,7 +21,7 @@ type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
  * Opens generations on `@prisma/adapter-mssql`, whose own factory is given the token as
  * `azure-active-directory-access-token`: tedious sends it in LOGIN7, with no round trip more than a password takes.
  */
-export function officialPools(config: MssqlConfig, options: OfficialOptions, clock: Clock): OpenPool {
+export function officialPools(config: MssqlConfig, options: OfficialOptions): OpenPool {
   return async (lease, signal) => {
     const { PrismaMssql } = await import('@prisma/adapter-mssql')
     signal.throwIfAborted()
@@ -30,11 +29,11 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, clo
     const cut = () => connections.closeAll()
     signal.addEventListener('abort', cut, { once: true })
     try {
-      const factory = new PrismaMssql(configFor(config, lease, connections, clock), options)
+      const factory = new PrismaMssql(configFor(config, lease, connections), options)
       const adapter = await factory.connect()
       if (signal.aborted) await adapter.dispose()
       signal.throwIfAborted()
-      return new OfficialPool(adapter, connections, config.pool?.max ?? 10)
+      return new OfficialPool(adapter, connections, config.pool)
     } catch (error) {
       signal.throwIfAborted()
       throw explainDriverError(error, connections.refusal)
@@ -45,11 +44,11 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, clo
 }
 
 /** The user's config, copied (mssql writes into it at three levels), with the lease's token in it. */
-function configFor(config: MssqlConfig, lease: Lease, connections: Connections, clock: Clock): MssqlConfig {
+function configFor(config: MssqlConfig, lease: Lease, connections: Connections): MssqlConfig {
   const validate = config.pool?.validate
   return {
     ...config,
-    options: { ...config.options },
+    options: { ...config.options, connector: connectorFor(config, lease, connections.closed) },
     authentication: { type: 'azure-active-directory-access-token', options: { token: lease.token } },
     validateConnection: 'socket',
     pool: {
@@ -57,14 +56,9 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections, 
       // tarn asks this of a connection just before it lends it out: work that waited for one past the token's end must
       // not start on it.
       validate: (connection: Connection) =>
-        clock.now() < lease.expiresOn && connections.isUsable(connection) && (validate?.(connection) ?? true),
+        lease.timeLeft > 0 && connections.isUsable(connection) && (validate?.(connection) ?? true),
     },
     beforeConnect(connection: Connection) {
-      if (clock.now() >= lease.expiresOn) {
-        // Else tarn would log in, find the connection past its time and log in again, over and over.
-        connection.close()
-        throw new EntraError('NOT_SENT', 'The token of this pool has expired. The statement did not run.')
-      }
       connections.add(connection)
       config.beforeConnect?.(connection)
     },
@@ -75,14 +69,17 @@ class OfficialPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName: string
   readonly max: number
+  readonly acquireTimeout: number
   readonly #adapter: OfficialAdapter
   readonly #connections: Connections
 
-  constructor(adapter: OfficialAdapter, connections: Connections, max: number) {
+  constructor(adapter: OfficialAdapter, connections: Connections, options: MssqlConfig['pool'] = {}) {
     this.adapterName = adapter.adapterName
     this.#adapter = adapter
     this.#connections = connections
-    this.max = max
+    // The defaults of mssql and tarn.
+    this.max = options.max ?? 10
+    this.acquireTimeout = options.acquireTimeoutMillis ?? 30_000
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
@@ -132,6 +129,15 @@ class OfficialPool implements GenerationPool {
   }
 
   /** Borrows each idle connection and closes it: mssql has no other way to make a pool smaller. */
+  lendable(): number {
+    const { pool } = this.#adapter.underlyingDriver()
+    return pool.numUsed() + pool.numFree()
+  }
+
+  get loginsFail(): boolean {
+    return this.#connections.loginsFail
+  }
+
   closeIdle(): void {
     const { pool } = this.#adapter.underlyingDriver()
     for (let idle = pool.numFree(); idle > 0; idle--) {

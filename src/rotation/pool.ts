@@ -5,8 +5,17 @@ import type { Lease } from '../token/lease.ts'
 export interface GenerationPool extends SqlDriverAdapter {
   /** The most connections that it opens. */
   readonly max: number
+  /** How long work waits for one of its connections at most, in ms. */
+  readonly acquireTimeout: number
   /** Connections open now, those that are logging in included. */
   connectionCount(): number
+  /**
+   * Connections that it lends or has lent, one that was lost under a transaction included as long as that has not
+   * ended; none that is still logging in.
+   */
+  lendable(): number
+  /** Whether the last login failed, and none has succeeded since. */
+  readonly loginsFail: boolean
   /**
    * Opens connections until `count` are open, no more than `atOnce` logging in at a time.
    *

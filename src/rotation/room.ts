@@ -1,4 +1,4 @@
-import { type Clock, elapsed } from '../clock.ts'
+import { type Clock, Stopwatch } from '../clock.ts'
 import { sleep } from '../connect/sleep.ts'
 import { EntraError } from '../errors.ts'
 import type { Generation } from './generation.ts'
@@ -28,10 +28,15 @@ export class Room {
     this.#clock = clock
   }
 
-  /** Whether the current generation may take one more piece of work. */
+  /** Whether the current generation may take one more piece of work, for which it has or may open a connection. */
   admits(current: Generation): boolean {
-    if (this.#living.size + (this.#next === undefined ? 0 : 1) <= 2) return true
-    return current.inFlight < 2 * current.pool.max - this.#connectionsBeside(current)
+    return current.inFlight < current.pool.max && !this.isCrowded(current)
+  }
+
+  /** Whether it is the connections of other generations that leave the current one no room for more work. */
+  isCrowded(current: Generation): boolean {
+    if (this.#living.size + (this.#next === undefined ? 0 : 1) <= 2) return false
+    return current.inFlight >= 2 * current.pool.max - this.#connectionsBeside(current)
   }
 
   /**
@@ -45,9 +50,9 @@ export class Room {
     open: () => Promise<GenerationPool>,
     signal: AbortSignal,
   ): Promise<GenerationPool> {
-    const wait = { since: this.#clock.now() }
+    const wait = new Stopwatch(this.#clock)
     while (max !== undefined && this.#connectionsBeside(undefined) >= 2 * max) {
-      if (elapsed(wait, this.#clock.now()) >= this.#waitTimeout) throw crowdedError(this.#waitTimeout)
+      if (wait.elapsed >= this.#waitTimeout) throw crowdedError(this.#waitTimeout)
       await sleep(this.#clock, CROWDED_POLL, signal)
     }
     this.#next = { connectionCount: () => 1 }

@@ -6,7 +6,7 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import type { Clock } from '../clock.ts'
+import { type Clock, Stopwatch } from '../clock.ts'
 import { failureOf } from '../connect/failure.ts'
 import { statementExpired } from './expiry-errors.ts'
 import type { Generation } from './generation.ts'
@@ -47,7 +47,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
     return this.#attempt(async (generation) => {
       const transaction = await generation.pool.startTransaction(isolationLevel)
-      return new RotatingTransaction(transaction, generation, this.#rotation, this.#clock)
+      return new RotatingTransaction(transaction, generation, this.#rotation)
     })
   }
 
@@ -69,16 +69,18 @@ export class RotatingAdapter implements SqlDriverAdapter {
 
   /** Runs work on the current generation, and again on the next where it did not run for the connection's sake. */
   async #attempt<T>(work: (generation: Generation) => Promise<T>): Promise<T> {
-    const wait = { since: this.#clock.now() }
+    const wait = new Stopwatch(this.#clock)
     for (let attempt = 1; ; attempt++) {
-      const entered = this.#rotation.enter()
+      const entered = this.#rotation.enter(attempt > 1)
       const generation = entered instanceof Promise ? await entered : entered
       try {
         return await work(generation)
       } catch (raw) {
-        generation.leave()
         const error = generation.pool.explain(raw)
-        if (!(await this.#rotation.mayRunAgain(generation, error, attempt, wait))) {
+        // Decided before it leaves: who waits for its place must not run into the same.
+        const mayRunAgain = this.#rotation.mayRunAgain(generation, error, attempt, wait)
+        generation.leave()
+        if (!(await mayRunAgain)) {
           throw this.#endedByExpiry(generation, error)
         }
       }
@@ -87,8 +89,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
 
   /** Tells a connection that the token's end cut from one that was lost. */
   #endedByExpiry(generation: Generation, error: unknown): unknown {
-    const { expiresOn } = generation.lease
-    if (failureOf(error, true) !== 'lost' || this.#clock.now() < expiresOn) return error
-    return statementExpired(expiresOn, error)
+    const { timeLeft, lease } = generation
+    return failureOf(error, true) === 'lost' && timeLeft <= 0 ? statementExpired(lease.expiresOn, error) : error
   }
 }

@@ -1,5 +1,4 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from '@prisma/driver-adapter-utils'
-import type { Clock } from '../clock.ts'
 import { failureOf } from '../connect/failure.ts'
 import { transactionExpired } from './expiry-errors.ts'
 import type { Generation } from './generation.ts'
@@ -16,19 +15,17 @@ export class RotatingTransaction implements Transaction {
   readonly #inner: Transaction
   readonly #generation: Generation
   readonly #rotation: Pick<Rotation, 'refused'>
-  readonly #clock: Clock
   #last: Promise<unknown> = Promise.resolve()
   #ended = false
 
   /** @param generation - one that the transaction was counted into; it is left when the transaction ends */
-  constructor(inner: Transaction, generation: Generation, rotation: Pick<Rotation, 'refused'>, clock: Clock) {
+  constructor(inner: Transaction, generation: Generation, rotation: Pick<Rotation, 'refused'>) {
     this.provider = inner.provider
     this.adapterName = inner.adapterName
     this.options = inner.options
     this.#inner = inner
     this.#generation = generation
     this.#rotation = rotation
-    this.#clock = clock
     generation.hold()
   }
 
@@ -58,8 +55,8 @@ export class RotatingTransaction implements Transaction {
 
   #next<T>(statement: () => Promise<T>): Promise<T> {
     return this.#after(async () => {
-      const { expiresOn } = this.#generation.lease
-      if (this.#clock.now() >= expiresOn) throw transactionExpired(expiresOn)
+      const { timeLeft, lease } = this.#generation
+      if (timeLeft <= 0) throw transactionExpired(lease.expiresOn)
       return this.#explained(statement)
     })
   }
@@ -73,12 +70,12 @@ export class RotatingTransaction implements Transaction {
   }
 
   #explain(raw: unknown): unknown {
-    const { expiresOn } = this.#generation.lease
-    const error = this.#generation.pool.explain(raw)
+    const { timeLeft, lease, pool } = this.#generation
+    const error = pool.explain(raw)
     const failure = failureOf(error, true)
     if (failure === 'token') this.#rotation.refused(this.#generation)
-    const cut = failure !== undefined && this.#clock.now() >= expiresOn
-    return failure === 'token' || cut ? transactionExpired(expiresOn, error) : error
+    const cut = failure !== undefined && timeLeft <= 0
+    return failure === 'token' || cut ? transactionExpired(lease.expiresOn, error) : error
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {

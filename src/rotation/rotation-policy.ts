@@ -22,6 +22,14 @@ export interface RotationTiming extends ConnectTiming {
   loginsAtOnce: number
   /** How long work and `$connect` wait for a valid token, in ms. @defaultValue the config's connect timeout */
   waitTimeout: number
+  /**
+   * Lets statements and transactions that are still running when their connection's token expires go on, for as long
+   * as the server does. New work never begins on such a connection. For reports and transactions that take longer
+   * than a token has left after its refresh, where a session may outlive its proof of identity.
+   *
+   * @defaultValue false
+   */
+  sessionsOutliveTokens: boolean
   /** How long `$disconnect` lets running work go on before it cuts the connections, in ms. @defaultValue 5_000 */
   disconnectTimeout: number
 }
@@ -32,6 +40,7 @@ export const defaultRotationTiming: RotationTiming = {
   spread: 0.5,
   loginsAtOnce: 3,
   waitTimeout: 15_000,
+  sessionsOutliveTokens: false,
   disconnectTimeout: 5_000,
 }
 

@@ -1,18 +1,21 @@
 import { setMaxListeners } from 'node:events'
-import { type Clock, dueAt, elapsed, type Random, type Timer } from '../clock.ts'
-import { connectRetryDelay } from '../connect/connect-policy.ts'
+import { Alarm } from '../alarm.ts'
+import { type Clock, type Random, Stopwatch } from '../clock.ts'
 import { failureOf } from '../connect/failure.ts'
 import { openWithRetries } from '../connect/open-with-retries.ts'
 import { sleep } from '../connect/sleep.ts'
 import { EntraError, reasonOf } from '../errors.ts'
 import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
-import { hardDeadline, isFresh, MAX_TIMER, retryDelay } from '../token/refresh-policy.ts'
+import { hardDeadline, isFresh, retryDelay } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
+import { Entrance } from './entrance.ts'
 import { Generation, type GenerationObserver } from './generation.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
-import { CROWDED_POLL, crowdedError, Room } from './room.ts'
+import { CROWDED_POLL, Room } from './room.ts'
+import { RotationPlan } from './rotation-plan.ts'
 import { maxAgeDelay, type RotationTiming, rotationDelay } from './rotation-policy.ts'
+import { ServerLimit } from './server-limit.ts'
 
 /** What a {@link Rotation} is made of. */
 export interface RotationParts {
@@ -24,18 +27,6 @@ export interface RotationParts {
   /** Called with each event of rotation. */
   emit: (event: RotationEvent) => void
 }
-
-/** A rotation that is set for a time. */
-interface Plan {
-  since: number
-  delay: number
-  reason: RotationReason
-  /** Whether it is the next attempt after one that failed. */
-  failed?: boolean
-}
-
-/** After a rotation that failed, work that waits has it tried again after this long at the latest, in ms. */
-const RETRY_ON_DEMAND = 2_000
 
 /** How often work is run again at once that found its connection gone each time. */
 const MOST_RERUNS = 3
@@ -55,16 +46,19 @@ export class Rotation {
   /** Every generation that still has connections, oldest first; the current one among them. */
   readonly #living = new Set<Generation>()
   readonly #room: Room
+  readonly #serverLimit: ServerLimit
+  readonly #entrance: Entrance
+  readonly #plan: RotationPlan
+  readonly #alarm: Alarm
   #opened = 0
   #rotations = 0
   #failures = 0
-  #plan: Plan | undefined
+  /** Why the next generation could not be opened when that was last tried. */
+  #lastFailure: unknown
   #turning: Promise<void> | undefined
   /** Why the current generation takes no new work though its token is fresh. */
   #discarded: 'refused' | 'unavailable' | undefined
   #waiting = 0
-  #timer: Timer | undefined
-  #nextStepAt = Number.POSITIVE_INFINITY
   #unsubscribe: (() => void) | undefined
   #stopping: Promise<void> | undefined
   readonly #stopped = new AbortController()
@@ -77,12 +71,27 @@ export class Rotation {
     this.#random = parts.random
     this.#emit = parts.emit
     this.#room = new Room(this.#living, this.#timing.waitTimeout, this.#clock)
+    this.#serverLimit = new ServerLimit(this.#timing, this.#clock, this.#random)
+    this.#entrance = new Entrance({
+      room: this.#room,
+      serverLimit: this.#serverLimit,
+      timing: this.#timing,
+      refreshTiming: this.#source.timing,
+      clock: this.#clock,
+      fresh: () => this.#fresh(),
+      renew: () => this.#renew(),
+      onJoined: () => this.#step(),
+    })
+    this.#plan = new RotationPlan(this.#clock)
+    this.#alarm = new Alarm(this.#clock, () => this.#step())
     // Any number of queries may wait at a time; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, this.#stopped.signal)
     this.#observer = {
       onIdle: (generation) => generation.close(this.#stopping === undefined ? 'drained' : 'disconnected'),
+      onLeft: () => this.#entrance.serve(),
       onClosed: (generation, reason) => {
         this.#living.delete(generation)
+        this.#entrance.serve()
         const at = this.#clock.now()
         const ageMs = at - generation.openedAt
         this.#emit({ type: 'generation.closed', at, generation: generation.id, reason, ageMs })
@@ -98,6 +107,11 @@ export class Rotation {
   /** Generations that take no new work and still have connections, oldest first. */
   get draining(): Generation[] {
     return [...this.#living].filter((generation) => generation !== this.#current)
+  }
+
+  /** Queries and transactions that wait for a connection. */
+  get waiting(): number {
+    return this.#entrance.waiting
   }
 
   /** Rotations finished so far. */
@@ -121,18 +135,15 @@ export class Rotation {
   }
 
   /**
-   * Counts work into a generation whose token is good; the caller calls its `leave()`. Waits only where the current
-   * token is at its end and no later one is there yet.
+   * Counts work into a generation whose token is good; the caller calls its `leave()`. Waits only where all its
+   * connections are at work, or its token is at its end and no later one is there yet.
    *
-   * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CLOSED`, or what opening the generation threw
+   * @param again - whether it was counted in before, and goes to the head of who waits
+   * @throws {@link EntraError} `TOKEN_UNAVAILABLE`, `CONNECT_TIMEOUT`, `CLOSED`, or what opening the generation threw
    */
-  enter(): Generation | Promise<Generation> {
-    const now = this.#clock.now()
-    if (now >= this.#nextStepAt) this.#step()
-    const current = this.#fresh(now)
-    if (current === undefined || !this.#room.admits(current) || this.#stopping !== undefined) return this.#enterNext()
-    current.enter(now)
-    return current
+  enter(again = false): Generation | Promise<Generation> {
+    if (this.#alarm.due) this.#step()
+    return this.#entrance.enter(again)
   }
 
   /**
@@ -140,14 +151,9 @@ export class Rotation {
    * for that has been set going.
    *
    * @param attempt - how often this work has failed, 1 for the first time
-   * @param wait - `since`: when it began, in ms since the epoch
+   * @param wait - since when it has been tried
    */
-  async mayRunAgain(
-    generation: Generation,
-    error: unknown,
-    attempt: number,
-    wait: { since: number },
-  ): Promise<boolean> {
+  async mayRunAgain(generation: Generation, error: unknown, attempt: number, wait: Stopwatch): Promise<boolean> {
     const failure = failureOf(error, true)
     if (failure === undefined || failure === 'lost' || this.#stopping !== undefined) return false
     if (failure === 'token') {
@@ -155,26 +161,27 @@ export class Rotation {
       this.#discard(generation, 'refused')
       return true
     }
-    const now = this.#clock.now()
-    const retryInMs = connectRetryDelay(attempt, elapsed(wait, now), this.#random(), this.#timing)
-    if (retryInMs === undefined) return false
-    // Its generation ended under it, or takes no new work any more: not a thing that goes on without end.
-    if (generation !== this.#current || this.#fresh(now) === undefined) return true
-    if (failure === 'not-sent') return attempt <= MOST_RERUNS
-    if (generation.pool.connectionCount() === 0) {
-      this.#discard(generation, 'unavailable')
-      return true
-    }
-    this.#emit({ type: 'connect.retry', at: now, error: error as Error, attempt, retryInMs })
-    await sleep(this.#clock, retryInMs, this.#stopped.signal)
+    // Else its generation ended under it, or takes no new work any more.
+    const goesOn = generation === this.#current && this.#fresh() !== undefined
+    const isFull = goesOn && failure === 'unavailable' && generation.pool.connectionCount() > 0
+    if (isFull) this.#noteLimit(generation, error)
+    if (wait.elapsed >= this.#timing.connectRetryTimeout) return false
+    if (goesOn && failure === 'not-sent') return attempt <= MOST_RERUNS
+    if (isFull) await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
+    else if (goesOn) this.#discard(generation, 'unavailable')
     return true
+  }
+
+  #noteLimit(generation: Generation, error: unknown): void {
+    const retry = this.#serverLimit.refused(generation, error)
+    if (retry) this.#emit({ type: 'connect.retry', at: this.#clock.now(), error: error as Error, ...retry })
   }
 
   /** Says that the server refused a generation's token to work that is not run again: it is replaced at once. */
   refused(generation: Generation): void {
     this.#discard(generation, 'refused')
     if (generation !== this.#current) return
-    if (!this.#plan?.failed) this.#plan = { since: this.#clock.now(), delay: 0, reason: 'refused' }
+    this.#plan.hasten('refused')
     this.#step()
   }
 
@@ -190,38 +197,31 @@ export class Rotation {
     if (generation === this.#current) this.#discarded ??= why
   }
 
-  #fresh(now: number): Generation | undefined {
+  #fresh(): Generation | undefined {
     const current = this.#current
     if (current === undefined || this.#discarded !== undefined) return undefined
     // One that was cut at its end stays closed, even if the clock is set back.
     if (!this.#living.has(current)) return undefined
-    return isFresh(current.lease, now, this.#source.timing) ? current : undefined
+    return isFresh(current.lease, current.lease.now(), this.#source.timing) ? current : undefined
   }
 
-  /** Waits for a generation that new work may enter. */
-  async #enterNext(): Promise<Generation> {
-    const { waitTimeout } = this.#timing
-    const wait = { since: this.#clock.now() }
+  /** A turn for work that waits for one. */
+  async #renew(): Promise<void> {
+    const { waitTimeout, connectRetryTimeout } = this.#timing
+    const limit = Math.max(waitTimeout, connectRetryTimeout)
+    const wait = new Stopwatch(this.#clock)
     this.#waiting++
     try {
-      for (let joined = this.#turning !== undefined; ; joined = this.#turning !== undefined) {
-        this.#refuseIfStopping()
-        const now = this.#clock.now()
-        const current = this.#fresh(now)
-        if (current !== undefined && this.#room.admits(current)) {
-          current.enter(now)
-          return current
-        }
-        if (current !== undefined) {
-          if (elapsed(wait, now) >= waitTimeout) throw crowdedError(waitTimeout)
-          await sleep(this.#clock, CROWDED_POLL, this.#stopped.signal)
-          continue
-        }
+      for (let isFirst = true; ; isFirst = false) {
+        const joins = this.#turning !== undefined
         try {
-          await this.#turnOnDemand(now)
+          const turn = this.#turnOnDemand()
+          return await (isFirst ? turn : this.#orGiveUp(turn, wait.left(limit)))
         } catch (error) {
-          // A turn that had begun before for the pool's own sake may have ended early: one more for this work's sake.
-          if (!joined || elapsed(wait, this.#clock.now()) >= waitTimeout) throw error
+          this.#refuseIfStopping()
+          // A turn that had begun before was not for this work: it may have ended early, or slept with the machine.
+          if (!joins || wait.left(limit) <= 0) throw error
+          if (this.#fresh() !== undefined) return
         }
       }
     } finally {
@@ -229,14 +229,20 @@ export class Rotation {
     }
   }
 
-  /** A turn for work that waits; not right after one that failed. */
-  async #turnOnDemand(now: number): Promise<void> {
-    if (this.#turning === undefined && this.#plan?.failed) {
-      const delay = Math.min(this.#plan.delay, RETRY_ON_DEMAND)
-      const wait = dueAt(this.#plan, delay, now) - now
-      if (wait > 0) await sleep(this.#clock, wait, this.#stopped.signal)
+  /** Waits for a turn no longer than `delay` ms. @throws what the turn throws, or what stands in its way */
+  #orGiveUp(turn: Promise<void>, delay: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.setTimer(delay, () => reject(this.#lastFailure))
+      turn.then(resolve, reject).finally(() => timer.cancel())
+    })
+  }
+
+  /** Not right after one that failed. */
+  async #turnOnDemand(): Promise<void> {
+    if (this.#turning === undefined && this.#plan.leftOnDemand > 0) {
+      await sleep(this.#clock, this.#plan.leftOnDemand, this.#stopped.signal)
       // Others waited too, and the first of them has opened what this one needs.
-      if (this.#fresh(this.#clock.now()) !== undefined) return
+      if (this.#fresh() !== undefined) return
     }
     await this.#turn(this.#discarded ?? 'deadline')
   }
@@ -247,42 +253,29 @@ export class Rotation {
 
   #onToken(event: TokenEvent): void {
     if (event.type !== 'token.acquired' || this.#current === undefined) return
-    const timeAtHand = hardDeadline(this.#current.lease, this.#source.timing) - event.at
-    this.#set({
-      since: event.at,
-      delay: rotationDelay(timeAtHand, this.#timing.spread, this.#random()),
-      reason: 'token',
-    })
+    const { lease } = this.#current
+    const timeAtHand = hardDeadline(lease, this.#source.timing) - lease.now()
+    this.#plan.add(rotationDelay(timeAtHand, this.#timing.spread, this.#random()), 'token')
     this.#step()
   }
 
-  /** Sets a rotation, unless one is set for an earlier time. */
-  #set(plan: Plan): void {
-    const set = this.#plan
-    if (set === undefined || plan.since + plan.delay < set.since + set.delay) this.#plan = plan
-  }
-
-  /** Does what is due by the clock, and sets the timer for what is due next. */
+  /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#nextStepAt = Number.POSITIVE_INFINITY
     if (this.#stopping !== undefined) return
-    const now = this.#clock.now()
     let next = Number.POSITIVE_INFINITY
     for (const generation of this.#living) {
-      if (generation.lease.expiresOn <= now) generation.cut('expired')
-      else next = Math.min(next, generation.lease.expiresOn)
+      const { timeLeft } = generation
+      if (timeLeft <= 0) generation.cut('expired')
+      else next = Math.min(next, timeLeft)
     }
-    if (this.#plan !== undefined && this.#turning === undefined) {
-      const due = dueAt(this.#plan, this.#plan.delay, now)
+    const { left, reason } = this.#plan
+    if (this.#turning === undefined && reason !== undefined) {
       // A failed rotation has told so by its event, and is planned again.
-      if (due <= now) this.#turn(this.#plan.reason).catch(() => {})
-      else next = Math.min(next, due)
+      if (left <= 0) this.#turn(reason).catch(() => {})
+      else next = Math.min(next, left)
     }
-    if (next === Number.POSITIVE_INFINITY) return
-    this.#nextStepAt = next
-    this.#timer = this.#clock.setTimer(Math.min(next - now, MAX_TIMER), () => this.#step())
+    this.#entrance.serve()
+    this.#alarm.set(Math.min(next, this.#entrance.lookAgainIn))
   }
 
   /** Opens the next generation and swaps; one at a time, whoever asks. */
@@ -297,7 +290,7 @@ export class Rotation {
   async #turnOnce(reason: RotationReason): Promise<void> {
     const from = this.#current
     const startedAt = this.#clock.now()
-    this.#plan = undefined
+    this.#plan.clear()
     if (from !== undefined) this.#emit({ type: 'rotation.started', at: startedAt, from: from.id, reason })
     try {
       const { lease, opened: pool } = await openWithRetries({
@@ -307,7 +300,10 @@ export class Rotation {
         clock: this.#clock,
         random: this.#random,
         signal: this.#stopped.signal,
-        emit: this.#emit,
+        emit: (event) => {
+          this.#lastFailure = event.error
+          this.#emit(event)
+        },
         tokenRefused: reason === 'refused',
         databaseWasOpened: this.#opened > 0,
         patient: () => from === undefined || this.#waiting > 0,
@@ -326,10 +322,11 @@ export class Rotation {
 
   /** Opens as many connections as the old generation was busy, unless somebody is waiting for the new one. */
   async #warm(pool: GenerationPool, from: Generation | undefined): Promise<void> {
+    const cut = () => pool.terminate()
+    this.#stopped.signal.addEventListener('abort', cut, { once: true })
     try {
-      const now = this.#clock.now()
-      if (from !== undefined && this.#fresh(now) === from) {
-        const count = this.#room.reserve(pool, from.busiest(now))
+      if (from !== undefined && this.#fresh() === from) {
+        const count = this.#room.reserve(pool, from.busiest(this.#clock.now()))
         await pool.warmUp(count, this.#timing.loginsAtOnce)
       }
       this.#refuseIfStopping()
@@ -337,22 +334,29 @@ export class Rotation {
       pool.terminate()
       await pool.dispose()
       throw error
+    } finally {
+      this.#stopped.signal.removeEventListener('abort', cut)
     }
   }
 
   #swap(lease: Lease, pool: GenerationPool): void {
     const now = this.#clock.now()
-    const next = new Generation(++this.#opened, lease, pool, now, this.#observer)
+    const next = new Generation({
+      id: ++this.#opened,
+      lease,
+      pool,
+      openedAt: now,
+      observer: this.#observer,
+      outlivesToken: this.#timing.sessionsOutliveTokens,
+    })
     this.#living.add(next)
     this.#current = next
     this.#discarded = undefined
     this.#failures = 0
-    this.#plan = undefined
+    this.#plan.clear()
     const { maxAge } = this.#timing
-    if (maxAge !== undefined) this.#set({ since: now, delay: maxAgeDelay(maxAge, this.#random()), reason: 'max-age' })
-    if (this.#source.current !== undefined && this.#source.current !== lease) {
-      this.#set({ since: now, delay: 0, reason: 'token' })
-    }
+    if (maxAge !== undefined) this.#plan.add(maxAgeDelay(maxAge, this.#random()), 'max-age')
+    if (this.#source.current !== undefined && this.#source.current !== lease) this.#plan.add(0, 'token')
     this.#emit({ type: 'generation.opened', at: now, generation: next.id, expiresOn: lease.expiresOn })
   }
 
@@ -372,28 +376,33 @@ export class Rotation {
   }
 
   #planAgain(from: Generation, reason: RotationReason, cause: unknown): void {
+    this.#lastFailure = cause
     const now = this.#clock.now()
-    const timeLeft = hardDeadline(from.lease, this.#source.timing) - now
+    const timeLeft = hardDeadline(from.lease, this.#source.timing) - from.lease.now()
     const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
-    this.#plan = { since: now, delay: retryInMs, reason, failed: true }
-    // What connections the old one still has are better than none.
-    this.#discarded = undefined
+    this.#plan.retry(retryInMs, reason)
+    // What connections the old one still has are better than none. Further logins would be refused as that one was.
+    if (from.pool.connectionCount() > 0) {
+      this.#discarded = undefined
+      if (reason === 'refused') this.#serverLimit.refused(from, cause)
+    }
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
     this.#emit({ type: 'rotation.failed', at: now, from: from.id, reason, error, retryInMs })
   }
 
   async #stop(): Promise<void> {
     this.#unsubscribe?.()
-    this.#timer?.cancel()
-    this.#plan = undefined
+    this.#alarm.cancel()
+    this.#plan.clear()
     this.#stopped.abort(disconnectedError())
+    this.#entrance.close(disconnectedError())
     await this.#turning?.catch(() => {})
     await Promise.all([...this.#living].map((generation) => this.#finish(generation)))
   }
 
   /** Lets a generation's work end within the disconnect timeout and its token's life, and cuts what is left. */
   #finish(generation: Generation): Promise<void> {
-    const delay = Math.min(this.#timing.disconnectTimeout, generation.lease.expiresOn - this.#clock.now())
+    const delay = Math.min(this.#timing.disconnectTimeout, generation.timeLeft)
     const timer = this.#clock.setTimer(delay, () => generation.cut('disconnected'))
     generation.retire()
     return generation.closed.finally(() => timer.cancel())

@@ -12,7 +12,7 @@ export { defaultPrincipals, type Principal, type PrincipalKind } from './authori
 export type { AuthorityStats } from './authority/statistics.ts'
 export type { IssuedToken } from './authority/token-issuer.ts'
 export type { FaultAction, FaultError, GatewayFault, InjectedGatewayFault, Stage } from './gateway/faults.ts'
-export { Gateway, type GatewayOptions, type PrincipalLogin, startGateway } from './gateway/gateway.ts'
+export { type DropOptions, Gateway, type GatewayOptions, type PrincipalLogin, startGateway } from './gateway/gateway.ts'
 export type { GatewayStats } from './gateway/stats.ts'
 export type { Upstream } from './gateway/upstream.ts'
 export type { TokenVerification } from './token-verification.ts'

@@ -1,4 +1,5 @@
 import type { AccessToken } from '@azure/identity'
+import { type Clock, Stopwatch } from '../clock.ts'
 import { EntraError } from '../errors.ts'
 import { defaultRefreshAfter, type RefreshTiming } from './refresh-policy.ts'
 
@@ -11,12 +12,28 @@ export class Lease {
   readonly refreshAfter: number
   /** When the credential gave this token for the first time. */
   readonly acquiredAt: number
+  readonly #age: Stopwatch
 
-  constructor(token: string, times: { expiresOn: number; refreshAfter: number; acquiredAt: number }) {
+  /** Made at the moment when the credential gave the token. */
+  constructor(token: string, times: { expiresOn: number; refreshAfter: number }, clock: Clock) {
     this.#token = token
     this.expiresOn = times.expiresOn
     this.refreshAfter = times.refreshAfter
-    this.acquiredAt = times.acquiredAt
+    this.acquiredAt = clock.now()
+    this.#age = new Stopwatch(clock)
+  }
+
+  /**
+   * What to hold its times against, in ms since the epoch: the wall clock, but where that was set back since the token
+   * came, the token has aged nevertheless.
+   */
+  now(): number {
+    return this.acquiredAt + this.#age.elapsed
+  }
+
+  /** Until `expiresOn`, in ms; 0 or less when the token has expired. */
+  get timeLeft(): number {
+    return this.expiresOn - this.now()
   }
 
   get token(): string {
@@ -33,10 +50,9 @@ export class Lease {
  * Makes a lease of what a credential answered.
  *
  * @param answer - what `getToken` gave
- * @param now - ms since the epoch
  * @throws {@link EntraError} `TOKEN_INVALID` where there is no token or no expiry, `TOKEN_EXPIRED` where it is past
  */
-export function leaseOf(answer: AccessToken | null | undefined, now: number, timing: RefreshTiming): Lease {
+export function leaseOf(answer: AccessToken | null | undefined, clock: Clock, timing: RefreshTiming): Lease {
   if (answer === null || answer === undefined) {
     throw new EntraError(
       'TOKEN_INVALID',
@@ -53,6 +69,7 @@ export function leaseOf(answer: AccessToken | null | undefined, now: number, tim
       'The credential gave a token without an expiry. Its getToken() must return expiresOnTimestamp, in ms since the epoch.',
     )
   }
+  const now = clock.now()
   if (expiresOn <= now) {
     throw new EntraError(
       'TOKEN_EXPIRED',
@@ -68,5 +85,5 @@ export function leaseOf(answer: AccessToken | null | undefined, now: number, tim
     typeof refreshAfterTimestamp === 'number' && Number.isFinite(refreshAfterTimestamp)
       ? Math.min(Math.max(refreshAfterTimestamp, earliest), latest)
       : latest
-  return new Lease(token, { expiresOn, refreshAfter, acquiredAt: now })
+  return new Lease(token, { expiresOn, refreshAfter }, clock)
 }

@@ -42,9 +42,6 @@ export const defaultRefreshTiming: RefreshTiming = {
 const SHORT_LIFE_REFRESH_SHARE = 0.4
 const SHORT_LIFE_DEADLINE_SHARE = 0.1
 
-/** A timer is never armed for longer than this; the clock is read again when it fires. In ms. */
-export const MAX_TIMER = 240_000
-
 const FIRST_RETRY = 1_000
 const MAX_RETRY = 60_000
 const MAX_ASK_AGAIN = 300_000
@@ -86,6 +83,18 @@ export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTim
   const lifetime = token.expiresOn - token.acquiredAt
   const left = hardDeadline(token, timing) - now
   return clamp(left / 4, Math.min(FIRST_RETRY, lifetime / 20), MAX_ASK_AGAIN)
+}
+
+/** A token with less time than this, in ms, shows a wrong clock. */
+export const SHORTEST_LIFE = 2_000
+
+/**
+ * How long to wait before asking for yet another token, after one had to be replaced and another was had for it.
+ *
+ * @param timeLeft - of the token that was had, in ms
+ */
+export function againDelay(timeLeft: number): number {
+  return clamp(timeLeft / 20, FIRST_RETRY / 2, 2 * FIRST_RETRY)
 }
 
 /**

@@ -1,18 +1,23 @@
-import type { AccessToken, TokenCredential } from '@azure/identity'
-import { type Clock, dueAt, type Random, systemClock, type Timer } from '../clock.ts'
+import type { TokenCredential } from '@azure/identity'
+import { Alarm } from '../alarm.ts'
+import { type Clock, type Random, Stopwatch, systemClock } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors.ts'
 import { notify, publish, type TokenEvent } from '../events.ts'
+import { claimsOf } from './claims.ts'
+import { clockSkew } from './clock-skew.ts'
 import { type Lease, leaseOf } from './lease.ts'
 import {
+  againDelay,
   askAgainDelay,
   defaultRefreshTiming,
   hardDeadline,
   isFresh,
-  MAX_TIMER,
   type RefreshTiming,
   retryDelay,
+  SHORTEST_LIFE,
 } from './refresh-policy.ts'
 import { isLasting, retryAfterOf } from './retry-after.ts'
+import { requestToken } from './token-request.ts'
 
 /** Options of a {@link TokenSource}. */
 export interface TokenSourceOptions {
@@ -46,12 +51,6 @@ const DEFAULT_WAIT = 15_000
 /** While work waits for a token, a failed request is tried again after this long at the latest, in ms. */
 const RETRY_ON_DEMAND = 2_000
 
-/**
- * How often the clock is looked at while a request is under way, in ms: after a machine has slept nobody answers any
- * more, and its timers stood still.
- */
-const LOOK_AT_REQUEST = 1_000
-
 interface Waiter {
   resolve(lease: Lease): void
   reject(error: unknown): void
@@ -61,7 +60,7 @@ interface Waiter {
 
 /** A time before which no request is made: after a failure, after the same token came again, or after a refusal. */
 interface Pause {
-  since: number
+  age: Stopwatch
   delay: number
   /** What the authority asked for by `Retry-After`: kept to even while work waits. */
   atLeast: number
@@ -98,7 +97,7 @@ export class TokenSource {
   #replacing = false
   #failures = 0
   #lastError: EntraError | undefined
-  #timer: Timer | undefined
+  readonly #alarm: Alarm
   #closed = false
 
   /**
@@ -126,6 +125,7 @@ export class TokenSource {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
     this.#onEvent = options.onEvent
+    this.#alarm = new Alarm(this.#clock, () => this.#step())
   }
 
   /** The last token that was had, whatever its age; undefined before the first and after `invalidate`. */
@@ -193,7 +193,7 @@ export class TokenSource {
   }
 
   #isFresh(lease: Lease): boolean {
-    return isFresh(lease, this.#clock.now(), this.#timing)
+    return isFresh(lease, lease.now(), this.#timing)
   }
 
   #wait(timeout: number, signal: AbortSignal | undefined): Promise<Lease> {
@@ -234,43 +234,42 @@ export class TokenSource {
   /** Stops what runs for nobody. */
   #rest(): void {
     if (this.#subscribers.size > 0 || this.#waiters.size > 0) return
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#alarm.cancel()
     this.#inFlight?.abort()
     this.#inFlight = undefined
   }
 
-  /** Does what is due by the clock, and sets the timer for what is due next. */
+  /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#alarm.cancel()
     if (this.#inFlight !== undefined) return
-    const now = this.#clock.now()
-    const next = this.#nextRequestAt(now)
-    if (next === undefined) return
-    if (next <= now) {
-      void this.#request(now)
-      return
-    }
-    this.#timer = this.#clock.setTimer(Math.min(next - now, MAX_TIMER), () => this.#step())
+    const delay = this.#nextRequestIn()
+    if (delay === undefined) return
+    if (delay <= 0) void this.#request(this.#clock.now())
+    else this.#alarm.set(delay)
   }
 
-  #nextRequestAt(now: number): number | undefined {
+  /** In ms; undefined where there is nothing to ask for. */
+  #nextRequestIn(): number | undefined {
     const demand = this.#waiters.size > 0
     const lease = this.#lease
     if (this.#closed || (!demand && lease === undefined && !this.#replacing)) return undefined
-    const wanted = demand || lease === undefined ? now : lease.refreshAfter
-    const next = Math.max(wanted, this.#afterPause(now, demand))
+    const wanted = demand || lease === undefined ? 0 : lease.refreshAfter - lease.now()
+    const delay = Math.max(wanted, this.#pauseLeft(demand))
     // Without subscribers nothing is asked for ahead of time; whoever takes a lease that is due is spared the next wait.
-    const spare = lease !== undefined && next <= now
-    return demand || this.#subscribers.size > 0 || spare ? next : undefined
+    const spare = lease !== undefined && delay <= 0
+    return demand || this.#subscribers.size > 0 || spare ? delay : undefined
   }
 
-  #afterPause(now: number, demand: boolean): number {
+  #pauseLeft(demand: boolean): number {
     const pause = this.#pause
-    if (pause === undefined) return now
-    const delay = demand ? Math.max(Math.min(pause.delay, RETRY_ON_DEMAND), pause.atLeast) : pause.delay
-    return dueAt(pause, delay, now)
+    if (pause === undefined) return 0
+    return pause.age.left(demand ? Math.max(Math.min(pause.delay, RETRY_ON_DEMAND), pause.atLeast) : pause.delay)
+  }
+
+  /** @param atLeast - what the authority asked for, in ms */
+  #pauseFor(delay: number, atLeast = 0): void {
+    this.#pause = { age: new Stopwatch(this.#clock), delay, atLeast }
   }
 
   async #request(startedAt: number): Promise<void> {
@@ -279,8 +278,14 @@ export class TokenSource {
     this.#stats.tokensRequested++
     let settle: () => void
     try {
-      const answer = await this.#ask(request)
-      const lease = leaseOf(answer, this.#clock.now(), this.#timing)
+      const answer = await requestToken({
+        credential: this.#credential,
+        scope: this.#scope,
+        timeout: this.#requestTimeout,
+        clock: this.#clock,
+        controller: request,
+      })
+      const lease = leaseOf(answer, this.#clock, this.#timing)
       settle = () => this.#succeed(lease, startedAt)
     } catch (error) {
       settle = () => this.#fail(error)
@@ -291,64 +296,36 @@ export class TokenSource {
     this.#step()
   }
 
-  /** Asks the credential, and gives up after the request timeout, whether or not the credential heeds the signal. */
-  #ask(request: AbortController): Promise<AccessToken | null> {
-    const { signal } = request
-    const wait = { since: this.#clock.now() }
-    return new Promise((resolve, reject) => {
-      let timer: Timer
-      const look = () => {
-        const now = this.#clock.now()
-        const left = dueAt(wait, this.#requestTimeout, now) - now
-        if (left <= 0) request.abort(this.#timedOut())
-        else timer = this.#clock.setTimer(Math.min(left, LOOK_AT_REQUEST), look)
-      }
-      look()
-      const onAbort = () => {
-        timer.cancel()
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      Promise.resolve()
-        .then(() => {
-          signal.throwIfAborted()
-          return this.#credential.getToken(this.#scope, { abortSignal: signal })
-        })
-        .then(resolve, reject)
-        .finally(() => timer.cancel())
-    })
-  }
-
-  #timedOut(): EntraError {
-    return new EntraError(
-      'TOKEN_REQUEST_TIMEOUT',
-      `The credential did not answer within ${this.#requestTimeout} ms (requestTimeout). ` +
-        'Check that its endpoint can be reached from here.',
-    )
-  }
-
   #succeed(lease: Lease, startedAt: number): void {
-    const now = this.#clock.now()
+    const at = this.#clock.now()
     this.#failures = 0
     this.#lastError = undefined
     const known = this.#lease
-    if (known !== undefined && known.token === lease.token) {
-      const retryInMs = askAgainDelay(known, now, this.#timing)
-      this.#pause = { since: now, delay: retryInMs, atLeast: 0 }
-      this.#emit({ type: 'token.unchanged', at: now, expiresOn: known.expiresOn, retryInMs })
+    // Where the known one has ended and the credential stands by the same token, its word counts: the clock was set.
+    if (known?.token === lease.token && (this.#isFresh(known) || !this.#isFresh(lease))) {
+      const retryInMs = askAgainDelay(known, known.now(), this.#timing)
+      this.#pauseFor(retryInMs)
+      this.#emit({ type: 'token.unchanged', at, expiresOn: known.expiresOn, retryInMs })
     } else {
       this.#stats.tokensAcquired++
       this.#lease = lease
-      // Where this one is refused too, whoever asks for yet another has to wait.
-      const delay = Math.min(RETRY_ON_DEMAND, (lease.expiresOn - now) / 20)
-      this.#pause = this.#replacing ? { since: now, delay, atLeast: 0 } : undefined
+      // Where this one is refused too, or a wrong clock leaves it no time, whoever asks for yet another has to wait.
+      if (this.#replacing || lease.timeLeft < SHORTEST_LIFE) this.#pauseFor(againDelay(lease.timeLeft))
+      else this.#pause = undefined
       this.#replacing = false
       const { expiresOn, refreshAfter } = lease
-      this.#emit({ type: 'token.acquired', at: now, expiresOn, refreshAfter, durationMs: now - startedAt })
+      this.#emit({ type: 'token.acquired', at, expiresOn, refreshAfter, durationMs: at - startedAt })
+      this.#reportSkew(lease, at)
     }
     const current = this.#lease
     if (current === undefined || !this.#isFresh(current)) return
     for (const waiter of [...this.#waiters]) this.#release(waiter).resolve(current)
+  }
+
+  #reportSkew({ token, expiresOn }: Lease, at: number): void {
+    const claims = claimsOf(token)
+    const skewMs = claims && clockSkew(claims, expiresOn, at)
+    if (skewMs !== undefined) this.#emit({ type: 'clock.skew', at, skewMs })
   }
 
   #fail(cause: unknown): void {
@@ -361,9 +338,9 @@ export class TokenSource {
     this.#failures++
     this.#stats.refreshesFailed++
     const retryAfter = retryAfterOf(cause, now)
-    const timeLeft = this.#lease && hardDeadline(this.#lease, this.#timing) - now
+    const timeLeft = this.#lease && hardDeadline(this.#lease, this.#timing) - this.#lease.now()
     const retryInMs = retryDelay(this.#failures, this.#random(), retryAfter, timeLeft)
-    this.#pause = { since: now, delay: retryInMs, atLeast: retryAfter ?? 0 }
+    this.#pauseFor(retryInMs, retryAfter)
     const hopeless = this.#stats.tokensAcquired === 0 && (error.code === 'TOKEN_INVALID' || isLasting(cause))
     if (hopeless) for (const waiter of [...this.#waiters]) this.#release(waiter).reject(error)
     this.#emit({ type: 'token.refresh-failed', at: now, error, attempt: this.#failures, retryInMs })

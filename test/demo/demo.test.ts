@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { drawChart } from '../../demo/chart.ts'
-import { coloured, colourless, drawFrame, type Frame, frameOf, lineOf } from '../../demo/display.ts'
-import { readOptions, UsageError } from '../../demo/options.ts'
+import { UsageError } from '../../demo/command-line.ts'
+import { drawFrame, type Frame, frameOf, lineOf } from '../../demo/display.ts'
+import { readOptions } from '../../demo/options.ts'
+import { coloured, colourless } from '../../demo/palette.ts'
 import { percentile, Recording } from '../../demo/recording.ts'
 import { faultsOf, summaryOf } from '../../demo/summary.ts'
 
@@ -122,6 +124,7 @@ describe('the display', () => {
       draining: [],
       connectionsOpen: 1,
       inFlight: 0,
+      waiting: 0,
     }
     const made = recording([
       [0, 500],

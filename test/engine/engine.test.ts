@@ -192,6 +192,28 @@ describe('a transaction', () => {
   })
 })
 
+describe('a client that goes in mid-statement', () => {
+  it('takes its session and its locks with it', async () => {
+    await rows('CREATE TABLE held (id INT PRIMARY KEY, n INT); INSERT INTO held VALUES (1, 0)')
+    const before = engine.sessions
+    let cut = () => {}
+    const beforeConnect = (connection: { close(): void }) => {
+      cut = () => connection.close()
+    }
+    const other = await poolOn({ beforeConnect }).connect()
+    const transaction = other.transaction()
+    await transaction.begin()
+    await transaction.request().query('UPDATE held SET n = 1')
+    const running = failure(transaction.request().batch("WAITFOR DELAY '00:05:00'; SELECT 2 AS late"))
+    setTimeout(() => cut(), 200)
+    await running
+    await transaction.rollback().catch(() => {})
+    await other.close()
+    await expect.poll(() => engine.sessions, { timeout: 60_000 }).toBe(before)
+    await rows('DROP TABLE held')
+  })
+})
+
 describe('databases', () => {
   it('are made, used and dropped', async () => {
     await rows('CREATE DATABASE [Shadow]')

@@ -12,6 +12,7 @@ function countingClock(): Clock & { readonly timers: number } {
       return timers.size
     },
     now: systemClock.now,
+    monotonic: systemClock.monotonic,
     setTimer(delay, callback) {
       const key = {}
       timers.add(key)

@@ -57,6 +57,7 @@ describe('a failure', () => {
     ['LOGIN_FAILED', { number: 18456, state: 133 }, 18456, 133],
     ['LOGIN_FAILED', {}, 50_000, 1],
     ['CONNECT_FAILED', {}, 40613, 1],
+    ['TLS_FAILED', {}, 50_000, 1],
     ['TOKEN_UNAVAILABLE', {}, 50_000, 1],
     ['TOKEN_REQUEST_FAILED', {}, 50_000, 1],
     ['CONFIG_PLAINTEXT', {}, 50_000, 1],

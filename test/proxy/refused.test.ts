@@ -29,7 +29,7 @@ describe('a token', () => {
     const stranger = await doors.another({})
     const door = await doors.open({ target: { ca: stranger.ca } })
     const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
-    expect(answer).toMatchObject({ kind: 'refused', message: { number: 40613 } })
+    expect(answer).toMatchObject({ kind: 'refused', message: { number: 50_000 } })
     expect(doors.server.logins).toEqual([])
     const named = await doors.open({ target: { serverName: 'other.example' } })
     expect(await (await doors.client(named)).logIn(loginFor(named.proxy))).toMatchObject({ kind: 'refused' })

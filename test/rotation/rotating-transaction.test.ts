@@ -10,16 +10,19 @@ import { settle, VirtualClock } from '../support/virtual-clock.ts'
 async function setUp() {
   const clock = new VirtualClock()
   const pools = new FakePools(clock)
-  const lease = new Lease('t', { acquiredAt: clock.now(), refreshAfter: clock.now(), expiresOn: clock.now() + 1000 })
-  const generation = new Generation(1, lease, new FakePool(1, lease, pools), clock.now(), {
-    onIdle() {},
-    onClosed() {},
+  const lease = new Lease('t', { refreshAfter: clock.now(), expiresOn: clock.now() + 1000 }, clock)
+  const generation = new Generation({
+    id: 1,
+    lease,
+    pool: new FakePool(1, lease, pools),
+    openedAt: clock.now(),
+    observer: { onLeft() {}, onIdle() {}, onClosed() {} },
   })
   generation.enter(clock.now())
   const beginning = generation.pool.startTransaction()
   await clock.advance(0)
   const inner = await beginning
-  const transaction: Transaction = new RotatingTransaction(inner, generation, { refused() {} }, clock)
+  const transaction: Transaction = new RotatingTransaction(inner, generation, { refused() {} })
   const run = (sql: string) => transaction.executeRaw({ sql, args: [], argTypes: [] })
   return { clock, pools, generation, inner, transaction, run }
 }

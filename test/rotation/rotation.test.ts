@@ -198,6 +198,30 @@ describe('a token at its end', () => {
     expect(events.at(-1)).toMatchObject({ type: 'generation.closed', generation: 1, reason: 'expired' })
   })
 
+  it('lets what runs outlive its token where the user asks for that by name, but nothing new begin on it', async () => {
+    const { clock, credential, events, rotation, adapter, query, start } = setUp({ sessionsOutliveTokens: true })
+    await start()
+    const beginning = adapter.startTransaction()
+    const running = query(`after ${2 * hour}`)
+    await clock.advance(0)
+    const transaction = await beginning
+    credential.answer(...Array.from({ length: 9 }, () => new Error('down')))
+    await clock.advance(hour + minute)
+    expect(types(events)).not.toContain('generation.closed')
+    const statement = transaction.executeRaw({ sql: 'UPDATE', args: [], argTypes: [] })
+    const fresh = query('after 0')
+    await clock.advance(20 * second)
+    expect(await statement).toBe(1)
+    expect((await fresh).rows).toEqual([[2]])
+    expect(rotation.draining.map(({ id }) => id)).toEqual([1])
+    await clock.advance(hour)
+    expect((await running).rows).toEqual([[1]])
+    const commit = transaction.commit()
+    await clock.advance(0)
+    await commit
+    expect(rotation.draining).toEqual([])
+  })
+
   it('ends a transaction at the moment of use when the process slept past it', async () => {
     const { clock, adapter, rotation, start } = setUp()
     await start()

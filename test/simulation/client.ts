@@ -161,7 +161,7 @@ export class SimClient {
       startedLocal: this.#clock.localNow,
       duration,
       statements,
-      lease: current && isFresh(current, this.#clock.localNow, this.#source.timing) ? current : undefined,
+      lease: current && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
       connects: this.rotation === undefined,
     }
     this.running.add(work)

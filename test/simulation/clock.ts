@@ -30,6 +30,7 @@ export class SimClock {
   /** The clock of the code under test. */
   readonly local: Clock = {
     now: () => this.localNow,
+    monotonic: () => this.monotonic,
     // As Node does it: whole milliseconds, and no less than one.
     setTimer: (delay, callback) => this.#set(Math.max(Math.trunc(delay), 1), callback, true),
   }
@@ -41,6 +42,10 @@ export class SimClock {
   /** The true time, in ms since the epoch. */
   get now(): number {
     return this.#epoch + this.#monotonic + this.#suspended
+  }
+
+  get monotonic(): number {
+    return this.#monotonic
   }
 
   get localNow(): number {

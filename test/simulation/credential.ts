@@ -13,6 +13,8 @@ export interface SimToken {
   /** When it expires by what the credential says, which the local clock is held against. */
   expiresOn: number
   refreshAfter: number | undefined
+  /** By how much the local clock was ahead of the monotonic one when the credential answered with it. */
+  given: { least: number; most: number } | undefined
 }
 
 /** A fault that is on from one true time to another. */
@@ -65,7 +67,7 @@ export class SimCredential implements TokenCredential {
     this.#rate.add(awake)
     const recent = this.#rate.count(awake)
     // With a clock that leaves a token a few seconds it is asked for that often.
-    if (recent > (this.misjudged ? 3 : 1) * MOST_REQUESTS)
+    if (recent > (this.misjudged ? 4 : 1) * MOST_REQUESTS)
       this.#verdict.blame('storm of token requests', `${recent} token requests in a minute`)
     this.#checkRetryAfter()
     let counted = true
@@ -97,7 +99,7 @@ export class SimCredential implements TokenCredential {
   async #answer(startedAt: number): Promise<AccessToken | null> {
     const { cached } = this
     if (cached !== undefined && this.#clock.localNow < cached.expiresOn - this.#setting.cacheMargin) {
-      return answerOf(cached)
+      return this.#give(cached)
     }
     const fault = this.#faultAt(startedAt)
     if (fault === 'hangs' || fault === 'ignoresAbort') {
@@ -115,7 +117,7 @@ export class SimCredential implements TokenCredential {
         this.#troubles.add('credential', startedAt, this.#clock.now)
         return null
       default:
-        return answerOf(this.#issue())
+        return this.#give(this.#issue())
     }
   }
 
@@ -132,10 +134,31 @@ export class SimCredential implements TokenCredential {
     const token = `token-${this.tokens.size + 1}`
     const expiresOn = Math.floor((relativeExpiry ? localNow : now) + lifetime)
     const refreshAfter = givesRefreshAfter ? expiresOn - lifetime / 2 : undefined
-    const issued = { token, expiresAt: now + lifetime, expiresOn, refreshAfter }
+    const issued: SimToken = { token, expiresAt: now + lifetime, expiresOn, refreshAfter, given: undefined }
     this.tokens.set(token, issued)
     this.cached = issued
     return issued
+  }
+
+  #give(issued: SimToken): AccessToken {
+    const ahead = this.#clock.localNow - this.#clock.monotonic
+    const { least, most } = issued.given ?? { least: ahead, most: ahead }
+    issued.given = { least: Math.min(least, ahead), most: Math.max(most, ahead) }
+    return answerOf(issued)
+  }
+
+  /**
+   * What is left of a token for all that can be known without asking anybody, in ms: a clock that was set back does
+   * not make it younger.
+   *
+   * @returns at the least and at the most, by the answer from which it is reckoned
+   */
+  timeLeft(token: string): { least: number; most: number } {
+    const issued = this.tokens.get(token)
+    if (issued?.given === undefined) return { least: 0, most: Number.POSITIVE_INFINITY }
+    const { localNow, monotonic } = this.#clock
+    const left = (ahead: number) => issued.expiresOn - Math.max(localNow, monotonic + ahead)
+    return { least: left(issued.given.most), most: left(issued.given.least) }
   }
 
   #faultAt(time: number): CredentialFault | undefined {
@@ -146,7 +169,7 @@ export class SimCredential implements TokenCredential {
   get misjudged(): boolean {
     const { now, localNow, skew } = this.#clock
     const { lifetime, relativeExpiry } = this.#setting
-    if (!relativeExpiry && skew > 0.8 * lifetime) return true
+    if (!relativeExpiry && skew > 0.5 * lifetime) return true
     const { cached } = this
     return cached !== undefined && now >= cached.expiresAt - minute && localNow < cached.expiresOn
   }

@@ -13,13 +13,14 @@ export interface Failure {
   disconnected: boolean
   /** Where its last statement was sent. */
   session: Session | undefined
+  /** Whether the token of that session has expired. */
+  expired: boolean
   /** The lease that the token source had all the while and that new work could begin with; undefined if there was none. */
   freshLease: Lease | undefined
-  /** Whether work or logins held as many connections as there may be. */
+  /** Whether all connections of the current generation were at work. */
   exhausted: boolean
   /** Whether connections of earlier generations held as many as there may be. */
   crowded: boolean
-  localNow: number
 }
 
 /** With a credential that is well for this long, waiting work has its token, in ms. */
@@ -35,7 +36,7 @@ const PATIENCE = 14 * second
 
 /** Whether a failure is one that the promises allow. */
 export function isExcused(failure: Failure, troubles: Troubles): boolean {
-  const { code, session, localNow } = failure
+  const { code, session, expired } = failure
   if (failure.disconnected) return true
   switch (code) {
     case 'TOKEN_UNAVAILABLE':
@@ -56,13 +57,13 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
     case 'CONNECTION_LOST':
       return endedByServer(session)
     case 'STATEMENT_TOKEN_EXPIRED':
-      return session !== undefined && localNow >= session.expiresOn
+      return expired
     case 'TRANSACTION_TOKEN_EXPIRED':
-      return session !== undefined && (localNow >= session.expiresOn || session.poisoned || session.endedBy === '37396')
+      return expired || session?.poisoned === true || session?.endedBy === '37396'
     case 'TimeoutError':
-      return failure.exhausted || troubles.any(['server', 'process'], failure.from, failure.until)
+      return troubles.any(['server', 'process'], failure.from, failure.until)
     case 'CONNECT_TIMEOUT':
-      return failure.crowded || wasDisturbed()
+      return failure.exhausted || failure.crowded || troubles.any(['server', 'process'], failure.from, failure.until)
     default:
       return false
   }

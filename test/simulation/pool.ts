@@ -30,6 +30,7 @@ export class SimPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName = 'simulated'
   readonly max: number
+  readonly acquireTimeout = ACQUIRE_TIMEOUT
   readonly client: number
   readonly lease: Lease
   readonly #clock: SimClock
@@ -43,6 +44,7 @@ export class SimPool implements GenerationPool {
   #destroyed = false
   #gone: (() => void) | undefined
   #reaping = false
+  #loginsFail = false
 
   constructor(client: number, max: number, lease: Lease, clock: SimClock, server: SimServer, watch: PoolWatch) {
     this.client = client
@@ -108,7 +110,7 @@ export class SimPool implements GenerationPool {
       commit: () => end(`${transaction}.commit`),
       // The driver knows of a connection that has ended, and sends nothing.
       rollback: async () => {
-        if (session.state === 'open' && this.#clock.localNow < session.expiresOn) {
+        if (session.state === 'open' && this.lease.timeLeft > 0) {
           await end(`${transaction}.rollback`)
         } else this.#release(session)
       },
@@ -135,6 +137,14 @@ export class SimPool implements GenerationPool {
     } finally {
       for (const session of borrowed) this.#release(session)
     }
+  }
+
+  lendable(): number {
+    return this.#used.size + this.#free.length
+  }
+
+  get loginsFail(): boolean {
+    return this.#loginsFail
   }
 
   closeIdle(): void {
@@ -177,6 +187,11 @@ export class SimPool implements GenerationPool {
     return this.#loggingIn.size
   }
 
+  /** Work that the pool has been asked to run: at work, or waiting for a connection of its. */
+  get load(): number {
+    return this.#used.size + this.#waiting.length
+  }
+
   /** Whether work would find no connection and none could be opened for it. */
   get exhausted(): boolean {
     return this.#used.size + this.#loggingIn.size >= this.max
@@ -215,7 +230,7 @@ export class SimPool implements GenerationPool {
     while (this.#free.length > 0 && this.#waiting.length > 0) {
       const session = this.#free.pop()?.session
       if (session === undefined) return
-      if (this.#clock.localNow < this.lease.expiresOn && session.state === 'open') {
+      if (this.lease.timeLeft > 0 && session.state === 'open') {
         this.#used.add(session)
         this.#waiting.shift()?.resolve(session)
       } else this.#close(session, 'not valid')
@@ -229,7 +244,7 @@ export class SimPool implements GenerationPool {
   }
 
   #create(): void {
-    if (this.#clock.localNow >= this.lease.expiresOn) {
+    if (this.lease.timeLeft <= 0) {
       this.#waiting.shift()?.reject(notSent('The token of this pool has expired.'))
       return
     }
@@ -237,6 +252,7 @@ export class SimPool implements GenerationPool {
     this.#loggingIn.add(session)
     ready.then(
       () => {
+        this.#loginsFail = false
         this.#loggingIn.delete(session)
         this.#free.push({ session, since: this.#clock.now })
         this.#reapLater()
@@ -245,6 +261,7 @@ export class SimPool implements GenerationPool {
       },
       (error: unknown) => {
         this.#loggingIn.delete(session)
+        this.#loginsFail = true
         if (!this.#destroyed) {
           this.#waiting.shift()?.reject(error)
           this.#clock.after(CREATE_RETRY, () => this.#serve())
@@ -255,9 +272,9 @@ export class SimPool implements GenerationPool {
   }
 
   #connect(): { session: Session; ready: Promise<void> } {
-    const { token, expiresOn } = this.lease
+    const { token } = this.lease
     const freshUntil = hardDeadline(this.lease, defaultRefreshTiming)
-    const login = this.#server.connect(this.client, { token, expiresOn, freshUntil })
+    const login = this.#server.connect(this.client, { token, freshUntil })
     this.#sessions.add(login.session)
     login.session.onEnd = () => this.#sessions.delete(login.session)
     this.#watch.onConnecting(this)

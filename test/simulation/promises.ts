@@ -43,8 +43,12 @@ export class Promises implements ClientWatch {
   readonly #tookOver = new WeakSet<GenerationPool>()
   /** Work that began while there was more than there are connections. */
   readonly #queued = new WeakSet<Work>()
+  /** When connections of earlier generations last left no room for another, true time. */
+  readonly #crowdedAt = new WeakMap<SimClient, number>()
   readonly #overdueSince = new WeakMap<SimPool, number>()
   readonly #unusedSince = new WeakMap<SimPool, number>()
+  /** Logins of a pool that has connections, after one had failed. */
+  readonly #vainLogins = new WeakMap<SimPool, Rate>()
   readonly #busyAtStart = new WeakMap<SimClient, { at: number; inFlight: number }>()
   #nextPatrol = 0
   #misjudgedSince: number | undefined
@@ -97,18 +101,19 @@ export class Promises implements ClientWatch {
     this.#checkFreshness(work)
     const { client } = work
     const { current } = this.#source
-    const { localNow, now } = this.#clock
+    const { now } = this.#clock
+    const session = this.#server.sessionOf(work.id)
     const failure = {
       code,
       from: Math.min(work.startedAt, work.connects ? client.connectStartedAt : work.startedAt),
       until: now,
       disconnected: this.#wasDisconnected(work),
-      session: this.#server.sessionOf(work.id),
+      session,
+      expired: session !== undefined && this.#credential.timeLeft(session.token).least <= 0,
       freshLease:
-        current === work.lease && current && isFresh(current, localNow, this.#source.timing) ? current : undefined,
-      exhausted: [...client.pools].some((pool) => pool.exhausted),
+        current === work.lease && current && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
+      exhausted: isExhausted(client),
       crowded: isCrowded(client),
-      localNow,
     }
     if (isExcused(failure, this.#troubles)) return
     this.#verdict.blame('failed without cause', `${work.id} failed with ${code} after ${now - work.startedAt} ms`)
@@ -120,7 +125,7 @@ export class Promises implements ClientWatch {
     if (event.type === 'generation.opened') {
       for (const pool of client.pools) if (!pool.disposed) this.#tookOver.add(pool)
     } else if (event.type === 'rotation.started') {
-      const fresh = current !== undefined && isFresh(current.lease, this.#clock.localNow, this.#source.timing)
+      const fresh = current !== undefined && isFresh(current.lease, current.lease.now(), this.#source.timing)
       this.#busyAtStart.set(client, { at: this.#clock.now, inFlight: fresh ? current.inFlight : 0 })
     } else if (event.type === 'rotation.finished') {
       this.counts.rotations++
@@ -132,15 +137,27 @@ export class Promises implements ClientWatch {
     let open = 0
     for (const other of client.pools) open += other.connectionCount()
     if (open > 2 * client.max) this.#verdict.blame('too many connections', `${open} with a pool of ${client.max}`)
-    if (this.#clock.localNow >= pool.lease.expiresOn && !this.#processWasTroubled()) {
+    if (this.#timeLeft(pool).most <= 0 && !this.#processWasTroubled()) {
       this.#verdict.blame('expired token used', `a login of client ${client.number}`)
     }
+    if (pool.loginsFail && pool.sessions.size > pool.loggingIn + 1) this.#countVainLogin(pool)
     const warming = !this.#tookOver.has(pool)
     if (warming && pool.loggingIn + 1 > 3) this.#verdict.blame('logins at once', `${pool.loggingIn + 1} in warming up`)
   }
 
+  /** Work that a further connection was refused to waits for those that there are. */
+  #countVainLogin(pool: SimPool): void {
+    const rate = this.#vainLogins.get(pool) ?? new Rate()
+    this.#vainLogins.set(pool, rate)
+    rate.add(this.#clock.awake)
+    const recent = rate.count(this.#clock.awake)
+    if (recent > 3 * pool.max + 12) {
+      this.#verdict.blame('storm of logins', `${recent} in a minute, of a pool that has connections`)
+    }
+  }
+
   onTerminate(client: SimClient, pool: SimPool): void {
-    if (pool.busy === 0 || client.disconnecting || this.#clock.localNow >= pool.lease.expiresOn) return
+    if (pool.busy === 0 || client.disconnecting || this.#timeLeft(pool).least <= 0) return
     if (this.#tookOver.has(pool)) this.#verdict.blame('cut too early', `${pool.busy} connections with work on them`)
   }
 
@@ -152,6 +169,7 @@ export class Promises implements ClientWatch {
   check(): void {
     this.#noteMisjudgement()
     for (const client of this.#clients) {
+      if (isCrowded(client)) this.#crowdedAt.set(client, this.#clock.now)
       for (const pool of client.pools) this.#checkPool(client, pool)
       this.#checkPunctuality(client)
     }
@@ -162,13 +180,15 @@ export class Promises implements ClientWatch {
   }
 
   #checkPool(client: SimClient, pool: SimPool): void {
+    // Else what waits there is not served by the next generation.
+    if (pool.load > pool.max) this.#verdict.blame('queued in a pool', `${pool.load} with a pool of ${pool.max}`)
     const { awake } = this.#clock
     const open = pool.sessions.size
     if (open === 0 && pool.disposed) {
       client.pools.delete(pool)
       return
     }
-    if (open > 0 && this.#clock.localNow >= pool.lease.expiresOn) {
+    if (open > 0 && this.#timeLeft(pool).most <= 0) {
       const since = this.#overdueSince.get(pool) ?? awake
       this.#overdueSince.set(pool, since)
       const limit = this.#processWasTroubled() ? LONGEST_TIMER : second
@@ -193,7 +213,8 @@ export class Promises implements ClientWatch {
     const deadline = hardDeadline(current.lease, this.#source.timing)
     if (localNow < deadline + second) return
     const window = 2 * (current.lease.expiresOn - current.lease.refreshAfter) + RECOVERY
-    if (this.#troubles.any(ALL, now - window, now) || isCrowded(client)) return
+    if (this.#troubles.any(ALL, now - window, now)) return
+    if (now - (this.#crowdedAt.get(client) ?? Number.NEGATIVE_INFINITY) < minute) return
     if (current.openedAt > localNow - RECOVERY) return
     this.#verdict.blame('late rotation', `client ${client.number}, generation ${current.id} is at its end`)
   }
@@ -207,6 +228,10 @@ export class Promises implements ClientWatch {
     const wanted = Math.min(start.inFlight, client.running.size, client.max)
     if (connections < wanted)
       this.#verdict.blame('cold swap', `${connections} connections open, ${wanted} in use before`)
+  }
+
+  #timeLeft(pool: SimPool): { least: number; most: number } {
+    return this.#credential.timeLeft(pool.lease.token)
   }
 
   /** New work does not begin with a token that is at its end. */
@@ -250,10 +275,10 @@ export class Promises implements ClientWatch {
     return client.disconnectedAt >= startedAt
   }
 
-  /** Twice as many where the clock leaves a token a few seconds. */
+  /** Three times as many where the clock leaves a token a few seconds. */
   #mostLogins(client: SimClient | undefined): number {
     const most = 40 + 6 * this.#setting.max + 6 * this.#busyness(client)
-    return this.#credential.misjudged ? 2 * most : most
+    return this.#credential.misjudged ? 3 * most : most
   }
 
   /** How much work there was of late. */
@@ -261,6 +286,11 @@ export class Promises implements ClientWatch {
     if (client === undefined) return 0
     return Math.max(this.#started.get(client)?.count(this.#clock.awake) ?? 0, client.running.size)
   }
+}
+
+/** Whether all connections of the current generation are at work. */
+function isExhausted({ pools, rotation }: SimClient): boolean {
+  return [...pools].some((pool) => pool === rotation?.current?.pool && pool.exhausted)
 }
 
 /** Whether earlier generations leave no room for another. */

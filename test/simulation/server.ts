@@ -12,7 +12,6 @@ const CONNECT_TIMEOUT = 15 * second
 /** What a session is opened with. */
 export interface SessionToken {
   token: string
-  expiresOn: number
   freshUntil: number
 }
 
@@ -21,8 +20,6 @@ export class Session {
   readonly id: number
   readonly client: number
   readonly token: string
-  /** When its token expires by the local clock. */
-  readonly expiresOn: number
   /** Until when new work may begin with it, by the local clock. */
   readonly freshUntil: number
   state: 'logging in' | 'open' | 'closed' = 'logging in'
@@ -37,11 +34,10 @@ export class Session {
   /** Why it has ended. */
   endedBy: string | undefined
 
-  constructor(id: number, client: number, { token, expiresOn, freshUntil }: SessionToken) {
+  constructor(id: number, client: number, { token, freshUntil }: SessionToken) {
     this.id = id
     this.client = client
     this.token = token
-    this.expiresOn = expiresOn
     this.freshUntil = freshUntil
   }
 }
@@ -166,9 +162,8 @@ export class SimServer {
   }
 
   #check(session: Session, { id, transaction }: Statement): void {
-    const { localNow } = this.#clock
-    if (localNow >= session.expiresOn) {
-      const late = localNow - session.expiresOn
+    const late = -this.#credential.timeLeft(session.token).most
+    if (late >= 0) {
       this.#verdict.blame('expired token used', `${id} began ${late} ms after the expiry of its connection's token`)
     }
     if (transaction === undefined) {

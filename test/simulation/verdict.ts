@@ -9,6 +9,7 @@ export type Breach =
   | 'storm of logins'
   | 'Retry-After ignored'
   | 'too many connections'
+  | 'queued in a pool'
   | 'logins at once'
   | 'cold swap'
   | 'late rotation'

@@ -23,6 +23,11 @@ export class FakeCredential implements TokenCredential {
     this.#answers.push(...answers)
   }
 
+  /** Takes back what of these has not been given yet. */
+  recover(): void {
+    this.#answers.length = 0
+  }
+
   token(name: string, lifetime = this.lifetime): AccessToken {
     return { token: name, expiresOnTimestamp: this.#clock.now() + lifetime }
   }

@@ -18,6 +18,7 @@ export class FakePool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName = 'fake'
   readonly max = 10
+  readonly acquireTimeout = 30_000
   readonly number: number
   readonly lease: Lease
   readonly #pools: FakePools
@@ -66,6 +67,14 @@ export class FakePool implements GenerationPool {
   async warmUp(count: number): Promise<void> {
     await this.#pools.onWarmUp?.(count)
     this.warmed = count
+  }
+
+  lendable(): number {
+    return this.connectionCount()
+  }
+
+  get loginsFail(): boolean {
+    return this.#pools.loginsFail
   }
 
   closeIdle(): void {
@@ -121,6 +130,8 @@ export class FakePools {
   openDelay = 0
   /** The next pools fail to open with these errors, in order. */
   readonly failures: Error[] = []
+  /** What every pool says of its last login. */
+  loginsFail = false
   readonly failing = new Map<string, Error[]>()
   onWarmUp: ((count: number) => Promise<void>) | undefined
 

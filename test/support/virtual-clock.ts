@@ -9,6 +9,7 @@ interface Pending {
 /** A clock that stands still until a test moves it. */
 export class VirtualClock implements Clock {
   #now: number
+  #skew = 0
   #order = 0
   readonly #pending = new Set<Pending>()
 
@@ -17,11 +18,16 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#skew
+  }
+
+  monotonic(): number {
     return this.#now
   }
 
   setTimer(delay: number, callback: () => void): Timer {
-    const pending: Pending = { at: this.#now + Math.max(delay, 0), order: this.#order++, callback }
+    // Whole milliseconds, as Node's: a rest that is lost in rounding would come due again and again.
+    const pending: Pending = { at: this.#now + Math.max(Math.ceil(delay), 0), order: this.#order++, callback }
     this.#pending.add(pending)
     return { cancel: () => this.#pending.delete(pending) }
   }
@@ -44,7 +50,12 @@ export class VirtualClock implements Clock {
     this.#now = until
   }
 
-  /** Moves the clock without running a timer: a frozen process, a suspended machine, a clock that was set. */
+  /** Sets the wall clock, to this many ms ahead of what it would be. Timers and the monotonic clock do not care. */
+  set(skew: number): void {
+    this.#skew = skew
+  }
+
+  /** Moves the clock without running a timer: a frozen process, a suspended machine. */
   jump(ms: number): void {
     this.#now += ms
   }

@@ -2,13 +2,15 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { Lease, leaseOf } from '../../src/token/lease.ts'
 import { defaultRefreshTiming as timing } from '../../src/token/refresh-policy.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
-const now = Date.UTC(2026, 0, 1)
+const clock = new VirtualClock()
+const now = clock.now()
 const hour = 3_600_000
 
 describe('a lease', () => {
   it('has the credential’s expiry, and a refresh time of its own where the credential names none', () => {
-    const lease = leaseOf({ token: 'secret', expiresOnTimestamp: now + hour }, now, timing)
+    const lease = leaseOf({ token: 'secret', expiresOnTimestamp: now + hour }, clock, timing)
     expect({ ...lease }).toEqual({ expiresOn: now + hour, refreshAfter: now + hour - 600_000, acquiredAt: now })
     expect(lease.token).toBe('secret')
   })
@@ -19,13 +21,25 @@ describe('a lease', () => {
       expiresOnTimestamp: now + hour,
       refreshAfterTimestamp,
     })
-    expect(leaseOf(answer(now + hour / 2), now, timing).refreshAfter).toBe(now + hour / 2)
-    expect(leaseOf(answer(now + 2 * hour), now, timing).refreshAfter).toBe(now + hour - 600_000)
-    expect(leaseOf(answer(now - hour), now, timing).refreshAfter).toBe(now + (hour - 600_000) / 4)
+    expect(leaseOf(answer(now + hour / 2), clock, timing).refreshAfter).toBe(now + hour / 2)
+    expect(leaseOf(answer(now + 2 * hour), clock, timing).refreshAfter).toBe(now + hour - 600_000)
+    expect(leaseOf(answer(now - hour), clock, timing).refreshAfter).toBe(now + (hour - 600_000) / 4)
+  })
+
+  it('ages by the clock that sees more time pass', async () => {
+    const clock = new VirtualClock()
+    const lease = leaseOf({ token: 'secret', expiresOnTimestamp: clock.now() + hour }, clock, timing)
+    await clock.advance(1_000)
+    clock.set(-2 * hour)
+    expect(lease.timeLeft).toBe(hour - 1_000)
+    clock.set(hour - 3_000)
+    expect(lease.timeLeft).toBe(2_000)
+    await clock.advance(3_000)
+    expect(lease.timeLeft).toBe(-1_000)
   })
 
   it('does not show its token', () => {
-    const lease = new Lease('very-secret', { expiresOn: 1, refreshAfter: 1, acquiredAt: 0 })
+    const lease = new Lease('very-secret', { expiresOn: 1, refreshAfter: 1 }, clock)
     expect(inspect(lease, { depth: 9, showHidden: true, getters: true })).not.toContain('very-secret')
     expect(JSON.stringify(lease)).not.toContain('very-secret')
     expect(`${lease}`).not.toContain('very-secret')
@@ -41,7 +55,7 @@ describe('what a credential must not answer', () => {
     ['an expired token', { token: 'secret', expiresOnTimestamp: now - 5000 }, 'TOKEN_EXPIRED', /expired 5 s ago/],
     ['an expiry in seconds', { token: 'secret', expiresOnTimestamp: now / 1000 + 3600 }, 'TOKEN_EXPIRED', /in ms/],
   ])('%s', (_, answer, code, message) => {
-    const failure = expect(() => leaseOf(answer as never, now, timing))
+    const failure = expect(() => leaseOf(answer as never, clock, timing))
     failure.toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
   })
 })

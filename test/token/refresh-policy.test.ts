@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  againDelay,
   askAgainDelay,
   defaultRefreshAfter,
   hardDeadline,
@@ -75,6 +76,12 @@ describe('asking again after the same token', () => {
         },
       ),
     )
+  })
+})
+
+describe('the wait after a token that had to be replaced', () => {
+  it('is a twentieth of what is left of it, from half a second to two', () => {
+    expect([hour, 30 * second, second].map(againDelay)).toEqual([2 * second, 1.5 * second, second / 2])
   })
 })
 

@@ -286,7 +286,7 @@ describe('a clock that is set', () => {
     credential.answer(new Error('no'))
     const waiting = source.get()
     await settle()
-    clock.jump(-5 * hour)
+    clock.set(-5 * hour)
     await clock.advance(second)
     const other = source.get()
     await clock.advance(3 * second)
@@ -300,7 +300,7 @@ describe('a clock that is set', () => {
     credential.answer(new Error('down'))
     const waiting = source.get({ timeout: minute })
     await settle()
-    clock.jump(-hour)
+    clock.set(-hour)
     await clock.advance(2 * hour)
     await expect(waiting).resolves.toMatchObject({ token: 'token-2' })
     expect(credential.requests).toBeLessThan(6)
@@ -370,5 +370,34 @@ describe('the constructor', () => {
     expect(() => new TokenSource(credential as never, options as never)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID' }),
     )
+  })
+})
+
+describe('a clock that is wrong', () => {
+  const tokenThatSays = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp: exp / 1000 })).toString('base64url')}.y`
+
+  it('is told of when a new token shows it', async () => {
+    const { clock, credential, source, events } = setUp()
+    credential.answer({ token: tokenThatSays(clock.now() - 2 * hour), expiresOnTimestamp: clock.now() + hour })
+    await source.get()
+    expect(events.at(-1)).toEqual({ type: 'clock.skew', at: clock.now(), skewMs: 3 * hour })
+    await clock.advance(hour)
+    credential.answer({ token: tokenThatSays(clock.now() + hour), expiresOnTimestamp: clock.now() + hour })
+    await source.get()
+    expect(events.filter(({ type }) => type === 'clock.skew')).toHaveLength(1)
+  })
+
+  it('and is set back does not make a token younger, unless the credential stands by it', async () => {
+    const { clock, credential, source } = setUp()
+    const first = await source.get()
+    clock.set(-5 * hour)
+    await clock.advance(hour)
+    credential.answer({ token: first.token, expiresOnTimestamp: first.expiresOn })
+    const again = await source.get()
+    expect(credential.requests).toBe(2)
+    expect(again.token).toBe(first.token)
+    expect(again).not.toBe(first)
+    expect(first.timeLeft).toBe(0)
+    expect(again.timeLeft).toBe(5 * hour)
   })
 })

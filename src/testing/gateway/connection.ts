@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../clock.ts'
@@ -55,6 +56,7 @@ export class GatewayConnection {
   readonly #parts: GatewayParts
   readonly #socket: Socket
   readonly #ended = new AbortController()
+  #relay: Relay | undefined
   #closed = false
 
   constructor(socket: Socket, parts: GatewayParts) {
@@ -69,7 +71,7 @@ export class GatewayConnection {
     const { clock, loginTimeout, statistics } = this.#parts
     const timer = clock.setTimer(loginTimeout, () => this.close())
     try {
-      const { relay, answer, client } = await this.#logIn()
+      const { relay, answer, client } = await this.#logIn().finally(() => statistics.loginEnded())
       timer.cancel()
       statistics.loggedIn()
       try {
@@ -86,11 +88,18 @@ export class GatewayConnection {
     }
   }
 
-  close(): void {
+  /** How long nothing has come or gone on the session, in ms; 0 before there is one. */
+  get idleFor(): number {
+    return this.#relay?.idleFor ?? 0
+  }
+
+  /** @param how - in order, or by a TCP reset */
+  close(how: 'end' | 'reset' = 'end'): void {
     if (this.#closed) return
     this.#closed = true
     this.#parts.statistics.transferred(this.#socket.bytesRead, this.#socket.bytesWritten)
-    this.#socket.destroy()
+    if (how === 'reset') this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
     this.#ended.abort()
   }
 
@@ -109,7 +118,9 @@ export class GatewayConnection {
       const features = login.features.filter(({ id }) => id !== Feature.FEDAUTH)
       const login7 = { ...login, features }
       const upstream = await logInUpstream(this.#parts.upstreamFor(token), login7, this.#ended.signal)
-      const relay = new Relay({ client, upstream: upstream.stream, token, parts: this.#parts })
+      const reset = () => this.close('reset')
+      const relay = new Relay({ client, upstream: upstream.stream, token, parts: this.#parts, reset })
+      this.#relay = relay
       return { relay, answer: withFedAuthAck(upstream), client }
     } catch (error) {
       if (!(error instanceof LoginError)) throw error
@@ -164,9 +175,17 @@ export class GatewayConnection {
     else if ('refuse' in action) {
       const { number, state = 1, message = `Injected by the test: error ${number}.` } = action.refuse
       throw new LoginError({ number, state, class: action.refuse.class ?? 14, message })
-    } else if ('hang' in action) await new Promise<never>(() => {})
-    else throw new TdsProtocolError('Dropped by a fault.')
+    } else if ('hang' in action) await this.#untilClosed()
+    else this.close('reset' in action ? 'reset' : 'end')
+    if (this.#closed) throw new TdsProtocolError('The connection was closed.')
     return undefined
+  }
+
+  /** Hears nothing but the end. */
+  async #untilClosed(): Promise<void> {
+    if (this.#closed) return
+    this.#socket.resume()
+    await once(this.#socket, 'close')
   }
 
   /** Says the last thing to a client, and ends the connection once that is out. */

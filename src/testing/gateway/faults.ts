@@ -27,6 +27,8 @@ export type FaultAction =
   | { hang: true }
   /** The socket is destroyed. */
   | { drop: true }
+  /** The socket is destroyed by a TCP reset, as by a firewall that knows the connection no more. */
+  | { reset: true }
   /** The login is answered by ENVCHANGE 20: connect there instead. */
   | { redirect: Routing }
 

@@ -43,6 +43,18 @@ export interface GatewayOptions {
   clock?: Clock
 }
 
+/** Which connections `gateway.dropSessions` destroys, and how. */
+export interface DropOptions {
+  /**
+   * Only sessions on which nothing has come or gone for this long, in ms: Azure's gateway drops them after 30 min.
+   *
+   * @defaultValue 0: all, and connections that are logging in
+   */
+  idleFor?: number
+  /** `end`: the socket is closed in order; `reset`: by a TCP reset. @defaultValue `end` */
+  how?: 'end' | 'reset'
+}
+
 /**
  * A TDS endpoint on 127.0.0.1 that takes Entra logins as Azure SQL does, and logs in on the SQL Server behind it with
  * SQL authentication. TDS 7.4 and TDS 8.0 (`encrypt: 'strict'`) at one port.
@@ -87,9 +99,9 @@ export class Gateway {
     this.#parts.linkDelay = delay
   }
 
-  /** Destroys the sockets of all sessions, as a network does that fails. */
-  dropSessions(): void {
-    for (const connection of [...this.#connections]) connection.close()
+  /** Destroys the sockets of all connections, or of those that are idle, as a network does that fails. */
+  dropSessions({ idleFor = 0, how = 'end' }: DropOptions = {}): void {
+    for (const connection of [...this.#connections]) if (connection.idleFor >= idleFor) connection.close(how)
   }
 
   /** Takes no more connections, and destroys those that there are. */

@@ -27,6 +27,8 @@ export interface RelayEnds {
   client: Duplex
   upstream: Duplex
   token: VerifiedToken
+  /** Destroys the client's socket by a TCP reset. */
+  reset: () => void
   parts: Pick<GatewayParts, 'clock' | 'enforceExpiry' | 'faults' | 'statistics'>
 }
 
@@ -37,9 +39,16 @@ export class Relay {
   #withinMessage = false
   /** The rest of a request that was answered here is not passed on. */
   #swallowing = false
+  #lastTrafficAt: number
 
   constructor(ends: RelayEnds) {
     this.#ends = ends
+    this.#lastTrafficAt = ends.parts.clock.now()
+  }
+
+  /** How long nothing has come or gone, in ms. */
+  get idleFor(): number {
+    return this.#ends.parts.clock.now() - this.#lastTrafficAt
   }
 
   /** Resolves when either side has ended. */
@@ -51,6 +60,7 @@ export class Relay {
   async #forwardRequests(): Promise<void> {
     const { client, upstream } = this.#ends
     for await (const chunk of client) {
+      this.#lastTrafficAt = this.#ends.parts.clock.now()
       for (const packet of this.#packets.push(chunk as Buffer)) {
         if (!(await this.#admits(packet))) continue
         if (!upstream.write(encodePacket(packet))) await drained(upstream)
@@ -59,11 +69,16 @@ export class Relay {
   }
 
   async #forwardAnswers(): Promise<void> {
-    const { client, upstream, parts } = this.#ends
+    const { client, upstream, parts, reset } = this.#ends
     for await (const chunk of upstream) {
+      this.#lastTrafficAt = parts.clock.now()
       const fault = parts.faults.take('response')
       if (fault !== undefined && 'delay' in fault) await wait(parts.clock, fault.delay)
       if (fault !== undefined && 'hang' in fault) await new Promise<never>(() => {})
+      if (fault !== undefined && 'reset' in fault) {
+        reset()
+        return
+      }
       if (fault !== undefined && 'drop' in fault) {
         const bytes = chunk as Buffer
         await new Promise((resolve) => client.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), resolve))
@@ -94,7 +109,8 @@ export class Relay {
     if (fault === undefined || 'redirect' in fault) return true
     if ('refuse' in fault) return this.#answer(fault.refuse)
     if ('hang' in fault) await new Promise<never>(() => {})
-    if ('drop' in fault) throw new Error('Dropped by a fault.')
+    if ('reset' in fault) this.#ends.reset()
+    if ('reset' in fault || 'drop' in fault) throw new Error('Dropped by a fault.')
     if ('delay' in fault) await wait(parts.clock, fault.delay)
     return true
   }

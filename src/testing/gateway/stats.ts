@@ -17,6 +17,10 @@ export interface GatewayStats {
   /** Bytes from and to clients, as they crossed the network, of connections that have ended. */
   bytesIn: number
   bytesOut: number
+  /** Connections that are not logged in yet. */
+  loggingIn: number
+  /** The most at once. */
+  mostLoggingIn: number
   /** Sessions that are logged in now. */
   sessionsOpen: number
   /** The most at once. */
@@ -29,6 +33,13 @@ export class GatewayStatistics {
 
   connected(): void {
     this.#stats.connections++
+    this.#stats.loggingIn++
+    this.#stats.mostLoggingIn = Math.max(this.#stats.mostLoggingIn, this.#stats.loggingIn)
+  }
+
+  /** A connection's login is over, however it ended. */
+  loginEnded(): void {
+    this.#stats.loggingIn--
   }
 
   loggedIn(): void {
@@ -63,10 +74,11 @@ export class GatewayStatistics {
     this.#stats.bytesOut += bytesOut
   }
 
-  /** Starts the count anew; sessions that are open stay counted as open. */
+  /** Starts the count anew; connections and sessions that are open stay counted as open. */
   reset(): void {
-    const { sessionsOpen } = this.#stats
-    this.#stats = { ...emptyStats(), sessionsOpen, mostSessionsOpen: sessionsOpen }
+    const { loggingIn, sessionsOpen } = this.#stats
+    const open = { loggingIn, mostLoggingIn: loggingIn, sessionsOpen, mostSessionsOpen: sessionsOpen }
+    this.#stats = { ...emptyStats(), ...open }
   }
 
   snapshot(): GatewayStats {
@@ -85,6 +97,8 @@ function emptyStats(): GatewayStats {
     roundTrips: 0,
     bytesIn: 0,
     bytesOut: 0,
+    loggingIn: 0,
+    mostLoggingIn: 0,
     sessionsOpen: 0,
     mostSessionsOpen: 0,
   }

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { bVarchar, uint16, uint32, usVarchar } from '../../../src/tds/bytes.ts'
 import { encodePacket, PACKET_HEADER_LENGTH, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
@@ -138,9 +137,12 @@ export class Response {
     this.#length = last ? 0 : rest.length
   }
 
-  async #packet(status: number, payload: Buffer): Promise<void> {
+  /** Rejects where the client has gone. */
+  #packet(status: number, payload: Buffer): Promise<void> {
     const packet = { type: PacketType.TABULAR_RESULT, status, payload, spid: this.#spid, id: this.#packetId++ }
-    if (!this.#stream.write(encodePacket(packet))) await once(this.#stream, 'drain')
+    return new Promise((resolve, reject) => {
+      this.#stream.write(encodePacket(packet), (error) => (error ? reject(error) : resolve()))
+    })
   }
 }
 

@@ -37,6 +37,9 @@ export class TdsSession {
   /** Serves until the client goes. Rejects for bytes that make no sense, or a bug of the engine. */
   async serve(): Promise<void> {
     let failed: unknown
+    this.#socket.once('close', () => {
+      if (this.#running !== undefined) this.#session.cancel()
+    })
     for await (const chunk of this.#socket) {
       for (const packet of this.#packets.push(chunk as Buffer)) {
         const message = this.#collect(packet.type, packet.status, packet.payload)

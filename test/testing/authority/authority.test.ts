@@ -82,6 +82,7 @@ test('time is the clock’s', async () => {
   const due: (() => void)[] = []
   const clock: Clock = {
     now: () => now,
+    monotonic: () => now,
     setTimer(_, callback) {
       due.push(callback)
       return { cancel() {} }

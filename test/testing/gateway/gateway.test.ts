@@ -159,7 +159,7 @@ describe('a login', () => {
 })
 
 describe('a session whose token has expired', () => {
-  const ahead = { now: () => Date.now() + offset, setTimer: systemClock.setTimer }
+  const ahead = { ...systemClock, now: () => Date.now() + offset }
   let offset = 0
 
   it('is ended with 37396 at its next request', async () => {
@@ -229,6 +229,15 @@ describe('a fault', () => {
     expect(await made.query()).toMatchObject({ ok: false, number: undefined })
   })
 
+  it.each(['prelogin', 'request', 'response'] as const)('resets the connection at %s', async (at) => {
+    const made = await client()
+    if (at === 'prelogin') gateway.inject({ at, action: { reset: true } })
+    const login = await made.connect()
+    gateway.inject({ at, action: { reset: true } })
+    const outcome = at === 'prelogin' ? login : await made.query()
+    expect(outcome).toMatchObject({ ok: false, message: expect.stringContaining('ECONNRESET') })
+  })
+
   it('redirects a login', async () => {
     const other = await start({
       tls: { ...(await certificate()), ca: '' },
@@ -251,6 +260,19 @@ describe('a fault', () => {
     const closed = made.closed()
     gateway.dropSessions()
     await closed
+  })
+
+  it('drops the sessions that have been idle for so long', async () => {
+    let passed = 0
+    const other = await start({ clock: { ...systemClock, now: () => Date.now() + passed } })
+    const [idle, busy] = [await loggedIn({ on: other }), await loggedIn({ on: other })]
+    passed = 30 * 60_000
+    await busy.query()
+    const closed = idle.closed()
+    other.dropSessions({ idleFor: passed, how: 'reset' })
+    await closed
+    expect(await busy.query()).toMatchObject({ ok: true })
+    await other.close()
   })
 
   it('ends when it is cleared', async () => {
@@ -301,6 +323,38 @@ describe('bytes that make no sense', () => {
     expect(await bystander.query()).toMatchObject({ ok: true })
     expect(hasty.stats()).toMatchObject({ sessionsOpen: 1, logins: 1 })
     await hasty.close()
+  })
+})
+
+describe('connections that are logging in', () => {
+  it.each(['accept', 'prelogin', 'tls', 'login'] as const)(
+    'and hang at %s are gone when their client is',
+    async (at) => {
+      const hanging = gateway.inject({ at, action: { hang: true } })
+      const made = await client()
+      // Never settled: tedious does not tell of a connection that was closed while it logged in.
+      void made.connect()
+      await expect.poll(() => hanging.hits).toBe(1)
+      expect(gateway.stats().loggingIn).toBe(1)
+      made.close()
+      await expect.poll(() => gateway.stats().loggingIn).toBe(0)
+    },
+  )
+
+  it('are counted until their login is over, however it ends', async () => {
+    const hanging = gateway.inject({ at: 'login', action: { hang: true }, times: 2 })
+    const [one, two] = [await client(), await client()]
+    const logins = [one.connect(), two.connect()]
+    await expect.poll(() => hanging.hits).toBe(2)
+    await loggedIn()
+    expect(gateway.stats()).toMatchObject({ loggingIn: 2, mostLoggingIn: 3, logins: 1 })
+    one.close()
+    await expect.poll(() => gateway.stats().loggingIn).toBe(1)
+    gateway.resetStats()
+    expect(gateway.stats()).toMatchObject({ loggingIn: 1, mostLoggingIn: 1, logins: 0 })
+    gateway.dropSessions()
+    await logins[1]
+    await expect.poll(() => gateway.stats().loggingIn).toBe(0)
   })
 })
 

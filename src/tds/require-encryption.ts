@@ -1,0 +1,35 @@
+import type { Socket } from 'node:net'
+import { EntraError } from '../errors.ts'
+import { PacketReader, PacketType } from './packet.ts'
+import { Encryption, parsePrelogin } from './prelogin.ts'
+import { TdsProtocolError } from './protocol-error.ts'
+
+/**
+ * Ends a client's connection where the server answers PRELOGIN by going on without encryption: whoever stands between
+ * can write that answer, and a client that goes along (as tedious does, whatever `encrypt` says) sends its token in the
+ * clear. To be called before anything is sent.
+ */
+export function requireEncryption(socket: Socket): void {
+  const packets = new PacketReader()
+  const onData = (chunk: Buffer) => {
+    try {
+      if (chunk[0] !== PacketType.TABULAR_RESULT && packets.rest.length === 0) throw new TdsProtocolError('No TDS.')
+      const [first] = packets.push(chunk)
+      if (first === undefined) return
+      socket.off('data', onData)
+      const { encryption } = parsePrelogin(first.payload)
+      if (encryption !== Encryption.ON && encryption !== Encryption.REQUIRED) socket.destroy(refused())
+    } catch (cause) {
+      socket.destroy(new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server.', { cause }))
+    }
+  }
+  socket.on('data', onData)
+}
+
+function refused(): EntraError {
+  return new EntraError(
+    'TLS_FAILED',
+    'The server offers no encryption, or somebody in between says so; the token was not sent. ' +
+      'Give the server a certificate; on loopback alone, encrypt: false goes without.',
+  )
+}

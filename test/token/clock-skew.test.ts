@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+import { claimsOf } from '../../src/token/claims.ts'
+import { clockSkew } from '../../src/token/clock-skew.ts'
+
+const now = Date.UTC(2026, 0, 1)
+const minute = 60_000
+const hour = 60 * minute
+const inSeconds = (time: number) => time / 1000
+
+describe('the skew that a new token shows', () => {
+  it.each([
+    ['none where both clocks agree', { exp: now + hour }, now + hour, undefined],
+    ['none within a minute', { exp: now + hour - minute }, now + hour, undefined],
+    ['a local clock that is ahead', { exp: now - 3 * hour }, now + hour, 4 * hour],
+    ['a local clock that is behind', { exp: now + 5 * hour }, now + hour, -4 * hour],
+    ['a local clock that is behind, by nbf', { exp: now + 3 * hour, nbf: now + 2 * hour }, now + 3 * hour, -2 * hour],
+    ['a local clock that is behind, by iat', { exp: now + 3 * hour, iat: now + 2 * hour }, now + 3 * hour, -2 * hour],
+    ['none by an nbf that is past', { exp: now + hour, nbf: now - 5 * minute }, now + hour, undefined],
+    ['none without times', {}, now + hour, undefined],
+  ])('%s', (_, times, expiresOn, skew) => {
+    const claims = Object.fromEntries(Object.entries(times).map(([name, time]) => [name, inSeconds(time)]))
+    expect(clockSkew(claims, expiresOn, now)).toBe(skew)
+  })
+})
+
+describe('the claims of a token', () => {
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+  it('are read from a JSON Web Token', () => {
+    expect(claimsOf(`${encode({ alg: 'RS256' })}.${encode({ oid: 'x', name: 'Zoë' })}.signature`)).toEqual({
+      oid: 'x',
+      name: 'Zoë',
+    })
+  })
+
+  it.each(['', 'opaque', 'a.b', 'a.b.c', `x.${encode('text')}.y`, `x.${encode(null)}.y`])(
+    'are not there where it is none: %s',
+    (token) => expect(claimsOf(token)).toBeUndefined(),
+  )
+})
