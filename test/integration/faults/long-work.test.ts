@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
+import type { InjectedGatewayFault } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
 import { MovableClock } from './movable-clock.ts'
 import { byLifetime, failureOf, useFaultyAzure } from './support.ts'
@@ -80,6 +81,23 @@ describe('a transaction that outlives its generation', () => {
     const [closed] = events.of('generation.closed')
     expect(closed).toMatchObject({ generation: 1, reason: 'expired' })
     expect(closed?.at).toBeGreaterThanOrEqual(events.of('generation.opened')[0]?.expiresOn ?? Number.NaN)
+  })
+})
+
+describe('a COMMIT that is cut off at its token’s end', () => {
+  it('is not called rolled back: it may have been carried out', async () => {
+    const { prisma, counter } = await connected()
+    let hanging: InjectedGatewayFault | undefined
+    const transaction = failureOf(
+      prisma.$transaction(async (tx) => {
+        await counter.increment(tx)
+        hanging = azure.gateway.inject({ at: 'response', action: { hang: true }, times: 1 })
+      }, LONG),
+    )
+    await until(() => expect(hanging?.hits).toBe(1))
+    azure.clock.pass(1 * hour)
+    expect(await transaction).toMatchObject({ meta: { code: 'STATEMENT_TOKEN_EXPIRED' } })
+    expect(await counter.value()).toBe(1)
   })
 })
 
