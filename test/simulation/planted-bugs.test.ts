@@ -46,7 +46,7 @@ const bugs: Bug[] = [
   {
     name: 'a statement is run again inside a transaction',
     file: transaction,
-    find: 'throw this.#explain(error)',
+    find: 'throw this.#explain(error, cutOff)',
     replace: 'return await statement()',
     shows: ['retried in a transaction', 'failed without cause'],
   },
