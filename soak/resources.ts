@@ -2,7 +2,7 @@
 
 /** TCP sockets open, or being opened; those of idle keep-alive connections not counted. */
 export function socketCount(): number {
-  return process.getActiveResourcesInfo().filter((kind) => /TCP|TLS/.test(kind)).length
+  return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
 }
 
 /** What keeps the process alive that was not there at `before`: an array of `process.getActiveResourcesInfo()`. */
