@@ -1,21 +1,18 @@
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
-import { type Clock, type Random, systemClock } from './clock.ts'
-import { type ConfigWarning, readConfig } from './config/config.ts'
-import { audienceOf, cloudOf } from './credentials/clouds.ts'
-import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
-import { credentialsFor } from './credentials/sign-in-options.ts'
-import { EntraError } from './errors/entra-error.ts'
+import type { Clock, Random } from './clock.ts'
+import type { ConfigWarning } from './config/config.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, notify, publish } from './events.ts'
-import { type PrismaMssqlEntraOptions, resolveTiming } from './options.ts'
+import type { PrismaMssqlEntraOptions } from './options.ts'
 import { officialPools } from './rotation/official-pool.ts'
 import type { OpenPool } from './rotation/pool.ts'
 import { RotatingAdapter } from './rotation/rotating-adapter.ts'
 import { Rotation } from './rotation/rotation.ts'
 import type { RotationTiming } from './rotation/rotation-policy.ts'
+import { setUp } from './setup.ts'
 import { type AdapterStats, statsOf } from './stats.ts'
-import { TokenSource } from './token/token-source.ts'
+import type { TokenSource } from './token/token-source.ts'
 
 const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 
@@ -51,39 +48,19 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const {
-      config: mssql,
-      maxAge,
-      signIn,
-      warnings,
-      ...said
-    } = readConfig(config, options.credential === undefined ? options : {})
+    const { mssql, tokenSource, audience, timing, clock, random, warnings, ...said } = setUp(config, options)
     const schema = options.schema ?? said.schema
-    const cloud = cloudOf(mssql.server, options.scope)
-    const warn = (message: string, parameter: string) => warnings.push({ message, parameter })
-    const credentials = options.tokenSource ? [] : credentialsFor(options, signIn, cloud, warn)
-    if (options.tokenSource) refuseBesideTokenSource(options)
-    // A person takes longer than a server.
-    const patience = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
-    const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, patience)
-    this.#clock = options.clock ?? systemClock
-    this.#random = options.random ?? Math.random
-    this.#timing = timing.rotation
+    this.#clock = clock
+    this.#random = random
+    this.#timing = timing
     this.#onEvent = options.onEvent
-    this.#tokenSource =
-      options.tokenSource ??
-      new TokenSource(credentials, {
-        scope: options.scope ?? cloud.scope,
-        timing: timing.refresh,
-        clock: this.#clock,
-        random: this.#random,
-      })
+    this.#tokenSource = tokenSource
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#open = officialPools(mssql, official, audienceOf(cloud))
+    this.#open = officialPools(mssql, official, audience)
     for (const warning of warnings) this.#warn(warning)
   }
 
@@ -138,15 +115,5 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     if (this.#rotations.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
-  }
-}
-
-/** What a token source has of its own. */
-const TOKEN_SOURCE_HAS = ['credential', 'authentication', 'tenantId', 'clientId', 'credentialOptions', 'scope'] as const
-
-function refuseBesideTokenSource(options: PrismaMssqlEntraOptions): void {
-  const extra = TOKEN_SOURCE_HAS.filter((name) => options[name] !== undefined)
-  if (extra.length > 0) {
-    throw new EntraError('CONFIG_INVALID', `Pass either tokenSource or ${extra.join(' and ')}, not both.`)
   }
 }

@@ -145,13 +145,13 @@ export type AdapterEvent = TokenEvent | RotationEvent | ConfigWarningEvent
  * Publishes an event on the `node:diagnostics_channel` named `prisma-adapter-mssql-entra:` followed by the event's
  * type, `prisma-adapter-mssql-entra:token.acquired` for one.
  */
-export function publish(event: AdapterEvent): void {
+export function publish(event: { type: string; at: number }): void {
   const target = channel(`prisma-adapter-mssql-entra:${event.type}`)
   if (target.hasSubscribers) target.publish(event)
 }
 
 /** Calls the user's listener. A listener that throws is the user's bug, not a reason to lose a rotation. */
-export function notify<E extends AdapterEvent>(listener: ((event: E) => void) | undefined, event: E): void {
+export function notify<E extends { type: string }>(listener: ((event: E) => void) | undefined, event: E): void {
   try {
     listener?.(event)
   } catch (error) {

@@ -1,8 +1,11 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
+import { startProxy } from '../src/proxy/proxy.ts'
+import { targetOf } from '../src/proxy/target.ts'
 import { type Authority, startAuthority } from '../src/testing/authority/authority.ts'
 import { type Gateway, startGateway } from '../src/testing/gateway/gateway.ts'
 import type { Upstream } from '../src/testing/gateway/upstream.ts'
+import { TokenSource } from '../src/token/token-source.ts'
 import { startUpstream } from './upstream.ts'
 
 export interface LocalAzureOptions {
@@ -27,14 +30,18 @@ export interface LocalAzure {
   close(): Promise<void>
 }
 
-/** Starts a local Azure on free ports of 127.0.0.1; its upstream is a real SQL Server where `SQLSERVER_URL` is set. */
+/**
+ * Starts a local Azure on free ports of 127.0.0.1; its upstream is a real SQL Server where `SQLSERVER_URL` is set. With
+ * `THROUGH_PROXY=1` the loopback proxy stands in front of the upstream, so that all goes through it too.
+ */
 export async function startLocalAzure(options: LocalAzureOptions = {}): Promise<LocalAzure> {
   const [authority, upstream] = await Promise.all([
     startAuthority({ ...(options.tokenLifetime !== undefined && { tokenLifetime: options.tokenLifetime }) }),
     startUpstream(),
   ])
+  const detour = process.env.THROUGH_PROXY ? await startDetour(authority, upstream.server) : undefined
   const gateway = await startGateway({
-    upstream: upstream.server,
+    upstream: detour?.server ?? upstream.server,
     verification: authority.verification,
     ...(options.linkDelay !== undefined && { linkDelay: options.linkDelay }),
   })
@@ -57,7 +64,34 @@ export async function startLocalAzure(options: LocalAzureOptions = {}): Promise<
     credential: () => ({ getToken: (): Promise<AccessToken> => authority.issueToken() }),
     async close() {
       await gateway.close()
+      await detour?.close()
       await Promise.all([authority.close(), upstream.close()])
+    },
+  }
+}
+
+/** A proxy with a gateway of its own behind it: takes a SQL login, as the upstream does, and brings tokens to it. */
+async function startDetour(authority: Authority, upstream: Required<Upstream>) {
+  const gateway = await startGateway({ upstream, verification: authority.verification })
+  const proxy = await startProxy({
+    target: targetOf({
+      server: 'localhost',
+      port: gateway.port,
+      database: upstream.database,
+      options: { cryptoCredentialsDetails: { ca: gateway.ca } },
+    }),
+    // Whoever sends is judged at the first gateway, whose tokens may be short-lived; these are not.
+    tokenSource: new TokenSource(
+      { getToken: () => authority.issueToken({ lifetime: 3_600_000 }) },
+      { scope: 'detour' },
+    ),
+  })
+  const { host, port, user, password } = proxy
+  return {
+    server: { host, port, user, password, encrypt: false },
+    async close() {
+      await proxy.close()
+      await gateway.close()
     },
   }
 }

@@ -1,8 +1,8 @@
 import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import { explainLoginRefusal, type LoginContext, type LoginRefusal } from '../errors/login-refusals.ts'
-import { explainNetworkFailure, LOGIN_TIMEOUT } from '../errors/server-unreachable.ts'
-import { causesOf, explainTlsFailure } from '../tds/tls-failure.ts'
+import type { LoginContext, LoginRefusal } from '../errors/login-refusals.ts'
+import { causesOf } from '../tds/tls-failure.ts'
 
 /** How the last login of a pool ended. */
 export interface LoginFailure {
@@ -77,8 +77,8 @@ export function explainLoginFailure(error: unknown, { failure, login }: DriverCo
   if (NOT_SENT.has((error as DriverError).code) || error.message === 'aborted') return notSent(error)
   // What our own connector threw, inside of what the driver made of it.
   for (const link of causesOf(error)) if (link instanceof EntraError) return link
-  if (failure?.refusal !== undefined) return loginRefused(error, failure.refusal, login)
-  return explainTlsFailure(error) ?? connectFailed(error, failure?.reached ?? false)
+  if (failure?.refusal !== undefined) return loginRefused(failure.refusal, login, error)
+  return connectFailed(error, failure?.reached ?? false)
 }
 
 function expiredInSession(error: Error): EntraError | undefined {
@@ -143,45 +143,4 @@ function statementTimeout(cause: Error): EntraError {
       'server did not hear of that, it may have run. Make it faster, or let it take longer (socketTimeout, in ms).',
     { cause },
   )
-}
-
-function connectFailed(cause: Error, reached: boolean): EntraError {
-  const reason = reasonOf(cause).replace(/[\s-]+$/, '')
-  const code = networkCode(cause)
-  const timedOut = reached && code === 'ETIMEOUT' && !reason.includes('(redirected from ')
-  const verdict = timedOut ? LOGIN_TIMEOUT : explainNetworkFailure(code)
-  const {
-    code: ours,
-    why,
-    remedy,
-  } = verdict ?? {
-    code: 'CONNECT_FAILED',
-    why: '',
-    remedy: 'Mostly this passes by itself. If it does not, check what answers at that host and port.',
-  }
-  return new EntraError(ours, lines(`No connection to the server could be opened: ${reason}.`, why, remedy), {
-    cause,
-  })
-}
-
-/** The innermost code: the system's own, where there is one. */
-function networkCode(error: Error): unknown {
-  let found: unknown
-  for (const link of causesOf(error)) {
-    const { code, errors } = link as { code?: unknown; errors?: { code?: unknown }[] }
-    found = code ?? errors?.[0]?.code ?? found
-  }
-  return found
-}
-
-function loginRefused(cause: Error, refusal: LoginRefusal, context: LoginContext): EntraError {
-  const { number, state, message } = refusal
-  const { code, why, remedy } = explainLoginRefusal(refusal, context)
-  const what = `The server refused the login: ${message} (error ${number}, state ${state})`
-  return new EntraError(code, lines(what, why, remedy), { cause, number, state })
-}
-
-/** What failed, why, and what to do, each on a line: the first is what other messages quote. */
-function lines(...parts: string[]): string {
-  return parts.filter((part) => part !== '').join('\n')
 }

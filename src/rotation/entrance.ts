@@ -1,7 +1,7 @@
 import { type Clock, Stopwatch } from '../clock.ts'
+import type { ConnectTiming } from '../connect/connect-policy.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { hardDeadline, type RefreshTiming } from '../token/refresh-policy.ts'
-import type { ConnectTiming } from './connect-policy.ts'
 import type { Generation } from './generation.ts'
 import { CROWDED_POLL, crowdedError, type Room } from './room.ts'
 import type { ServerLimit } from './server-limit.ts'

@@ -1,8 +1,8 @@
 import { type Clock, Stopwatch } from '../clock.ts'
+import { sleep } from '../connect/sleep.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Generation } from './generation.ts'
 import type { GenerationPool } from './pool.ts'
-import { sleep } from './sleep.ts'
 
 /** How often it is looked whether the connections of old generations have become fewer, in ms. A rare thing. */
 export const CROWDED_POLL = 20

@@ -7,9 +7,9 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { type Clock, Stopwatch } from '../clock.ts'
+import { failureOf } from '../connect/failure.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { statementExpired } from './expiry-errors.ts'
-import { failureOf } from './failure.ts'
 import type { Generation } from './generation.ts'
 import type { GenerationPool } from './pool.ts'
 import { RotatingTransaction } from './rotating-transaction.ts'

@@ -1,7 +1,7 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from '@prisma/driver-adapter-utils'
+import { failureOf } from '../connect/failure.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { statementExpired, transactionExpired } from './expiry-errors.ts'
-import { failureOf } from './failure.ts'
 import type { Generation } from './generation.ts'
 import type { Rotation } from './rotation.ts'
 

@@ -1,6 +1,6 @@
 /** When to rotate: pure functions of times. All times in ms since the epoch, all durations in ms. */
 
-import { type ConnectTiming, defaultConnectTiming } from './connect-policy.ts'
+import { type ConnectTiming, defaultConnectTiming } from '../connect/connect-policy.ts'
 
 /** The numbers of rotation. */
 export interface RotationTiming extends ConnectTiming {

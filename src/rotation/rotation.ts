@@ -1,21 +1,21 @@
 import { setMaxListeners } from 'node:events'
 import { Alarm } from '../alarm.ts'
 import { type Clock, type Random, Stopwatch } from '../clock.ts'
+import { failureOf } from '../connect/failure.ts'
+import { openWithRetries } from '../connect/open-with-retries.ts'
+import { sleep } from '../connect/sleep.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { RotationEvent, RotationReason, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
 import { hardDeadline, isFresh, retryDelay } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { Entrance } from './entrance.ts'
-import { failureOf } from './failure.ts'
 import { Generation, type GenerationObserver } from './generation.ts'
-import { openWithRetries } from './open-with-retries.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 import { CROWDED_POLL, Room } from './room.ts'
 import { RotationPlan } from './rotation-plan.ts'
 import { maxAgeDelay, type RotationTiming, rotationDelay } from './rotation-policy.ts'
 import { ServerLimit } from './server-limit.ts'
-import { sleep } from './sleep.ts'
 
 /** What a {@link Rotation} is made of. */
 export interface RotationParts {
@@ -295,7 +295,7 @@ export class Rotation {
     this.#plan.clear()
     if (from !== undefined) this.#emit({ type: 'rotation.started', at: startedAt, from: from.id, reason })
     try {
-      const { lease, pool } = await openWithRetries({
+      const { lease, opened: pool } = await openWithRetries({
         source: this.#source,
         open: (lease, signal) => this.#room.open(this.#current?.pool.max, () => this.#open(lease, signal), signal),
         timing: this.#timing,

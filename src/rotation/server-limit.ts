@@ -1,5 +1,5 @@
 import { type Clock, type Random, Stopwatch } from '../clock.ts'
-import { type ConnectTiming, connectRetryInterval } from './connect-policy.ts'
+import { type ConnectTiming, connectRetryInterval } from '../connect/connect-policy.ts'
 import type { Generation } from './generation.ts'
 
 /** Work that waits its whole time out sees four tries at least. */

@@ -1,4 +1,5 @@
 import { ByteReader } from './bytes.ts'
+import { type FeatureData, parseFeatures } from './features.ts'
 import { type FedAuthInfo, parseFedAuthInfo } from './fed-auth.ts'
 import { TdsProtocolError } from './protocol-error.ts'
 import { EnvChange, type Routing, type ServerMessage, TokenType } from './tokens.ts'
@@ -8,7 +9,8 @@ export type LoginToken = { type: number; bytes: Buffer } & (
   | { kind: 'error' | 'info'; message: ServerMessage }
   | { kind: 'routing'; routing: Routing }
   | { kind: 'fedAuthInfo'; info: FedAuthInfo }
-  | { kind: 'loginAck' | 'done' | 'features' | 'other' }
+  | { kind: 'features'; features: FeatureData[] }
+  | { kind: 'loginAck' | 'done' | 'other' }
 )
 
 const DONE_LENGTH = 12
@@ -36,9 +38,10 @@ function parseToken(rest: Buffer): LoginToken {
     case TokenType.DONE:
       reader.bytes(DONE_LENGTH)
       return { ...token(), kind: 'done' }
-    case TokenType.FEATUREEXTACK:
-      while (reader.uint8() !== 0xff) reader.bytes(reader.uint32())
-      return { ...token(), kind: 'features' }
+    case TokenType.FEATUREEXTACK: {
+      const features = parseFeatures(reader)
+      return { ...token(), kind: 'features', features }
+    }
     case TokenType.FEDAUTHINFO: {
       const info = parseFedAuthInfo(reader.bytes(reader.uint32()))
       return { ...token(), kind: 'fedAuthInfo', info }

@@ -1,18 +1,9 @@
-import { ByteReader, uint32 } from './bytes.ts'
+import { ByteReader } from './bytes.ts'
+import { encodeFeatures, type FeatureData, parseFeatures } from './features.ts'
 import { TdsProtocolError } from './protocol-error.ts'
 
 /** The largest LOGIN7 message: 128 KiB - 1, in bytes (MS-TDS 2.2.6.4). */
 export const MAX_LOGIN7_LENGTH = 128 * 1024 - 1
-
-/** Ids of the features of LOGIN7 (FeatureExt, MS-TDS 2.2.6.4). */
-export const Feature = { SESSION_RECOVERY: 0x01, FEDAUTH: 0x02, UTF8_SUPPORT: 0x0a } as const
-const FEATURE_TERMINATOR = 0xff
-
-/** A feature that the client asks for, its data as it stands in the message. */
-export interface FeatureRequest {
-  id: number
-  data: Buffer
-}
 
 /** What a LOGIN7 message says. */
 export interface Login7 {
@@ -38,7 +29,7 @@ export interface Login7 {
   sspi: Buffer
   attachDatabaseFile: string
   changePassword: string
-  features: FeatureRequest[]
+  features: FeatureData[]
 }
 
 /** Bytes before the variable part. */
@@ -97,8 +88,7 @@ export function encodeLogin7(login: Login7): Buffer {
 
   if (login.features.length > 0) {
     extension.writeUInt32LE(end)
-    for (const { id, data: feature } of login.features) data.push(Buffer.from([id]), uint32(feature.length), feature)
-    data.push(Buffer.from([FEATURE_TERMINATOR]))
+    data.push(encodeFeatures(login.features))
   }
   const message = Buffer.concat([fixed, ...data])
   if (message.length > MAX_LOGIN7_LENGTH) {
@@ -171,17 +161,12 @@ export function parseLogin7(bytes: Buffer): Login7 {
     sspi,
     attachDatabaseFile,
     changePassword,
-    features: flags[3] & EXTENSION ? parseFeatures(bytes, extension) : [],
+    features: flags[3] & EXTENSION ? featuresAt(bytes, extension) : [],
   }
 }
 
-function parseFeatures(message: Buffer, extension: Buffer): FeatureRequest[] {
+function featuresAt(message: Buffer, extension: Buffer): FeatureData[] {
   const offset = new ByteReader(extension, "LOGIN7's extension").uint32()
   if (offset > message.length) throw new TdsProtocolError('LOGIN7 names features past its end.')
-  const reader = new ByteReader(message.subarray(offset), "LOGIN7's features")
-  const features: FeatureRequest[] = []
-  for (let id = reader.uint8(); id !== FEATURE_TERMINATOR; id = reader.uint8()) {
-    features.push({ id, data: reader.bytes(reader.uint32()) })
-  }
-  return features
+  return parseFeatures(new ByteReader(message.subarray(offset), "LOGIN7's features"))
 }

@@ -7,6 +7,8 @@ import { TdsProtocolError } from './protocol-error.ts'
 export interface Message {
   type: number
   payload: Buffer
+  /** The server's process id for the session; 0 from a client. */
+  spid: number
 }
 
 /** Reads and writes whole messages on a connection, as a login needs them. One reader at a time. */
@@ -29,13 +31,13 @@ export class MessageStream {
     const parts: Buffer[] = []
     let length = 0
     for (;;) {
-      for (const { type, status, payload } of packets.push(await this.#chunk())) {
+      for (const { type, status, payload, spid } of packets.push(await this.#chunk())) {
         parts.push(payload)
         length += payload.length
         if (length > limit) throw new TdsProtocolError(`A message of more than ${limit} bytes came during the login.`)
         if (status & PacketStatus.END_OF_MESSAGE) {
           if (packets.rest.length > 0) this.#stream.unshift(packets.rest)
-          return { type, payload: Buffer.concat(parts) }
+          return { type, payload: Buffer.concat(parts), spid }
         }
       }
       if (packets.rest.length > limit)

@@ -12,6 +12,18 @@ export const Encryption = {
   REQUIRED: 0x03,
 } as const
 
+/**
+ * What of a session is encrypted, by what client and server said of it; undefined where they cannot agree, and the
+ * client must end the connection (MS-TDS 2.2.6.5).
+ */
+export function encryptionScope(client: number, server: number): 'none' | 'login' | 'session' | undefined {
+  if (server === Encryption.ON || server === Encryption.REQUIRED) {
+    return client === Encryption.NOT_SUPPORTED ? undefined : 'session'
+  }
+  if (server === Encryption.OFF) return client === Encryption.OFF ? 'login' : undefined
+  return client === Encryption.OFF || client === Encryption.NOT_SUPPORTED ? 'none' : undefined
+}
+
 /** The options of a PRELOGIN message that matter to a login. */
 export interface Prelogin {
   /** The sender's version: major, minor, build. */

@@ -18,7 +18,7 @@ export function requireEncryption(socket: Socket): void {
       if (first === undefined) return
       socket.off('data', onData)
       const { encryption } = parsePrelogin(first.payload)
-      if (encryption !== Encryption.ON && encryption !== Encryption.REQUIRED) socket.destroy(refused())
+      if (encryption !== Encryption.ON && encryption !== Encryption.REQUIRED) socket.destroy(encryptionRefused())
     } catch (cause) {
       socket.destroy(
         new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server. Check host and port.', { cause }),
@@ -28,7 +28,8 @@ export function requireEncryption(socket: Socket): void {
   socket.on('data', onData)
 }
 
-function refused(): EntraError {
+/** The server, or whoever stands between, answered that it does not encrypt. */
+export function encryptionRefused(): EntraError {
   return new EntraError(
     'TLS_FAILED',
     'The server offers no encryption, or somebody in between says so; the token was not sent. ' +

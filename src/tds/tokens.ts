@@ -1,4 +1,5 @@
 import { bVarchar, uint16, uint32, usVarchar } from './bytes.ts'
+import { encodeFeatures, type FeatureData } from './features.ts'
 
 /** Types of the tokens of a server's answer (MS-TDS 2.2.7), as far as a login has them. */
 export const TokenType = {
@@ -88,9 +89,8 @@ export function encodeLoginAck(program: string, version: readonly [number, numbe
 }
 
 /** The FEATUREEXTACK token (MS-TDS 2.2.7.11): each feature that the server takes, with its answer. */
-export function encodeFeatureExtAck(features: readonly { id: number; data: Buffer }[]): Buffer {
-  const parts = features.flatMap(({ id, data }) => [Buffer.from([id]), uint32(data.length), data])
-  return Buffer.concat([Buffer.from([TokenType.FEATUREEXTACK]), ...parts, Buffer.from([0xff])])
+export function encodeFeatureExtAck(features: readonly FeatureData[]): Buffer {
+  return Buffer.concat([Buffer.from([TokenType.FEATUREEXTACK]), encodeFeatures(features)])
 }
 
 /** Bits of DONE's status (MS-TDS 2.2.7.6). */

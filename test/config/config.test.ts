@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { SignIn } from '../../src/config/sign-in.ts'
-import { createCertificateAuthority } from '../../src/testing/certificates.ts'
+import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 describe('a config object', () => {
   it('is copied, at each level that mssql writes into', () => {

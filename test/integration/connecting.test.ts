@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createCertificateAuthority } from '../../src/testing/certificates.ts'
+import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 import { useDatabase } from './database.ts'
 
 const db = useDatabase()

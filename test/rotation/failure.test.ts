@@ -1,8 +1,8 @@
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
+import { failureOf } from '../../src/connect/failure.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { explainDriverError as explain } from '../../src/rotation/driver-errors.ts'
-import { failureOf } from '../../src/rotation/failure.ts'
 
 const driverError = (name: string, code: string, message = 'x') => Object.assign(new Error(message), { name, code })
 const login = { server: 'localhost', database: 'app', audience: 'https://x/', claims: {}, now: 0 }

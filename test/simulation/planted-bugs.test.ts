@@ -150,8 +150,8 @@ const bugs: Bug[] = [
   },
   {
     name: 'a server that is down for a moment is not waited for',
-    file: 'src/rotation/open-with-retries.ts',
-    find: "if (failure !== 'unavailable' || !attempt.patient()) throw error",
+    file: 'src/connect/open-with-retries.ts',
+    find: "if (failure !== 'unavailable' || !attempt.patient(error)) throw error",
     replace: 'throw error',
     shows: ['failed without cause'],
   },

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Feature } from '../../src/tds/features.ts'
 import {
   encodeFedAuthInfo,
   encodeFedAuthRequest,
@@ -10,7 +11,7 @@ import {
   parseFedAuthToken,
 } from '../../src/tds/fed-auth.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
-import { encodeLogin7, Feature, type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../src/tds/login7.ts'
+import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../src/tds/login7.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../src/tds/prelogin.ts'
 import { TdsProtocolError } from '../../src/tds/protocol-error.ts'

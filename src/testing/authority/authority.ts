@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { systemClock } from '../../clock.ts'
-import { createCertificateAuthority } from '../certificates.ts'
+import { createCertificateAuthority } from '../../x509/certificates.ts'
 import type { TokenVerification } from '../token-verification.ts'
 import { AZURE_SQL_AUDIENCES, DEFAULT_AUDIENCE } from './audiences.ts'
 import { issuerOf } from './claims.ts'

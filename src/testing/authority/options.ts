@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose'
 import type { Clock } from '../../clock.ts'
-import type { CertificateAuthority } from '../certificates.ts'
+import type { CertificateAuthority } from '../../x509/certificates.ts'
 import type { Principal } from './principals.ts'
 
 /** How `startAuthority` is to start. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../clock.ts'
+import { Feature } from '../../tds/features.ts'
 import {
   encodeFedAuthInfo,
   type FedAuthInfo,
@@ -9,12 +10,12 @@ import {
   parseFedAuthRequest,
   parseFedAuthToken,
 } from '../../tds/fed-auth.ts'
-import { Feature, type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../tds/login7.ts'
+import { type Login7, MAX_LOGIN7_LENGTH } from '../../tds/login7.ts'
 import { MessageStream } from '../../tds/message-stream.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
-import { Encryption, encodePrelogin, parsePrelogin } from '../../tds/prelogin.ts'
+import { Encryption } from '../../tds/prelogin.ts'
 import { TdsProtocolError } from '../../tds/protocol-error.ts'
-import { acceptTls, acceptTlsInTds, TLS_HANDSHAKE_RECORD } from '../../tds/tls.ts'
+import { greetClient, readLogin7, type ServerGreeting } from '../../tds/server-login.ts'
 import {
   DoneStatus,
   encodeDone,
@@ -51,14 +52,11 @@ export interface GatewayParts {
   statistics: GatewayStatistics
 }
 
-/** A PRELOGIN message is a few dozen bytes. */
-const MAX_PRELOGIN_LENGTH = 4096
-
 /** One client connection: its login, and then its session. */
 export class GatewayConnection {
   readonly #parts: GatewayParts
   readonly #socket: Socket
-  #upstream: Socket | undefined
+  readonly #ended = new AbortController()
   #relay: Relay | undefined
   #closed = false
 
@@ -103,27 +101,24 @@ export class GatewayConnection {
     this.#parts.statistics.transferred(this.#socket.bytesRead, this.#socket.bytesWritten)
     if (how === 'reset') this.#socket.resetAndDestroy()
     else this.#socket.destroy()
-    this.#upstream?.destroy()
+    this.#ended.abort()
   }
 
   async #logIn(): Promise<{ relay: Relay; answer: Buffer; client: Duplex }> {
     const { linkDelay, statistics } = this.#parts
     await this.#fault('accept')
     const link = linkDelay > 0 ? new DelayedLink(this.#socket, linkDelay) : this.#socket
-    const client = await this.#secure(link)
-    const messages = new MessageStream(client)
-    const first = await messages.read(MAX_LOGIN7_LENGTH)
+    const greeted = await greetClient(link, this.#greeting())
+    const login = await readLogin7(greeted.login)
     statistics.roundTrip()
-    if (first.type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must begin with LOGIN7.')
-    const login = parseLogin7(first.payload)
+    const client = greeted.session()
     try {
-      const token = await this.#parts.checkToken(await this.#readToken(login, messages))
+      const token = await this.#parts.checkToken(await this.#readToken(login, client))
       const redirect = await this.#fault('login')
       if (redirect !== undefined) return this.#end(client, routed(redirect.redirect))
       const features = login.features.filter(({ id }) => id !== Feature.FEDAUTH)
-      const upstream = await logInUpstream(this.#parts.upstreamFor(token), { ...login, features }, (socket) => {
-        this.#upstream = socket
-      })
+      const login7 = { ...login, features }
+      const upstream = await logInUpstream(this.#parts.upstreamFor(token), login7, this.#ended.signal)
       const reset = () => this.close('reset')
       const relay = new Relay({ client, upstream: upstream.stream, token, parts: this.#parts, reset })
       this.#relay = relay
@@ -135,38 +130,36 @@ export class GatewayConnection {
     }
   }
 
-  /** PRELOGIN and TLS, in the order of TDS 7.x or of TDS 8.0. */
-  async #secure(link: Duplex): Promise<Duplex> {
+  /** TLS from PRELOGIN on, whatever the client wishes. */
+  #greeting(): ServerGreeting {
     const { key, certificate, statistics } = this.#parts
-    const tls = { key, cert: certificate }
-    const strict = (await firstByte(link)) === TLS_HANDSHAKE_RECORD
-    const client = strict ? await acceptTls(link, tls) : link
-    const messages = new MessageStream(client)
-    const { type, payload } = await messages.read(MAX_PRELOGIN_LENGTH)
-    if (type !== PacketType.PRELOGIN) throw new TdsProtocolError('A connection must begin with PRELOGIN.')
-    const prelogin = parsePrelogin(payload)
-    statistics.roundTrip()
-    await this.#fault('prelogin')
-    messages.write(
-      PacketType.TABULAR_RESULT,
-      encodePrelogin({
-        version: { major: 16, minor: 0, build: 1000 },
-        encryption: prelogin.encryption === Encryption.ON ? Encryption.ON : Encryption.REQUIRED,
-        mars: false,
-        ...(prelogin.fedAuthRequired && { fedAuthRequired: true }),
-      }),
-    )
-    await this.#fault('tls')
-    statistics.roundTrip()
-    return strict ? client : acceptTlsInTds(link, tls)
+    return {
+      key,
+      certificate,
+      answer: async (client) => {
+        statistics.roundTrip()
+        await this.#fault('prelogin')
+        return {
+          version: { major: 16, minor: 0, build: 1000 },
+          encryption: client.encryption === Encryption.ON ? Encryption.ON : Encryption.REQUIRED,
+          mars: false,
+          ...(client.fedAuthRequired && { fedAuthRequired: true }),
+        }
+      },
+      answered: async () => {
+        await this.#fault('tls')
+        statistics.roundTrip()
+      },
+    }
   }
 
   /** Gets the token out of LOGIN7, or asks for it. */
-  async #readToken(login: Login7, messages: MessageStream): Promise<string> {
+  async #readToken(login: Login7, client: Duplex): Promise<string> {
     const feature = login.features.find(({ id }) => id === Feature.FEDAUTH)
     if (feature === undefined) throw sqlLoginRefused(login.userName)
     const request = parseFedAuthRequest(feature.data)
     if (request.library === FedAuthLibrary.SECURITY_TOKEN) return request.token
+    const messages = new MessageStream(client)
     messages.write(PacketType.TABULAR_RESULT, encodeFedAuthInfo(this.#parts.fedAuthInfo))
     const answer = await messages.read(MAX_LOGIN7_LENGTH)
     this.#parts.statistics.roundTrip()
@@ -221,26 +214,11 @@ function done(status: number = DoneStatus.FINAL): Buffer {
 /** The server's own answer, with the acknowledgment of FEDAUTH that the client must have. */
 function withFedAuthAck({ answer }: UpstreamSession): Buffer {
   const last = answer.findLastIndex(({ kind }) => kind === 'done')
-  const features = answer.find(({ kind }) => kind === 'features')
-  const ack = encodeFeatureExtAck([FEDAUTH_ACK])
-  const merged = features === undefined ? ack : Buffer.concat([ack.subarray(0, -1), features.bytes.subarray(1)])
+  const given = answer.flatMap((token) => (token.kind === 'features' ? token.features : []))
+  const merged = encodeFeatureExtAck([FEDAUTH_ACK, ...given])
   const tokens = answer.flatMap((token, i) => {
-    if (token === features) return []
+    if (token.kind === 'features') return []
     return i === last ? [merged, token.bytes] : [token.bytes]
   })
   return encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat(tokens))
-}
-
-/** Looks at the first byte that comes, and leaves it there. */
-async function firstByte(stream: Duplex): Promise<number | undefined> {
-  const chunk = await new Promise<Buffer>((resolve, reject) => {
-    stream.once('error', reject)
-    stream.once('close', () => reject(new TdsProtocolError('The connection was closed before it began.')))
-    stream.once('data', (data: Buffer) => {
-      stream.pause()
-      resolve(data)
-    })
-  })
-  stream.unshift(chunk)
-  return chunk[0]
 }

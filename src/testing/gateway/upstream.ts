@@ -1,14 +1,10 @@
-import { once } from 'node:events'
-import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseConnectionString } from '../../config/connection-string.ts'
 import { EntraError } from '../../errors/entra-error.ts'
-import { type LoginToken, parseLoginResponse } from '../../tds/login-response.ts'
-import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from '../../tds/login7.ts'
-import { MessageStream } from '../../tds/message-stream.ts'
-import { PacketType } from '../../tds/packet.ts'
-import { Encryption, encodePrelogin, parsePrelogin } from '../../tds/prelogin.ts'
-import { connectTlsInTds } from '../../tds/tls.ts'
+import { connectToServer, logIn } from '../../tds/client-login.ts'
+import type { LoginToken } from '../../tds/login-response.ts'
+import type { Login7 } from '../../tds/login7.ts'
+import { TdsProtocolError } from '../../tds/protocol-error.ts'
 import { LoginError, upstreamUnavailable } from './login-error.ts'
 
 /** The SQL Server behind a gateway, and a SQL login on it. */
@@ -57,54 +53,26 @@ export interface UpstreamSession {
 /**
  * Logs in upstream with a SQL login and otherwise the client's own wishes.
  *
- * @param onSocket - receives the connection as soon as it is there, so that it can be destroyed at any time
+ * @param signal - destroys the connection at any time
  * @throws {@link LoginError} with the server's own error where it refuses
  */
-export async function logInUpstream(
-  upstream: Upstream,
-  wishes: Login7,
-  onSocket: (socket: Socket) => void,
-): Promise<UpstreamSession> {
+export async function logInUpstream(upstream: Upstream, wishes: Login7, signal: AbortSignal): Promise<UpstreamSession> {
+  const { host, port = 1433, user, password, database = '', encrypt = true, trustServerCertificate = false } = upstream
   try {
-    const socket = connect({ host: upstream.host, port: upstream.port ?? 1433, noDelay: true })
-    socket.on('error', () => {})
-    onSocket(socket)
-    await once(socket, 'connect')
-    const stream = await negotiate(socket, upstream)
-    const messages = new MessageStream(stream)
-    messages.write(
-      PacketType.LOGIN7,
-      encodeLogin7({
-        ...wishes,
-        userName: upstream.user,
-        password: upstream.password,
-        database: wishes.database || (upstream.database ?? ''),
-        serverName: upstream.host,
-      }),
-    )
-    const answer = parseLoginResponse((await messages.read(MAX_LOGIN7_LENGTH)).payload)
-    const refusal = answer.find((token) => token.kind === 'error')
-    if (!answer.some(({ kind }) => kind === 'loginAck') && refusal?.kind === 'error') {
-      throw new LoginError(refusal.message)
-    }
-    return { stream, answer }
+    const { stream } = await connectToServer({ host, port, encrypt, trustServerCertificate }, { signal })
+    const answer = await logIn(stream, {
+      ...wishes,
+      userName: user,
+      password,
+      database: wishes.database || database,
+      serverName: host,
+    })
+    if (answer.kind === 'refused') throw new LoginError(answer.message)
+    if (answer.kind === 'routed') throw new TdsProtocolError('The server behind a gateway must not redirect.')
+    return { stream, answer: answer.tokens }
   } catch (error) {
     throw error instanceof LoginError
       ? error
       : upstreamUnavailable(wishes.database || (upstream.database ?? 'master'), error)
   }
-}
-
-async function negotiate(socket: Socket, upstream: Upstream): Promise<Duplex> {
-  const encrypt = upstream.encrypt ?? true
-  const messages = new MessageStream(socket)
-  const encryption = encrypt ? Encryption.ON : Encryption.NOT_SUPPORTED
-  messages.write(PacketType.PRELOGIN, encodePrelogin({ version: { major: 17, minor: 0, build: 0 }, encryption }))
-  const answer = parsePrelogin((await messages.read(MAX_LOGIN7_LENGTH)).payload)
-  if (answer.encryption === Encryption.NOT_SUPPORTED) return socket
-  return connectTlsInTds(socket, {
-    host: upstream.host,
-    ...(isIP(upstream.host) === 0 && { servername: upstream.host }),
-    rejectUnauthorized: !(upstream.trustServerCertificate ?? false),
-  })
 }

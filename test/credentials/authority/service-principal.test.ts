@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { defaultPrincipals } from '../../../src/testing/authority/principals.ts'
-import { createCertificateAuthority } from '../../../src/testing/certificates.ts'
+import { createCertificateAuthority } from '../../../src/x509/certificates.ts'
 import { signedIn, useAuthority } from './support.ts'
 
 let folder: string

@@ -6,7 +6,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, startAuthority } from '../../../src/testing/authority/authority.ts'
 import { defaultPrincipals, type Principal } from '../../../src/testing/authority/principals.ts'
-import { createCertificateAuthority, type KeyAndCertificate } from '../../../src/testing/certificates.ts'
+import { createCertificateAuthority, type KeyAndCertificate } from '../../../src/x509/certificates.ts'
 import { send, setEnvironment, verify } from './support.ts'
 
 const SQL = 'https://database.windows.net/.default'

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type CertificateAuthority, createCertificateAuthority } from '../../src/testing/certificates.ts'
+import { type CertificateAuthority, createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 

@@ -4,13 +4,13 @@ import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { type ConnectTiming, connectRetryDelay } from './connect-policy.ts'
 import { failureOf } from './failure.ts'
-import type { GenerationPool, OpenPool } from './pool.ts'
 import { sleep } from './sleep.ts'
 
 /** What {@link openWithRetries} needs. */
-export interface OpenAttempt {
+export interface OpenAttempt<Opened> {
   source: TokenSource
-  open: OpenPool
+  /** Opens what is wanted with a lease's token. */
+  open: (lease: Lease, signal: AbortSignal) => Promise<Opened>
   timing: ConnectTiming & { waitTimeout: number }
   clock: Clock
   random: Random
@@ -20,17 +20,17 @@ export interface OpenAttempt {
   tokenRefused: boolean
   /** Whether this database could be opened before. */
   databaseWasOpened: boolean
-  /** Asked after each failure: whether somebody is waiting, so that this attempt must go on. */
-  patient: () => boolean
+  /** Asked after each failure that may pass: whether somebody is waiting, so that this attempt must go on. */
+  patient: (error: unknown) => boolean
 }
 
 /**
- * Gets a lease and opens a pool with it. A token that the server refuses is replaced once; a server that cannot be
+ * Gets a lease and opens something with it. A token that the server refuses is replaced once; a server that cannot be
  * reached, or a database that is not ready, is waited for while somebody waits.
  *
  * @throws the last failure
  */
-export async function openWithRetries(attempt: OpenAttempt): Promise<{ lease: Lease; pool: GenerationPool }> {
+export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Promise<{ lease: Lease; opened: Opened }> {
   const { source, clock, timing, signal } = attempt
   let { tokenRefused } = attempt
   let wait: Stopwatch | undefined
@@ -38,7 +38,7 @@ export async function openWithRetries(attempt: OpenAttempt): Promise<{ lease: Le
     const lease = await source.get({ timeout: timing.waitTimeout, signal })
     wait ??= new Stopwatch(clock)
     try {
-      return { lease, pool: await attempt.open(lease, signal) }
+      return { lease, opened: await attempt.open(lease, signal) }
     } catch (error) {
       signal.throwIfAborted()
       const failure = failureOf(error, attempt.databaseWasOpened)
@@ -47,7 +47,7 @@ export async function openWithRetries(attempt: OpenAttempt): Promise<{ lease: Le
         source.invalidate(lease)
         continue
       }
-      if (failure !== 'unavailable' || !attempt.patient()) throw error
+      if (failure !== 'unavailable' || !attempt.patient(error)) throw error
       const retryInMs = connectRetryDelay(++failures, wait.elapsed, attempt.random(), timing)
       if (retryInMs === undefined) throw error
       attempt.emit({ type: 'connect.retry', at: clock.now(), error: error as Error, attempt: failures, retryInMs })

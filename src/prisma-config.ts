@@ -1,0 +1,123 @@
+import type { config as MssqlConfig } from 'mssql'
+import { isAzureHost } from './config/azure-hosts.ts'
+import type { SignInOptions } from './credentials/sign-in-options.ts'
+import { EntraError } from './errors/entra-error.ts'
+import type { ProxyEvent } from './proxy/events.ts'
+import { type ProxyOptions, startProxy } from './proxy/proxy.ts'
+import { targetOf } from './proxy/target.ts'
+import { setUp } from './setup.ts'
+import type { TokenSource } from './token/token-source.ts'
+
+export { EntraError, type EntraErrorCode } from './errors/entra-error.ts'
+export type { ProxyEvent } from './proxy/events.ts'
+
+/** Options of {@link entraDatasource}: how to sign in, as for `PrismaMssqlEntra`, and the shadow database. */
+export interface EntraDatasourceOptions extends SignInOptions, Pick<ProxyOptions, 'endAtExpiry' | 'timing'> {
+  /**
+   * A database beside the main one, on the same server, that `migrate dev`, `migrate diff` and the like may empty at
+   * will.
+   *
+   * @defaultValue none: on Azure and Fabric those commands stop and say so; elsewhere Prisma makes one and drops it again
+   */
+  shadowDatabase?: string
+  /** A source of tokens instead of all that says how to sign in, and of `scope`. */
+  tokenSource?: TokenSource
+  /** What the token is for. @defaultValue by the server's host name */
+  scope?: string
+  /** The schema of the models. @defaultValue the `schema` of the connection string */
+  schema?: string
+  /** Called with what happens at the proxy. Must not throw. */
+  onEvent?: (event: ProxyEvent) => void
+}
+
+/** What `datasource` of `prisma.config.ts` takes. */
+export interface EntraDatasource {
+  url: string
+  shadowDatabaseUrl?: string
+}
+
+/** Prisma's engine shows a text of its own for these: "authentication failed", "database does not exist". */
+const HIDDEN_BY_PRISMA: ReadonlySet<number | undefined> = new Set([18456, 4060])
+
+/** Stands for the shadow database that there is not. */
+const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
+
+/**
+ * The `datasource` for `prisma.config.ts` by which Prisma's commands sign in with a token: starts a loopback proxy in
+ * the command's own process and gives its connection strings. Nothing is asked of Entra or the server until a command
+ * connects, and the command ends as it would without it.
+ *
+ * @example
+ * ```ts
+ * export default defineConfig({
+ *   schema: 'prisma/schema.prisma',
+ *   datasource: await entraDatasource('sqlserver://myserver.database.windows.net;database=app', {
+ *     shadowDatabase: 'app_shadow',
+ *   }),
+ * })
+ * ```
+ * @param config - what `PrismaMssqlEntra` takes; it must name the database
+ * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
+ */
+export async function entraDatasource(
+  config: MssqlConfig | string,
+  options: EntraDatasourceOptions = {},
+): Promise<EntraDatasource> {
+  const { mssql, tokenSource, audience, warnings, timing, ...said } = setUp(config, options)
+  for (const { message } of warnings) tell(message)
+  const target = targetOf(mssql)
+  const shadow = shadowOf(target, options.shadowDatabase)
+  const proxy = await startProxy({
+    target,
+    tokenSource,
+    audience,
+    unref: true,
+    refuse: ({ database }) => (database === NO_SHADOW_DATABASE ? WITHOUT_SHADOW_DATABASE : undefined),
+    onEvent(event) {
+      if (event.type === 'proxy.login-failed' && isHidden(event.error)) tell(event.error.message)
+      options.onEvent?.(event)
+    },
+    ...(options.endAtExpiry !== undefined && { endAtExpiry: options.endAtExpiry }),
+    timing: { waitTimeout: timing.waitTimeout, ...options.timing },
+  })
+  const schema = options.schema ?? said.schema
+  return {
+    url: proxy.url({ schema }),
+    ...(shadow !== undefined && { shadowDatabaseUrl: proxy.url({ database: shadow, schema }) }),
+  }
+}
+
+/**
+ * The shadow database to name to Prisma. Behind the proxy its engine sees no Azure, and without one it would run CREATE
+ * DATABASE there, which is billed: so one is named that the proxy refuses to the commands that want it.
+ */
+function shadowOf(
+  { host, database }: { host: string; database?: string | undefined },
+  shadow: string | undefined,
+): string | undefined {
+  if (database === undefined) {
+    throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
+  }
+  if (shadow === undefined) return isAzureHost(host) ? NO_SHADOW_DATABASE : undefined
+  if (shadow.trim() === '') throw new EntraError('CONFIG_INVALID', 'shadowDatabase must be the name of a database.')
+  if (shadow.toLowerCase() === database.toLowerCase()) {
+    throw new EntraError(
+      'CONFIG_INVALID',
+      `shadowDatabase is the database itself, "${database}", and Prisma would empty it. Name another one.`,
+    )
+  }
+  return shadow
+}
+
+const WITHOUT_SHADOW_DATABASE =
+  'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must be there ' +
+  'beforehand (a new one is billed). Make an empty one beside the main one, and name it in prisma.config.ts: ' +
+  "entraDatasource('…', { shadowDatabase: 'app_shadow' })."
+
+function isHidden(error: Error): boolean {
+  return error instanceof EntraError && HIDDEN_BY_PRISMA.has(error.number)
+}
+
+function tell(message: string): void {
+  process.stderr.write(`prisma-adapter-mssql-entra: ${message}\n`)
+}

@@ -1,0 +1,77 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Login7 } from '../tds/login7.ts'
+import type { ServerMessage } from '../tds/tokens.ts'
+import type { Peer } from './peer.ts'
+
+/** The SQL login of a proxy, made up at its start. `util.inspect` does not show the password. */
+export class LocalLogin {
+  readonly user: string
+  readonly #password: string
+
+  /** Without arguments: both made up, 64 and 256 bits of randomness, without a character that a tool might escape. */
+  constructor(user = `entra_${randomBytes(8).toString('hex')}`, password = randomBytes(32).toString('hex')) {
+    this.user = user
+    this.#password = password
+  }
+
+  get password(): string {
+    return this.#password
+  }
+
+  /** In a time that does not tell where they differ. */
+  matches(user: string, password: string): boolean {
+    const sameUser = timingSafeEqual(digest(user), digest(this.user))
+    const samePassword = timingSafeEqual(digest(password), digest(this.#password))
+    return sameUser && samePassword
+  }
+
+  /** What `util.inspect` shows: it would call the getter when told to show hidden properties. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return { ...this }
+  }
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text, 'utf8').digest()
+}
+
+/**
+ * Why a client is turned away at the door: not the proxy's user and password; a process of another user of this
+ * machine; a TDS without Entra logins; or the proxy's owner does not want it (`ProxyOptions.refuse`).
+ */
+export type Refusal = 'credentials' | 'other-user' | 'tds-version' | 'owner'
+
+/** The first version with FEDAUTH (MS-TDS 2.2.6.4), and the one whose number is smaller nevertheless. */
+const TDS_7_4 = 0x74000000
+export const TDS_8_0 = 0x08000000
+
+/**
+ * Whether a client may pass; undefined where it may.
+ *
+ * @param peer - who the client is, as far as the machine tells
+ */
+export function refusalOf(login: Login7, local: LocalLogin, peer: Peer): Exclude<Refusal, 'owner'> | undefined {
+  if (!local.matches(login.userName, login.password)) return 'credentials'
+  if (peer === 'other-user') return 'other-user'
+  if (login.tdsVersion < TDS_7_4 && login.tdsVersion !== TDS_8_0) return 'tds-version'
+  return undefined
+}
+
+const LOGIN_FAILED = 18456
+
+/** SQL Server's severity of a refused login. */
+export const LOGIN_SEVERITY = 14
+
+const REASONS: Readonly<Record<Exclude<Refusal, 'owner'>, string>> = {
+  credentials:
+    'This is the loopback proxy of prisma-adapter-mssql-entra: it takes only the user and password made up at its start.',
+  'other-user': 'The loopback proxy serves processes of its own user only; this connection comes from another one’s.',
+  'tds-version':
+    'This client speaks a TDS older than 7.4, which has no Entra logins: set it to 7.4 (FreeTDS: tds version = 7.4).',
+}
+
+/** What a client hears that is turned away. */
+export function refusalMessage(refusal: Exclude<Refusal, 'owner'>, user: string): ServerMessage {
+  const message = `Login failed for user '${user.slice(0, 128)}'. ${REASONS[refusal]}`
+  return { number: LOGIN_FAILED, state: 1, class: LOGIN_SEVERITY, message }
+}

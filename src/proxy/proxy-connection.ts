@@ -1,0 +1,220 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Alarm } from '../alarm.ts'
+import type { Clock, Random } from '../clock.ts'
+import type { ConnectTiming } from '../connect/connect-policy.ts'
+import { openWithRetries } from '../connect/open-with-retries.ts'
+import { EntraError } from '../errors/entra-error.ts'
+import type { Login7 } from '../tds/login7.ts'
+import { encodeMessage, PacketType } from '../tds/packet.ts'
+import { Encryption } from '../tds/prelogin.ts'
+import { greetClient, readLogin7 } from '../tds/server-login.ts'
+import type { ServerMessage } from '../tds/tokens.ts'
+import type { Lease } from '../token/lease.ts'
+import type { TokenSource } from '../token/token-source.ts'
+import { answerFor, failedLogin, failureMessage, ownMessage } from './answer.ts'
+import type { ProxyEvent } from './events.ts'
+import { type LocalLogin, type Refusal, refusalMessage, refusalOf } from './local-login.ts'
+import { type Peer, peerOf } from './peer.ts'
+import { lastWords, relay } from './relay.ts'
+import type { ProxyStats } from './stats.ts'
+import type { Target } from './target.ts'
+import { logInWithToken, type UpstreamSession } from './upstream.ts'
+
+/** What a client asks for, as far as its owner may want to judge it. */
+export interface ClientWishes {
+  /** The target's where the client names none; empty where that has none either. */
+  database: string
+  applicationName: string
+}
+
+/** What the connections of a proxy have in common. */
+export interface ProxyParts {
+  target: Target
+  tokenSource: TokenSource
+  audience: string
+  localLogin: LocalLogin
+  refuse: ((wishes: ClientWishes) => string | undefined) | undefined
+  key: string
+  certificate: string
+  /** In ms. */
+  loginTimeout: number
+  timing: ConnectTiming & { waitTimeout: number }
+  endAtExpiry: boolean
+  unref: boolean
+  clock: Clock
+  random: Random
+  emit: (event: ProxyEvent) => void
+  stats: ProxyStats
+  /** Databases that could be opened before, in lower case. */
+  opened: Set<string>
+}
+
+/** One client connection and, once it is logged in, one connection upstream for all of its life. */
+export class ProxyConnection {
+  readonly #socket: Socket
+  readonly #parts: ProxyParts
+  /** Ends all that is done for this client. */
+  readonly #gone = new AbortController()
+  #expiry: Alarm | undefined
+
+  constructor(socket: Socket, parts: ProxyParts) {
+    this.#socket = socket
+    this.#parts = parts
+    socket.on('error', () => {})
+  }
+
+  /** Serves the client until it goes. Never rejects: what a client sends ends its own connection and no other. */
+  async serve(): Promise<void> {
+    try {
+      const admitted = await this.#admit()
+      if (admitted !== undefined) await this.#sign(admitted.login, admitted.client)
+    } catch {
+      // The client was told where there was something to tell; here the connection only ends.
+    } finally {
+      this.close()
+    }
+  }
+
+  close(): void {
+    this.#expiry?.cancel()
+    this.#gone.abort(new EntraError('CLOSED', 'The client has gone.'))
+    this.#socket.destroy()
+  }
+
+  /** The client's login; undefined where it was turned away. Nothing is asked of Entra or the server before its end. */
+  async #admit(): Promise<{ login: Login7; client: Duplex } | undefined> {
+    const { clock, emit, key, certificate, loginTimeout, stats } = this.#parts
+    const timer = clock.setTimer(loginTimeout, () => this.close())
+    try {
+      const peer = this.#peer()
+      const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
+      const greeted = await greetClient(this.#socket, { key, certificate, answer })
+      const login = await readLogin7(greeted.login)
+      const client = greeted.session()
+      const refusal = this.#judge(login, await peer)
+      if (refusal === undefined) return { login, client }
+      stats.refused[refusal.reason]++
+      emit({ type: 'proxy.login-refused', at: clock.now(), reason: refusal.reason })
+      await this.#refuse(client, failedLogin(refusal.message))
+      return undefined
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  #judge(login: Login7, peer: Peer): { reason: Refusal; message: ServerMessage } | undefined {
+    const { localLogin, refuse, target } = this.#parts
+    const reason = refusalOf(login, localLogin, peer)
+    if (reason !== undefined) return { reason, message: refusalMessage(reason, login.userName) }
+    const { applicationName } = login
+    const why = refuse?.({ database: login.database || (target.database ?? ''), applicationName })
+    return why === undefined ? undefined : { reason: 'owner', message: ownMessage(why) }
+  }
+
+  #peer() {
+    const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = this.#socket
+    return peerOf({ address: remoteAddress, port: remotePort }, { address: localAddress, port: localPort })
+  }
+
+  /** Signs in upstream for a client that was let in, and passes bytes until one of them goes. */
+  async #sign(login: Login7, client: Duplex): Promise<void> {
+    const { clock, emit, stats } = this.#parts
+    const stopWatching = this.#watch(client)
+    let session: UpstreamSession
+    try {
+      session = await this.#open(login)
+    } catch (error) {
+      this.#gone.signal.throwIfAborted()
+      stats.failures++
+      emit({ type: 'proxy.login-failed', at: clock.now(), error: error as Error })
+      await this.#refuse(client, failedLogin(failureMessage(error)))
+      return
+    } finally {
+      stopWatching()
+    }
+    await this.#run(login, client, session)
+  }
+
+  async #open(login: Login7): Promise<UpstreamSession> {
+    const { target, audience, clock, opened, stats } = this.#parts
+    const database = (login.database || (target.database ?? '')).toLowerCase()
+    const { lease, opened: session } = await openWithRetries({
+      source: this.#parts.tokenSource,
+      open: ({ token }, signal) => logInWithToken(target, login, token, { audience, clock, signal }),
+      timing: this.#parts.timing,
+      clock,
+      random: this.#parts.random,
+      signal: this.#gone.signal,
+      emit: this.#parts.emit,
+      tokenRefused: false,
+      databaseWasOpened: opened.has(database),
+      // A server that cannot be reached is told at once: whoever started the command sits before the screen.
+      patient: (error) => error instanceof EntraError && error.number !== undefined,
+    })
+    opened.add(database)
+    stats.redirects += session.redirects
+    if (this.#parts.unref) session.socket.unref()
+    if (this.#parts.endAtExpiry) this.#endAt(lease)
+    return session
+  }
+
+  async #run(login: Login7, client: Duplex, session: UpstreamSession): Promise<void> {
+    const { clock, emit, stats, target } = this.#parts
+    const number = ++stats.sessions
+    const openedAt = clock.now()
+    const { applicationName } = login
+    stats.sessionsOpen++
+    const database = login.database || (target.database ?? '')
+    emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
+    try {
+      client.write(
+        encodeMessage(PacketType.TABULAR_RESULT, answerFor(session.tokens, login.features), 4096, session.spid),
+      )
+      await relay(client, session.stream, clock)
+    } finally {
+      stats.sessionsOpen--
+      const at = clock.now()
+      const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#socket
+      emit({ type: 'proxy.session-closed', at, session: number, durationMs: at - openedAt, bytesIn, bytesOut })
+    }
+  }
+
+  #refuse(client: Duplex, tokens: Buffer): Promise<void> {
+    return lastWords(client, encodeMessage(PacketType.TABULAR_RESULT, tokens), this.#parts.clock)
+  }
+
+  /** Closes when the client goes. While nobody reads from it, that would be noticed by nobody. */
+  #watch(client: Duplex): () => void {
+    const onGone = () => this.close()
+    const onReadable = () => {
+      if (client.readableLength === 0) client.read(0)
+    }
+    client.on('end', onGone).on('readable', onReadable)
+    this.#socket.on('close', onGone)
+    return () => {
+      client.off('end', onGone).off('readable', onReadable)
+      this.#socket.off('close', onGone)
+    }
+  }
+
+  #endAt(lease: Lease): void {
+    const { clock } = this.#parts
+    const left = () => lease.expiresOn - clock.now()
+    const expiry = new Alarm(clock, () => {
+      if (left() <= 0) this.close()
+      else expiry.set(left())
+    })
+    expiry.set(left())
+    this.#expiry = expiry
+  }
+}
+
+/**
+ * What a client is answered to PRELOGIN, by what it says of encryption. A client that cannot encrypt is served in the
+ * clear, which never leaves this machine; one that says OFF has its login encrypted, as SQL Server does it.
+ */
+export function preloginFor(client: number) {
+  const encryption = client === Encryption.OFF || client === Encryption.NOT_SUPPORTED ? client : Encryption.ON
+  return { version: { major: 16, minor: 0, build: 1000 }, encryption, mars: false }
+}

@@ -1,0 +1,45 @@
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+
+/** How long an end that was told good-bye has to go by itself, in ms. */
+const LINGER = 2_000
+
+/**
+ * Passes bytes both ways, no faster than either end takes them. Resolves when both are gone: what was on its way when
+ * one of them closed is still delivered to the other.
+ */
+export async function relay(client: Duplex, upstream: Duplex, clock: Clock): Promise<void> {
+  const gone = Promise.race([closed(client), closed(upstream)])
+  client.pipe(upstream)
+  upstream.pipe(client)
+  await gone
+  await Promise.all([letGo(client, clock), letGo(upstream, clock)])
+}
+
+/** Says the last thing to a client, and waits until it has gone. */
+export async function lastWords(client: Duplex, bytes: Buffer, clock: Clock): Promise<void> {
+  client.write(bytes)
+  await letGo(client, clock)
+}
+
+/**
+ * Ends a connection behind what was written to it. What the other end still sends is read and thrown away: closing a
+ * socket with unread bytes resets it, and the other end might lose what it was told last.
+ */
+async function letGo(stream: Duplex, clock: Clock): Promise<void> {
+  if (!stream.destroyed) {
+    const over = closed(stream)
+    stream.unpipe()
+    stream.resume()
+    await Promise.race([over, new Promise<void>((resolve) => stream.end(resolve))])
+    await Promise.race([over, new Promise<void>((resolve) => clock.setTimer(LINGER, resolve))])
+  }
+  stream.destroy()
+}
+
+function closed(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) resolve()
+    else stream.once('close', () => resolve())
+  })
+}

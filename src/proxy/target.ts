@@ -1,0 +1,43 @@
+import type { SecureContextOptions } from 'node:tls'
+import type { config as MssqlConfig } from 'mssql'
+import { EntraError } from '../errors/entra-error.ts'
+import type { ServerAddress } from '../tds/client-login.ts'
+
+/** The server that a proxy signs in on. */
+export interface Target extends ServerAddress {
+  /** The database of a client that asks for none. @defaultValue the identity's own */
+  database?: string | undefined
+  /** How long one attempt to log in may take, from DNS to the server's answer, in ms; 0 for no limit. */
+  connectTimeout: number
+}
+
+const DEFAULT_PORT = 1433
+
+/** The connect timeout of `mssql`, in ms. */
+const DEFAULT_CONNECT_TIMEOUT = 15_000
+
+/**
+ * Where an `mssql` config leads to.
+ *
+ * @throws {@link EntraError} `CONFIG_INVALID` for a named instance: its port is told by SQL Server Browser, which the
+ * proxy does not ask
+ */
+export function targetOf({ server, port, database, connectionTimeout, options = {} }: MssqlConfig): Target {
+  if (server.includes('\\') || options.instanceName !== undefined) {
+    throw new EntraError('CONFIG_INVALID', 'The proxy knows no named instances. Give the port of the instance instead.')
+  }
+  const ca = (options.cryptoCredentialsDetails as SecureContextOptions | undefined)?.ca
+  const encrypt: unknown = options.encrypt
+  return {
+    host: server,
+    port: port ?? DEFAULT_PORT,
+    database,
+    encrypt: encrypt === 'strict' ? 'strict' : encrypt !== false,
+    trustServerCertificate: options.trustServerCertificate ?? false,
+    ca,
+    serverName: options.serverName,
+    parallel: options.multiSubnetFailover,
+    localAddress: options.localAddress,
+    connectTimeout: connectionTimeout ?? DEFAULT_CONNECT_TIMEOUT,
+  }
+}

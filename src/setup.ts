@@ -1,0 +1,66 @@
+import type { config as MssqlConfig } from 'mssql'
+import { type Clock, type Random, systemClock } from './clock.ts'
+import { type ConfigWarning, readConfig } from './config/config.ts'
+import { audienceOf, cloudOf } from './credentials/clouds.ts'
+import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
+import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
+import { EntraError } from './errors/entra-error.ts'
+import { type RotationOptions, resolveTiming } from './options.ts'
+import type { RotationTiming } from './rotation/rotation-policy.ts'
+import { TokenSource } from './token/token-source.ts'
+
+/** What adapter, proxy and doctor have in common: how to sign in, and by which clock. */
+export interface SetupOptions extends SignInOptions {
+  tokenSource?: TokenSource
+  scope?: string
+  rotation?: RotationOptions
+  clock?: Clock
+  random?: Random
+}
+
+/** Where to connect to, and what gives the tokens for it. */
+export interface Setup {
+  /** Without any credential; not the user's object. */
+  mssql: MssqlConfig
+  /** Of the connection string. */
+  schema: string | undefined
+  tokenSource: TokenSource
+  /** The `aud` claim of the tokens for this server. */
+  audience: string
+  timing: RotationTiming
+  clock: Clock
+  random: Random
+  warnings: ConfigWarning[]
+}
+
+/**
+ * Reads a config and what the options say about signing in. Asks nobody for anything.
+ *
+ * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
+ */
+export function setUp(config: MssqlConfig | string, options: SetupOptions): Setup {
+  const read = readConfig(config, options.credential === undefined ? options : {})
+  const { config: mssql, maxAge, signIn, warnings, schema } = read
+  const cloud = cloudOf(mssql.server, options.scope)
+  const warn = (message: string, parameter: string) => warnings.push({ message, parameter })
+  const credentials = options.tokenSource ? [] : credentialsFor(options, signIn, cloud, warn)
+  if (options.tokenSource) refuseBesideTokenSource(options)
+  // A person takes longer than a server.
+  const patience = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
+  const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, patience)
+  const { clock = systemClock, random = Math.random } = options
+  const tokenSource =
+    options.tokenSource ??
+    new TokenSource(credentials, { scope: options.scope ?? cloud.scope, timing: timing.refresh, clock, random })
+  return { mssql, schema, tokenSource, audience: audienceOf(cloud), timing: timing.rotation, clock, random, warnings }
+}
+
+/** What a token source has of its own. */
+const TOKEN_SOURCE_HAS = ['credential', 'authentication', 'tenantId', 'clientId', 'credentialOptions', 'scope'] as const
+
+function refuseBesideTokenSource(options: SetupOptions): void {
+  const extra = TOKEN_SOURCE_HAS.filter((name) => options[name] !== undefined)
+  if (extra.length > 0) {
+    throw new EntraError('CONFIG_INVALID', `Pass either tokenSource or ${extra.join(' and ')}, not both.`)
+  }
+}

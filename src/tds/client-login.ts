@@ -1,0 +1,141 @@
+import { isIP, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ConnectionOptions } from 'node:tls'
+import { dial } from './dial.ts'
+import { type LoginToken, parseLoginResponse } from './login-response.ts'
+import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from './login7.ts'
+import { MessageStream } from './message-stream.ts'
+import { PacketType } from './packet.ts'
+import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelogin } from './prelogin.ts'
+import { TdsProtocolError } from './protocol-error.ts'
+import { encryptionRefused } from './require-encryption.ts'
+import { connectTls, connectTlsInTds } from './tls.ts'
+import type { Routing, ServerMessage } from './tokens.ts'
+
+/** A server, and how to speak to it. */
+export interface ServerAddress {
+  host: string
+  port: number
+  /** `strict`: TLS before TDS (TDS 8.0). `false` says that this end cannot encrypt. */
+  encrypt: boolean | 'strict'
+  /** Takes any certificate. */
+  trustServerCertificate: boolean
+  /** The authorities that may sign the server's certificate, as PEM. @defaultValue those of Node */
+  ca?: ConnectionOptions['ca']
+  /** The name in the server's certificate. @defaultValue its host */
+  serverName?: string | undefined
+  /** Tries every address of the host at once (`MultiSubnetFailover`). @defaultValue false */
+  parallel?: boolean | undefined
+  localAddress?: string | undefined
+}
+
+/** A connection after PRELOGIN and TLS. */
+export interface ServerConnection {
+  socket: Socket
+  /** What LOGIN7 goes on. */
+  stream: Duplex
+  /** What the server answered to PRELOGIN. */
+  prelogin: Prelogin
+}
+
+/** SqlClient's numbers: when a connection is silent it is probed, in ms (MS-TDS 3.2.2). */
+const KEEP_ALIVE = 30_000
+
+const VERSION = { major: 17, minor: 0, build: 0 }
+
+/** Options of {@link connectToServer}. */
+export interface ConnectOptions {
+  /** Destroys the connection at any time. */
+  signal: AbortSignal
+  /** Whether the login will bring a token. @defaultValue false */
+  fedAuth?: boolean
+  /** Called when the server was reached, before anything is sent; what it throws ends the connection. */
+  onConnect?: (socket: Socket) => void
+}
+
+/**
+ * Does the client's half of TCP, PRELOGIN and TLS.
+ *
+ * @throws {@link TdsProtocolError}, EntraError `TLS_FAILED` where the server does not encrypt, or the error of the
+ * socket or of TLS
+ */
+export async function connectToServer(server: ServerAddress, options: ConnectOptions): Promise<ServerConnection> {
+  const { signal, fedAuth = false, onConnect } = options
+  const { host, port, parallel, localAddress } = server
+  const socket = await dial({ host, port, parallel, localAddress, signal }).catch((error) => {
+    throw error instanceof AggregateError ? joined(error) : error
+  })
+  socket.setKeepAlive(true, KEEP_ALIVE)
+  socket.on('error', () => {})
+  const cut = () => socket.destroy(signal.reason)
+  signal.addEventListener('abort', cut)
+  socket.once('close', () => signal.removeEventListener('abort', cut))
+  try {
+    onConnect?.(socket)
+    return await negotiate(socket, server, fedAuth)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+async function negotiate(socket: Socket, server: ServerAddress, fedAuth: boolean): Promise<ServerConnection> {
+  const strict = server.encrypt === 'strict'
+  const encryption = server.encrypt === false ? Encryption.NOT_SUPPORTED : Encryption.ON
+  const link = strict ? await connectTls(socket, tlsOptions(server)) : socket
+  const messages = new MessageStream(link)
+  messages.write(
+    PacketType.PRELOGIN,
+    encodePrelogin({ version: VERSION, encryption, ...(fedAuth && { fedAuthRequired: true }) }),
+  )
+  const { type, payload } = await messages.read(MAX_LOGIN7_LENGTH)
+  if (type !== PacketType.TABULAR_RESULT) throw new TdsProtocolError('PRELOGIN was answered by something else.')
+  const prelogin = parsePrelogin(payload)
+  if (strict) return { socket, stream: link, prelogin }
+  const scope = encryptionScope(encryption, prelogin.encryption)
+  if (scope === undefined) {
+    if (server.encrypt !== false) throw encryptionRefused()
+    throw new TdsProtocolError('The server takes encrypted connections only, and encrypt is false here.')
+  }
+  return { socket, stream: scope === 'session' ? await connectTlsInTds(socket, tlsOptions(server)) : socket, prelogin }
+}
+
+/** What Node says of a host with several addresses, none of which can be reached, has no message of its own. */
+function joined(error: AggregateError): Error {
+  const messages = new Set(error.errors.map((each) => (each instanceof Error ? each.message : String(each))))
+  return new Error([...messages].join('; '), { cause: error })
+}
+
+function tlsOptions({ host, trustServerCertificate, ca, serverName }: ServerAddress): ConnectionOptions {
+  const name = serverName ?? host
+  return {
+    host: name,
+    ...(isIP(name) === 0 && { servername: name }),
+    ...(ca !== undefined && { ca }),
+    rejectUnauthorized: !trustServerCertificate,
+  }
+}
+
+/** How a server answered to LOGIN7. */
+export type LoginAnswer =
+  /** `spid`: the server's process id for the session. */
+  | { kind: 'accepted'; tokens: LoginToken[]; spid: number }
+  | { kind: 'refused'; message: ServerMessage }
+  /** The login is to be made elsewhere. */
+  | { kind: 'routed'; routing: Routing }
+
+/**
+ * Sends LOGIN7 and reads the answer.
+ *
+ * @throws {@link TdsProtocolError}, or the error of the connection
+ */
+export async function logIn(stream: Duplex, login: Login7): Promise<LoginAnswer> {
+  const messages = new MessageStream(stream)
+  messages.write(PacketType.LOGIN7, encodeLogin7(login))
+  const { payload, spid } = await messages.read(MAX_LOGIN7_LENGTH)
+  const tokens = parseLoginResponse(payload)
+  for (const token of tokens) if (token.kind === 'routing') return { kind: 'routed', routing: token.routing }
+  if (tokens.some(({ kind }) => kind === 'loginAck')) return { kind: 'accepted', tokens, spid }
+  for (const token of tokens) if (token.kind === 'error') return { kind: 'refused', message: token.message }
+  throw new TdsProtocolError('LOGIN7 was answered neither by LOGINACK nor by an error.')
+}

@@ -1,0 +1,80 @@
+import type { Duplex } from 'node:stream'
+import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from './login7.ts'
+import { MessageStream } from './message-stream.ts'
+import { PacketType } from './packet.ts'
+import { encodePrelogin, encryptionScope, type Prelogin, parsePrelogin } from './prelogin.ts'
+import { TdsProtocolError } from './protocol-error.ts'
+import { acceptTls, acceptTlsForLogin, acceptTlsInTds, TLS_HANDSHAKE_RECORD } from './tls.ts'
+
+/** How a server meets its clients. */
+export interface ServerGreeting {
+  /** As PEM. */
+  key: string
+  certificate: string
+  /** The answer to a client's PRELOGIN. */
+  answer(client: Prelogin): Prelogin | Promise<Prelogin>
+  /** Called when PRELOGIN was answered, before TLS in its packets. */
+  answered?(): Promise<void>
+}
+
+/** A client after PRELOGIN and TLS. */
+export interface GreetedClient {
+  /** What LOGIN7 comes on. */
+  login: Duplex
+  /** To be called when LOGIN7 was read: what the session goes on with, bare where only the login is encrypted. */
+  session(): Duplex
+}
+
+/** A PRELOGIN message is a few dozen bytes. */
+const MAX_PRELOGIN_LENGTH = 4096
+
+/**
+ * Does the server's half of PRELOGIN and TLS, in the order of TDS 7.x or of TDS 8.0, as the client begins.
+ *
+ * @throws {@link TdsProtocolError}, or TLS's own error
+ */
+export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<GreetedClient> {
+  const tls = { key: greeting.key, cert: greeting.certificate }
+  const strict = (await firstByte(link)) === TLS_HANDSHAKE_RECORD
+  const stream = strict ? await acceptTls(link, tls) : link
+  const messages = new MessageStream(stream)
+  const { type, payload } = await messages.read(MAX_PRELOGIN_LENGTH)
+  if (type !== PacketType.PRELOGIN) throw new TdsProtocolError('A connection must begin with PRELOGIN.')
+  const prelogin = parsePrelogin(payload)
+  const answer = await greeting.answer(prelogin)
+  messages.write(PacketType.TABULAR_RESULT, encodePrelogin(answer))
+  await greeting.answered?.()
+  const scope = strict ? 'none' : encryptionScope(prelogin.encryption, answer.encryption)
+  if (scope === 'none') return { login: stream, session: () => stream }
+  if (scope === 'login') {
+    const encrypted = await acceptTlsForLogin(link, tls)
+    return { login: encrypted.stream, session: () => encrypted.release() }
+  }
+  const encrypted = await acceptTlsInTds(link, tls)
+  return { login: encrypted, session: () => encrypted }
+}
+
+/**
+ * Reads a client's LOGIN7.
+ *
+ * @throws {@link TdsProtocolError}
+ */
+export async function readLogin7(stream: Duplex): Promise<Login7> {
+  const { type, payload } = await new MessageStream(stream).read(MAX_LOGIN7_LENGTH)
+  if (type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must begin with LOGIN7.')
+  return parseLogin7(payload)
+}
+
+/** Looks at the first byte that comes, and leaves it there. */
+async function firstByte(stream: Duplex): Promise<number | undefined> {
+  const chunk = await new Promise<Buffer>((resolve, reject) => {
+    stream.once('error', reject)
+    stream.once('close', () => reject(new TdsProtocolError('The connection was closed before it began.')))
+    stream.once('data', (data: Buffer) => {
+      stream.pause()
+      resolve(data)
+    })
+  })
+  stream.unshift(chunk)
+  return chunk[0]
+}

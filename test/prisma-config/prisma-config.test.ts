@@ -1,0 +1,107 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type EntraDatasourceOptions, entraDatasource } from '../../src/prisma-config.ts'
+import { startEntraServer } from '../proxy/entra-server.ts'
+import { CountingCredential, loginFor, TdsClient } from '../proxy/support.ts'
+import { readUrl } from '../support/sqlserver-url.ts'
+
+const AZURE = 'sqlserver://example.database.windows.net;database=app'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** A login by a connection string, as the engine makes it. */
+async function logIn(url: string) {
+  const { host, port, value } = readUrl(url)
+  const client = await TdsClient.connect({ host, port })
+  try {
+    return await client.logIn(
+      loginFor({ user: value('user'), password: value('password') }, { database: value('database') }),
+    )
+  } finally {
+    client.close()
+  }
+}
+
+describe('entraDatasource', () => {
+  it('gives connection strings for user and password on loopback', async () => {
+    const { url, shadowDatabaseUrl } = await entraDatasource(`${AZURE};schema=sales`, { shadowDatabase: 'app_shadow' })
+    const wanted = (name: string) =>
+      new RegExp(
+        `^sqlserver://127\\.0\\.0\\.1:\\d+;database=\\{${name}\\};schema=\\{sales\\};user=\\w+;password=\\w+;encrypt=DANGER_PLAINTEXT;`,
+      )
+    expect(url).toMatch(wanted('app'))
+    expect(shadowDatabaseUrl).toMatch(wanted('app_shadow'))
+  })
+
+  it('leaves the shadow database to Prisma where it costs nothing', async () => {
+    expect(await entraDatasource('sqlserver://sql.example;database=app')).not.toHaveProperty('shadowDatabaseUrl')
+  })
+
+  it.each([
+    'example.database.windows.net',
+    'EXAMPLE.Database.Windows.Net.',
+    'example.database.usgovcloudapi.net',
+    'example.database.chinacloudapi.cn',
+    'example.sql.azuresynapse.net',
+    'example.database.fabric.microsoft.com',
+    'example.datawarehouse.fabric.microsoft.com',
+  ])('has commands that need a shadow database stop where it would be billed: %s', async (host) => {
+    const credential = new CountingCredential()
+    const { shadowDatabaseUrl = '' } = await entraDatasource(`sqlserver://${host};database=app`, { credential })
+    expect(await logIn(shadowDatabaseUrl)).toMatchObject({
+      kind: 'refused',
+      message: {
+        number: 50_000,
+        message: expect.stringMatching(/needs a shadow database.*\{ shadowDatabase: 'app_shadow' \}/),
+      },
+    })
+    expect(credential.requests).toBe(0)
+  })
+
+  it.each<[string, string, EntraDatasourceOptions, RegExp]>([
+    ['a shadow database that is the main one', AZURE, { shadowDatabase: 'APP' }, /would empty it/],
+    ['a shadow database without a name', AZURE, { shadowDatabase: ' ' }, /must be the name/],
+    ['no database', 'sqlserver://h', {}, /names no database/],
+    ['user and password', `${AZURE};user=sa;password=x`, {}, /remove user, password/],
+    ['a name that a connection string cannot hold', AZURE, { shadowDatabase: 'a}b' }, /must not hold/],
+  ])('refuses %s', async (_, config, options, message) => {
+    await expect(entraDatasource(config, options)).rejects.toThrow(message)
+  })
+
+  it('signs in with the credential, by any config that the adapter takes', async () => {
+    const server = await startEntraServer()
+    const credential = new CountingCredential()
+    const config = {
+      server: 'localhost',
+      port: server.port,
+      database: 'app',
+      options: { cryptoCredentialsDetails: { ca: server.ca } },
+    }
+    const { url } = await entraDatasource(config, { credential })
+    expect(credential.requests).toBe(0)
+    expect(await logIn(url)).toMatchObject({ kind: 'accepted' })
+    expect(server.logins[0]).toMatchObject({ token: 'token-1', login: { database: 'app' } })
+    await server.close()
+  })
+
+  it.each([
+    [18456, true],
+    [4060, true],
+    [40615, false],
+  ])('says on stderr what Prisma would not show: %i', async (number, shown) => {
+    const server = await startEntraServer({ reply: () => ({ refuse: number, message: 'No.' }) })
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const config = {
+      server: 'localhost',
+      port: server.port,
+      database: 'app',
+      options: { cryptoCredentialsDetails: { ca: server.ca } },
+    }
+    const { url } = await entraDatasource(config, { credential: new CountingCredential() })
+    expect(await logIn(url)).toMatchObject({ message: { number } })
+    const text = stderr.mock.calls.map(([chunk]) => String(chunk)).join('')
+    expect(text).toMatch(shown ? /^prisma-adapter-mssql-entra: The server refused the login: No\.[\s\S]*\n$/ : /^$/)
+    await server.close()
+  })
+})

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { inspect } from 'node:util'
+import { describe, expect, it, vi } from 'vitest'
+import { useDoors } from './doors.ts'
+import { loginFor } from './support.ts'
+
+const doors = useDoors()
+
+describe('the door', () => {
+  it('is on 127.0.0.1 and nowhere else, whatever is asked', async () => {
+    const { proxy } = await doors.open({ host: '0.0.0.0' } as never)
+    expect(proxy.host).toBe('127.0.0.1')
+    // Whoever listens on every address is reached by these too.
+    for (const address of ['127.0.0.2', '::1']) {
+      const [error] = await once(connect(proxy.port, address), 'error')
+      expect(error.code).toMatch(/ECONNREFUSED|EADDRNOTAVAIL|EINVAL/)
+    }
+  })
+
+  it('is at the port that is asked for, or at a free one', async () => {
+    const { proxy } = await doors.open()
+    await proxy.close()
+    expect((await doors.open({ port: proxy.port })).proxy.port).toBe(proxy.port)
+    await expect(doors.open({ port: proxy.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  })
+
+  it('has another login at each start, which nothing shows that is not asked for it', async () => {
+    const [one, two] = [(await doors.open()).proxy, (await doors.open()).proxy]
+    expect(one.user).not.toBe(two.user)
+    expect(one.password).not.toBe(two.password)
+    expect(one.password).toMatch(/^[0-9a-f]{64}$/)
+    const shown = [inspect(one, { showHidden: true, depth: 9 }), JSON.stringify(one), JSON.stringify(one.stats())]
+    expect(shown.join()).not.toContain(one.password)
+  })
+
+  it('gives a connection string that the engine and the official adapter can use', async () => {
+    const { proxy } = await doors.open()
+    expect(proxy.url()).toBe(
+      `sqlserver://127.0.0.1:${proxy.port};database={app};user=${proxy.user};password=${proxy.password};` +
+        'encrypt=DANGER_PLAINTEXT;connectTimeout=600000',
+    )
+    expect(proxy.url({ database: 'a;b', schema: 's' })).toContain(';database={a;b};schema={s};')
+    expect(() => proxy.url({ database: 'a}b' })).toThrow(/must not hold/)
+    expect((await doors.open({ target: { database: undefined } })).proxy.url()).not.toContain('database')
+  })
+
+  it('asks nothing of Entra or the server before a client has given the right login', async () => {
+    const door = await doors.open()
+    const other = await doors.client(door)
+    expect(await other.logIn(loginFor({ user: door.proxy.user, password: 'x' }))).toMatchObject({
+      kind: 'refused',
+      message: {
+        number: 18456,
+        class: 14,
+        message: expect.stringMatching(/^Login failed for user 'entra_.*only the user/),
+      },
+    })
+    await other.closed()
+    expect(doors.server.connections).toBe(0)
+    expect(door.credential.requests).toBe(0)
+    expect(door.proxy.stats()).toMatchObject({ connections: 1, refused: { credentials: 1 }, sessions: 0 })
+    await doors.loggedIn(door)
+    expect(doors.server.connections).toBe(1)
+    expect(door.credential.requests).toBe(1)
+  })
+
+  it('turns away whom its owner does not want', async () => {
+    const door = await doors.open({ refuse: ({ database }) => (database === 'app' ? 'Not this one.' : undefined) })
+    for (const database of ['', 'app']) {
+      expect(await (await doors.client(door)).logIn(loginFor(door.proxy, { database }))).toMatchObject({
+        message: { number: 50_000, message: 'Not this one.' },
+      })
+    }
+    expect(doors.server.connections).toBe(0)
+    expect(door.proxy.stats().refused.owner).toBe(2)
+    await doors.loggedIn(door, { database: 'other' })
+  })
+
+  it('does not wait for a client for ever', async () => {
+    const door = await doors.open({ loginTimeout: 100 })
+    const mute = connect(door.proxy.port, door.proxy.host)
+    await once(mute.resume(), 'close')
+    await vi.waitFor(() => expect(door.proxy.stats().connectionsOpen).toBe(0))
+  })
+
+  it.each([
+    ['does not hold a process open when it is told not to', true],
+    ['holds a process open else', false],
+  ])('%s', async (_, unref) => {
+    const script = `
+      import { openDoor, loginFor, TdsClient } from './test/proxy/support.ts'
+      const { proxy } = await openDoor(${JSON.stringify({ port: doors.server.port, ca: doors.server.ca })}, { unref: ${unref} })
+      const client = await TdsClient.connect(proxy)
+      await client.logIn(loginFor(proxy))
+      client.socket.unref()
+      console.log(proxy.stats().sessionsOpen)`
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+    const exited = once(child, 'exit')
+    const [printed] = await once(child.stdout, 'data')
+    expect(String(printed)).toBe('1\n')
+    const open = new Promise((resolve) => setTimeout(() => resolve('open'), unref ? 60_000 : 500))
+    expect(await Promise.race([exited, open])).toEqual(unref ? [0, null] : 'open')
+    child.kill()
+    await exited
+  })
+})
+
+describe('closing', () => {
+  it('leaves no connection, here or upstream, and takes no more', async () => {
+    const door = await doors.open()
+    const made = await doors.loggedIn(door)
+    doors.server.reply = () => 'hang'
+    const waiting = await doors.client(door)
+    const outcome = waiting.logIn(loginFor(door.proxy)).catch(() => 'gone')
+    await vi.waitFor(() => expect(doors.server.logins).toHaveLength(2))
+    await door.proxy.close()
+    await made.closed()
+    expect(await outcome).toBe('gone')
+    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+    const [error] = await once(connect(door.proxy.port, door.proxy.host), 'error')
+    expect(error.code).toBe('ECONNREFUSED')
+  })
+})

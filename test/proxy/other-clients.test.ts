@@ -1,0 +1,135 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import type { LoopbackProxy } from '../../src/proxy/proxy.ts'
+import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
+import { openAzureDoor } from './azure-door.ts'
+
+/** Debian's Python, whatever another one may be first in PATH. */
+const PYTHON = '/usr/bin/python3'
+
+const runs = (command: string, ...args: string[]) => spawnSync(command, args).status === 0
+const MISSING = {
+  freetds: runs('tsql', '-C') ? undefined : 'FreeTDS is not installed here: apt-get install freetds-bin',
+  pytds: runs(PYTHON, '-c', 'import pytds, OpenSSL')
+    ? undefined
+    : 'pytds is not installed here: apt-get install python3-tds',
+}
+for (const missing of Object.values(MISSING)) if (missing) console.warn(`Skipped: ${missing}`)
+
+const needs = (client: keyof typeof MISSING, context: TestContext) => context.skip(!!MISSING[client], MISSING[client])
+
+let azure: LocalAzure
+let proxy: LoopbackProxy
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'other-clients-'))
+  azure = await startLocalAzure()
+  proxy = await openAzureDoor(azure)
+  await writeFile(join(folder, 'ca.pem'), proxy.ca)
+})
+afterAll(async () => {
+  await proxy.close()
+  await azure.close()
+  await rm(folder, { recursive: true })
+})
+
+interface Ended {
+  code: number
+  output: string
+}
+
+function run(command: string, args: string[], options: { env?: Record<string, string>; input?: string } = {}) {
+  return new Promise<Ended>((resolve) => {
+    const env = { ...process.env, ...options.env }
+    const child = execFile(command, args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr })
+    })
+    child.stdin?.on('error', () => {}).end(options.input ?? '')
+  })
+}
+
+describe.each([
+  ['off', 'none'],
+  ['request', 'of the login'],
+  ['require', 'of all'],
+])('FreeTDS, encryption %s (%s)', (encryption) => {
+  async function freetds(command: string, args: string[], input?: string, password = proxy.password) {
+    const file = join(folder, `${encryption}.conf`)
+    const lines = ['host = 127.0.0.1', `port = ${proxy.port}`, 'tds version = 7.4', `encryption = ${encryption}`]
+    await writeFile(file, ['[door]', ...lines, '[global]', 'client charset = UTF-8', ''].join('\n'))
+    const login = ['-S', 'door', '-U', proxy.user, '-P', password, '-D', azure.upstream.database]
+    return run(command, [...login, ...args], { env: { FREETDSCONF: file }, ...(input !== undefined && { input }) })
+  }
+
+  it('tsql logs in, asks and is answered', async (context) => {
+    needs('freetds', context)
+    const { code, output } = await freetds(
+      'tsql',
+      ['-o', 'q'],
+      "SELECT 41 + 1 AS answer, N'Grüße' AS greeting\nGO\nexit\n",
+    )
+    expect(output).toMatch(/42\tGrüße/)
+    expect(code).toBe(0)
+  })
+
+  it('bsqldb runs a script', async (context) => {
+    needs('freetds', context)
+    const script = join(folder, 'script.sql')
+    const table = `Other${encryption}`
+    await writeFile(
+      script,
+      [
+        `CREATE TABLE [${table}] ([id] INT PRIMARY KEY, [name] NVARCHAR(20))`,
+        `INSERT INTO [${table}] VALUES (1, N'one'), (2, N'zwölf')`,
+        `SELECT [name] FROM [${table}] WHERE [id] = 2`,
+        `DROP TABLE [${table}]`,
+      ].join('\n'),
+    )
+    const { code, output } = await freetds('bsqldb', ['-i', script])
+    expect(output).toMatch(/zwölf/)
+    expect(code).toBe(0)
+  })
+
+  it('is told why a login is refused', async (context) => {
+    needs('freetds', context)
+    const { code, output } = await freetds('tsql', [], '', 'wrong')
+    expect(output).toMatch(/Msg 18456.*\n?.*takes only the user and password/)
+    expect(code).not.toBe(0)
+  })
+})
+
+describe('pytds', () => {
+  const script = `
+import os, pytds, sys
+options = eval(sys.argv[1])
+with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.environ['SECRET'], port=int(os.environ['PORT']), **options) as connection:
+    with connection.cursor() as cursor:
+        cursor.execute('SELECT APP_NAME(), %s, %s', (2 ** 40, 'Grüße'))
+        print(cursor.fetchall())
+    connection.rollback()
+`
+  it.for([
+    ['without encryption', '{}'],
+    ['with the login encrypted', "{'cafile': CA, 'enc_login_only': True}"],
+    ['with all encrypted', "{'cafile': CA}"],
+  ] as const)('%s logs in, asks and is answered', async ([, options], context) => {
+    needs('pytds', context)
+    const file = join(folder, 'client.py')
+    await writeFile(file, script)
+    const env = {
+      DB: azure.upstream.database,
+      LOGIN: proxy.user,
+      SECRET: proxy.password,
+      PORT: String(proxy.port),
+      PYTHONIOENCODING: 'utf8',
+    }
+    const given = options.replace('CA', JSON.stringify(join(folder, 'ca.pem')))
+    const { code, output } = await run(PYTHON, [file, given], { env })
+    expect(output.trim()).toBe("[('pytds', 1099511627776, 'Grüße')]")
+    expect(code).toBe(0)
+  })
+})

@@ -1,0 +1,254 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { LocalLogin } from '../../src/proxy/local-login.ts'
+import { encodeLogin7, type Login7, parseLogin7 } from '../../src/tds/login7.ts'
+import { MessageStream } from '../../src/tds/message-stream.ts'
+import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
+import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
+import { connectTls, connectTlsInTds } from '../../src/tds/tls.ts'
+import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
+import { startChopper, writeCut } from './chopper.ts'
+import { type EntraServer, startEntraServer } from './entra-server.ts'
+import { logInEncrypted } from './login-only-client.ts'
+import { type Door, loginFor, openDoor, TdsClient } from './support.ts'
+
+let server: EntraServer
+let door: Door
+let bystander: TdsClient
+
+beforeAll(async () => {
+  server = await startEntraServer()
+  door = await openDoor(server, { loginTimeout: 30_000 })
+  bystander = await TdsClient.connect(door.proxy)
+  await bystander.logIn(loginFor(door.proxy))
+})
+afterAll(async () => {
+  bystander.close()
+  await door.proxy.close()
+  await server.close()
+})
+
+const prelogin = (encryption: number) =>
+  encodeMessage(PacketType.PRELOGIN, encodePrelogin({ version: { major: 11, minor: 0, build: 0 }, encryption }))
+const login7 = (login: Login7) => encodeMessage(PacketType.LOGIN7, encodeLogin7(login))
+const wrong = loginFor({ user: 'sa', password: 'geheim' })
+
+async function dial(): Promise<Socket> {
+  const socket = connect({ port: door.proxy.port, host: door.proxy.host, noDelay: true })
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return socket
+}
+
+/** The point of a login at which the client goes astray; gives what it writes on. */
+const STAGES = {
+  'at once': dial,
+  'after PRELOGIN': async () => {
+    const socket = await dial()
+    socket.write(prelogin(Encryption.NOT_SUPPORTED))
+    await new MessageStream(socket).read(4096)
+    return socket
+  },
+  'amid the TLS handshake of TDS 7': async () => {
+    const socket = await dial()
+    socket.write(prelogin(Encryption.ON))
+    await new MessageStream(socket).read(4096)
+    return socket
+  },
+  'amid the TLS handshake of a login': async () => {
+    const socket = await dial()
+    socket.write(prelogin(Encryption.OFF))
+    await new MessageStream(socket).read(4096)
+    return socket
+  },
+  'amid the TLS handshake of TDS 8': async () => {
+    const socket = await dial()
+    socket.write(Buffer.from([0x16, 0x03, 0x01]))
+    return socket
+  },
+  'within TLS': async () => {
+    const socket = await dial()
+    socket.write(prelogin(Encryption.ON))
+    await new MessageStream(socket).read(4096)
+    return connectTlsInTds(socket, { ca: door.proxy.ca, servername: 'localhost' })
+  },
+  'within the TLS of TDS 8': async () => connectTls(await dial(), { ca: door.proxy.ca, servername: 'localhost' }),
+  'after a login that was refused': async () => {
+    const socket = await dial()
+    socket.write(Buffer.concat([prelogin(Encryption.NOT_SUPPORTED), login7(wrong)]))
+    return socket
+  },
+}
+
+/** What was dialled and asked for since the bystander's own login. */
+const asked = () => ({ dialled: server.connections, tokens: door.credential.requests })
+const NOTHING = { dialled: 1, tokens: 1 }
+
+const junk = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes))
+/** Bytes that look like a packet, whose content makes no sense. */
+const packets = fc
+  .tuple(fc.constantFrom(...Object.values(PacketType)), junk)
+  .map(([type, payload]) => encodeMessage(type, payload))
+
+describe('bytes that make no sense', () => {
+  it.each(Object.keys(STAGES) as (keyof typeof STAGES)[])('%s end their own connection and no other', async (stage) => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(junk, packets), async (bytes) => {
+        const stream = await STAGES[stage]()
+        stream.on('error', () => {})
+        stream.resume()
+        stream.end(bytes)
+        if (!stream.closed) await once(stream, 'close')
+        expect(asked()).toEqual(NOTHING)
+      }),
+      { numRuns: 60 },
+    )
+    expect(await bystander.ask()).toEqual(encodeDone(DoneStatus.FINAL))
+    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ connectionsOpen: 1, sessionsOpen: 1 }))
+  })
+})
+
+describe('a login that is not the proxy’s', () => {
+  const right = () => loginFor(door.proxy, { features: [{ id: 4, data: Buffer.from([1, 2, 3]) }] })
+  const isRight = (bytes: Buffer) => {
+    try {
+      const { userName, password } = parseLogin7(bytes)
+      return new LocalLogin(door.proxy.user, door.proxy.password).matches(userName, password)
+    } catch {
+      return false
+    }
+  }
+  const text = fc.string({ maxLength: 70, unit: 'binary' })
+
+  it('never has the server dialled, nor a token asked for', async () => {
+    const strange = fc.record({ userName: text, password: text }).map((login) => encodeLogin7({ ...right(), ...login }))
+    const near = fc
+      .record({ user: fc.boolean(), at: fc.nat(), by: fc.integer({ min: 1, max: 0xffff }) })
+      .map(({ user, at, by }) => {
+        const { userName, password } = right()
+        const bent = (value: string) => {
+          const i = at % value.length
+          return value.slice(0, i) + String.fromCharCode((value.charCodeAt(i) + by) & 0xffff) + value.slice(i + 1)
+        }
+        return encodeLogin7({ ...right(), ...(user ? { userName: bent(userName) } : { password: bent(password) }) })
+      })
+    const damaged = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }).map((changes) => {
+      const bytes = Buffer.from(encodeLogin7(right()))
+      for (const [at, value] of changes) bytes[at % bytes.length] = value
+      return bytes
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(strange, near, damaged), async (bytes) => {
+        fc.pre(!isRight(bytes))
+        const socket = await dial()
+        socket.resume()
+        socket.end(Buffer.concat([prelogin(Encryption.NOT_SUPPORTED), encodeMessage(PacketType.LOGIN7, bytes)]))
+        await once(socket, 'close')
+        expect(asked()).toEqual(NOTHING)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('any cut of the stream', () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 })
+  const batch = encodeMessage(PacketType.SQL_BATCH, Buffer.alloc(5000, 'x'))
+  const attention = encodeMessage(PacketType.ATTENTION, Buffer.alloc(0))
+  const requests = Buffer.concat([batch, attention, batch])
+
+  /** All that a client says, without waiting for an answer; and all that it hears. */
+  async function conversation(cut: readonly number[]): Promise<Buffer> {
+    const socket = await dial()
+    const said = [prelogin(Encryption.NOT_SUPPORTED), login7(loginFor(door.proxy)), requests]
+    const heard = hear(socket, said.length + 2)
+    await writeCut(socket, Buffer.concat(said), cut)
+    try {
+      return await heard
+    } finally {
+      socket.destroy()
+    }
+  }
+
+  /** The bytes of so many messages. */
+  async function hear(socket: Socket, messages: number): Promise<Buffer> {
+    const packets = new PacketReader()
+    const heard: Buffer[] = []
+    for await (const chunk of socket) {
+      heard.push(chunk as Buffer)
+      for (const { status } of packets.push(chunk as Buffer)) if (status & PacketStatus.END_OF_MESSAGE) messages--
+      if (messages === 0) return Buffer.concat(heard)
+    }
+    throw new Error('The connection was closed too early.')
+  }
+
+  it('of a client gives the same result', async () => {
+    const whole = await conversation([])
+    await fc.assert(
+      fc.asyncProperty(sizes, async (cut) => {
+        expect((await conversation(cut)).equals(whole)).toBe(true)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it.each(['encrypted', 'encrypted at login', 'strict'] as const)(
+    'gives the same result where it is %s',
+    async (how) => {
+      await fc.assert(
+        fc.asyncProperty(sizes, async (cut) => {
+          const near = await startChopper(door.proxy.port, cut)
+          const far = await startChopper(server.port, cut)
+          const cutDoor = await openDoor({ port: far.port, ca: server.ca })
+          try {
+            for (const [through, login] of [
+              [near.port, door.proxy],
+              [await redirect(cutDoor, cut), cutDoor.proxy],
+            ] as const) {
+              const answers = await exchange(how, through, login)
+              expect(answers).toEqual([
+                encodeDone(DoneStatus.FINAL),
+                encodeDone(DoneStatus.ATTENTION),
+                encodeDone(DoneStatus.FINAL),
+              ])
+            }
+          } finally {
+            for (const chopper of choppers.splice(0)) await chopper.close()
+            await cutDoor.proxy.close()
+            await Promise.all([near.close(), far.close()])
+          }
+        }),
+        { numRuns: 8 },
+      )
+    },
+  )
+
+  const choppers: Awaited<ReturnType<typeof startChopper>>[] = []
+  async function redirect({ proxy }: Door, cut: readonly number[]): Promise<number> {
+    const chopper = await startChopper(proxy.port, cut)
+    choppers.push(chopper)
+    return chopper.port
+  }
+
+  async function exchange(how: string, port: number, proxy: Door['proxy']): Promise<Buffer[]> {
+    if (how === 'encrypted at login') {
+      const { stream, encryption } = await logInEncrypted(port, proxy.ca, loginFor(proxy), requests)
+      expect(encryption).toBe(Encryption.OFF)
+      const messages = new MessageStream(stream)
+      await messages.read(4096)
+      const answers = [await messages.read(99), await messages.read(99), await messages.read(99)]
+      stream.destroy()
+      return answers.map(({ payload }) => payload)
+    }
+    const encrypt = how === 'strict' ? ('strict' as const) : true
+    const client = await TdsClient.connect(proxy, { port, encrypt, ca: proxy.ca, serverName: 'localhost' })
+    expect(await client.logIn(loginFor(proxy))).toMatchObject({ kind: 'accepted' })
+    client.stream.write(requests)
+    const messages = new MessageStream(client.stream)
+    const answers = [await messages.read(99), await messages.read(99), await messages.read(99)]
+    client.close()
+    return answers.map(({ payload }) => payload)
+  }
+})

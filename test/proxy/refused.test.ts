@@ -1,0 +1,188 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { ProxyEvent } from '../../src/proxy/events.ts'
+import { Encryption } from '../../src/tds/prelogin.ts'
+import { secretsIn, textsOf } from '../integration/secrets.ts'
+import { useDoors } from './doors.ts'
+import { type DoorOptions, loginFor } from './support.ts'
+
+const doors = useDoors()
+
+describe('a token', () => {
+  const plain = { encryption: Encryption.NOT_SUPPORTED }
+
+  it('is not sent to a server that does not encrypt', async () => {
+    const bare = await doors.another(plain)
+    const door = await doors.open({}, bare)
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+      message: { number: 50_000, message: expect.stringContaining('offers no encryption') },
+    })
+    expect(bare.logins).toEqual([])
+  })
+
+  it('goes in the clear to loopback alone, where encryption was turned off in so many words', async () => {
+    const bare = await doors.another(plain)
+    await doors.loggedIn(await doors.open({ target: { encrypt: false } }, bare))
+    expect(bare.logins[0]?.token).toBe('token-1')
+  })
+
+  it('is not sent to a server whose certificate cannot be verified, unless that was turned off', async () => {
+    const stranger = await doors.another({})
+    const door = await doors.open({ target: { ca: stranger.ca } })
+    const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
+    expect(answer).toMatchObject({ kind: 'refused', message: { number: 50_000 } })
+    expect(doors.server.logins).toEqual([])
+    const named = await doors.open({ target: { serverName: 'other.example' } })
+    expect(await (await doors.client(named)).logIn(loginFor(named.proxy))).toMatchObject({ kind: 'refused' })
+    expect(doors.server.logins).toEqual([])
+    await doors.loggedIn(await doors.open({ target: { ca: stranger.ca, trustServerCertificate: true } }))
+  })
+
+  it('that the server refuses is replaced once', async () => {
+    doors.server.reply = ({ token }) => (token === 'token-2' ? 'accept' : { refuse: 18456 })
+    const door = await doors.open()
+    await doors.loggedIn(door)
+    expect(doors.server.logins.map(({ token }) => token)).toEqual(['token-1', 'token-2'])
+    doors.server.reply = () => ({ refuse: 18456, message: "Login failed for user '<token-identified principal>'." })
+    doors.server.logins.length = 0
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+      message: {
+        number: 18456,
+        state: 5,
+        message: expect.stringMatching(
+          /'<token-identified principal>'\.[\s\S]*CREATE USER \[NAME\] FROM EXTERNAL PROVIDER/,
+        ),
+      },
+    })
+    expect(doors.server.logins).toHaveLength(2)
+  })
+
+  it('that cannot be had is told to the client, with the reason', async () => {
+    const door = await doors.open({ timing: { waitTimeout: 300 } })
+    door.credential.failure = Object.assign(new Error('Please run "az login".'), { name: 'CredentialUnavailableError' })
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+      message: { number: 50_000, message: expect.stringContaining('Please run "az login".') },
+    })
+    expect(doors.server.connections).toBe(0)
+    expect(door.proxy.stats()).toMatchObject({ failures: 1, sessions: 0 })
+  })
+
+  it('is asked for once, by many clients at once', async () => {
+    const door = await doors.open()
+    await Promise.all(Array.from({ length: 20 }, () => doors.loggedIn(door)))
+    expect(door.credential.requests).toBe(1)
+  })
+})
+
+describe('a server that does not take the login', () => {
+  const quick = { timing: { connectRetryInterval: 1 } }
+
+  it.each([615, 926, 4221, 10928, 10929, 10936, 40197, 40501, 40613, 49918, 49919, 49920])(
+    'is waited for where its error %i passes',
+    async (number) => {
+      doors.server.reply = () => (doors.server.logins.length < 3 ? { refuse: number } : 'accept')
+      const events: ProxyEvent[] = []
+      const door = await doors.open({ ...quick, onEvent: (event) => events.push(event) })
+      await doors.loggedIn(door)
+      expect(doors.server.logins).toHaveLength(3)
+      expect(events.map(({ type }) => type)).toEqual(['connect.retry', 'connect.retry', 'proxy.session-opened'])
+    },
+  )
+
+  it('is waited for no longer than it was told', async () => {
+    doors.server.reply = () => ({ refuse: 40613, message: 'Paused.' })
+    const door = await doors.open({ timing: { connectRetryInterval: 1, connectRetryTimeout: 50 } })
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+      message: { number: 40613, state: 5, message: expect.stringMatching(/Paused\./) },
+    })
+    expect(doors.server.logins.length).toBeGreaterThan(1)
+  })
+
+  it('has its number and words told to the client, and what to do', async () => {
+    doors.server.reply = () => ({ refuse: 40615, message: "Client with IP address '192.0.2.1' is not allowed." })
+    const door = await doors.open()
+    const made = await doors.client(door)
+    expect(await made.logIn(loginFor(door.proxy))).toMatchObject({
+      message: {
+        number: 40615,
+        state: 5,
+        class: 14,
+        message: expect.stringMatching(/let 192\.0\.2\.1 in[\s\S]*firewall-rule create/),
+      },
+    })
+    await made.closed()
+  })
+
+  it('is waited for after 4060 where the database was there before', async () => {
+    const door = await doors.open(quick)
+    doors.server.reply = () => ({ refuse: 4060 })
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy, { database: 'new' }))).toMatchObject({
+      message: { number: 4060 },
+    })
+    expect(doors.server.logins).toHaveLength(1)
+    doors.server.reply = () => 'accept'
+    await doors.loggedIn(door, { database: 'new' })
+    doors.server.logins.length = 0
+    doors.server.reply = () => (doors.server.logins.length < 3 ? { refuse: 4060 } : 'accept')
+    await doors.loggedIn(door, { database: 'NEW' })
+    expect(doors.server.logins).toHaveLength(3)
+  })
+
+  it('is told at once where it cannot be reached', async () => {
+    const door = await doors.open({ target: { port: 1 } })
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+      message: { number: 40613, message: expect.stringMatching(/could be opened: connect ECONNREFUSED/) },
+    })
+  })
+
+  it('is given up after the connect timeout where it does not answer', async () => {
+    doors.server.reply = () => 'hang'
+    const door = await doors.open({ target: { connectTimeout: 300 } })
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+      message: { number: 40613, message: expect.stringMatching(/in 300 ms\.\nThe server was reached/) },
+    })
+    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+  })
+
+  it('is not believed where it does not acknowledge the token', async () => {
+    doors.server.reply = () => 'without-token'
+    const door = await doors.open()
+    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+      message: { message: expect.stringContaining('does not know Entra logins') },
+    })
+  })
+
+  it('is let go when the client goes before it has answered', async () => {
+    doors.server.reply = () => 'hang'
+    const door = await doors.open()
+    const made = await doors.client(door)
+    const outcome = made.logIn(loginFor(door.proxy)).catch(() => 'gone')
+    await vi.waitFor(() => expect(doors.server.logins).toHaveLength(1))
+    made.socket.end()
+    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+    expect(await outcome).toBe('gone')
+    expect(door.proxy.stats()).toMatchObject({ connectionsOpen: 0, failures: 0 })
+  })
+})
+
+describe('no token and no password is in', () => {
+  it.each<[string, () => DoorOptions, () => void]>([
+    ['a refusal', () => ({}), () => (doors.server.reply = () => ({ refuse: 18456 }))],
+    ['an answer that makes no sense', () => ({}), () => (doors.server.reply = () => 'drop')],
+    ['a certificate that cannot be verified', () => ({ target: { ca: [] as never } }), () => {}],
+    [
+      'a server that does not answer',
+      () => ({ target: { connectTimeout: 200 } }),
+      () => (doors.server.reply = () => 'hang'),
+    ],
+    ['nobody at that port', () => ({ target: { port: 1 } }), () => {}],
+  ])('what is told of %s', async (_, options, provoke) => {
+    provoke()
+    const events: ProxyEvent[] = []
+    const door = await doors.open({ ...options(), onEvent: (event) => events.push(event) })
+    const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
+    expect(events.at(-1)).toMatchObject({ type: 'proxy.login-failed' })
+    const told = [...events, answer, door.proxy, door.proxy.stats()].flatMap(textsOf).join('\n')
+    expect(door.credential.requests).toBeGreaterThan(0)
+    expect(secretsIn(told, [door.proxy.password, 'token-1', 'token-2'])).toEqual([])
+  })
+})

@@ -1,0 +1,161 @@
+import type { Duplex } from 'node:stream'
+import { inspect } from 'node:util'
+import { describe, expect, it, vi } from 'vitest'
+import type { ProxyEvent } from '../../src/proxy/events.ts'
+import { startProxy } from '../../src/proxy/proxy.ts'
+import { encodePacket, PacketStatus, PacketType } from '../../src/tds/packet.ts'
+import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
+import { TokenSource } from '../../src/token/token-source.ts'
+import { useDoors } from './doors.ts'
+import { CountingCredential, loginFor, targetFor } from './support.ts'
+
+const doors = useDoors()
+
+describe('a session', () => {
+  it('has a connection of its own upstream, for all of its life', async () => {
+    const door = await doors.open()
+    const made = [await doors.loggedIn(door), await doors.loggedIn(door), await doors.loggedIn(door)]
+    for (const each of made) for (let i = 0; i < 3; i++) await each.ask()
+    expect(doors.server.connections).toBe(3)
+    expect(door.proxy.stats()).toMatchObject({ sessions: 3, sessionsOpen: 3 })
+  })
+
+  it('passes attention and the reset of a connection as they are', async () => {
+    const made = await doors.loggedIn(await doors.open())
+    expect(await made.ask(PacketType.ATTENTION, Buffer.alloc(0))).toEqual(encodeDone(DoneStatus.ATTENTION))
+    const status = PacketStatus.END_OF_MESSAGE | PacketStatus.RESET_CONNECTION
+    made.stream.write(encodePacket({ type: PacketType.RPC, status, payload: Buffer.alloc(100) }))
+    await vi.waitFor(() =>
+      expect(doors.server.packets).toEqual([
+        { type: PacketType.ATTENTION, status: 1, length: 0 },
+        { type: PacketType.RPC, status, length: 100 },
+      ]),
+    )
+  })
+
+  it('ends upstream when the client goes, and what the client said last arrives', async () => {
+    const door = await doors.open()
+    const made = await doors.loggedIn(door)
+    const last = encodePacket({ type: PacketType.SQL_BATCH, status: 1, payload: Buffer.alloc(1000) })
+    made.socket.end(last)
+    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+    expect(doors.server.packets).toEqual([{ type: PacketType.SQL_BATCH, status: 1, length: 1000 }])
+    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
+  })
+
+  it('ends upstream when the client is cut off', async () => {
+    const door = await doors.open()
+    const made = await doors.loggedIn(door)
+    made.socket.resetAndDestroy()
+    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+  })
+
+  it.each(['end', 'reset'] as const)('ends for the client when the server goes: %s', async (how) => {
+    const door = await doors.open()
+    const made = await doors.loggedIn(door)
+    const [socket] = doors.server.sockets
+    if (how === 'end') socket?.destroy()
+    else socket?.resetAndDestroy()
+    await made.closed()
+    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
+  })
+
+  describe('that one end leaves', () => {
+    const SIZE = 24 * 2 ** 20
+
+    /** Reads slower than the other end writes, to the end, so that bytes are under way when that one goes. */
+    async function readSlowly(stream: Duplex): Promise<number> {
+      let length = 0
+      for await (const chunk of stream) {
+        length += (chunk as Buffer).length
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+      return length
+    }
+
+    it('tells the client all that the server said before', async () => {
+      const generous = await doors.another({
+        serve: async (stream) => {
+          stream.end(Buffer.alloc(SIZE, 7))
+        },
+      })
+      const made = await doors.loggedIn(await doors.open({}, generous))
+      expect(await readSlowly(made.stream)).toBe(SIZE)
+    })
+
+    it('tells the server all that the client said before', async () => {
+      let read: Promise<number> | undefined
+      const slow = await doors.another({
+        serve: async (stream) => {
+          read = readSlowly(stream)
+          await read
+        },
+      })
+      const made = await doors.loggedIn(await doors.open({}, slow))
+      made.stream.end(Buffer.alloc(SIZE, 7))
+      await vi.waitFor(() => expect(read).toBeDefined())
+      expect(await read).toBe(SIZE)
+    })
+  })
+
+  it('is left alone when its token expires, unless it was asked to end', async () => {
+    const door = await doors.open()
+    door.credential.lifetime = 1_500
+    const strict = await doors.open({ endAtExpiry: true })
+    strict.credential.lifetime = 1_500
+    const [left, ended] = [await doors.loggedIn(door), await doors.loggedIn(strict)]
+    await ended.closed()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(await left.ask()).toEqual(encodeDone(DoneStatus.FINAL))
+    expect(strict.proxy.stats().sessionsOpen).toBe(0)
+  })
+
+  it('begins with a new token where the one at hand is at its end', async () => {
+    const credential = new CountingCredential()
+    const tokenSource = new TokenSource(credential, {
+      scope: 'test',
+      timing: { deadlineMarginMin: 600, deadlineFraction: 1 },
+    })
+    const proxy = await startProxy({ target: targetFor(doors.server), tokenSource })
+    const door = { proxy, credential }
+    doors.keep(door)
+    credential.lifetime = 2_000
+    await doors.loggedIn(door)
+    await vi.waitFor(
+      async () => {
+        await doors.loggedIn(door)
+        expect(doors.server.logins.at(-1)?.token).toBe('token-2')
+      },
+      { timeout: 20_000 },
+    )
+  })
+
+  it('is told by events and statistics', async () => {
+    const events: ProxyEvent[] = []
+    const door = await doors.open({ onEvent: (event) => events.push(event) })
+    const other = await doors.client(door)
+    await other.logIn(loginFor({ user: 'x', password: 'y' }))
+    const made = await doors.loggedIn(door, { applicationName: 'psql', database: 'd' })
+    await made.ask()
+    made.close()
+    await vi.waitFor(() => expect(events).toHaveLength(3))
+    expect(events).toEqual([
+      { type: 'proxy.login-refused', at: expect.any(Number), reason: 'credentials' },
+      { type: 'proxy.session-opened', at: expect.any(Number), session: 1, applicationName: 'psql', database: 'd' },
+      {
+        type: 'proxy.session-closed',
+        at: expect.any(Number),
+        session: 1,
+        durationMs: expect.any(Number),
+        bytesIn: expect.any(Number),
+        bytesOut: expect.any(Number),
+      },
+    ])
+    const { bytesIn, bytesOut } = events[2] as Extract<ProxyEvent, { type: 'proxy.session-closed' }>
+    expect(bytesIn).toBeGreaterThan(200)
+    expect(bytesOut).toBeGreaterThan(50)
+    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ connections: 2, connectionsOpen: 0 }))
+    expect(door.proxy.stats().bytesIn).toBeGreaterThan(bytesIn)
+    expect(JSON.stringify(events) + inspect(door.proxy.stats())).not.toMatch(/token-1/)
+  })
+})

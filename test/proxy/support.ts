@@ -1,0 +1,132 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { AccessToken, TokenCredential } from '@azure/identity'
+import { type LoopbackProxy, type ProxyOptions, startProxy } from '../../src/proxy/proxy.ts'
+import type { Target } from '../../src/proxy/target.ts'
+import { connectToServer, type LoginAnswer, logIn, type ServerAddress } from '../../src/tds/client-login.ts'
+import type { Login7 } from '../../src/tds/login7.ts'
+import { MessageStream } from '../../src/tds/message-stream.ts'
+import { PacketType } from '../../src/tds/packet.ts'
+import { TokenSource } from '../../src/token/token-source.ts'
+import type { EntraServer } from './entra-server.ts'
+
+/** Gives `token-1`, `token-2` …, and counts. */
+export class CountingCredential implements TokenCredential {
+  requests = 0
+  /** In ms. */
+  lifetime = 3_600_000
+  failure: Error | undefined
+
+  async getToken(): Promise<AccessToken> {
+    this.requests++
+    if (this.failure !== undefined) throw this.failure
+    return { token: `token-${this.requests}`, expiresOnTimestamp: Date.now() + this.lifetime }
+  }
+}
+
+/** The server as the proxy reaches it, by the name in its certificate. */
+export function targetFor(server: Pick<EntraServer, 'port' | 'ca'>, overrides: Partial<Target> = {}): Target {
+  return {
+    host: 'localhost',
+    port: server.port,
+    database: 'app',
+    encrypt: true,
+    trustServerCertificate: false,
+    ca: server.ca,
+    connectTimeout: 20_000,
+    ...overrides,
+  }
+}
+
+/** A proxy in front of a server, and what its tokens come from. */
+export interface Door {
+  proxy: LoopbackProxy
+  credential: CountingCredential
+}
+
+export type DoorOptions = Omit<Partial<ProxyOptions>, 'target'> & { target?: Partial<Target> }
+
+export async function openDoor(server: Pick<EntraServer, 'port' | 'ca'>, options: DoorOptions = {}): Promise<Door> {
+  const credential = new CountingCredential()
+  const tokenSource = new TokenSource(credential, { scope: 'test' })
+  const proxy = await startProxy({ tokenSource, ...options, target: targetFor(server, options.target) })
+  return { proxy, credential }
+}
+
+/** A LOGIN7 with the proxy's login and nothing unusual. */
+export function loginFor(
+  { user, password }: { user: string; password: string },
+  overrides: Partial<Login7> = {},
+): Login7 {
+  return {
+    tdsVersion: 0x74000004,
+    packetSize: 4096,
+    clientProgramVersion: 7,
+    clientProcessId: 4711,
+    connectionId: 0,
+    flags: [0xe0, 0x03, 0, 0x08],
+    timeZone: 60,
+    lcid: 0x0409,
+    hostName: 'a-host',
+    userName: user,
+    password,
+    applicationName: 'a test',
+    serverName: '127.0.0.1',
+    libraryName: 'a library',
+    language: 'us_english',
+    database: '',
+    clientId: Buffer.from([1, 2, 3, 4, 5, 6]),
+    sspi: Buffer.alloc(0),
+    attachDatabaseFile: '',
+    changePassword: '',
+    features: [],
+    ...overrides,
+  }
+}
+
+/** A bare TDS client of a proxy. */
+export class TdsClient {
+  readonly socket: Socket
+  readonly stream: Duplex
+
+  private constructor(socket: Socket, stream: Duplex) {
+    this.socket = socket
+    this.stream = stream
+  }
+
+  static async connect(
+    proxy: { host: string; port: number },
+    overrides: Partial<ServerAddress> = {},
+  ): Promise<TdsClient> {
+    const { socket, stream } = await connectToServer(
+      { host: proxy.host, port: proxy.port, encrypt: false, trustServerCertificate: false, ...overrides },
+      { signal: new AbortController().signal },
+    )
+    stream.on('error', () => {})
+    return new TdsClient(socket, stream)
+  }
+
+  logIn(login: Login7): Promise<LoginAnswer> {
+    return logIn(this.stream, login)
+  }
+
+  /** Sends a message and reads the answer. */
+  async ask(
+    type: number = PacketType.SQL_BATCH,
+    payload: Buffer = Buffer.from('SELECT 1', 'utf16le'),
+  ): Promise<Buffer> {
+    const messages = new MessageStream(this.stream)
+    messages.write(type, payload)
+    return (await messages.read(2 ** 20)).payload
+  }
+
+  async closed(): Promise<void> {
+    this.stream.resume()
+    if (!this.socket.closed) await once(this.socket, 'close')
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+}
