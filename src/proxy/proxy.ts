@@ -3,10 +3,10 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { type Clock, type Random, systemClock } from '../clock.ts'
 import { type ConnectTiming, defaultConnectTiming } from '../connect/connect-policy.ts'
 import { audienceOf, cloudOf } from '../credentials/clouds.ts'
-import { EntraError } from '../errors/entra-error.ts'
 import { notify, publish } from '../events.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { createCertificateAuthority } from '../x509/certificates.ts'
+import { connectionStringFor, type UrlFormat } from './connection-strings.ts'
 import type { ProxyEvent } from './events.ts'
 import { LocalLogin } from './local-login.ts'
 import { type ClientWishes, ProxyConnection, type ProxyParts } from './proxy-connection.ts'
@@ -58,8 +58,12 @@ export interface ProxyOptions {
   random?: Random
 }
 
-/** Ten minutes for what takes it in ms, as the official adapter does; a week for Prisma's engine, which has s. */
-const LONG = 600_000
+/** Options of {@link LoopbackProxy.url}. */
+export interface UrlOptions {
+  database?: string | undefined
+  schema?: string | undefined
+  format?: UrlFormat
+}
 
 /** How long a login waits for a token where the target has no connect timeout, in ms. */
 const DEFAULT_WAIT = 15_000
@@ -96,25 +100,15 @@ export class LoopbackProxy {
   }
 
   /**
-   * A connection string for Prisma. It asks for no encryption, which Prisma's engine could only have with a
-   * certificate that the machine trusts; and for a long connect timeout: the proxy has its own, and waits for a paused
-   * database longer than Prisma would.
+   * A connection string for a tool that knows only user and password.
    *
-   * @param options - `database`: the target's unless given. `schema`: none unless given
+   * @param options - `database`: the target's unless given. `schema`: none unless given. `format`: Prisma's unless given
    * @throws {@link EntraError} `CONFIG_INVALID` for a name with `}`, which Prisma's strings cannot hold
    */
-  url(options: { database?: string | undefined; schema?: string | undefined } = {}): string {
-    const names = { database: options.database ?? this.#parts.target.database, schema: options.schema }
-    return [
-      `sqlserver://${this.host}:${this.port}`,
-      ...Object.entries(names).flatMap(([key, name]) =>
-        name === undefined ? [] : [`${key}={${quotable(key, name)}}`],
-      ),
-      `user=${this.user}`,
-      `password=${this.password}`,
-      'encrypt=DANGER_PLAINTEXT',
-      `connectTimeout=${LONG}`,
-    ].join(';')
+  url(options: UrlOptions = {}): string {
+    const { host, port, user, password } = this
+    const { database = this.#parts.target.database, schema, format } = options
+    return connectionStringFor({ host, port, user, password, database, schema }, format)
   }
 
   stats(): ProxyStats {
@@ -133,11 +127,6 @@ export class LoopbackProxy {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-function quotable(key: string, name: string): string {
-  if (name.includes('}')) throw new EntraError('CONFIG_INVALID', `The name of a ${key} must not hold "}".`)
-  return name
 }
 
 /**

@@ -1,0 +1,76 @@
+import { EntraError } from '../errors/entra-error.ts'
+
+/** A SQL login on a loopback proxy. */
+export interface Door {
+  host: string
+  port: number
+  user: string
+  password: string
+  database?: string | undefined
+  /** Of Prisma's models; no other kind of string has it. */
+  schema?: string | undefined
+}
+
+/** Ten minutes for what takes it in ms, as the official adapter does; a week for Prisma's engine, which has s. */
+const LONG = 600_000
+
+/** The proxy has its own connect timeout, in s: a client must wait longer than that, and for a paused database. */
+const LONG_SECONDS = 600
+
+/**
+ * Connection strings for a door, by the kind of tool that takes them. They ask for no encryption, which a client could
+ * only have with a certificate that the machine trusts, and for a long connect timeout: the proxy has its own, and waits
+ * for a paused database.
+ */
+const FORMATS = {
+  /** Prisma; in quotes of its own where a name holds any of `:;=`. */
+  prisma: ({ host, port, user, password, database, schema }: Door) =>
+    [
+      `sqlserver://${host}:${port}`,
+      ...Object.entries({ database, schema }).flatMap(([key, name]) =>
+        name === undefined ? [] : [`${key}={${quotable(key, name)}}`],
+      ),
+      `user=${user}`,
+      `password=${password}`,
+      'encrypt=DANGER_PLAINTEXT',
+      `connectTimeout=${LONG}`,
+    ].join(';'),
+  /** SqlClient, node-mssql, Entity Framework. */
+  'ado.net': ({ host, port, user, password, database }: Door) =>
+    [
+      `Server=tcp:${host},${port}`,
+      ...(database === undefined ? [] : [`Initial Catalog="${database.replaceAll('"', '""')}"`]),
+      `User ID=${user}`,
+      `Password=${password}`,
+      'Encrypt=False',
+      `Connect Timeout=${LONG_SECONDS}`,
+    ].join(';'),
+  /** Microsoft's JDBC driver, Flyway, Liquibase. */
+  jdbc: ({ host, port, user, password, database }: Door) =>
+    [
+      `jdbc:sqlserver://${host}:${port}`,
+      ...(database === undefined ? [] : [`databaseName={${database.replaceAll('}', '}}')}}`]),
+      `user=${user}`,
+      `password=${password}`,
+      'encrypt=false',
+      `loginTimeout=${LONG_SECONDS}`,
+    ].join(';'),
+  /** Sequelize, TypeORM, knex, SQLAlchemy with another scheme. */
+  uri: ({ host, port, user, password, database }: Door) =>
+    `mssql://${user}:${password}@${host}:${port}/${encodeURIComponent(database ?? '')}?encrypt=false`,
+} as const satisfies Record<string, (door: Door) => string>
+
+/** The kinds of connection strings that a door can be named by. */
+export type UrlFormat = keyof typeof FORMATS
+
+export const URL_FORMATS = Object.keys(FORMATS) as UrlFormat[]
+
+/** @throws {@link EntraError} `CONFIG_INVALID` for a name with `}`, which Prisma's strings cannot hold */
+export function connectionStringFor(door: Door, format: UrlFormat = 'prisma'): string {
+  return FORMATS[format](door)
+}
+
+function quotable(key: string, name: string): string {
+  if (name.includes('}')) throw new EntraError('CONFIG_INVALID', `The name of a ${key} must not hold "}".`)
+  return name
+}

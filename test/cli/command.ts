@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, beforeAll } from 'vitest'
+import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+
+/** A command that runs in a process of its own. */
+export interface RunningCommand {
+  process: ChildProcess
+  /** What it has written up to now. */
+  out: string
+  err: string
+  /** Its exit code, or the signal that ended it. */
+  ended: Promise<number | NodeJS.Signals>
+}
+
+/** The command `prisma-mssql-entra` on a local Azure, signed in as App Service's managed identity would be. */
+export interface CommandOnAzure {
+  readonly azure: LocalAzure
+  start(...args: string[]): RunningCommand
+  run(...args: string[]): Promise<{ out: string; err: string; code: number | NodeJS.Signals }>
+}
+
+export function useCommand(): CommandOnAzure {
+  let azure: LocalAzure | undefined
+  let folder = ''
+  const running = new Set<ChildProcess>()
+  beforeAll(async () => {
+    azure = await startLocalAzure()
+    folder = await mkdtemp(join(tmpdir(), 'prisma-mssql-entra-'))
+    await writeFile(join(folder, 'gateway.pem'), azure.gateway.ca)
+  }, 600_000)
+  afterAll(async () => {
+    for (const child of running) child.kill('SIGKILL')
+    await azure?.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  const command: CommandOnAzure = {
+    get azure() {
+      if (azure === undefined) throw new Error('Only to be used inside a test.')
+      return azure
+    },
+    start(...args) {
+      const { DATABASE_URL: _, ...inherited } = process.env
+      const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: {
+          ...inherited,
+          ...command.azure.authority.environment('app-service'),
+          NODE_EXTRA_CA_CERTS: join(folder, 'gateway.pem'),
+          TO_AZURE: command.azure.connectionString(),
+        },
+      })
+      running.add(child)
+      const started: RunningCommand = {
+        process: child,
+        out: '',
+        err: '',
+        ended: new Promise((resolve, reject) => {
+          child.once('error', reject)
+          child.once('close', (code, signal) => {
+            running.delete(child)
+            resolve(code ?? signal ?? 0)
+          })
+        }),
+      }
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        started.out += text
+      })
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        started.err += text
+      })
+      return started
+    },
+    async run(...args) {
+      const started = command.start(...args)
+      const code = await started.ended
+      return { code, out: started.out, err: started.err }
+    },
+  }
+  return command
+}

@@ -1,0 +1,80 @@
+import { fileURLToPath } from 'node:url'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { useCommand } from './command.ts'
+
+const command = useCommand()
+const client = fileURLToPath(new URL('client.mjs', import.meta.url))
+const node = process.execPath
+
+const exec = (...args: string[]) => command.run('exec', '--url', command.azure.connectionString(), ...args)
+
+beforeEach(() => {
+  command.azure.gateway.clearFaults()
+})
+
+describe('exec', () => {
+  it('gives a program that knows only user and password a session by token', async () => {
+    command.azure.gateway.resetStats()
+    const { out, err, code } = await exec('--', node, client, 'DATABASE_URL')
+    expect({ err, code }).toEqual({ err: '', code: 0 })
+    expect(JSON.parse(out)).toEqual([[command.azure.upstream.database, 42]])
+    expect(command.azure.gateway.stats().logins).toBeGreaterThan(0)
+  })
+
+  it('names the variable as it is told, and needs no -- before the command', async () => {
+    const { out, code } = await exec('--env', 'MY_URL', '--format', 'ado.net', node, '-p', 'process.env.MY_URL')
+    expect(code).toBe(0)
+    expect(out).toMatch(/^Server=tcp:127\.0\.0\.1,\d+;Initial Catalog=".+";User ID=entra_\w+;Password=\w+;/)
+  })
+
+  it('names the shadow database, and the login to sqlcmd', async () => {
+    const names = '["SHADOW_DATABASE_URL","SQLCMDSERVER","SQLCMDUSER","SQLCMDPASSWORD","SQLCMDDBNAME"]'
+    const script = `JSON.stringify(${names}.map((name) => process.env[name]))`
+    const { out } = await exec('--shadow-database', 'app_shadow', '--', node, '-p', script)
+    const [shadow, server, user, password, database] = JSON.parse(out)
+    expect(shadow).toContain(`sqlserver://${server.replace(',', ':')};database={app_shadow};`)
+    expect(shadow).toContain(`user=${user};password=${password};`)
+    expect(database).toBe(command.azure.upstream.database)
+  })
+
+  it.each([
+    ['its exit code', ['-e', 'process.exitCode = 7'], 7],
+    ['128 and the number of the signal that ended it', ['-e', 'process.kill(process.pid, "SIGKILL")'], 137],
+  ])('ends with the command’s end: %s', async (_, args, code) => {
+    expect(await exec('--', node, ...args)).toMatchObject({ code, out: '', err: '' })
+  })
+
+  it.each([
+    ['no-such-command-anywhere', 127, /no-such-command-anywhere: not found/],
+    [fileURLToPath(import.meta.url), 126, /exec\.test\.ts cannot be run/],
+  ])('says why %s cannot be run', async (program, code, why) => {
+    expect(await exec('--', program)).toMatchObject({ code, out: '', err: expect.stringMatching(why) })
+  })
+
+  it.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('passes %s on to the command', async (signal) => {
+    const script = `process.on('${signal}', () => { console.log('got it'); process.exit(3) }); setInterval(() => {}, 1e6); console.log('ready')`
+    const running = command.start('exec', '--url', command.azure.connectionString(), '--', node, '-e', script)
+    await vi.waitFor(() => expect(running.out).toContain('ready'), 60_000)
+    running.process.kill(signal)
+    expect(await running.ended).toBe(3)
+    expect(running.out).toContain('got it')
+  })
+
+  it('says what a sign-in failed of, beside what the command makes of it', async () => {
+    const message = "Client with IP address '192.0.2.1' is not allowed to access the server."
+    command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
+    const { err, code } = await exec('--', node, client, 'DATABASE_URL')
+    expect(code).toBe(1)
+    expect(err).toMatch(/^prisma-mssql-entra: The server refused the login: .*\n.*let 192\.0\.2\.1 in/)
+  })
+
+  it.each([
+    ['no connection string', ['exec', '--', node, '-v'], /There is no connection string/],
+    ['one that cannot be right', ['exec', '--url', 'sqlserver://h:0', '--', node, '-v'], /port/],
+    ['user and password', ['exec', '--url', 'sqlserver://h;user=sa;password=x', '--', node, '-v'], /sa|user/],
+    ['an unknown format', ['exec', '--format', 'odbc', '--', node, '-v'], /one of prisma, ado\.net, jdbc, uri/],
+    ['no command', ['exec', '--url', 'sqlserver://h;database=d'], /missing required argument 'command'/],
+  ])('refuses %s, and runs nothing', async (_, args, why) => {
+    expect(await command.run(...args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(why) })
+  })
+})

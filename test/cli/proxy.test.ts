@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process'
+import { connect, createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { type RunningCommand, useCommand } from './command.ts'
+
+const command = useCommand()
+const client = fileURLToPath(new URL('client.mjs', import.meta.url))
+
+beforeEach(() => {
+  command.azure.gateway.clearFaults()
+})
+
+/** Another tool of the same user. */
+function query(url: string) {
+  return promisify(execFile)(process.execPath, [client, 'URL'], { env: { ...process.env, URL: url } })
+}
+
+function lines(running: RunningCommand) {
+  return running.out
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line))
+}
+
+async function ready(running: RunningCommand) {
+  await vi.waitFor(() => expect(running.out).toContain('\n'), 60_000)
+  return lines(running)[0]
+}
+
+describe('proxy', () => {
+  it('tells scripts the login and what happens, a line each', async () => {
+    const running = command.start('proxy', command.azure.connectionString(), '--json')
+    const door = await ready(running)
+    expect(door).toMatchObject({
+      type: 'ready',
+      host: '127.0.0.1',
+      database: command.azure.upstream.database,
+      server: `localhost:${command.azure.gateway.port}`,
+    })
+    await query(door.url.prisma)
+    await vi.waitFor(() => {
+      const types = lines(running).map(({ type }) => type)
+      expect(types).toContain('proxy.session-opened')
+      expect(types.filter((type) => type === 'proxy.session-closed')).toHaveLength(2)
+    })
+    running.process.kill('SIGTERM')
+    expect(await running.ended).toBe(0)
+    expect(running.out + running.err).not.toMatch(/eyJ/)
+  })
+
+  it('shows people the login, who comes and goes, and a sum at the end', async () => {
+    const running = command.start('proxy', command.azure.connectionString())
+    await vi.waitFor(() => expect(running.out).toContain('Ctrl-C closes the door'), 60_000)
+    const url = /prisma +(sqlserver:\S+)/.exec(running.out)?.[1] ?? ''
+    await query(url)
+    await expect(query(url.replace(/password=\w+/, 'password=wrong'))).rejects.toThrow(/loopback proxy|Login failed/)
+    const message = "Client with IP address '192.0.2.1' is not allowed to access the server."
+    command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
+    await expect(query(url)).rejects.toThrow()
+    await vi.waitFor(() => {
+      expect(running.out).toMatch(/\d\d:\d\d:\d\d \+ #1 .+, database .+ \(1 open\)/)
+      expect(running.out).toMatch(/ - #\d after [\d.]+ s, .+ in, .+ out \(0 open\)/)
+      expect(running.out).toContain('turned away: not the user and password of this door')
+      expect(running.out).toMatch(/! The server refused the login: [\s\S]*let 192\.0\.2\.1 in/)
+    })
+    running.process.kill('SIGINT')
+    expect(await running.ended).toBe(0)
+    expect(running.out).toMatch(/\nClosed: \d sessions; .* in, .* out; \d could not be signed in; \d turned away\.\n$/)
+    expect(running.out).not.toContain('\u001b')
+  })
+
+  it('asks nobody for anything until somebody comes, and closes with its process', async () => {
+    command.azure.authority.resetStats()
+    command.azure.gateway.resetStats()
+    const running = command.start('proxy', command.azure.connectionString(), '--json')
+    const { port } = await ready(running)
+    running.process.kill('SIGTERM')
+    expect(await running.ended).toBe(0)
+    expect(command.azure.authority.stats().requests).toBe(0)
+    expect(command.azure.gateway.stats().connections).toBe(0)
+    await expect(
+      new Promise((resolve, reject) => connect(port, '127.0.0.1').once('connect', resolve).once('error', reject)),
+    ).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  it('says that a port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const result = await command.run('proxy', command.azure.connectionString(), '--port', String(port))
+    server.close()
+    expect(result).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/Port \d+ is taken.*--port/) })
+  })
+})
