@@ -32,7 +32,8 @@ export interface EntraDatasourceOptions extends SignInOptions, Pick<ProxyOptions
 
 /** What `datasource` of `prisma.config.ts` takes. */
 export interface EntraDatasource {
-  url: string
+  /** Not there where {@link entraDatasource} was given no connection string. */
+  url?: string
   shadowDatabaseUrl?: string
 }
 
@@ -56,13 +57,15 @@ const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
  *   }),
  * })
  * ```
- * @param config - what `PrismaMssqlEntra` takes; it must name the database
+ * @param config - what `PrismaMssqlEntra` takes; it must name the database. Where it is undefined or empty, because a
+ * variable is not set, so is the result: `prisma generate` works nevertheless, and what needs a database says so
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export async function entraDatasource(
-  config: MssqlConfig | string,
+  config: MssqlConfig | string | undefined,
   options: EntraDatasourceOptions = {},
 ): Promise<EntraDatasource> {
+  if (config === undefined || config === '') return {}
   const { mssql, tokenSource, audience, warnings, timing, ...said } = setUp(config, options)
   for (const { message } of warnings) tell(message)
   const target = targetOf(mssql)

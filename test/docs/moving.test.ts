@@ -1,14 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
 import { prismaError } from '../../src/errors/prisma-error.ts'
-import { anchorsOf, codeBlocks, tableRows } from '../support/markdown.ts'
-import { runProgram } from '../support/run-script.ts'
+import { anchorsOf, codeBlocks, linksOf, tableRows } from '../support/markdown.ts'
+import { compile } from './compile.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const PATH = join(ROOT, 'docs/moving.md')
@@ -26,28 +24,9 @@ const FIELDS: Readonly<Record<string, object>> = {
 }
 
 describe('the code of docs/moving.md', () => {
-  let folder: string
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'moving-'))
-  })
-  afterAll(() => rm(folder, { recursive: true }))
-
   it('has types that are right', async () => {
-    for (const name of ['node_modules', 'generated']) await symlink(join(ROOT, name), join(folder, name))
-    for (const [index, code] of samples.entries()) await writeFile(join(folder, `sample-${index}.ts`), code)
-    const compilerOptions = {
-      module: 'preserve',
-      moduleResolution: 'bundler',
-      rewriteRelativeImportExtensions: false,
-      allowImportingTsExtensions: true,
-      paths: { 'prisma-adapter-mssql-entra': [join(ROOT, 'src/index.ts')] },
-    }
-    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['sample-*.ts'] }
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
-    const { code, output } = await runProgram(join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder)
     expect(samples).toHaveLength(7)
-    expect(output).toBe('')
-    expect(code).toBe(0)
+    expect(await compile(samples)).toEqual({ code: 0, output: '' })
   })
 })
 
@@ -103,11 +82,7 @@ describe('a row of docs/moving.md', () => {
 })
 
 describe('a link of docs/moving.md', () => {
-  const links = [...guide.matchAll(/\]\(([\w./]*)#?([\w-]*)\)/g)].map(
-    ([, file = '', anchor = '']) => [file, anchor] as const,
-  )
-
-  it.each(links)('%s#%s leads somewhere', (file, anchor) => {
+  it.each(linksOf(guide))('%s#%s leads somewhere', (file, anchor) => {
     const path = file === '' ? PATH : join(dirname(PATH), file)
     expect(existsSync(path)).toBe(true)
     if (anchor !== '') expect(anchorsOf(readFileSync(path, 'utf8'))).toContain(anchor)

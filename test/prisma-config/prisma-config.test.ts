@@ -25,13 +25,19 @@ async function logIn(url: string) {
 
 describe('entraDatasource', () => {
   it('gives connection strings for user and password on loopback', async () => {
-    const { url, shadowDatabaseUrl } = await entraDatasource(`${AZURE};schema=sales`, { shadowDatabase: 'app_shadow' })
+    const { url = '', shadowDatabaseUrl } = await entraDatasource(`${AZURE};schema=sales`, {
+      shadowDatabase: 'app_shadow',
+    })
     const wanted = (name: string) =>
       new RegExp(
         `^sqlserver://127\\.0\\.0\\.1:\\d+;database=\\{${name}\\};schema=\\{sales\\};user=\\w+;password=\\w+;encrypt=DANGER_PLAINTEXT;`,
       )
     expect(url).toMatch(wanted('app'))
     expect(shadowDatabaseUrl).toMatch(wanted('app_shadow'))
+  })
+
+  it.each([undefined, ''])('says nothing where a variable is not set: %j', async (config) => {
+    expect(await entraDatasource(config, { shadowDatabase: 'app_shadow' })).toEqual({})
   })
 
   it('leaves the shadow database to Prisma where it costs nothing', async () => {
@@ -78,7 +84,7 @@ describe('entraDatasource', () => {
       database: 'app',
       options: { cryptoCredentialsDetails: { ca: server.ca } },
     }
-    const { url } = await entraDatasource(config, { credential })
+    const { url = '' } = await entraDatasource(config, { credential })
     expect(credential.requests).toBe(0)
     expect(await logIn(url)).toMatchObject({ kind: 'accepted' })
     expect(server.logins[0]).toMatchObject({ token: 'token-1', login: { database: 'app' } })
@@ -98,7 +104,7 @@ describe('entraDatasource', () => {
       database: 'app',
       options: { cryptoCredentialsDetails: { ca: server.ca } },
     }
-    const { url } = await entraDatasource(config, { credential: new CountingCredential() })
+    const { url = '' } = await entraDatasource(config, { credential: new CountingCredential() })
     expect(await logIn(url)).toMatchObject({ message: { number } })
     const text = stderr.mock.calls.map(([chunk]) => String(chunk)).join('')
     expect(text).toMatch(shown ? /^prisma-adapter-mssql-entra: The server refused the login: No\.[\s\S]*\n$/ : /^$/)

@@ -24,3 +24,8 @@ export function tableRows(text: string): string[][] {
       .map((cell) => cell.trim()),
   )
 }
+
+/** The links to files and headings of the repository: the path, empty within the document, and the anchor. */
+export function linksOf(text: string): [file: string, anchor: string][] {
+  return [...text.matchAll(/\]\(([\w./-]*)#?([\w-]*)\)/g)].map(([, file = '', anchor = '']) => [file, anchor])
+}

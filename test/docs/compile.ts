@@ -1,0 +1,31 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runProgram, type ScriptResult } from '../support/run-script.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+/** What TypeScript says of a user's files, each a module of its own. */
+export async function compile(samples: readonly string[]): Promise<ScriptResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'samples-'))
+  try {
+    for (const name of ['node_modules', 'generated']) await symlink(join(ROOT, name), join(folder, name))
+    for (const [index, code] of samples.entries()) await writeFile(join(folder, `sample-${index}.ts`), code)
+    const compilerOptions = {
+      module: 'preserve',
+      moduleResolution: 'bundler',
+      rewriteRelativeImportExtensions: false,
+      allowImportingTsExtensions: true,
+      paths: {
+        'prisma-adapter-mssql-entra': [join(ROOT, 'src/index.ts')],
+        'prisma-adapter-mssql-entra/*': [join(ROOT, 'src/*.ts')],
+      },
+    }
+    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['sample-*.ts'] }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    return await runProgram(join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}

@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { EXIT_CODES, ExitCode } from '../../src/cli/exit-codes.ts'
+import { readConfig } from '../../src/config/config.ts'
+import { URL_FORMATS } from '../../src/proxy/connection-strings.ts'
+import { anchorsOf, codeBlocks, linksOf, tableRows } from '../support/markdown.ts'
+import { compile } from './compile.ts'
+
+const PATH = fileURLToPath(new URL('../../docs/prisma-commands.md', import.meta.url))
+const guide = readFileSync(PATH, 'utf8')
+
+describe('docs/prisma-commands.md', () => {
+  it('has code whose types are right', async () => {
+    const samples = codeBlocks(guide, 'ts')
+    expect(samples).toHaveLength(1)
+    expect(await compile(samples)).toEqual({ code: 0, output: '' })
+  })
+
+  const strings = [...guide.matchAll(/sqlserver:\/\/myserver[^"\s]*/g)].map(([text]) => text)
+
+  it.each(strings)('has connection strings that are taken without a warning: %s', (text) => {
+    expect(readConfig(text).warnings).toEqual([])
+  })
+
+  it('has such strings', () => {
+    expect(strings.length).toBeGreaterThan(4)
+  })
+
+  it('has the exit codes and the formats that there are', () => {
+    const codes = tableRows(guide).flatMap(([cell = '']) =>
+      /^[\d, ]+$/.test(cell) ? cell.split(', ').map(Number) : [],
+    )
+    const ofExec = [ExitCode.USAGE, ExitCode.EXEC_FAILED, ExitCode.NOT_EXECUTABLE, ExitCode.NOT_FOUND]
+    expect(codes).toEqual(ofExec)
+    for (const code of Object.values(ExitCode)) expect(EXIT_CODES).toMatch(new RegExp(`^  .*\\b${code}\\b`, 'm'))
+    for (const format of URL_FORMATS) expect(guide).toContain(`\`${format}\``)
+  })
+
+  it.each(linksOf(guide))('has links that lead somewhere: %s#%s', (file, anchor) => {
+    const path = file === '' ? PATH : join(dirname(PATH), file)
+    expect(existsSync(path)).toBe(true)
+    if (anchor !== '') expect(anchorsOf(readFileSync(path, 'utf8'))).toContain(anchor)
+  })
+})
