@@ -23,6 +23,9 @@ const DETAILS = {
   tenantId: 'tenantId',
 } as const
 
+/** What mssql also takes outside of `options`. */
+const HOISTED = ['encrypt', 'trustServerCertificate'] as const
+
 const WITHOUT_EFFECT = ['msiEndpoint', 'msiSecret'] as const
 const OTHER_SIGN_INS = ['token', 'domain', 'trustedConnection'] as const
 const SIGN_IN_FIELDS = [
@@ -62,11 +65,13 @@ export function readConfigObject(given: MssqlConfig): ConfigObject {
     throw new EntraError('CONFIG_INVALID', 'config must be a connection string or an mssql config with a server.')
   }
   const fields: Record<string, unknown> = { ...given }
-  const kept = Object.entries(fields).filter(([field]) => !SIGN_IN_FIELDS.includes(field))
+  const outside = HOISTED.filter((name) => typeof fields[name] === 'boolean').map((name) => [name, fields[name]])
+  const dropped: readonly string[] = [...SIGN_IN_FIELDS, ...HOISTED]
+  const kept = Object.entries(fields).filter(([field]) => !dropped.includes(field))
   const config = {
     ...Object.fromEntries(kept),
     server: given.server,
-    options: { ...given.options },
+    options: { ...Object.fromEntries(outside), ...given.options },
     pool: { ...given.pool },
   }
   const warnings: ConfigWarning[] = []

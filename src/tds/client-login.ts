@@ -10,6 +10,7 @@ import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelog
 import { TdsProtocolError } from './protocol-error.ts'
 import { encryptionRefused } from './require-encryption.ts'
 import { connectTls, connectTlsInTds } from './tls.ts'
+import { encryptionRequired } from './tls-failure.ts'
 import type { Routing, ServerMessage } from './tokens.ts'
 
 /** A server, and how to speak to it. */
@@ -95,7 +96,7 @@ async function negotiate(socket: Socket, server: ServerAddress, fedAuth: boolean
   const scope = encryptionScope(encryption, prelogin.encryption)
   if (scope === undefined) {
     if (server.encrypt !== false) throw encryptionRefused()
-    throw new TdsProtocolError('The server takes encrypted connections only, and encrypt is false here.')
+    throw encryptionRequired()
   }
   return { socket, stream: scope === 'session' ? await connectTlsInTds(socket, tlsOptions(server)) : socket, prelogin }
 }

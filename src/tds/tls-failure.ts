@@ -38,6 +38,9 @@ const NOTHING_IN_COMMON: readonly unknown[] = [
   'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
 ]
 
+/** tedious's code where the server takes encrypted connections only, and `encrypt` is false. */
+const ENCRYPTION_REQUIRED = 'EENCRYPT'
+
 /**
  * What a failed TLS handshake means; undefined where the error is none.
  *
@@ -47,6 +50,7 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
   for (const link of causesOf(error)) {
     const code = (link as { code?: unknown }).code
     const check = CHECKS.find(([codes]) => codes.some((name) => name === code))
+    if (code === ENCRYPTION_REQUIRED) return encryptionRequired(error)
     if (NOTHING_IN_COMMON.includes(code)) return nothingInCommon(String(code), error)
     if (check === undefined) continue
     const [, why, remedy] = check
@@ -57,6 +61,15 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
     )
   }
   return undefined
+}
+
+/** What to throw where the server takes encrypted connections only, and `encrypt` is false. */
+export function encryptionRequired(cause?: unknown): EntraError {
+  return new EntraError(
+    'TLS_FAILED',
+    'The server takes encrypted connections only, and encrypt is false here. The token was not sent. Leave encrypt out.',
+    { cause },
+  )
 }
 
 function nothingInCommon(code: string, cause: unknown): EntraError {

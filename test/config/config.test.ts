@@ -206,6 +206,24 @@ describe('how to sign in', () => {
   })
 })
 
+describe('what mssql takes outside of options', () => {
+  it('is read where options say nothing else', () => {
+    const given = { server: 'localhost', encrypt: false, trustServerCertificate: true }
+    expect(readConfig(given as never).config).toEqual({
+      server: 'localhost',
+      options: { encrypt: false, trustServerCertificate: true },
+      pool: {},
+    })
+    expect(readConfig({ ...given, options: { encrypt: true } } as never).config.options?.encrypt).toBe(true)
+  })
+
+  it('cannot turn encryption off on the way to another machine', () => {
+    expect(() => readConfig({ server: 'db.example', encrypt: false } as never)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_PLAINTEXT' }),
+    )
+  })
+})
+
 describe('encrypt=false', () => {
   it.each(['h', 'myserver.database.windows.net', '10.0.0.1', '128.0.0.1'])('is refused for %s', (host) => {
     expect(() => readConfig(`sqlserver://${host};encrypt=false`)).toThrow(

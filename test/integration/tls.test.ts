@@ -111,6 +111,18 @@ describe('trustServerCertificate', () => {
   })
 })
 
+describe('encrypt=false', () => {
+  it('is told of at once where the server takes encrypted connections only', async () => {
+    const impostor = await startImpostor(preloginWith(Encryption.REQUIRED))
+    const { adapter } = db.connect({}, { port: impostor.port, options: { encrypt: false } })
+    await expect(adapter.connect()).rejects.toMatchObject({
+      code: 'P1011',
+      cause: { code: 'TLS_FAILED', message: expect.stringContaining('encrypted connections only') },
+    })
+    expect(secretsIn(impostor.text(), db.azure.authority.issuedTokens)).toEqual([])
+  })
+})
+
 describe('a token is not sent in the clear', () => {
   const refused = {
     code: 'P1011',
