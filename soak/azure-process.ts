@@ -1,5 +1,5 @@
 // The local Azure in a process of its own: started by azure.ts, it ends when the channel to its parent does.
-import type { InjectedFault, InjectedGatewayFault } from '../src/testing/index.ts'
+import type { InjectedFault } from '../src/testing/index.ts'
 import { applyMigrations, dropEverything } from '../test/integration/schema.ts'
 import { openSqlLogin } from '../test/integration/sql-login.ts'
 import { startLocalAzure } from '../test/local-azure.ts'
@@ -15,7 +15,7 @@ await login.lock('prisma-adapter-mssql-entra tests')
 await dropEverything(login.run)
 await applyMigrations(login.run)
 
-const injected = new Map<number, InjectedFault | InjectedGatewayFault>()
+const injected = new Map<number, InjectedFault>()
 let count = 0
 
 const orders: Orders = {

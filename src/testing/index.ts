@@ -1,7 +1,7 @@
 export { createCertificateAuthority } from '../x509/certificates.ts'
 export { Authority, startAuthority } from './authority/authority.ts'
 export type { EnvironmentKind } from './authority/environment.ts'
-export type { Fault, InjectedFault } from './authority/faults.ts'
+export type { Fault } from './authority/faults.ts'
 export type {
   AuthorityClientOptions,
   AuthorityOptions,
@@ -11,7 +11,8 @@ export type {
 export { defaultPrincipals, type Principal, type PrincipalKind } from './authority/principals.ts'
 export type { AuthorityStats } from './authority/statistics.ts'
 export type { IssuedToken } from './authority/token-issuer.ts'
-export type { FaultAction, FaultError, GatewayFault, InjectedGatewayFault, Stage } from './gateway/faults.ts'
+export type { InjectedFault } from './fault-list.ts'
+export type { FaultAction, FaultError, GatewayFault, Stage } from './gateway/faults.ts'
 export { type DropOptions, Gateway, type GatewayOptions, type PrincipalLogin, startGateway } from './gateway/gateway.ts'
 export type { GatewayStats } from './gateway/stats.ts'
 export type { Upstream } from './gateway/upstream.ts'

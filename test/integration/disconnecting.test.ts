@@ -1,34 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
-import { type Clock, systemClock } from '../../src/clock.ts'
+import { countingClock } from '../support/counting-clock.ts'
 import { useDatabase } from './database.ts'
 
 const db = useDatabase()
-
-/** A clock that knows how many timers are set. */
-function countingClock(): Clock & { readonly timers: number } {
-  const timers = new Set<object>()
-  return {
-    get timers() {
-      return timers.size
-    },
-    now: systemClock.now,
-    monotonic: systemClock.monotonic,
-    setTimer(delay, callback) {
-      const key = {}
-      timers.add(key)
-      const timer = systemClock.setTimer(delay, () => {
-        timers.delete(key)
-        callback()
-      })
-      return {
-        cancel() {
-          timers.delete(key)
-          timer.cancel()
-        },
-      }
-    },
-  }
-}
 
 const sockets = () => process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|Connect/.test(kind)).length
 

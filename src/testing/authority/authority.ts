@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { systemClock } from '../../clock.ts'
 import { createCertificateAuthority } from '../../x509/certificates.ts'
+import { FaultList, type InjectedFault } from '../fault-list.ts'
 import type { TokenVerification } from '../token-verification.ts'
 import { AZURE_SQL_AUDIENCES, DEFAULT_AUDIENCE } from './audiences.ts'
 import { issuerOf } from './claims.ts'
 import { type EnvironmentKind, environmentFor } from './environment.ts'
-import { type Fault, FaultList, type InjectedFault } from './faults.ts'
+import type { Fault } from './faults.ts'
 import { federatedClaims } from './federated-token.ts'
 import { type LocalServer, listen } from './http.ts'
 import type { AuthorityClientOptions, AuthorityOptions, FederatedTokenOptions, IssueTokenOptions } from './options.ts'
@@ -236,7 +237,7 @@ export async function startAuthority(options: AuthorityOptions = {}): Promise<Au
     issuer: new TokenIssuer(signer, clock, tokenLifetime),
     identityHeader: randomUUID(),
     systemAccessToken: randomUUID(),
-    faults: new FaultList(),
+    faults: new FaultList<Fault>(),
     statistics: new Statistics(),
   }
   const server = await certificateAuthority.issue({ hosts: ['127.0.0.1', 'localhost'] })

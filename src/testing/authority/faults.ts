@@ -35,52 +35,7 @@ export type SilenceFault = { hang: true } | { disconnect: true }
 /** What `authority.inject` takes: one kind of fault, and whom it befalls. */
 export type Fault = FaultTarget & (StatusFault | TokenFault | SilenceFault)
 
-/** A fault that was injected. */
-export interface InjectedFault {
-  /** How many requests it befell. */
-  readonly hits: number
-  /** Takes it away; requests that it befell already stay as they are. */
-  clear(): void
-}
-
-interface Entry {
-  fault: Fault
-  hits: number
-}
-
-/** The faults in force, oldest first. A request takes the first that fits, and no other. */
-export class FaultList {
-  readonly #entries = new Set<Entry>()
-
-  inject(fault: Fault): InjectedFault {
-    const entry: Entry = { fault, hits: 0 }
-    this.#entries.add(entry)
-    return {
-      get hits() {
-        return entry.hits
-      },
-      clear: () => {
-        this.#entries.delete(entry)
-      },
-    }
-  }
-
-  clear(): void {
-    this.#entries.clear()
-  }
-
-  /** The fault that befalls a request to this endpoint. */
-  take(endpoint: Endpoint): Fault | undefined {
-    for (const entry of this.#entries) {
-      if (!fits(entry.fault, endpoint)) continue
-      entry.hits += 1
-      if (entry.hits >= (entry.fault.times ?? Number.POSITIVE_INFINITY)) this.#entries.delete(entry)
-      return entry.fault
-    }
-    return undefined
-  }
-}
-
-function fits(fault: Fault, endpoint: Endpoint): boolean {
+/** Whether a fault befalls a request to this endpoint. */
+export function befalls(fault: Fault, endpoint: Endpoint): boolean {
   return fault.endpoint === undefined ? givesTokens(endpoint) : fault.endpoint === endpoint
 }

@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock.ts'
+import type { FaultList } from '../fault-list.ts'
 import { WRONG_AUDIENCE } from './audiences.ts'
 import { answerAzurePipelines } from './azure-pipelines-endpoint.ts'
 import { openidConfiguration } from './discovery.ts'
 import { EntraRefusal } from './entra-error.ts'
-import type { Fault, FaultList, StatusFault, TokenFault } from './faults.ts'
+import { befalls, type Fault, type StatusFault, type TokenFault } from './faults.ts'
 import type { Answer, EndpointRequest, Outcome } from './http.ts'
 import { answerAppService, answerImds } from './managed-identity-endpoint.ts'
 import type { Principal } from './principals.ts'
@@ -22,7 +23,7 @@ export interface Parts {
   identityHeader: string
   /** The `System.AccessToken` of a pipeline's job. */
   systemAccessToken: string
-  faults: FaultList
+  faults: FaultList<Fault>
   statistics: Statistics
 }
 
@@ -35,7 +36,7 @@ export async function handleRequest(
 ): Promise<Outcome> {
   const endpoint = route?.endpoint ?? 'other'
   parts.statistics.request(endpoint, closed)
-  const fault = parts.faults.take(endpoint)
+  const fault = parts.faults.take((fault) => befalls(fault, endpoint))
   if (fault?.delay !== undefined) await pause(parts.clock, fault.delay, closed)
   const instead = fault && outcomeOf(fault)
   if (instead !== undefined) return instead

@@ -25,8 +25,9 @@ import {
   encodeRouting,
   type Routing,
 } from '../../tds/tokens.ts'
+import type { FaultList } from '../fault-list.ts'
 import { azureMessage } from './azure-messages.ts'
-import type { FaultAction, GatewayFaults, Stage } from './faults.ts'
+import type { FaultAction, GatewayFault, Stage } from './faults.ts'
 import { DelayedLink } from './link-delay.ts'
 import { LoginError, sqlLoginRefused } from './login-error.ts'
 import { Relay } from './relay.ts'
@@ -48,7 +49,7 @@ export interface GatewayParts {
   /** In ms. */
   loginTimeout: number
   clock: Clock
-  faults: GatewayFaults
+  faults: FaultList<GatewayFault>
   statistics: GatewayStatistics
 }
 
@@ -169,7 +170,7 @@ export class GatewayConnection {
 
   /** Lets a fault of this stage happen; gives a redirect back, which only the login can carry out. */
   async #fault(stage: Stage): Promise<Extract<FaultAction, { redirect: unknown }> | undefined> {
-    const action = this.#parts.faults.take(stage)
+    const action = this.#parts.faults.take(({ at }) => at === stage)?.action
     if (action === undefined) return undefined
     if ('redirect' in action) return action
     if ('delay' in action) await new Promise<void>((resolve) => this.#parts.clock.setTimer(action.delay, resolve))

@@ -3,9 +3,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { type Clock, systemClock } from '../../clock.ts'
 import type { FedAuthInfo } from '../../tds/fed-auth.ts'
 import { createCertificateAuthority } from '../../x509/certificates.ts'
+import { FaultList, type InjectedFault } from '../fault-list.ts'
 import type { TokenVerification } from '../token-verification.ts'
 import { GatewayConnection, type GatewayParts } from './connection.ts'
-import { type GatewayFault, GatewayFaults, type InjectedGatewayFault } from './faults.ts'
+import type { GatewayFault } from './faults.ts'
 import { tokenRefused } from './login-error.ts'
 import { GatewayStatistics, type GatewayStats } from './stats.ts'
 import { createTokenCheck, type VerifiedToken } from './token-check.ts'
@@ -86,7 +87,7 @@ export class Gateway {
   }
 
   /** Makes something go wrong; the oldest fault that fits a stage is the one that happens. */
-  inject(fault: GatewayFault): InjectedGatewayFault {
+  inject(fault: GatewayFault): InjectedFault {
     return this.#parts.faults.inject(fault)
   }
 
@@ -140,7 +141,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     linkDelay: options.linkDelay ?? 0,
     loginTimeout: options.loginTimeout ?? 15_000,
     clock,
-    faults: new GatewayFaults(),
+    faults: new FaultList<GatewayFault>(),
     statistics: new GatewayStatistics(),
   }
   const connections = new Set<GatewayConnection>()

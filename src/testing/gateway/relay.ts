@@ -69,7 +69,7 @@ export class Relay {
     const { client, upstream, parts, reset } = this.#ends
     for await (const chunk of upstream) {
       this.#lastTrafficAt = parts.clock.now()
-      const fault = parts.faults.take('response')
+      const fault = parts.faults.take(({ at }) => at === 'response')?.action
       if (fault !== undefined && 'delay' in fault) await wait(parts.clock, fault.delay)
       if (fault !== undefined && 'hang' in fault) await new Promise<never>(() => {})
       if (fault !== undefined && 'reset' in fault) {
@@ -102,7 +102,7 @@ export class Relay {
     parts.statistics.request(timeLeft)
     parts.statistics.roundTrip()
     if (timeLeft <= 0 && parts.enforceExpiry) return this.#answer(TOKEN_EXPIRED)
-    const fault = parts.faults.take('request')
+    const fault = parts.faults.take(({ at }) => at === 'request')?.action
     if (fault === undefined || 'redirect' in fault) return true
     if ('refuse' in fault) return this.#answer(fault.refuse)
     if ('hang' in fault) await new Promise<never>(() => {})

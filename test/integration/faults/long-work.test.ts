@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
-import type { InjectedGatewayFault } from '../../../src/testing/index.ts'
+import type { InjectedFault } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
 import { MovableClock } from './movable-clock.ts'
 import { byLifetime, failureOf, useFaultyAzure } from './support.ts'
@@ -87,7 +87,7 @@ describe('a transaction that outlives its generation', () => {
 describe('a COMMIT that is cut off at its token’s end', () => {
   it('is not called rolled back: it may have been carried out', async () => {
     const { prisma, counter } = await connected()
-    let hanging: InjectedGatewayFault | undefined
+    let hanging: InjectedFault | undefined
     const transaction = failureOf(
       prisma.$transaction(async (tx) => {
         await counter.increment(tx)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import type { AdapterEvent } from '../../../src/index.ts'
-import type { FaultError, InjectedGatewayFault } from '../../../src/testing/index.ts'
+import type { FaultError, InjectedFault } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
 import { failureOf, useFaultyAzure } from './support.ts'
 import { hour, until } from './time.ts'
@@ -29,7 +29,7 @@ const REFUSALS: [string, FaultError][] = [
     },
   ],
 ]
-const refuseNextRequest = (refuse: FaultError): InjectedGatewayFault =>
+const refuseNextRequest = (refuse: FaultError): InjectedFault =>
   azure.gateway.inject({ at: 'request', action: { refuse }, times: 1 })
 
 /** A client with a connection open, whose clock is its own. */
