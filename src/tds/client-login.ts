@@ -62,6 +62,23 @@ export interface ConnectOptions {
  */
 export async function connectToServer(server: ServerAddress, options: ConnectOptions): Promise<ServerConnection> {
   const { signal, fedAuth = false, onConnect } = options
+  const socket = await reachServer(server, signal)
+  try {
+    onConnect?.(socket)
+    return await greetServer(socket, server, fedAuth)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/**
+ * Opens a TCP connection.
+ *
+ * @param signal - destroys it at any time
+ * @throws the error of the socket; the signal's reason
+ */
+export async function reachServer(server: ServerAddress, signal: AbortSignal): Promise<Socket> {
   const { host, port, parallel, localAddress } = server
   const socket = await dial({ host, port, parallel, localAddress, signal }).catch((error) => {
     throw error instanceof AggregateError ? joined(error) : error
@@ -71,16 +88,11 @@ export async function connectToServer(server: ServerAddress, options: ConnectOpt
   const cut = () => socket.destroy(signal.reason)
   signal.addEventListener('abort', cut)
   socket.once('close', () => signal.removeEventListener('abort', cut))
-  try {
-    onConnect?.(socket)
-    return await negotiate(socket, server, fedAuth)
-  } catch (error) {
-    socket.destroy()
-    throw error
-  }
+  return socket
 }
 
-async function negotiate(socket: Socket, server: ServerAddress, fedAuth: boolean): Promise<ServerConnection> {
+/** Does the client's half of PRELOGIN and TLS. @throws what {@link connectToServer} does */
+export async function greetServer(socket: Socket, server: ServerAddress, fedAuth: boolean): Promise<ServerConnection> {
   const strict = server.encrypt === 'strict'
   const encryption = server.encrypt === false ? Encryption.NOT_SUPPORTED : Encryption.ON
   const link = strict ? await connectTls(socket, tlsOptions(server)) : socket
