@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -9,6 +10,7 @@ import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
 import type { FaultAction, FaultError, Stage } from '../../src/testing/gateway/faults.ts'
 import { freePort, NO_SUCH_HOST } from '../errors/provoke.ts'
+import { MovableClock } from '../integration/faults/movable-clock.ts'
 import { secretsIn } from '../integration/secrets.ts'
 import { giving, usePractice } from './support.ts'
 
@@ -31,13 +33,43 @@ const fault =
     azure().gateway.inject({ at, action })
     return [azure().config(config)]
   }
+const hanging =
+  (at: Stage): Wrong =>
+  async () => [azure().config(), laterThan(azure().gateway.inject({ at, action: { hang: true } }))]
 const refused = (refuse: FaultError): Wrong => fault('login', { refuse })
-const inBox = (config: () => Partial<MssqlConfig> | Promise<Partial<MssqlConfig>>): Wrong => {
+const to = (config: () => Partial<MssqlConfig> | Promise<Partial<MssqlConfig>>): Wrong => {
   return async () => [azure().config(await config())]
 }
 const gateway = (...made: Parameters<typeof practice.gateway>): Wrong => {
   return async () => [await practice.gateway(...made)]
 }
+/** Longer than a connection or a token is waited for, and shorter than doctor has in all. */
+const PATIENCE = 20_000
+
+/** A clock by which that long passes once a fault has befallen something. */
+function laterThan(fault: { readonly hits: number }): { clock: MovableClock } {
+  const clock = new MovableClock()
+  void vi
+    .waitFor(() => expect(fault.hits).toBeGreaterThan(0), { timeout: 60_000, interval: 5 })
+    .then(() => {
+      clock.pass(PATIENCE)
+    })
+  return { clock }
+}
+
+/** The same once a token request has failed. */
+function afterFailure(): MovableClock {
+  const clock = new MovableClock()
+  const channel = 'prisma-adapter-mssql-entra:token.refresh-failed'
+  const pass = () => {
+    unsubscribe(channel, pass)
+    // Behind whoever else hears of it.
+    setImmediate(() => clock.pass(PATIENCE))
+  }
+  subscribe(channel, pass)
+  return clock
+}
+
 /** A token that is not what it should be. */
 const token =
   (...issue: Parameters<ReturnType<typeof entra>['issueToken']>): Wrong =>
@@ -46,6 +78,11 @@ const token =
 const managedIdentity = () => {
   for (const [name, value] of Object.entries(entra().environment('app-service'))) vi.stubEnv(name, value)
   return new ManagedIdentityCredential({ retryOptions: { maxRetries: 0 } })
+}
+
+const service = (secret = entra().principal('local-service').secret ?? '') => {
+  const { tenantId, clientId } = entra().principal('local-service')
+  return new ClientSecretCredential(tenantId, clientId, secret, entra().clientOptions())
 }
 
 const prelogin = (encryption: number) =>
@@ -135,7 +172,7 @@ const LOGIN: Case[] = [
   ['a login without a user', refused({ number: 916 }), 'login', 'PRINCIPAL_UNKNOWN', /CREATE USER \[local-app\]/],
   [
     'a database that is not there',
-    inBox(() => ({ database: 'no_such_database' })),
+    to(() => ({ database: 'no_such_database' })),
     'login',
     'DATABASE_NOT_FOUND',
     /Check the name of the database[\s\S]*CREATE USER \[local-app\]/,
@@ -173,13 +210,7 @@ const LOGIN: Case[] = [
     'LOGIN_FAILED',
     /Look error 18470 up/,
   ],
-  [
-    'a login that hangs',
-    fault('login', { hang: true }, { connectionTimeout: 1_000 }),
-    'login',
-    'LOGIN_TIMEOUT',
-    /longer connectTimeout/,
-  ],
+  ['a login that hangs', hanging('login'), 'login', 'LOGIN_TIMEOUT', /longer connectTimeout/],
   ['a login that is dropped', fault('login', { drop: true }), 'login', 'CONNECT_FAILED', /check what answers/],
   ['a login that is reset', fault('login', { reset: true }), 'login', 'CONNECT_FAILED', /check what answers/],
   [
@@ -195,16 +226,10 @@ const LOGIN: Case[] = [
 ]
 
 const WIRE: Case[] = [
-  [
-    'a host that is not there',
-    inBox(() => ({ server: NO_SUCH_HOST })),
-    'dns',
-    'SERVER_NOT_FOUND',
-    /Check the host name/,
-  ],
+  ['a host that is not there', to(() => ({ server: NO_SUCH_HOST })), 'dns', 'SERVER_NOT_FOUND', /Check the host name/],
   [
     'a port that nobody listens at',
-    inBox(async () => ({ port: await freePort() })),
+    to(async () => ({ port: await freePort() })),
     'tcp',
     'SERVER_UNREACHABLE',
     /Check host and port \(Azure SQL: 1433\)/,
@@ -224,24 +249,12 @@ const WIRE: Case[] = [
     /check what answers/,
   ],
   ['a PRELOGIN that is dropped', fault('prelogin', { drop: true }), 'tls', 'CONNECT_FAILED', /check what answers/],
-  [
-    'a PRELOGIN that hangs',
-    fault('prelogin', { hang: true }, { connectionTimeout: 1_000 }),
-    'tls',
-    'LOGIN_TIMEOUT',
-    /longer connectTimeout/,
-  ],
-  [
-    'a TLS handshake that hangs',
-    fault('tls', { hang: true }, { connectionTimeout: 1_000 }),
-    'tls',
-    'LOGIN_TIMEOUT',
-    /longer connectTimeout/,
-  ],
+  ['a PRELOGIN that hangs', hanging('prelogin'), 'tls', 'LOGIN_TIMEOUT', /longer connectTimeout/],
+  ['a TLS handshake that hangs', hanging('tls'), 'tls', 'LOGIN_TIMEOUT', /longer connectTimeout/],
   ['a TLS handshake that is dropped', fault('tls', { drop: true }), 'tls', 'CONNECT_FAILED', /check what answers/],
   [
     'a certificate of an authority that is not trusted',
-    inBox(() => ({ options: { cryptoCredentialsDetails: {} } })),
+    to(() => ({ options: { cryptoCredentialsDetails: {} } })),
     'tls',
     'TLS_FAILED',
     /Name its authority in .*NODE_EXTRA_CA_CERTS/,
@@ -269,28 +282,28 @@ const WIRE: Case[] = [
   ],
   [
     'a server that offers no encryption',
-    inBox(async () => ({ port: await practice.impostor(prelogin(Encryption.NOT_SUPPORTED)) })),
+    to(async () => ({ port: await practice.impostor(prelogin(Encryption.NOT_SUPPORTED)) })),
     'tls',
     'TLS_FAILED',
     /Give the server a certificate/,
   ],
   [
     'a server that wants encryption, where it was turned off',
-    inBox(() => ({ options: { encrypt: false } })),
+    to(() => ({ options: { encrypt: false } })),
     'tls',
     'TLS_FAILED',
     /Leave encrypt out/,
   ],
   [
     'what is no SQL Server',
-    inBox(async () => ({ port: await practice.impostor(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')) })),
+    to(async () => ({ port: await practice.impostor(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')) })),
     'tls',
     'CONNECT_FAILED',
     /no SQL Server\. Check host and port/,
   ],
   [
     'a server that takes no Entra logins',
-    inBox(() => {
+    to(() => {
       const { port, encrypt, trustServerCertificate } = azure().upstream
       return { port, options: { encrypt, trustServerCertificate } }
     }),
@@ -310,7 +323,10 @@ const TOKEN: Case[] = [
   ],
   [
     'a credential that gives an expired token',
-    async () => [connectingFor(1_000), giving(() => entra().issueToken({ lifetime: -60_000 }))],
+    async () => [
+      azure().config(),
+      { ...giving(() => entra().issueToken({ lifetime: -60_000 })), clock: afterFailure() },
+    ],
     'token',
     'TOKEN_EXPIRED',
     /check the clock of this machine/,
@@ -318,9 +334,7 @@ const TOKEN: Case[] = [
   [
     'a wrong client secret',
     async () => {
-      const { tenantId, clientId } = entra().principal('local-service')
-      const credential = new ClientSecretCredential(tenantId, clientId, 'wrong', entra().clientOptions())
-      return [azure().config(), { credential }]
+      return [azure().config(), { credential: service('wrong') }]
     },
     'token',
     'TOKEN_REQUEST_FAILED',
@@ -340,7 +354,7 @@ const TOKEN: Case[] = [
     'a credential that is asked too often',
     async () => {
       entra().inject({ status: 429, retryAfter: 30 })
-      return [connectingFor(1_000), { credential: managedIdentity() }]
+      return [azure().config(), { credential: managedIdentity(), clock: afterFailure() }]
     },
     'token',
     'TOKEN_REQUEST_THROTTLED',
@@ -350,7 +364,7 @@ const TOKEN: Case[] = [
     'an identity endpoint that fails',
     async () => {
       entra().inject({ status: 500 })
-      return [connectingFor(1_000), { credential: managedIdentity() }]
+      return [azure().config(), { credential: managedIdentity(), clock: afterFailure() }]
     },
     'token',
     'TOKEN_REQUEST_FAILED',
@@ -360,7 +374,7 @@ const TOKEN: Case[] = [
     'an identity endpoint that hangs up',
     async () => {
       entra().inject({ disconnect: true })
-      return [connectingFor(1_000), { credential: managedIdentity() }]
+      return [azure().config(), { credential: managedIdentity(), clock: afterFailure() }]
     },
     'token',
     'TOKEN_REQUEST_FAILED',
@@ -369,12 +383,13 @@ const TOKEN: Case[] = [
   [
     'a credential that does not answer',
     async () => {
-      entra().inject({ hang: true })
-      return [connectingFor(1_000), { credential: managedIdentity() }]
+      // Not the endpoint of the cases above: what they began may still arrive there.
+      const { clock } = laterThan(entra().inject({ hang: true, endpoint: 'token' }))
+      return [azure().config(), { credential: service(), clock }]
     },
     'token',
     'TOKEN_UNAVAILABLE',
-    /No answer yet from ManagedIdentityCredential\.\nCheck that its endpoint can be reached/,
+    /No answer yet from ClientSecretCredential\.\nCheck that its endpoint can be reached/,
   ],
   [
     'a package that is missing',
@@ -384,11 +399,6 @@ const TOKEN: Case[] = [
     /npm install @azure\/identity-vscode/,
   ],
 ]
-
-/** The connect timeout is how long a token is waited for, too. */
-function connectingFor(connectionTimeout: number): MssqlConfig {
-  return azure().config({ connectionTimeout })
-}
 
 const SESSION: Case[] = [
   ['a session that is dropped', fault('request', { drop: true }), 'identity', 'CONNECT_FAILED', /check what answers/],
