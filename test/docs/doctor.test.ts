@@ -21,7 +21,7 @@ describe('docs/doctor.md', () => {
     const samples = codeBlocks(guide, 'text')
     expect(samples).toHaveLength(2)
     for (const sample of samples) {
-      const titles = sample.split('\n').flatMap((line) => /^[✓!✗–] (.{16})/.exec(line)?.[1]?.trim() ?? [])
+      const titles = sample.split('\n').flatMap((line) => /^[✓!✗–] (.{17})/.exec(line)?.[1]?.trim() ?? [])
       expect(titles).toEqual(Object.values(STEPS))
     }
   })
