@@ -221,7 +221,10 @@ describe('databases', () => {
     const other = await poolOn({ database: 'SHADOW' }).connect()
     expect((await other.request().query('SELECT DB_NAME() AS name')).recordset).toEqual([{ name: 'Shadow' }])
     await other.close()
+    const listed = "SELECT name FROM sys.databases WHERE name IN ('shadow', 'master') ORDER BY name"
+    expect(await rows(listed)).toEqual([{ name: 'master' }, { name: 'Shadow' }])
     await rows('DROP DATABASE [Shadow]')
+    expect(await rows(listed)).toEqual([{ name: 'master' }])
     expect(await failure(pool.request().batch('DROP DATABASE [Shadow]'))).toMatchObject({ number: 3701 })
   })
 })

@@ -96,7 +96,7 @@ $$ DECLARE col text; BEGIN
   IF col IS NOT NULL THEN EXECUTE format('ALTER TABLE %I.%I ALTER COLUMN %I DROP DEFAULT', s, t, col);
   ELSE EXECUTE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', s, t, c); END IF; END $$;
 
--- What INFORMATION_SCHEMA says of the user's tables. A column's default is missing: PostgreSQL's text is no T-SQL.
+-- What INFORMATION_SCHEMA says of the user's tables, and sys.databases. A column's default is missing: PostgreSQL's text is no T-SQL.
 CREATE SCHEMA "INFORMATION_SCHEMA";
 CREATE FUNCTION mssql.column_property(id int, name text, property text) RETURNS int LANGUAGE sql STABLE AS
 $$ SELECT CASE lower(property) WHEN 'isidentity' THEN (attidentity <> '')::int WHEN 'allowsnull' THEN (NOT attnotnull)::int END
@@ -121,6 +121,9 @@ SELECT "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", attname::text COLLATE mssq
 FROM mssql.tables JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped,
   LATERAL (SELECT coalesce(col_description(oid, attnum), 'nvarchar(max)') AS type) AS commented,
   LATERAL (SELECT split_part(type, '(', 1) AS name, substring(type FROM '\\(.*') AS args, substring(type FROM '\\((\\d+)')::int AS first) AS parts;
+CREATE SCHEMA sys;
+CREATE VIEW sys.databases AS SELECT datname::text COLLATE mssql.ci AS name, oid::int AS database_id FROM pg_database
+WHERE NOT datistemplate AND datname NOT IN ('postgres', 'local_engine_template');
 CREATE VIEW mssql.constraints AS
 SELECT k.conrelid, k.conkey, "TABLE_CATALOG" AS "CONSTRAINT_CATALOG", "TABLE_SCHEMA" AS "CONSTRAINT_SCHEMA",
   k.conname::text COLLATE mssql.ci AS "CONSTRAINT_NAME", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME",
