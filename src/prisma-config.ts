@@ -2,8 +2,8 @@ import type { config as MssqlConfig } from 'mssql'
 import { isAzureHost } from './config/azure-hosts.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
-import type { ConnectRetryEvent } from './events.ts'
 import type { ProxyEvent } from './proxy/events.ts'
+import { progressOf } from './proxy/progress.ts'
 import { type ProxyOptions, startProxy } from './proxy/proxy.ts'
 import { type Target, targetOf } from './proxy/target.ts'
 import { setUp } from './setup.ts'
@@ -130,12 +130,6 @@ function refusalOf(database: string, target: Target): string | undefined {
     `The server has no database "${named}". Prisma would make one, which on Azure is billed. ` +
     'Correct its name in the connection string, or make it yourself.'
   )
-}
-
-/** A database that was paused takes a minute: whoever sits before the screen is told what is waited for. */
-function progressOf({ error, attempt, retryInMs }: ConnectRetryEvent): string {
-  const [what = ''] = error.message.split('\n')
-  return `${what} Waiting ${Math.ceil(retryInMs / 1000)} s before attempt ${attempt + 1}.`
 }
 
 const WITHOUT_SHADOW_DATABASE =
