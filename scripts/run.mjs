@@ -16,6 +16,7 @@ const tasks = {
     step('Types', () => run('tsc', []))
     step('Tests', () => run('vitest', ['run', ...args]))
   },
+  'check:package': () => run('tsx', ['scripts/check-package.ts', ...args]),
   'test:integration': () => run('vitest', ['run', 'test/integration', ...args]),
 }
 
