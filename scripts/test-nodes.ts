@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
-import { ROOT, run, runNode, runNpm } from './support/commands.ts'
+import { join } from 'node:path'
+import { ROOT, run } from './support/commands.ts'
+import { findNode } from './support/nodes.ts'
 
 const help = `Runs tests on each Node that the package is for, as npm has it.
 
@@ -11,29 +10,15 @@ const help = `Runs tests on each Node that the package is for, as npm has it.
 
 const NODES = ['20.19', '22', '24', '26']
 
-/** The npm package `node` is Node itself; npx keeps it, so that the next time is quick. */
-function find(version: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'test-nodes-'))
-  try {
-    return runNpm(['exec', '--yes', `--package=node@${version}`, '--', 'node', '-p', 'process.execPath'], {
-      cwd: folder,
-    }).trim()
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
 function main(args: string[]): void {
   const nodes: string[] = []
   for (let at = args.indexOf('--node'); at >= 0; at = args.indexOf('--node')) nodes.push(...args.splice(at, 2).slice(1))
   const failed: string[] = []
   for (const version of nodes.length > 0 ? nodes : NODES) {
-    const node = find(version)
+    const { node, env } = findNode(version)
     console.log(`\n▶ Node ${run(node, ['-v']).trim()}`)
     try {
-      // What a test starts by name is this Node too.
-      const env = { PATH: [dirname(node), process.env.PATH].join(delimiter) }
-      runNode([join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...args], { env, show: true }, node)
+      run(node, [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...args], { env, show: true })
     } catch (error) {
       failed.push(version)
       console.error(error instanceof Error ? error.message : error)

@@ -1,17 +1,18 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { generateClient, ROOT, run, runNode, runNpm } from './support/commands.ts'
+import { generateClient, ROOT, run, runNpm } from './support/commands.ts'
+import { findNode } from './support/nodes.ts'
 
 const help = `Runs tests on other versions of what the package stands on, each set in a copy of the repository.
 
   npm run try:versions                                   the oldest and the newest that package.json allows
   npm run try:versions -- prisma=7.2.0                   one set: @prisma/client, prisma and @prisma/adapter-mssql
-  npm run try:versions -- tedious=20 @azure/identity=4.14 test/integration/reading.test.ts
+  npm run try:versions -- node=24 tedious=20 @azure/identity=4.14 test/integration/reading.test.ts
                                                          one set, and the tests to run on it`
 
 const PRISMA = ['@prisma/client', 'prisma', '@prisma/adapter-mssql']
-const SETS = [['prisma=7.0.1'], ['tedious=19'], ['tedious=20']]
+const SETS = [['prisma=7.0.1'], ['node=24', 'tedious=20', '@azure/identity=4.14']]
 const TESTS = [
   ...['reading', 'writing', 'nested-writing', 'transactions', 'rotation', 'connecting', 'disconnecting', 'errors'],
   ...['types', 'raw', 'filters', 'aggregates', 'isolation', 'tls', 'credentials'],
@@ -34,21 +35,28 @@ function isPrismasOwn(test: string, prisma: string): boolean {
   return later !== undefined && prisma.localeCompare(later.since, 'en', { numeric: true }) < 0
 }
 
+/** Runs a JavaScript file in the copy, with the Node of the set. */
+type Runner = (args: readonly string[]) => string
+
 /** @param set - `name=version` each */
 function tryVersions(set: readonly string[], tests: readonly string[]): void {
   const folder = mkdtempSync(join(tmpdir(), 'try-versions-'))
   // The tests run PostgreSQL as nobody where they run as root.
   chmodSync(folder, 0o755)
+  const version = set.find((pair) => pair.startsWith('node='))?.slice('node='.length)
+  const { node, env } = version === undefined ? { node: process.execPath, env: {} } : findNode(version)
+  const on: Runner = (args) => run(node, args, { cwd: folder, env })
   try {
     copyRepository(folder)
     runNpm(['install', '--ignore-scripts', '--no-audit', '--no-fund', '--save-exact', ...set.flatMap(packagesOf)], {
       cwd: folder,
+      env,
     })
     console.log(`  installed: ${whatWasInstalled(folder)}`)
     generateClient(folder)
-    runNode([join(folder, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: folder })
+    on([join(folder, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
     console.log('  the build passes')
-    const { passed, failed } = runTests(folder, tests)
+    const { passed, failed } = runTests(folder, tests, on)
     const unexpected = failed.filter((test) => !isPrismasOwn(test, versionOf(folder, '@prisma/client')))
     console.log(`  ${passed} tests passed, ${failed.length} failed, ${unexpected.length} of them for no known reason`)
     for (const test of failed) console.log(`  ${unexpected.includes(test) ? '✗' : 'Prisma itself:'} ${test}`)
@@ -65,11 +73,11 @@ interface VitestReport {
 }
 
 /** @returns how many passed, and the names of those that failed */
-function runTests(folder: string, tests: readonly string[]): { passed: number; failed: string[] } {
+function runTests(folder: string, tests: readonly string[], on: Runner): { passed: number; failed: string[] } {
   const report = join(folder, 'vitest.json')
   const args = ['run', '--reporter=json', `--outputFile=${report}`, ...tests]
   try {
-    runNode([join(folder, 'node_modules/vitest/vitest.mjs'), ...args], { cwd: folder })
+    on([join(folder, 'node_modules/vitest/vitest.mjs'), ...args])
   } catch (error) {
     if (!existsSync(report)) throw error
   }
@@ -88,6 +96,7 @@ function versionOf(folder: string, name: string): string {
 
 function packagesOf(pair: string): string[] {
   const [name = '', version] = pair.split('=')
+  if (name === 'node') return []
   return (name === 'prisma' ? PRISMA : [name]).map((one) => `${one}@${version}`)
 }
 
@@ -115,7 +124,7 @@ function main(args: readonly string[]): void {
   const tests = args.filter((arg) => !arg.includes('='))
   const failed: string[] = []
   for (const set of pairs.length > 0 ? [pairs] : SETS) {
-    console.log(`\n▶ ${set.join(' ')} on Node ${process.versions.node}`)
+    console.log(`\n▶ ${set.join(' ')}`)
     try {
       tryVersions(set, tests.length > 0 ? tests : TESTS)
     } catch (error) {

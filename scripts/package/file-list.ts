@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { ROOT } from '../support/commands.ts'
 
@@ -8,7 +8,7 @@ const FOR_READING = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/(?!s
 const MUST_BE_THERE = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs/errors.md']
 
 /** What a module of `dist` imports, in its code and in its types. */
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g
+const IMPORT = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*['"](\.[^'"]+)['"]/g
 
 /**
  * What is wrong with the list of packed files: something is missing, or is there that nobody needs. A module is needed
@@ -17,36 +17,32 @@ const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g
  * @param entries - the files that `exports` and `bin` name
  */
 export function wrongFiles(files: readonly string[], entries: readonly string[]): string[] {
-  const needed = reachable(entries.filter((file) => file.startsWith('dist/')).map(moduleOf))
-  const there = new Set(files)
+  const modules = reachable(entries.filter((file) => file.startsWith('dist/')).map(codeOf))
+  const needed = new Set([...MUST_BE_THERE, ...entries, ...[...modules].flatMap((code) => [code, typesOf(code)])])
   return [
-    ...[...MUST_BE_THERE, ...entries, ...[...needed].flatMap(filesOf)]
-      .filter((file) => !there.has(file))
-      .map((file) => `missing: ${file}`),
-    ...files.filter((file) => !FOR_READING.test(file) && !isOf(needed, file)).map((file) => `not needed: ${file}`),
+    ...[...needed].filter((file) => !files.includes(file)).map((file) => `missing: ${file}`),
+    ...files.filter((file) => !needed.has(file) && !FOR_READING.test(file)).map((file) => `not needed: ${file}`),
   ]
 }
 
-function isOf(modules: ReadonlySet<string>, file: string): boolean {
-  return filesOf(moduleOf(file)).includes(file) && modules.has(moduleOf(file))
+/** `a.d.ts` and `a.ts` are the types of `a.js`, `a.d.cts` those of `a.cjs`. */
+function codeOf(file: string): string {
+  return file.replace(/(?:\.d)?\.([cm]?)ts$/, '.$1js')
 }
 
-function moduleOf(file: string): string {
-  return file.replace(/(\.d\.ts|\.js)$/, '')
+function typesOf(code: string): string {
+  return code.replace(/\.([cm]?)js$/, '.d.$1ts')
 }
 
-function filesOf(module: string): string[] {
-  return [`${module}.js`, `${module}.d.ts`]
-}
-
+/** The code files of all modules that these lead to. */
 function reachable(entries: readonly string[]): Set<string> {
   const seen = new Set<string>()
-  const visit = (module: string): void => {
-    if (seen.has(module)) return
-    seen.add(module)
-    for (const file of filesOf(module)) {
+  const visit = (code: string): void => {
+    if (seen.has(code)) return
+    seen.add(code)
+    for (const file of [code, typesOf(code)].filter((name) => existsSync(join(ROOT, name)))) {
       for (const [, path = ''] of readFileSync(join(ROOT, file), 'utf8').matchAll(IMPORT)) {
-        visit(moduleOf(posix.join(posix.dirname(file), path.replace(/\.ts$/, '.js'))))
+        visit(codeOf(posix.join(posix.dirname(file), path)))
       }
     }
   }

@@ -34,9 +34,9 @@ export function run(program: string, args: readonly string[], options: RunOption
   return stdout
 }
 
-/** Runs a JavaScript file with this Node, or another. */
-export function runNode(args: readonly string[], options: RunOptions = {}, node = process.execPath): string {
-  return run(node, args, options)
+/** Runs a JavaScript file with this Node. */
+export function runNode(args: readonly string[], options: RunOptions = {}): string {
+  return run(process.execPath, args, options)
 }
 
 /** Runs npm; from `npm run` it is the npm that runs us. */
