@@ -1,24 +1,14 @@
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { type BuildOptions, build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 import { applyMigrations, dropEverything } from '../../test/integration/schema.ts'
 import { openSqlLogin } from '../../test/integration/sql-login.ts'
 import { startLocalAzure } from '../../test/local-azure.ts'
+import { ROOT, run } from '../support/commands.ts'
 import { manifest } from './manifest.ts'
-
-/** How `docs/serverless.md` says to bundle: the drivers are CommonJS and call `require()` for Node's own modules. */
-const BUNDLE = {
-  bundle: true,
-  minify: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  metafile: true,
-  logLevel: 'silent',
-} satisfies BuildOptions
 
 export interface Bundle {
   file: string
@@ -28,11 +18,17 @@ export interface Bundle {
   ours: number
 }
 
-/** Bundles a program of the consumer's into one minified file, in a folder where nothing else is. */
-export async function bundleProgram(folder: string, program: string, deployed: string): Promise<Bundle> {
+/** Bundles a program of the consumer's by the command that `docs/bundling.md` has, in a folder where nothing else is. */
+export function bundleProgram(folder: string, program: string, deployed: string): Bundle {
   const file = join(deployed, program.replace(/\.ts$/, '.mjs'))
-  const { metafile } = await build({ ...BUNDLE, absWorkingDir: folder, entryPoints: [program], outfile: file })
-  const [output] = Object.values(metafile.outputs)
+  const metafile = join(folder, `${program}.json`)
+  const command = `${documentedCommand().replace('src/handler.ts', program)} --log-level=error --metafile=${metafile}`
+  run('sh', ['-c', command.replace('dist/handler.mjs', file)], {
+    cwd: folder,
+    env: { PATH: [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter) },
+  })
+  const { outputs }: Metafile = JSON.parse(readFileSync(metafile, 'utf8'))
+  const [output] = Object.values(outputs)
   if (output === undefined) throw new Error('esbuild wrote nothing')
   const ours = Object.entries(output.inputs)
     .filter(([path]) => path.startsWith(`node_modules/${manifest.name}/`))
@@ -40,11 +36,22 @@ export async function bundleProgram(folder: string, program: string, deployed: s
   return { file, size: output.bytes, ours }
 }
 
+function documentedCommand(): string {
+  const text = readFileSync(join(ROOT, 'docs/bundling.md'), 'utf8')
+  const [, command] = /```sh\nnpx (esbuild [\s\S]*?)\n```/.exec(text) ?? []
+  if (command === undefined) throw new Error('docs/bundling.md has no command.')
+  return command.replaceAll('\\\n', '')
+}
+
 /** What the main export is by itself, minified, with every dependency outside; in bytes. */
 export async function ownSize(folder: string): Promise<{ minified: number; gzipped: number }> {
   const { outputFiles } = await build({
-    ...BUNDLE,
-    banner: {},
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    logLevel: 'silent',
     absWorkingDir: folder,
     stdin: { contents: `export * from '${manifest.name}'`, resolveDir: folder },
     plugins: [
