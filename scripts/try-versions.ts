@@ -57,23 +57,38 @@ function tryVersions(set: readonly string[], tests: readonly string[]): void {
     on([join(folder, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
     console.log('  the build passes')
     const { passed, failed } = runTests(folder, tests, on)
-    const unexpected = failed.filter((test) => !isPrismasOwn(test, versionOf(folder, '@prisma/client')))
+    const prisma = versionOf(folder, '@prisma/client')
+    const unexpected = failed.filter(({ test }) => !isPrismasOwn(test, prisma))
     console.log(`  ${passed} tests passed, ${failed.length} failed, ${unexpected.length} of them for no known reason`)
-    for (const test of failed) console.log(`  ${unexpected.includes(test) ? '✗' : 'Prisma itself:'} ${test}`)
+    for (const failure of failed) {
+      const { test, why } = failure
+      console.log(unexpected.includes(failure) ? `  ✗ ${test}\n${why}` : `  Prisma itself: ${test}`)
+    }
     if (unexpected.length > 0) throw new Error('Not all of it works.')
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
+interface Result {
+  fullName: string
+  status: string
+  failureMessages: string[]
+}
+
 interface VitestReport {
   success: boolean
   numPassedTests: number
-  testResults: { name: string; message: string; assertionResults: { fullName: string; status: string }[] }[]
+  testResults: { name: string; message: string; assertionResults: Result[] }[]
 }
 
-/** @returns how many passed, and the names of those that failed */
-function runTests(folder: string, tests: readonly string[], on: Runner): { passed: number; failed: string[] } {
+interface Outcome {
+  /** How many. */
+  passed: number
+  failed: { test: string; why: string }[]
+}
+
+function runTests(folder: string, tests: readonly string[], on: Runner): Outcome {
   const report = join(folder, 'vitest.json')
   const args = ['run', '--reporter=json', `--outputFile=${report}`, ...tests]
   try {
@@ -83,8 +98,10 @@ function runTests(folder: string, tests: readonly string[], on: Runner): { passe
   }
   const { success, numPassedTests, testResults }: VitestReport = JSON.parse(readFileSync(report, 'utf8'))
   const failed = testResults.flatMap(({ name, message, assertionResults }) => [
-    ...(message === '' ? [] : [`${name}: ${message}`]),
-    ...assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
+    ...(message === '' ? [] : [{ test: name, why: message }]),
+    ...assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages }) => ({ test: fullName, why: failureMessages.join('\n') })),
   ])
   if (!success && failed.length === 0) throw new Error('The tests failed, and none of them did.')
   return { passed: numPassedTests, failed }
