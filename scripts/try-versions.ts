@@ -12,7 +12,7 @@ const help = `Runs tests on other versions of what the package stands on, each s
                                                          one set, and the tests to run on it`
 
 const PRISMA = ['@prisma/client', 'prisma', '@prisma/adapter-mssql']
-const SETS = [['prisma=7.0.1'], ['node=24', 'tedious=20', '@azure/identity=4.14']]
+const SETS = [['prisma=7.3.0'], ['node=24', 'tedious=20', '@azure/identity=4.14']]
 const TESTS = [
   ...['reading', 'writing', 'nested-writing', 'transactions', 'rotation', 'connecting', 'disconnecting', 'errors'],
   ...['types', 'raw', 'filters', 'aggregates', 'isolation', 'tls', 'credentials'],
