@@ -62,9 +62,12 @@ describe('prisma', () => {
     expect(after.code).toBe(0)
   })
 
-  it('db execute runs a script', async () => {
+  it('db execute runs a script, and says what it waits for before', async () => {
+    azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } }, times: 1 })
     const input = `CREATE TABLE [Executed] ([id] INT PRIMARY KEY); INSERT INTO [Executed] VALUES (42)`
-    const { output, code } = await prisma(['db', 'execute', '--stdin'], { input })
+    const options = { timing: { connectRetryInterval: 20 } }
+    const { output, code } = await prisma(['db', 'execute', '--stdin'], { input, options })
+    expect(output).toMatch(/^prisma-adapter-mssql-entra: .*not currently available.* Waiting 1 s before attempt 2\.$/m)
     expect(output).toContain('Script executed successfully.')
     expect(code).toBe(0)
     expect(await login.run('SELECT [id] FROM [Executed]')).toEqual([{ id: 42 }])
