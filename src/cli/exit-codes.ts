@@ -19,5 +19,5 @@ Exit codes:
   2        wrong arguments, or a connection string that cannot be right
   125      exec: the door could not be opened
   126 127  exec: the command cannot be run; was not found
-  other    exec: the command's own, or 128 + the number of the signal that ended it
+  other    exec: the command's own, or 128 + the number of the signal that ended it; doctor: 130 where Ctrl-C ended it
 `

@@ -7,6 +7,8 @@ export interface Output {
   write(text: string): void
   /** Gives `text` a style where it can be seen: on a terminal, and not where `NO_COLOR` is set. */
   style(style: Style, text: string): string
+  /** Whether a line that was written can be written over. */
+  readonly rewritable: boolean
 }
 
 /** What {@link outputTo} needs of a stream. */
@@ -26,6 +28,7 @@ export function outputTo(stream: TextStream, environment: NodeJS.ProcessEnv = pr
   const colours = forced || (stream.isTTY === true && !NO_COLOR && FORCE_COLOR === undefined && TERM !== 'dumb')
   return {
     write: (text) => void stream.write(text),
+    rewritable: stream.isTTY === true && TERM !== 'dumb',
     style: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
   }
 }

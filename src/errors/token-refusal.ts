@@ -39,8 +39,11 @@ function refused(why: string, remedy: string): Verdict {
 
 type Reason = readonly [why: string, remedy: string]
 
-/** What the claims alone show, whatever the server says. */
-function wrongInToken(claims: Claims, context: LoginContext): Reason | undefined {
+/** What the claims alone show, whatever the server says; undefined where nothing is wrong with them. */
+export function wrongInToken(
+  claims: Claims,
+  context: Pick<LoginContext, 'now' | 'audience' | 'claims'>,
+): Reason | undefined {
   const { now, audience: wanted } = context
   const audience = textClaim(claims, 'aud')
   if (audience !== undefined && plain(audience) !== plain(wanted) && plain(audience) !== AZURE_SQL_APP_ID) {
@@ -62,7 +65,7 @@ function wrongInToken(claims: Claims, context: LoginContext): Reason | undefined
   return expiry !== undefined && expiry <= now ? expired(context) : undefined
 }
 
-function expired({ claims, now }: LoginContext): Reason {
+function expired({ claims, now }: Pick<LoginContext, 'now' | 'claims'>): Reason {
   const expiry = claims && dateOf(claims, 'exp')
   if (expiry === undefined) return ['The token has expired.', STALE]
   if (expiry <= now) return [`The token has expired, at ${iso(expiry)}, ${seconds(now - expiry)} ago.`, STALE]

@@ -8,7 +8,7 @@ import { MessageStream } from './message-stream.ts'
 import { PacketType } from './packet.ts'
 import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelogin } from './prelogin.ts'
 import { TdsProtocolError } from './protocol-error.ts'
-import { encryptionRefused } from './require-encryption.ts'
+import { encryptionRefused, noSqlServer } from './require-encryption.ts'
 import { connectTls, connectTlsInTds } from './tls.ts'
 import { encryptionRequired } from './tls-failure.ts'
 import type { Routing, ServerMessage } from './tokens.ts'
@@ -57,11 +57,28 @@ export interface ConnectOptions {
 /**
  * Does the client's half of TCP, PRELOGIN and TLS.
  *
- * @throws {@link TdsProtocolError}, EntraError `TLS_FAILED` where the server does not encrypt, or the error of the
- * socket or of TLS
+ * @throws {@link TdsProtocolError}, EntraError `TLS_FAILED` where the server does not encrypt and `CONNECT_FAILED` where
+ * it is no SQL Server, or the error of the socket or of TLS
  */
 export async function connectToServer(server: ServerAddress, options: ConnectOptions): Promise<ServerConnection> {
   const { signal, fedAuth = false, onConnect } = options
+  const socket = await reachServer(server, signal)
+  try {
+    onConnect?.(socket)
+    return await greetServer(socket, server, fedAuth)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/**
+ * Opens a TCP connection.
+ *
+ * @param signal - destroys it at any time
+ * @throws the error of the socket; the signal's reason
+ */
+export async function reachServer(server: ServerAddress, signal: AbortSignal): Promise<Socket> {
   const { host, port, parallel, localAddress } = server
   const socket = await dial({ host, port, parallel, localAddress, signal }).catch((error) => {
     throw error instanceof AggregateError ? joined(error) : error
@@ -71,16 +88,11 @@ export async function connectToServer(server: ServerAddress, options: ConnectOpt
   const cut = () => socket.destroy(signal.reason)
   signal.addEventListener('abort', cut)
   socket.once('close', () => signal.removeEventListener('abort', cut))
-  try {
-    onConnect?.(socket)
-    return await negotiate(socket, server, fedAuth)
-  } catch (error) {
-    socket.destroy()
-    throw error
-  }
+  return socket
 }
 
-async function negotiate(socket: Socket, server: ServerAddress, fedAuth: boolean): Promise<ServerConnection> {
+/** Does the client's half of PRELOGIN and TLS. @throws what {@link connectToServer} does */
+export async function greetServer(socket: Socket, server: ServerAddress, fedAuth: boolean): Promise<ServerConnection> {
   const strict = server.encrypt === 'strict'
   const encryption = server.encrypt === false ? Encryption.NOT_SUPPORTED : Encryption.ON
   const link = strict ? await connectTls(socket, tlsOptions(server)) : socket
@@ -89,9 +101,9 @@ async function negotiate(socket: Socket, server: ServerAddress, fedAuth: boolean
     PacketType.PRELOGIN,
     encodePrelogin({ version: VERSION, encryption, ...(fedAuth && { fedAuthRequired: true }) }),
   )
-  const { type, payload } = await messages.read(MAX_LOGIN7_LENGTH)
-  if (type !== PacketType.TABULAR_RESULT) throw new TdsProtocolError('PRELOGIN was answered by something else.')
-  const prelogin = parsePrelogin(payload)
+  const type = await messages.nextType()
+  if (type !== PacketType.TABULAR_RESULT) throw noSqlServer(new TdsProtocolError(`Type ${type} answered to PRELOGIN.`))
+  const prelogin = parsePrelogin((await messages.read(MAX_LOGIN7_LENGTH)).payload)
   if (strict) return { socket, stream: link, prelogin }
   const scope = encryptionScope(encryption, prelogin.encryption)
   if (scope === undefined) {

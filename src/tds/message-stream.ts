@@ -45,6 +45,13 @@ export class MessageStream {
     }
   }
 
+  /** The type of the next message, which stays on the stream: what is no TDS shows by its first byte. */
+  async nextType(): Promise<number | undefined> {
+    const chunk = await this.#chunk()
+    this.#stream.unshift(chunk)
+    return chunk[0]
+  }
+
   /** Writes a message in packets of `packetSize` bytes at most. */
   write(type: number, payload: Buffer, packetSize = DEFAULT_PACKET_SIZE): void {
     this.#stream.write(encodeMessage(type, payload, packetSize))

@@ -20,9 +20,7 @@ export function requireEncryption(socket: Socket): void {
       const { encryption } = parsePrelogin(first.payload)
       if (encryption !== Encryption.ON && encryption !== Encryption.REQUIRED) socket.destroy(encryptionRefused())
     } catch (cause) {
-      socket.destroy(
-        new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server. Check host and port.', { cause }),
-      )
+      socket.destroy(noSqlServer(cause))
     }
   }
   socket.on('data', onData)
@@ -35,4 +33,9 @@ export function encryptionRefused(): EntraError {
     'The server offers no encryption, or somebody in between says so; the token was not sent. ' +
       'Give the server a certificate; on loopback alone, encrypt: false goes without.',
   )
+}
+
+/** What answered to PRELOGIN does not speak TDS. */
+export function noSqlServer(cause: unknown): EntraError {
+  return new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server. Check host and port.', { cause })
 }

@@ -267,6 +267,27 @@ describe('INFORMATION_SCHEMA', () => {
   })
 })
 
+describe('what a user may do', () => {
+  it('is everything, for the owner of the database', async () => {
+    const right = (securable: string, kind: string, permission: string) =>
+      `HAS_PERMS_BY_NAME(QUOTENAME(${securable}), '${kind}', '${permission}')`
+    expect(
+      await rows(`SELECT SCHEMA_NAME() AS [schema], IS_ROLEMEMBER('DB_OWNER') AS owner, IS_ROLEMEMBER('db_ddladmin') AS ddl,
+        IS_ROLEMEMBER('no_such_role') AS role, ${right('DB_NAME()', 'DATABASE', 'CREATE TABLE')} AS [create],
+        ${right("N'dbo'", 'SCHEMA', 'select')} AS [select], ${right("N'nowhere'", 'SCHEMA', 'SELECT')} AS nowhere,
+        ${right("N'dbo'", 'SCHEMA', 'CREATE TABLE')} AS wrong`),
+    ).toEqual([{ schema: 'dbo', owner: 1, ddl: 0, role: null, create: 1, select: 1, nowhere: 0, wrong: null }])
+  })
+
+  it('is not made up where it is not known', async () => {
+    expect(await failure(rows(`SELECT HAS_PERMS_BY_NAME('t', 'OBJECT', 'SELECT')`))).toMatchObject({ number: 50001 })
+    expect(await failure(rows(`SELECT SERVERPROPERTY('IsClustered')`))).toMatchObject({ number: 50001 })
+    expect(await rows(`SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(128)) AS v`)).toEqual([
+      { v: '16.0.1000.0' },
+    ])
+  })
+})
+
 describe('bytes that make no sense', () => {
   it('end their own connection and nothing else', async () => {
     for (const bytes of [

@@ -46,6 +46,7 @@ const PLAIN: Readonly<Record<string, string>> = {
   newid: 'gen_random_uuid()',
   newsequentialid: 'gen_random_uuid()',
   pi: 'pi()',
+  schema_name: `'dbo'::text`,
 }
 
 const text = (sql: string) => `mssql.to_text(${sql})`
@@ -81,6 +82,9 @@ const CALLS: Readonly<Record<string, (args: string[]) => string>> = {
   schema_id: ([a]) => `mssql.schema_id(${text(a ?? '')})`,
   columnproperty: ([a, b, c]) => `mssql.column_property(${a}, ${text(b ?? '')}, ${text(c ?? '')})`,
   db_id: ([a]) => `mssql.db_id(${text(a ?? '')})`,
+  serverproperty: ([a]) => `mssql.serverproperty(${text(a ?? '')})`,
+  is_rolemember: ([a]) => `mssql.is_rolemember(${text(a ?? '')})`,
+  has_perms_by_name: (args) => `mssql.has_perms_by_name(${args.map(text).join(', ')})`,
   year: ([a]) => `extract(year FROM (${a})::timestamp)::int`,
   month: ([a]) => `extract(month FROM (${a})::timestamp)::int`,
   day: ([a]) => `extract(day FROM (${a})::timestamp)::int`,

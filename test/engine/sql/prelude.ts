@@ -90,6 +90,18 @@ $$ SELECT c.oid::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespa
    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'mssql') AND c.relkind = 'r' LIMIT 1 $$;
 CREATE FUNCTION mssql.schema_id(name text) RETURNS int LANGUAGE sql STABLE AS $$ SELECT oid::int FROM pg_namespace WHERE lower(nspname) = lower(mssql.bare(name)) $$;
 CREATE FUNCTION mssql.db_id(name text) RETURNS smallint LANGUAGE sql STABLE AS $$ SELECT (row_number() OVER ())::smallint FROM pg_database WHERE lower(datname) = lower(mssql.bare(name)) $$;
+-- The one login is dbo, which owns the database: it has every right, on what there is and by names that there are.
+CREATE FUNCTION mssql.serverproperty(name text) RETURNS text LANGUAGE plpgsql STABLE AS
+$$ BEGIN CASE lower(name) WHEN 'productversion' THEN RETURN '16.0.1000.0'; WHEN 'edition' THEN RETURN 'Local engine on PostgreSQL';
+  ELSE PERFORM mssql.fail(50001, format('The local engine does not support SERVERPROPERTY(''%s'').', name)); END CASE; RETURN NULL; END $$;
+CREATE FUNCTION mssql.is_rolemember(role text) RETURNS int LANGUAGE sql STABLE AS
+$$ SELECT CASE WHEN lower(role) IN ('db_owner', 'public') THEN 1 WHEN lower(role) IN ('db_datareader', 'db_datawriter', 'db_ddladmin', 'db_accessadmin', 'db_securityadmin', 'db_backupoperator', 'db_denydatareader', 'db_denydatawriter') THEN 0 END $$;
+CREATE FUNCTION mssql.has_perms_by_name(securable text, class text, permission text) RETURNS int LANGUAGE plpgsql STABLE AS
+$$ BEGIN
+  IF lower(class) NOT IN ('database', 'schema') THEN PERFORM mssql.fail(50001, format('The local engine does not support HAS_PERMS_BY_NAME of the class %s.', class)); END IF;
+  IF lower(permission) NOT IN ('any', 'control', 'alter', 'select', 'insert', 'update', 'delete', 'references', 'execute', 'view definition')
+    AND NOT (lower(class) = 'database' AND lower(permission) IN ('connect', 'create table', 'create schema', 'create view')) THEN RETURN NULL; END IF;
+  RETURN (CASE lower(class) WHEN 'database' THEN lower(mssql.bare(securable)) = lower(current_database()) ELSE mssql.schema_id(securable) IS NOT NULL END)::int; END $$;
 CREATE FUNCTION mssql.drop_constraint(s text, t text, c text) RETURNS void LANGUAGE plpgsql AS
 $$ DECLARE col text; BEGIN
   DELETE FROM mssql.default_constraints d WHERE d.schema = s AND d."table" = t AND lower(d.name) = lower(c) RETURNING d."column" INTO col;

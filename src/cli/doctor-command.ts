@@ -1,0 +1,117 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { type DiagnoseOptions, diagnose } from '../doctor/diagnose.ts'
+import type { StepReport } from '../doctor/examination.ts'
+import type { StepResult } from '../doctor/step.ts'
+import { EntraError } from '../errors/entra-error.ts'
+import { conclusion, reportTo, resultsAsJson } from './doctor-report.ts'
+import { ExitCode } from './exit-codes.ts'
+import { connectionStringOf, DATABASE_URL, type SignInFlags, signInFlags, signInOf } from './sign-in-flags.ts'
+import type { Surroundings } from './surroundings.ts'
+
+interface DoctorFlags extends SignInFlags {
+  timeout?: number
+  json?: boolean
+  verbose?: boolean
+}
+
+const EXAMPLES = `
+Goes through what a login needs: the string, DNS, TCP, PRELOGIN and TLS, whether the server takes Entra logins, the token,
+the login, whom the database takes you for, the rights for Prisma Client and Prisma Migrate, the clock, and how long it
+takes. The token is shown nowhere.
+
+  ✓ as it should be   ! look at it   ✗ failed, with what to do   – not looked at, since it needs what failed
+
+Exit codes: 0 nothing failed; 1 something did; 2 the connection string or an argument is wrong; 130 stopped by Ctrl-C.
+
+Examples:
+  $ prisma-mssql-entra doctor                                      # of ${DATABASE_URL}
+  $ prisma-mssql-entra doctor "sqlserver://myserver.database.windows.net;database=app" --verbose
+  $ prisma-mssql-entra doctor --authentication AzureCli --timeout 20
+  $ prisma-mssql-entra doctor --json | jq -r '.steps[] | select(.status == "failed") | .error.message'
+`
+
+/** For tests. */
+export type DoctorDefaults = Omit<DiagnoseOptions, 'timeout' | 'signal'>
+
+/** `doctor`: says what signs in, as whom, and what is missing. */
+export function doctorCommand(
+  surroundings: Pick<Surroundings, 'out' | 'environment' | 'setExitCode'>,
+  defaults: DoctorDefaults = {},
+): Command {
+  const command = new Command('doctor')
+    .description('go through what a login needs, and say what is missing')
+    .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
+    .option(
+      '--timeout <seconds>',
+      'how long all of it may take (default: 60, or longer where a token may take longer)',
+      seconds,
+    )
+    .option('--verbose', 'show all that was found out')
+    .option('--json', 'print one JSON document')
+  return signInFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (url: string | undefined, flags: DoctorFlags) => {
+      const { out, environment } = surroundings
+      const { timeout, json = false, verbose = false } = flags
+      const given = connectionStringOf(url, environment)
+      const stop = stopSignals()
+      try {
+        const options: DiagnoseOptions = { ...defaults, ...signInOf(flags), signal: stop.signal }
+        if (timeout !== undefined) options.timeout = timeout
+        const results = await diagnose(given, options, json ? SILENT : reportTo(out, { verbose }))
+        out.write(json ? resultsAsJson(results) : conclusion(results, out))
+        surroundings.setExitCode(stop.exitCode() ?? exitCodeOf(results))
+      } finally {
+        stop.release()
+      }
+    })
+}
+
+const SILENT: StepReport = { started() {}, finished() {} }
+
+/** What results end the process with. */
+export function exitCodeOf(results: readonly StepResult[]): number {
+  const failed = results.filter(({ status }) => status === 'failed')
+  if (failed.length === 0) return ExitCode.OK
+  const config = failed.some(({ error }) => error instanceof EntraError && error.code.startsWith('CONFIG_'))
+  return config ? ExitCode.USAGE : ExitCode.FAILED
+}
+
+const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const
+
+/** The longest delay of a timer, in ms. */
+const LONG = 2 ** 31 - 1
+
+/**
+ * Until it is released, the process stays, though doctor's own timers do not hold it, and Ctrl-C ends doctor in order;
+ * a second one ends the process.
+ */
+function stopSignals() {
+  const stop = new AbortController()
+  let number: number | undefined
+  const listeners = Object.entries(SIGNALS).map(([name, value]) => {
+    const listener = () => {
+      number = value
+      stop.abort(new Error('Stopped.'))
+    }
+    process.once(name, listener)
+    return [name, listener] as const
+  })
+  const stay = setInterval(() => {}, LONG)
+  return {
+    signal: stop.signal,
+    /** 128 and the number of the signal, as shells have it; undefined where there was none. */
+    exitCode: () => (number === undefined ? undefined : 128 + number),
+    release() {
+      clearInterval(stay)
+      for (const [name, listener] of listeners) process.off(name, listener)
+    },
+  }
+}
+
+/** Reads a number of seconds as ms. */
+function seconds(text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && value <= 3600)) throw new InvalidArgumentError('It must be a number of seconds up to 3600.')
+  return value * 1000
+}

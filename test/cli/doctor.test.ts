@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type DoctorDefaults, doctorCommand, exitCodeOf } from '../../src/cli/doctor-command.ts'
+import { stepAsText } from '../../src/cli/doctor-report.ts'
+import { outputTo, type TextStream } from '../../src/cli/terminal.ts'
+import { STEPS, type StepResult } from '../../src/doctor/step.ts'
+import { EntraError } from '../../src/errors/entra-error.ts'
+import { usePractice } from '../doctor/support.ts'
+import { NO_SUCH_HOST } from '../errors/provoke.ts'
+
+const practice = usePractice()
+const NOWHERE = `sqlserver://${NO_SUCH_HOST};database=app`
+/** The authority of the gateway's certificate is in no connection string. */
+const trusting = () => practice.azure.connectionString({ trustServerCertificate: 'true' })
+
+async function doctor(
+  args: string[],
+  {
+    environment = {},
+    stream = {},
+    defaults,
+  }: {
+    environment?: NodeJS.ProcessEnv
+    stream?: Partial<TextStream>
+    defaults?: DoctorDefaults
+  } = {},
+) {
+  const written: string[] = []
+  let code: number | undefined
+  const out = outputTo({ ...stream, write: (text) => written.push(text) }, { TERM: 'xterm', ...environment })
+  const surroundings = { out, environment, setExitCode: (given: number) => (code = given) }
+  const command = doctorCommand(surroundings, defaults ?? { credential: practice.azure.credential() })
+  await command
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => written.push(text), writeErr: (text) => written.push(text) })
+    .parseAsync(args, { from: 'user' })
+  return { out: written.join(''), code }
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+describe('doctor', () => {
+  it('shows each step in a line, and ends with 0 where nothing failed', async () => {
+    const { out, code } = await doctor([trusting()])
+    const lines = out.split('\n')
+    for (const title of Object.values(STEPS))
+      expect(lines.filter((line) => line.slice(2).startsWith(title))).toHaveLength(1)
+    expect(out).toMatch(/^! PRELOGIN and TLS .* ms {2}TLSv1\.2, certificate .* not verified/m)
+    expect(out).toMatch(/^✓ Login +\d+ ms {2}taken, without a redirect$/m)
+    expect(out).toContain('Of 12 steps: 1 to look at.')
+    expect(out).not.toContain('\u001b')
+    expect(code).toBe(0)
+  })
+
+  it('shows what failed, with the remedy, and ends with 1', async () => {
+    const { out, code } = await doctor([NOWHERE])
+    expect(out).toMatch(/^✗ DNS +\d+ ms$/m)
+    expect(out).toMatch(/^ {2}Check the host name of the server\./m)
+    expect(out).toMatch(/^ {2}See node_modules\/.*docs\/errors\.md#server_not_found$/m)
+    expect(out).toMatch(/^– TCP +needs DNS$/m)
+    expect(out).toMatch(/^✓ Token /m)
+    expect(code).toBe(1)
+  })
+
+  it('takes the string of the environment, and ends with 2 where it cannot be right', async () => {
+    const { out, code } = await doctor([], { environment: { DATABASE_URL: 'sqlserver://h:0' } })
+    expect(out).toMatch(/^✗ Connection string/)
+    expect(code).toBe(2)
+  })
+
+  it('signs in as its flags say', async () => {
+    const endpoint = practice.azure.authority.environment('app-service')
+    for (const [name, value] of Object.entries(endpoint)) vi.stubEnv(name, value)
+    const { out } = await doctor([NOWHERE, '--authentication', 'ActiveDirectoryManagedIdentity'], { defaults: {} })
+    expect(out).toMatch(/^✓ Token .*for "local-app", by ManagedIdentityCredential/m)
+  })
+
+  it('prints one JSON document with --json', async () => {
+    const { out, code } = await doctor([NOWHERE, '--json'], { stream: { isTTY: true } })
+    const { ok, steps } = JSON.parse(out)
+    expect([ok, code]).toEqual([false, 1])
+    expect(steps.map(({ id }: { id: string }) => id)).toEqual(Object.keys(STEPS))
+    for (const step of steps) {
+      expect(Object.keys(step)).toEqual([
+        'id',
+        'title',
+        'status',
+        'durationMs',
+        'summary',
+        'details',
+        'warnings',
+        'error',
+      ])
+    }
+    expect(steps[1]).toMatchObject({
+      id: 'dns',
+      title: 'DNS',
+      status: 'failed',
+      error: { code: 'SERVER_NOT_FOUND', number: null, state: null, message: expect.not.stringContaining('See node_') },
+    })
+    expect(steps[2]).toMatchObject({ status: 'skipped', summary: 'needs DNS', error: null })
+  })
+
+  it('shows all that it found with --verbose', async () => {
+    const shown = /^ {2}tenant id: 7e4a0000/m
+    expect((await doctor([NOWHERE])).out).not.toMatch(shown)
+    expect((await doctor([NOWHERE, '--verbose'])).out).toMatch(shown)
+  })
+
+  it('shows the step under way on a terminal, and writes over it', async () => {
+    const { out } = await doctor([NOWHERE], { stream: { isTTY: true } })
+    const erase = '\r\u001b[2K'
+    for (const title of ['Connection string', 'DNS', 'Token']) {
+      expect(out).toContain(`\u001b[2m… ${title}\u001b[22m${erase}`)
+    }
+    expect(out).not.toContain('… TCP')
+    expect(out).toContain('\u001b[31m✗\u001b[39m DNS')
+  })
+
+  it.each([
+    ['no number', ['--timeout', 'soon'], /number of seconds/],
+    ['no time', ['--timeout', '0'], /number of seconds/],
+    ['an unknown flag', ['--colour'], /unknown option/],
+    ['two strings', ['a', 'b'], /too many arguments/],
+    ['no string', [], /There is no connection string/],
+  ])('refuses %s', async (_, args, why) => {
+    await expect(doctor(args)).rejects.toThrow(why)
+  })
+
+  it('helps, with examples and exit codes', async () => {
+    const help: string[] = []
+    const command = doctorCommand({ out: outputTo({ write: () => {} }, {}), environment: {}, setExitCode() {} })
+    command.configureOutput({ writeOut: (text) => help.push(text) }).outputHelp()
+    expect(help.join('')).toMatch(/--timeout[\s\S]*--json[\s\S]*Exit codes:[\s\S]*\$ prisma-mssql-entra doctor --json/)
+  })
+})
+
+describe('doctor in a process of its own', () => {
+  const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+  const CHILD = fileURLToPath(new URL('doctor.child.ts', import.meta.url))
+
+  /** Its credential never answers, and holds nothing open. */
+  function start(...args: string[]) {
+    const child = spawn(process.execPath, ['--import', LOADER, CHILD, trusting(), ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const started = { out: '', child, ended: once(child, 'close') }
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      started.out += text
+    })
+    return started
+  }
+
+  it('stays until its time is over', async () => {
+    const running = start('--timeout', '2')
+    expect(await running.ended).toEqual([1, null])
+    expect(running.out).toMatch(/^✗ .*\n {2}All of it may take 2 s/m)
+  })
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends in order at %s, and shows what there is', async (signal, code) => {
+    const running = start()
+    await vi.waitFor(() => expect(running.out).toContain('Entra logins'), 60_000)
+    running.child.kill(signal)
+    expect(await running.ended).toEqual([code, null])
+    expect(running.out).toMatch(/^✓ TCP /m)
+    expect(running.out).toMatch(/^– Token +stopped$/m)
+    expect(running.out).not.toContain('✗')
+  })
+})
+
+describe('a result', () => {
+  const result: StepResult = { id: 'login', status: 'failed', durationMs: 1.6, summary: '', details: {}, warnings: [] }
+  const plain = outputTo({ write: () => {} }, {})
+
+  it('is shown with each line of its error, its warnings and, where it failed, its details', () => {
+    const failed = {
+      ...result,
+      error: new Error('one\n  two'),
+      details: { validTo: 'x', names: ['a', 'b'], none: undefined },
+    }
+    expect(stepAsText(failed, plain, { verbose: false })).toBe(
+      '✗ Login                  2 ms\n  one\n    two\n  valid to: x\n  names: a, b\n',
+    )
+  })
+
+  it.each<[string, Partial<StepResult>[], number]>([
+    ['none failed', [{ status: 'ok' }, { status: 'warning' }, { status: 'skipped' }], 0],
+    ['one failed', [{ status: 'ok' }, { error: new Error() }], 1],
+    ['the string is wrong', [{ error: new EntraError('CONFIG_INVALID', 'x') }], 2],
+  ])('ends the process as it should: %s', (_, results, code) => {
+    expect(exitCodeOf(results.map((each) => ({ ...result, ...each })))).toBe(code)
+  })
+})

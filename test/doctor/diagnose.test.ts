@@ -1,0 +1,228 @@
+import { ManagedIdentityCredential } from '@azure/identity'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { diagnose } from '../../src/doctor/diagnose.ts'
+import type { StepReport } from '../../src/doctor/examination.ts'
+import { STEPS } from '../../src/doctor/step.ts'
+import { startGateway } from '../../src/testing/gateway/gateway.ts'
+import { MovableClock } from '../integration/faults/movable-clock.ts'
+import { secretsIn } from '../integration/secrets.ts'
+import { giving, usePractice } from './support.ts'
+
+const practice = usePractice()
+const SILENT: StepReport = { started() {}, finished() {} }
+const ALL_OK = Object.keys(STEPS)
+  .map((id) => `${id}:ok`)
+  .join(' ')
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+describe('where all is well', () => {
+  it('each step says what it found', async () => {
+    const { azure } = practice
+    for (const [name, value] of Object.entries(azure.authority.environment('app-service'))) vi.stubEnv(name, value)
+    const credential = new ManagedIdentityCredential()
+    azure.authority.resetStats()
+    const { statuses, step, text, json } = await practice.examine(azure.config(), { credential })
+    expect(statuses).toBe(ALL_OK)
+    expect(step('dns').details.addresses).toContain('127.0.0.1')
+    expect(step('tcp').details).toMatchObject({ port: azure.gateway.port })
+    expect(step('tls').details).toMatchObject({
+      protocol: 'TLSv1.2',
+      verified: true,
+      subject: 'CN=localhost',
+      issuer: 'CN=Local test authority',
+      names: ['localhost', '127.0.0.1'],
+      validTo: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    })
+    const { tenantId, clientId, objectId } = azure.authority.principal('local-app')
+    expect(step('entra-logins').details).toEqual({
+      tokensFrom: `https://sts.windows.net/${tenantId}/`,
+      audience: 'https://database.windows.net/',
+    })
+    expect(step('token').details).toMatchObject({
+      credential: 'ManagedIdentityCredential',
+      principal: 'local-app',
+      signedInWith: 'managed identity',
+      tenantId,
+      applicationId: clientId,
+      objectId,
+      audience: 'https://database.windows.net',
+      issuedAt: expect.any(String),
+      expiresAt: expect.any(String),
+    })
+    expect(step('identity').details).toMatchObject({ user: 'dbo', database: azure.upstream.database, schema: 'dbo' })
+    expect(step('identity').details.roles).toContain('db_owner')
+    expect(step('client-rights').details.missing).toEqual([])
+    expect(step('migrate-rights').details.missing).toEqual([])
+    expect(step('latency').details).toMatchObject({ loginMs: expect.any(Number), queryMs: expect.any(Number) })
+    expect(text).toContain('All is well.')
+    expect(JSON.parse(json)).toMatchObject({ ok: true, steps: { length: ALL_OK.split(' ').length } })
+    expect(azure.authority.stats().requests).toBe(1)
+    expect(secretsIn(text + json, azure.authority.issuedTokens)).toEqual([])
+  })
+
+  it('over TDS 8 too', async () => {
+    const { statuses, step } = await practice.examine(
+      practice.azure.config({ options: { encrypt: 'strict' as never } }),
+    )
+    expect(statuses).toBe(ALL_OK)
+    expect(step('tls').details.protocol).toBe('TLSv1.3')
+  })
+
+  it('over a redirect', async () => {
+    const { azure } = practice
+    const { options = {}, port = 0 } = await practice.gateway()
+    const { ca: second } = options.cryptoCredentialsDetails as { ca: string }
+    const ca = [azure.gateway.ca, second]
+    azure.gateway.inject({ at: 'login', action: { redirect: { host: 'localhost', port } } })
+    const { statuses, step } = await practice.examine(azure.config({ options: { cryptoCredentialsDetails: { ca } } }))
+    expect(statuses).toBe(ALL_OK)
+    expect(step('login').details.redirects).toBe(1)
+  })
+
+  it('nothing is left open', async () => {
+    const gateway = await startGateway({
+      upstream: practice.azure.upstream,
+      verification: practice.azure.authority.verification,
+    })
+    try {
+      const options = { cryptoCredentialsDetails: { ca: gateway.ca } }
+      const clock = new MovableClock()
+      const config = practice.azure.config({ port: gateway.port, options })
+      await diagnose(config, { credential: practice.azure.credential(), clock }, SILENT)
+      await vi.waitFor(() => expect(gateway.stats()).toMatchObject({ sessionsOpen: 0, loggingIn: 0 }), 20_000)
+      expect(gateway.stats().logins).toBeGreaterThan(0)
+      expect(clock.timers).toBe(0)
+    } finally {
+      await gateway.close()
+    }
+  })
+})
+
+describe('what should be looked at', () => {
+  it.each([
+    ['ahead', 600_000, ['as Entra ID has it', 'ahead of the server']],
+    ['behind', -600_000, ['behind Entra ID', 'behind the server']],
+  ])('is a clock that is %s', async (_, skew, words) => {
+    const clock = new MovableClock()
+    clock.set(skew)
+    const { step, statuses } = await practice.examine(practice.azure.config(), { clock })
+    expect(statuses).toMatch(/login:ok .*clock:warning latency:ok$/)
+    const [warning] = step('clock').warnings
+    for (const each of words) expect(step('clock').summary).toContain(each)
+    expect(warning).toContain('synchronize it (NTP)')
+    expect(step('clock').details.databaseSkewMs).toBeGreaterThan(skew - 60_000)
+    expect(step('clock').details.databaseSkewMs).toBeLessThan(skew + 60_000)
+  })
+
+  it('is a certificate that ends soon', async () => {
+    const config = await practice.gateway({}, { notAfter: new Date(Date.now() + 5.5 * 86_400_000) })
+    const { step } = await practice.examine(config)
+    expect(step('tls')).toMatchObject({ status: 'warning', warnings: [expect.stringContaining('ends in 5 days')] })
+  })
+
+  it.each([
+    ['takes any server', {}, /takes any certificate, and with it any server/],
+    ['is not needed', undefined, /is set, and not needed/],
+  ])('is a trustServerCertificate that %s', async (_, credentials, warning) => {
+    const options = { trustServerCertificate: true, ...(credentials && { cryptoCredentialsDetails: credentials }) }
+    const { step, statuses } = await practice.examine(practice.azure.config({ options }))
+    expect(statuses).toContain('tls:warning entra-logins:ok')
+    expect(step('tls').warnings).toEqual([expect.stringMatching(warning)])
+  })
+
+  it('is a certificate that TDS 8 does not take on trust', async () => {
+    const options = { encrypt: 'strict' as never, trustServerCertificate: true, cryptoCredentialsDetails: {} }
+    const { statuses } = await practice.examine(practice.azure.config({ options }))
+    expect(statuses).toContain('tls:failed')
+  })
+
+  it('is what the connection string is not read as', async () => {
+    const { step } = await practice.examine(practice.azure.connectionString({ databse: 'x' }))
+    expect(step('connection-string')).toMatchObject({
+      status: 'warning',
+      warnings: [expect.stringMatching(/databse is not known.*Did you mean database\?/)],
+    })
+  })
+
+  it('is a string that names no database', async () => {
+    const { step } = await practice.examine(`sqlserver://localhost:${practice.azure.gateway.port}`)
+    expect(step('connection-string').warnings).toEqual([expect.stringContaining('names no database')])
+  })
+
+  it('is a server that does not say whether it takes tokens: the login shows it', async () => {
+    const config = await practice.gateway({ fedAuthInfo: { stsUrl: 'x'.repeat(70_000) } })
+    const { statuses, step } = await practice.examine(config)
+    expect(step('entra-logins').warnings).toEqual([
+      expect.stringContaining('did not say whether it takes Entra logins'),
+    ])
+    expect(statuses).toContain('entra-logins:warning token:ok login:ok identity:ok')
+  })
+
+  it('is a token of another tenant than the server names', async () => {
+    const config = await practice.gateway({
+      fedAuthInfo: { stsUrl: 'https://login.windows.net/99999999-0000-4000-8000-000000000001' },
+    })
+    const { step } = await practice.examine(config)
+    expect(step('token')).toMatchObject({
+      status: 'warning',
+      warnings: [expect.stringMatching(/is of the tenant 7e4a0000.*wants those of 99999999.*tenantId/)],
+    })
+  })
+
+  it('is a credential that was asked in vain', async () => {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
+    const credential = ['Environment', giving(() => practice.azure.authority.issueToken()).credential]
+    const { step } = await practice.examine(practice.azure.config(), { credential })
+    expect(step('token').details.passedOver).toEqual([expect.stringContaining('EnvironmentCredential')])
+  })
+})
+
+describe('a certificate that is not accepted', () => {
+  it('is shown nevertheless', async () => {
+    const config = await practice.gateway({}, { hosts: ['elsewhere.test'] })
+    const { step } = await practice.examine(config)
+    expect(step('tls')).toMatchObject({
+      status: 'failed',
+      details: { verified: false, subject: 'CN=elsewhere.test', names: ['elsewhere.test'] },
+    })
+  })
+})
+
+describe('a schema that is not there', () => {
+  it('is told, and not taken for a missing right', async () => {
+    const { step } = await practice.examine(
+      practice.azure.connectionString({ schema: 'now]here', trustServerCertificate: 'true' }),
+    )
+    expect(step('client-rights').error?.message).toMatch(/no schema "now\]here".*CREATE SCHEMA \[now\]\]here\];/)
+  })
+})
+
+describe('an examination ends', () => {
+  const hanging = giving(() => new Promise<never>(() => {}))
+
+  it.each([
+    ['that was given', { timeout: 1_000 }, 1_000],
+    ['a minute by default', {}, 60_000],
+  ])('when its time is over, %s: the step under way fails, the others are skipped', async (_, options, limit) => {
+    const clock = new MovableClock()
+    const fault = practice.azure.gateway.inject({ at: 'prelogin', action: { hang: true } })
+    const done = practice.examine(practice.azure.config({ connectionTimeout: 0 }), { clock, ...options })
+    await vi.waitFor(() => expect(fault.hits).toBe(1), 20_000)
+    clock.pass(limit)
+    const { statuses, step } = await done
+    expect(statuses).toMatch(/tcp:ok tls:failed( \S+:skipped){8}$/)
+    expect(step('tls').error?.message).toContain(`may take ${limit / 1000} s, and that time is over`)
+    expect(step('token').summary).toBe('the time is over')
+  })
+
+  it('when it is stopped: nothing failed for that', async () => {
+    const stop = new AbortController()
+    const report = { ...SILENT, started: (id: string) => id === 'token' && stop.abort(new Error('Ctrl-C')) }
+    const results = await diagnose(practice.azure.config(), { ...hanging, signal: stop.signal }, report)
+    expect(results.map(({ status }) => status)).toEqual([...Array(5).fill('ok'), ...Array(7).fill('skipped')])
+    expect(results.at(-1)?.summary).toBe('stopped')
+  })
+})

@@ -1,0 +1,493 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
+import type { config as MssqlConfig } from 'mssql'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { exitCodeOf } from '../../src/cli/doctor-command.ts'
+import type { DiagnoseOptions } from '../../src/doctor/diagnose.ts'
+import type { StepId } from '../../src/doctor/step.ts'
+import type { EntraErrorCode } from '../../src/errors/entra-error.ts'
+import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
+import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
+import type { FaultAction, FaultError, Stage } from '../../src/testing/gateway/faults.ts'
+import { freePort, NO_SUCH_HOST } from '../errors/provoke.ts'
+import { MovableClock } from '../integration/faults/movable-clock.ts'
+import { secretsIn } from '../integration/secrets.ts'
+import { giving, usePractice } from './support.ts'
+
+const practice = usePractice()
+const HOUR = 3_600_000
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+/** What is wrong: the config and the options to look at it with. */
+type Wrong = () => Promise<[config: MssqlConfig | string, options?: DiagnoseOptions]>
+
+const azure = () => practice.azure
+const entra = () => practice.azure.authority
+
+const fault =
+  (at: Stage, action: FaultAction, config: Partial<MssqlConfig> = {}): Wrong =>
+  async () => {
+    azure().gateway.inject({ at, action })
+    return [azure().config(config)]
+  }
+const hanging =
+  (at: Stage): Wrong =>
+  async () => [azure().config(), laterThan(azure().gateway.inject({ at, action: { hang: true } }))]
+const refused = (refuse: FaultError): Wrong => fault('login', { refuse })
+const to = (config: () => Partial<MssqlConfig> | Promise<Partial<MssqlConfig>>): Wrong => {
+  return async () => [azure().config(await config())]
+}
+const gateway = (...made: Parameters<typeof practice.gateway>): Wrong => {
+  return async () => [await practice.gateway(...made)]
+}
+/** Longer than a connection or a token is waited for, and shorter than doctor has in all. */
+const PATIENCE = 20_000
+
+/** A clock by which that long passes once a fault has befallen something. */
+function laterThan(fault: { readonly hits: number }): { clock: MovableClock } {
+  const clock = new MovableClock()
+  void vi
+    .waitFor(() => expect(fault.hits).toBeGreaterThan(0), { timeout: 60_000, interval: 5 })
+    .then(() => {
+      clock.pass(PATIENCE)
+    })
+  return { clock }
+}
+
+/** The same once a token request has failed. */
+function afterFailure(): MovableClock {
+  const clock = new MovableClock()
+  const channel = 'prisma-adapter-mssql-entra:token.refresh-failed'
+  const pass = () => {
+    unsubscribe(channel, pass)
+    // Behind whoever else hears of it.
+    setImmediate(() => clock.pass(PATIENCE))
+  }
+  subscribe(channel, pass)
+  return clock
+}
+
+/** A token that is not what it should be. */
+const token =
+  (...issue: Parameters<ReturnType<typeof entra>['issueToken']>): Wrong =>
+  async () => [azure().config(), giving(() => entra().issueToken(...issue))]
+
+const managedIdentity = () => {
+  for (const [name, value] of Object.entries(entra().environment('app-service'))) vi.stubEnv(name, value)
+  return new ManagedIdentityCredential({ retryOptions: { maxRetries: 0 } })
+}
+
+const service = (secret = entra().principal('local-service').secret ?? '') => {
+  const { tenantId, clientId } = entra().principal('local-service')
+  return new ClientSecretCredential(tenantId, clientId, secret, entra().clientOptions())
+}
+
+const prelogin = (encryption: number) =>
+  encodeMessage(
+    PacketType.TABULAR_RESULT,
+    encodePrelogin({ version: { major: 16, minor: 0, build: 1000 }, encryption, fedAuthRequired: true }),
+  )
+
+/** What doctor is to say: the step that fails, its code, and what of the remedy. */
+type Case = [name: string, wrong: Wrong, step: StepId | 'tcp or tls', code: EntraErrorCode, remedy: RegExp]
+
+const LOGIN: Case[] = [
+  [
+    'a token that is expired by the server’s clock',
+    refused({ number: 18456, message: "Login failed for user '<token-identified principal>'. Token is expired." }),
+    'login',
+    'TOKEN_REFUSED',
+    /Synchronize the clock of this machine/,
+  ],
+  [
+    'a token that is past its end, by a credential that says otherwise',
+    async () => {
+      const { token } = await entra().issueToken({ lifetime: -60_000 })
+      return [azure().config(), giving(() => ({ token, expiresOnTimestamp: Date.now() + HOUR }))]
+    },
+    'login',
+    'TOKEN_REFUSED',
+    /has expired, at .*\n.*Have the credential give a token that is valid/,
+  ],
+  [
+    'a token for another audience',
+    token({ audience: 'https://graph.microsoft.com/' }),
+    'login',
+    'TOKEN_REFUSED',
+    /leave the option scope out/,
+  ],
+  [
+    'a token that is not valid yet',
+    token({ notBefore: Date.now() + 10 * 60_000, lifetime: 2 * HOUR }),
+    'login',
+    'TOKEN_REFUSED',
+    /Synchronize the clock/,
+  ],
+  [
+    'a token of another tenant',
+    token({
+      claims: {
+        tid: '99999999-0000-4000-8000-000000000001',
+        iss: 'https://sts.windows.net/99999999-0000-4000-8000-000000000001/',
+      },
+    }),
+    'login',
+    'TOKEN_REFUSED',
+    /Name the server's tenant by tenantId/,
+  ],
+  [
+    'a token that was tampered with',
+    async () => [
+      azure().config(),
+      giving(async () => {
+        const issued = await entra().issueToken()
+        const [header, payload] = issued.token.split('.')
+        return { ...issued, token: `${header}.${payload}.${'A'.repeat(342)}` }
+      }),
+    ],
+    'login',
+    'TOKEN_REFUSED',
+    /pass it on unchanged/,
+  ],
+  [
+    'what is no token',
+    async () => [
+      azure().config(),
+      giving(() => ({ token: 'opaque'.repeat(20), expiresOnTimestamp: Date.now() + HOUR })),
+    ],
+    'login',
+    'TOKEN_REFUSED',
+    /Have it give an access token for https:\/\/database\.windows\.net\//,
+  ],
+  [
+    'a principal without a user',
+    gateway({ principals: {} }),
+    'login',
+    'PRINCIPAL_UNKNOWN',
+    /CREATE USER \[local-app\] FROM EXTERNAL PROVIDER/,
+  ],
+  ['a login without a user', refused({ number: 916 }), 'login', 'PRINCIPAL_UNKNOWN', /CREATE USER \[local-app\]/],
+  [
+    'a database that is not there',
+    to(() => ({ database: 'no_such_database' })),
+    'login',
+    'DATABASE_NOT_FOUND',
+    /Check the name of the database[\s\S]*CREATE USER \[local-app\]/,
+  ],
+  ['a firewall', refused({ number: 40615 }), 'login', 'FIREWALL', /--start-ip-address 203\.0\.113\.7/],
+  ['a subnet that is not let in', refused({ number: 40914 }), 'login', 'FIREWALL', /az sql server vnet-rule create/],
+  ['no public access', refused({ number: 47073 }), 'login', 'FIREWALL', /Connect from inside of its virtual network/],
+  [
+    'a database that is paused',
+    refused({ number: 40613 }),
+    'login',
+    'DATABASE_UNAVAILABLE',
+    /wakes up by being connected/,
+  ],
+  [
+    'a dedicated pool that is paused',
+    refused({ number: 42108 }),
+    'login',
+    'DATABASE_UNAVAILABLE',
+    /az synapse sql pool resume/,
+  ],
+  ['too many connections', refused({ number: 10928 }), 'login', 'TOO_MANY_CONNECTIONS', /Have fewer connections/],
+  [
+    'a server that Azure does not know',
+    refused({ number: 40532 }),
+    'login',
+    'SERVER_NOT_FOUND',
+    /whole name of the server/,
+  ],
+  ['TLS that is too old for the server', refused({ number: 47072 }), 'login', 'TLS_FAILED', /Leave tls options/],
+  [
+    'any other refusal',
+    refused({ number: 18470, message: 'Disabled.' }),
+    'login',
+    'LOGIN_FAILED',
+    /Look error 18470 up/,
+  ],
+  ['a login that hangs', hanging('login'), 'login', 'LOGIN_TIMEOUT', /longer connectTimeout/],
+  ['a login that is dropped', fault('login', { drop: true }), 'login', 'CONNECT_FAILED', /check what answers/],
+  ['a login that is reset', fault('login', { reset: true }), 'login', 'CONNECT_FAILED', /check what answers/],
+  [
+    'a redirect that leads nowhere',
+    async () => {
+      azure().gateway.inject({ at: 'login', action: { redirect: { host: 'localhost', port: await freePort() } } })
+      return [azure().config()]
+    },
+    'login',
+    'SERVER_UNREACHABLE',
+    /Check host and port/,
+  ],
+]
+
+const WIRE: Case[] = [
+  ['a host that is not there', to(() => ({ server: NO_SUCH_HOST })), 'dns', 'SERVER_NOT_FOUND', /Check the host name/],
+  [
+    'a port that nobody listens at',
+    to(async () => ({ port: await freePort() })),
+    'tcp',
+    'SERVER_UNREACHABLE',
+    /Check host and port \(Azure SQL: 1433\)/,
+  ],
+  [
+    'a connection that is dropped',
+    fault('accept', { drop: true }),
+    'tcp or tls',
+    'CONNECT_FAILED',
+    /check what answers/,
+  ],
+  [
+    'a connection that is reset',
+    fault('accept', { reset: true }),
+    'tcp or tls',
+    'CONNECT_FAILED',
+    /check what answers/,
+  ],
+  ['a PRELOGIN that is dropped', fault('prelogin', { drop: true }), 'tls', 'CONNECT_FAILED', /check what answers/],
+  ['a PRELOGIN that hangs', hanging('prelogin'), 'tls', 'LOGIN_TIMEOUT', /longer connectTimeout/],
+  ['a TLS handshake that hangs', hanging('tls'), 'tls', 'LOGIN_TIMEOUT', /longer connectTimeout/],
+  ['a TLS handshake that is dropped', fault('tls', { drop: true }), 'tls', 'CONNECT_FAILED', /check what answers/],
+  [
+    'a certificate of an authority that is not trusted',
+    to(() => ({ options: { cryptoCredentialsDetails: {} } })),
+    'tls',
+    'TLS_FAILED',
+    /Name its authority in .*NODE_EXTRA_CA_CERTS/,
+  ],
+  [
+    'a certificate that has expired',
+    gateway({}, { notBefore: new Date(Date.now() - 2 * HOUR), notAfter: new Date(Date.now() - HOUR) }),
+    'tls',
+    'TLS_FAILED',
+    /Renew the certificate/,
+  ],
+  [
+    'a certificate that is not valid yet',
+    gateway({}, { notBefore: new Date(Date.now() + HOUR) }),
+    'tls',
+    'TLS_FAILED',
+    /Check the clock of this machine/,
+  ],
+  [
+    'a certificate for another host',
+    gateway({}, { hosts: ['elsewhere.test'] }),
+    'tls',
+    'TLS_FAILED',
+    /Connect by the name that stands in the certificate/,
+  ],
+  [
+    'a server that offers no encryption',
+    to(async () => ({ port: await practice.impostor(prelogin(Encryption.NOT_SUPPORTED)) })),
+    'tls',
+    'TLS_FAILED',
+    /Give the server a certificate/,
+  ],
+  [
+    'a server that wants encryption, where it was turned off',
+    to(() => ({ options: { encrypt: false } })),
+    'tls',
+    'TLS_FAILED',
+    /Leave encrypt out/,
+  ],
+  [
+    'what is no SQL Server',
+    to(async () => ({ port: await practice.impostor(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')) })),
+    'tls',
+    'CONNECT_FAILED',
+    /no SQL Server\. Check host and port/,
+  ],
+  [
+    'a server that takes no Entra logins',
+    to(() => {
+      const { port, encrypt, trustServerCertificate } = azure().upstream
+      return { port, options: { encrypt, trustServerCertificate } }
+    }),
+    'entra-logins',
+    'ENTRA_LOGIN_UNSUPPORTED',
+    /Use @prisma\/adapter-mssql with user and password/,
+  ],
+]
+
+const TOKEN: Case[] = [
+  [
+    'a credential that gives nothing',
+    async () => [azure().config(), giving(() => null as never)],
+    'token',
+    'TOKEN_INVALID',
+    /pass a credential that can/,
+  ],
+  [
+    'a credential that gives an expired token',
+    async () => [
+      azure().config(),
+      { ...giving(() => entra().issueToken({ lifetime: -60_000 })), clock: afterFailure() },
+    ],
+    'token',
+    'TOKEN_EXPIRED',
+    /check the clock of this machine/,
+  ],
+  [
+    'a wrong client secret',
+    async () => {
+      return [azure().config(), { credential: service('wrong') }]
+    },
+    'token',
+    'TOKEN_REQUEST_FAILED',
+    /Pass the value of the client secret and not its id/,
+  ],
+  [
+    'credentials of which none is set up',
+    async () => {
+      for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
+      return [azure().config(), { credential: ['Environment', 'ActiveDirectoryWorkloadIdentity'] }]
+    },
+    'token',
+    'CREDENTIALS_FAILED',
+    /Set one of them up here, or name another way/,
+  ],
+  [
+    'a credential that is asked too often',
+    async () => {
+      entra().inject({ status: 429, retryAfter: 30 })
+      return [azure().config(), { credential: managedIdentity(), clock: afterFailure() }]
+    },
+    'token',
+    'TOKEN_REQUEST_THROTTLED',
+    /ask less often/,
+  ],
+  [
+    'an identity endpoint that fails',
+    async () => {
+      entra().inject({ status: 500 })
+      return [azure().config(), { credential: managedIdentity(), clock: afterFailure() }]
+    },
+    'token',
+    'TOKEN_REQUEST_FAILED',
+    /name another way to sign in/,
+  ],
+  [
+    'an identity endpoint that hangs up',
+    async () => {
+      entra().inject({ disconnect: true })
+      return [azure().config(), { credential: managedIdentity(), clock: afterFailure() }]
+    },
+    'token',
+    'TOKEN_REQUEST_FAILED',
+    /name another way to sign in/,
+  ],
+  [
+    'a credential that does not answer',
+    async () => {
+      // Not the endpoint of the cases above: what they began may still arrive there.
+      const { clock } = laterThan(entra().inject({ hang: true, endpoint: 'token' }))
+      return [azure().config(), { credential: service(), clock }]
+    },
+    'token',
+    'TOKEN_UNAVAILABLE',
+    /No answer yet from ClientSecretCredential\.\nCheck that its endpoint can be reached/,
+  ],
+  [
+    'a package that is missing',
+    async () => [azure().config(), { credential: 'VisualStudioCode' }],
+    'token',
+    'DEPENDENCY_MISSING',
+    /npm install @azure\/identity-vscode/,
+  ],
+]
+
+const SESSION: Case[] = [
+  ['a session that is dropped', fault('request', { drop: true }), 'identity', 'CONNECT_FAILED', /check what answers/],
+  [
+    'a session whose token has expired',
+    async () => {
+      // What sets the sessions up passes: of the driver's probe, and of the one that is asked.
+      azure().gateway.inject({ at: 'request', action: { delay: 0 }, times: 2 })
+      return fault('request', { refuse: { number: 37396, class: 20 } })()
+    },
+    'identity',
+    'SESSION_TOKEN_EXPIRED',
+    /can be run again/,
+  ],
+]
+
+const CONFIG: Case[] = [
+  [
+    'a port that is none',
+    async () => ['sqlserver://localhost:0;database=app'],
+    'connection-string',
+    'CONFIG_INVALID',
+    /from 1 to 65535/,
+  ],
+  [
+    'user and password',
+    async () => ['sqlserver://localhost;database=app;user=sa;password=geheim-und-lang'],
+    'connection-string',
+    'CONFIG_CREDENTIALS',
+    /use @prisma\/adapter-mssql/,
+  ],
+  [
+    'encryption that was turned off',
+    async () => ['sqlserver://db.example.test;encrypt=false'],
+    'connection-string',
+    'CONFIG_PLAINTEXT',
+    /Remove it/,
+  ],
+  [
+    'a way to sign in that is none',
+    async () => ['sqlserver://localhost;authentication=Windows', { authentication: undefined as never }],
+    'connection-string',
+    'CONFIG_INVALID',
+    /ActiveDirectory/,
+  ],
+  [
+    'a named instance',
+    async () => ['sqlserver://localhost\\sales'],
+    'connection-string',
+    'CONFIG_INVALID',
+    /Give the port instead/,
+  ],
+]
+
+/** What doctor says of all steps: those that need no other one are looked at whatever failed. */
+describe.each([
+  [
+    'the login',
+    LOGIN,
+    /tls:ok entra-logins:ok token:(ok|warning) login:failed identity:skipped .*clock:\w+ latency:skipped$/,
+  ],
+  ['the wire', WIRE, /failed (\S+:skipped )*token:ok login:skipped .*clock:ok latency:skipped$/],
+  ['the token', TOKEN, /tls:ok entra-logins:ok token:failed( \S+:skipped){6}$/],
+  [
+    'the session',
+    SESSION,
+    /login:ok identity:failed client-rights:skipped migrate-rights:skipped clock:ok latency:skipped$/,
+  ],
+  ['the connection string', CONFIG, /^connection-string:failed( \S+:skipped){11}$/],
+])('what is wrong with %s', (of, cases, steps) => {
+  it.each(cases)('%s', async (_name, wrong, step, code, remedy) => {
+    const [config, options] = await wrong()
+    const { results, statuses, text, json } = await practice.examine(config, options)
+    expect(statuses).toMatch(steps)
+    const [failed, ...others] = results.filter(({ status }) => status === 'failed')
+    expect(others).toEqual([])
+    expect(step.split(' or ')).toContain(failed?.id)
+    expect(failed?.error).toMatchObject({ code, message: expect.stringMatching(remedy) })
+    expect(exitCodeOf(results)).toBe(of === 'the connection string' ? 2 : 1)
+
+    const shown = JSON.parse(json)
+    expect(shown.ok).toBe(false)
+    const shownStep = shown.steps.find(({ id }: { id: string }) => id === failed?.id)
+    expect(shownStep.error).toMatchObject({ code, message: expect.stringMatching(remedy) })
+    for (const line of failed?.error?.message.split('\n') ?? []) expect(text).toContain(line)
+    expect(secretsIn(text + json, secrets())).toEqual([])
+  })
+})
+
+function secrets(): string[] {
+  return [...entra().issuedTokens, 'opaque'.repeat(20), 'geheim-und-lang', 'A'.repeat(342)]
+}

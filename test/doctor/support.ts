@@ -1,0 +1,104 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import type { AccessToken, TokenCredential } from '@azure/identity'
+import type { config as MssqlConfig } from 'mssql'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import { conclusion, reportTo, resultsAsJson } from '../../src/cli/doctor-report.ts'
+import { outputTo } from '../../src/cli/terminal.ts'
+import { type DiagnoseOptions, diagnose } from '../../src/doctor/diagnose.ts'
+import type { StepId, StepResult } from '../../src/doctor/step.ts'
+import { type GatewayOptions, startGateway } from '../../src/testing/gateway/gateway.ts'
+import { type CertificateRequest, createCertificateAuthority } from '../../src/x509/certificates.ts'
+import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
+
+/** What doctor found, and all that it wrote. */
+export interface Diagnosis {
+  results: readonly StepResult[]
+  step(id: StepId): StepResult
+  /** All steps in one line: `dns:ok tcp:failed`. */
+  statuses: string
+  text: string
+  json: string
+}
+
+/** A local Azure for a test file, and doctor on it. */
+export interface Practice {
+  readonly azure: LocalAzure
+  examine(config: MssqlConfig | string, options?: DiagnoseOptions): Promise<Diagnosis>
+  /** A gateway of its own: its config, with the authority of its certificate. */
+  gateway(options?: Partial<GatewayOptions>, certificate?: Partial<CertificateRequest>): Promise<MssqlConfig>
+  /** What answers at that port so, and never again. */
+  impostor(answer: Buffer): Promise<number>
+  /** A token that anybody could see who sees all that doctor writes. */
+  tokens: string[]
+}
+
+export function usePractice(): Practice {
+  let azure: LocalAzure | undefined
+  const closing: (() => Promise<unknown>)[] = []
+  beforeAll(async () => {
+    azure = await startLocalAzure()
+  }, 600_000)
+  afterEach(async () => {
+    azure?.gateway.clearFaults()
+    azure?.authority.clearFaults()
+    await Promise.all(closing.splice(0).map((close) => close()))
+  })
+  afterAll(() => azure?.close())
+  const practice: Practice = {
+    get azure() {
+      if (azure === undefined) throw new Error('Only to be used inside a test.')
+      return azure
+    },
+    tokens: [],
+    async examine(config, options = {}) {
+      const written: string[] = []
+      const out = outputTo({ write: (text) => written.push(text) }, {})
+      const signIn = options.authentication ?? options.credential ?? options.tokenSource
+      const results = await diagnose(
+        config,
+        { ...(signIn === undefined && { credential: practice.azure.credential() }), ...options },
+        reportTo(out, { verbose: true }),
+      )
+      out.write(conclusion(results, out))
+      return {
+        results,
+        statuses: results.map(({ id, status }) => `${id}:${status}`).join(' '),
+        step: (id) => results.find((result) => result.id === id) ?? fail(id),
+        text: written.join(''),
+        json: resultsAsJson(results),
+      }
+    },
+    async gateway(options = {}, certificate) {
+      const authority = await createCertificateAuthority()
+      const { key, certificate: cert } = await authority.issue({ hosts: ['localhost'], ...certificate })
+      const { upstream, authority: entra } = practice.azure
+      const tls = { key, certificate: cert, ca: authority.certificate }
+      const gateway = await startGateway({ upstream, verification: entra.verification, tls, ...options })
+      closing.push(() => gateway.close())
+      return practice.azure.config({
+        port: gateway.port,
+        options: { cryptoCredentialsDetails: { ca: authority.certificate } },
+      })
+    },
+    async impostor(answer) {
+      const server = createServer((socket) => {
+        socket.on('error', () => {})
+        socket.once('data', () => socket.write(answer))
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      closing.push(async () => server.close())
+      return (server.address() as AddressInfo).port
+    },
+  }
+  return practice
+}
+
+/** A credential that gives this. */
+export function giving(token: () => Promise<AccessToken> | AccessToken): { credential: TokenCredential } {
+  return { credential: { getToken: async () => token() } }
+}
+
+function fail(id: string): never {
+  throw new Error(`There is no step ${id}.`)
+}
