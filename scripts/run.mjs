@@ -16,6 +16,7 @@ const tasks = {
     step('Types', () => run('tsc', []))
     step('Tests', () => run('vitest', ['run', ...args]))
   },
+  'check:package': () => run('tsx', ['scripts/check-package.ts', ...args]),
   'test:integration': () => run('vitest', ['run', 'test/integration', ...args]),
 }
 
@@ -26,7 +27,7 @@ if (!(task in tasks)) {
   console.error(`usage: node scripts/run.mjs ${Object.keys(tasks).join('|')} [arguments]`)
   process.exit(2)
 }
-if (!isInstalled()) step('Installing what is missing', () => npm(['ci']))
+if (!isInstalled()) step('Installing what is missing', () => npm(['ci', '--ignore-scripts']))
 if (!isGenerated()) step('Generating the example client', generate)
 tasks[task]()
 

@@ -3,8 +3,9 @@ import { isAzureHost } from './config/azure-hosts.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import type { ProxyEvent } from './proxy/events.ts'
+import { progressOf } from './proxy/progress.ts'
 import { type ProxyOptions, startProxy } from './proxy/proxy.ts'
-import { targetOf } from './proxy/target.ts'
+import { type Target, targetOf } from './proxy/target.ts'
 import { setUp } from './setup.ts'
 import type { TokenSource } from './token/token-source.ts'
 
@@ -70,20 +71,21 @@ export async function entraDatasource(
   for (const { message } of warnings) tell(message)
   const target = targetOf(mssql)
   const shadow = shadowOf(target, options.shadowDatabase)
+  const schema = schemaOf(options.schema) ?? said.schema
   const proxy = await startProxy({
     target,
     tokenSource,
     audience,
     unref: true,
-    refuse: ({ database }) => (database === NO_SHADOW_DATABASE ? WITHOUT_SHADOW_DATABASE : undefined),
+    refuse: ({ database }) => refusalOf(database, target),
     onEvent(event) {
       if (event.type === 'proxy.login-failed' && isHidden(event.error)) tell(event.error.message)
+      if (event.type === 'connect.retry') tell(progressOf(event))
       options.onEvent?.(event)
     },
     ...(options.endAtExpiry !== undefined && { endAtExpiry: options.endAtExpiry }),
     timing: { waitTimeout: timing.waitTimeout, ...options.timing },
   })
-  const schema = options.schema ?? said.schema
   return {
     url: proxy.url({ schema }),
     ...(shadow !== undefined && { shadowDatabaseUrl: proxy.url({ database: shadow, schema }) }),
@@ -94,22 +96,40 @@ export async function entraDatasource(
  * The shadow database to name to Prisma. Behind the proxy its engine sees no Azure, and without one it would run CREATE
  * DATABASE there, which is billed: so one is named that the proxy refuses to the commands that want it.
  */
-function shadowOf(
-  { host, database }: { host: string; database?: string | undefined },
-  shadow: string | undefined,
-): string | undefined {
+function shadowOf({ host, database }: Target, shadow: string | undefined): string | undefined {
   if (database === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
   }
   if (shadow === undefined) return isAzureHost(host) ? NO_SHADOW_DATABASE : undefined
   if (shadow.trim() === '') throw new EntraError('CONFIG_INVALID', 'shadowDatabase must be the name of a database.')
-  if (shadow.toLowerCase() === database.toLowerCase()) {
+  // SQL Server finds a name with spaces behind it too.
+  if (shadow.trim().toLowerCase() === database.trim().toLowerCase()) {
     throw new EntraError(
       'CONFIG_INVALID',
       `shadowDatabase is the database itself, "${database}", and Prisma would empty it. Name another one.`,
     )
   }
   return shadow
+}
+
+function schemaOf(schema: string | undefined): string | undefined {
+  if (schema?.trim() === '') throw new EntraError('CONFIG_INVALID', 'schema must be the name of a schema.')
+  return schema
+}
+
+/**
+ * Turns Prisma's engine away where it would run CREATE DATABASE on Azure: for want of a shadow database, and, from
+ * `master`, for want of the database itself, whose name may only be misspelt.
+ */
+function refusalOf(database: string, target: Target): string | undefined {
+  if (database === NO_SHADOW_DATABASE) return WITHOUT_SHADOW_DATABASE
+  const named = target.database ?? ''
+  if (database.toLowerCase() !== 'master' || named.toLowerCase() === 'master' || !isAzureHost(target.host))
+    return undefined
+  return (
+    `The server has no database "${named}". Prisma would make one, which on Azure is billed. ` +
+    'Correct its name in the connection string, or make it yourself.'
+  )
 }
 
 const WITHOUT_SHADOW_DATABASE =

@@ -1,4 +1,5 @@
 import type { ProxyEvent } from '../proxy/events.ts'
+import { progressOf } from '../proxy/progress.ts'
 import { type LoopbackProxy, type ProxyOptions, startProxy } from '../proxy/proxy.ts'
 import { type Target, targetOf } from '../proxy/target.ts'
 import { setUp } from '../setup.ts'
@@ -37,10 +38,8 @@ export async function openDoor(
 /** What a person wants to know of an event while a command is waiting; undefined where it is nothing. */
 export function troubleIn(event: ProxyEvent): string | undefined {
   switch (event.type) {
-    case 'connect.retry': {
-      const [what = ''] = event.error.message.split('\n')
-      return `${what} Trying again in ${Math.ceil(event.retryInMs / 1000)} s.`
-    }
+    case 'connect.retry':
+      return progressOf(event)
     case 'proxy.login-failed':
       return event.error.message
     case 'proxy.login-refused':

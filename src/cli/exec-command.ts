@@ -20,6 +20,9 @@ The connection string stands in the variable ${DATABASE_URL}, or in the one that
 SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD and SQLCMDDBNAME. All name a door on 127.0.0.1 that is open until the command
 ends; the string that you gave stays with this process.
 
+On Azure, name --shadow-database for "migrate dev" of Prisma 6, and url and shadowDatabaseUrl in its schema: without one
+Prisma makes a database, which is billed.
+
 Examples:
   $ prisma-mssql-entra exec -- npx prisma migrate deploy           # Prisma 6
   $ prisma-mssql-entra exec --url "sqlserver://myserver.database.windows.net;database=app" -- node seed.js

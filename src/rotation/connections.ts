@@ -11,7 +11,7 @@ export type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0
 interface ConnectionState {
   state?: unknown
   STATE?: { LOGGED_IN: unknown }
-  socket?: Pick<Socket, 'destroyed' | 'writable' | 'destroy'>
+  socket?: Pick<Socket, 'destroyed' | 'writable' | 'destroy' | 'on'>
 }
 
 const isLoggedIn = ({ state, STATE }: ConnectionState) => state === STATE?.LOGGED_IN
@@ -59,8 +59,9 @@ export class Connections {
     this.#closed.abort(closed)
     for (const connection of this.#open) {
       const state = connection as unknown as ConnectionState
-      // In a login tedious would go on waiting, up to its connect timeout, for a socket that ends without an error.
-      if (!isLoggedIn(state)) state.socket?.destroy(closed)
+      // In a login tedious would go on waiting, up to its connect timeout, for a socket that ends without an error. Once
+      // closed, tedious 20 no longer listens for that error, which would end the process.
+      if (!isLoggedIn(state)) state.socket?.on('error', () => {}).destroy(closed)
       connection.close()
     }
   }

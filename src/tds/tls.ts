@@ -58,12 +58,16 @@ export function connectTls(below: Duplex, options: ConnectionOptions): Promise<T
 
 function secured(socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const onClose = () => reject(new TdsProtocolError('The connection was closed amid the TLS handshake.'))
+    const onClose = () => {
+      reject(new TdsProtocolError('The connection was closed amid the TLS handshake.'))
+      // An end in order closes nothing by itself where TLS runs on anything but a socket.
+      socket.destroy()
+    }
     // This listener stays: whoever reads finds a later error on the stream, but with no listener it ends the process.
     socket.on('error', reject)
-    socket.once('close', onClose)
+    socket.once('end', onClose).once('close', onClose)
     socket.once(event, () => {
-      socket.removeListener('close', onClose)
+      socket.off('end', onClose).off('close', onClose)
       resolve(socket)
     })
   })

@@ -221,8 +221,49 @@ describe('databases', () => {
     const other = await poolOn({ database: 'SHADOW' }).connect()
     expect((await other.request().query('SELECT DB_NAME() AS name')).recordset).toEqual([{ name: 'Shadow' }])
     await other.close()
+    const listed = "SELECT name FROM sys.databases WHERE name IN ('shadow', 'master') ORDER BY name"
+    expect(await rows(listed)).toEqual([{ name: 'master' }, { name: 'Shadow' }])
     await rows('DROP DATABASE [Shadow]')
+    expect(await rows(listed)).toEqual([{ name: 'master' }])
     expect(await failure(pool.request().batch('DROP DATABASE [Shadow]'))).toMatchObject({ number: 3701 })
+  })
+})
+
+describe('INFORMATION_SCHEMA', () => {
+  it('tells tables, columns, keys and constraints', async () => {
+    await rows(`
+      CREATE TABLE [Parent] ([a] INT NOT NULL, [b] VARCHAR(20) NOT NULL, CONSTRAINT [Parent_pkey] PRIMARY KEY ([b], [a]));
+      CREATE TABLE [Child] (
+        [id] BIGINT IDENTITY(1,1) PRIMARY KEY, [a] INT, [b] VARCHAR(20), [text] NVARCHAR(MAX), [price] DECIMAL(10,2),
+        [at] DATETIME2, [bytes] VARBINARY(16), CONSTRAINT [Child_parent] FOREIGN KEY ([b], [a]) REFERENCES [Parent]([b], [a])
+      )`)
+    const columns = await rows(`
+      SELECT it.COLUMN_NAME, it.DATA_TYPE, it.IS_NULLABLE, it.CHARACTER_MAXIMUM_LENGTH, it.NUMERIC_PRECISION, it.NUMERIC_SCALE,
+        it.DATETIME_PRECISION, COLUMNPROPERTY(OBJECT_ID(QUOTENAME(it.TABLE_SCHEMA) + '.' + QUOTENAME(it.TABLE_NAME)), it.COLUMN_NAME, 'IsIdentity') AS [identity]
+      FROM INFORMATION_SCHEMA.COLUMNS it WHERE it.TABLE_SCHEMA = 'dbo' AND it.TABLE_NAME = 'child' ORDER BY it.ORDINAL_POSITION`)
+    expect(columns.map((column) => Object.values(column))).toEqual([
+      ['id', 'bigint', 'NO', null, 19, 0, null, 1],
+      ['a', 'int', 'YES', null, 10, 0, null, 0],
+      ['b', 'varchar', 'YES', 20, null, null, null, 0],
+      ['text', 'nvarchar', 'YES', -1, null, null, null, 0],
+      ['price', 'decimal', 'YES', null, 10, 2, null, 0],
+      ['at', 'datetime2', 'YES', null, null, null, 7, 0],
+      ['bytes', 'varbinary', 'YES', 16, null, null, null, 0],
+    ])
+    const constraints = await rows(`
+      SELECT its.TABLE_NAME AS [table], its.CONSTRAINT_TYPE AS [type], used.COLUMN_NAME AS [column]
+      FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS its
+      JOIN INFORMATION_SCHEMA.KEY_COLUMN_USAGE used ON used.CONSTRAINT_NAME = its.CONSTRAINT_NAME
+      WHERE its.TABLE_SCHEMA = 'dbo' ORDER BY its.CONSTRAINT_TYPE, its.TABLE_NAME DESC, used.ORDINAL_POSITION`)
+    expect(constraints.map((row) => Object.values(row).join(' '))).toEqual([
+      'Child FOREIGN KEY b',
+      'Child FOREIGN KEY a',
+      'Parent PRIMARY KEY b',
+      'Parent PRIMARY KEY a',
+      'Child PRIMARY KEY id',
+    ])
+    await rows('DROP TABLE [Child], [Parent]')
+    expect(await rows("SELECT * FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME = 'Parent'")).toEqual([])
   })
 })
 

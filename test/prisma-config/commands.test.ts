@@ -1,28 +1,21 @@
-import { execFile } from 'node:child_process'
-import { chmod, cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { EntraDatasourceOptions } from '../../src/prisma-config.ts'
 import { dropEverything } from '../integration/schema.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
+import { PrismaCli, type RunOptions } from './cli.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const resolve = createRequire(import.meta.url).resolve
-const CLI = join(dirname(resolve('prisma/package.json')), 'build/index.js')
 
 let azure: LocalAzure
 let login: SqlLogin
-let folder: string
-let engine: string
+let cli: PrismaCli
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'prisma-commands-'))
-  engine = await makeEngine()
   azure = await startLocalAzure()
+  cli = await PrismaCli.open(azure)
   login = await openSqlLogin(azure.upstream)
   await login.lock('prisma-adapter-mssql-entra tests')
 }, 600_000)
@@ -37,52 +30,10 @@ afterAll(async () => {
   await login.run('DROP TABLE IF EXISTS [_prisma_migrations]')
   await login.close()
   await azure.close()
-  await rm(folder, { recursive: true })
+  await cli.close()
 })
 
-/** An executable for `PRISMA_SCHEMA_ENGINE_BINARY`: the stand-in, run by this Node. */
-async function makeEngine(): Promise<string> {
-  const loader = pathToFileURL(resolve('tsx')).href
-  const command = [process.execPath, '--import', loader, join(here, 'schema-engine.ts')]
-  const file = join(folder, 'schema-engine')
-  await writeFile(file, `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')} "$@"\n`)
-  await chmod(file, 0o755)
-  return file
-}
-
-interface Ended {
-  code: number
-  output: string
-}
-
-/** Runs one of Prisma's own commands in the project, signed in as App Service's managed identity would be. */
-function prisma(
-  args: string[],
-  { input, options = {}, server = {} }: { input?: string; options?: EntraDatasourceOptions; server?: object } = {},
-): Promise<Ended> {
-  const config = { ...azure.config(), ...server }
-  const env = {
-    ...process.env,
-    ...azure.authority.environment('app-service'),
-    PRISMA_SCHEMA_ENGINE_BINARY: engine,
-    ENTRA_DATASOURCE: JSON.stringify({ server: config, options }),
-    PRISMA_HIDE_UPDATE_MESSAGE: '1',
-    CHECKPOINT_DISABLE: '1',
-    NO_COLOR: '1',
-  }
-  return new Promise((done) => {
-    const cwd = join(here, 'project')
-    const child = execFile(
-      process.execPath,
-      [CLI, ...args],
-      { cwd, env, timeout: 180_000 },
-      (error, stdout, stderr) => {
-        done({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr })
-      },
-    )
-    child.stdin?.end(input ?? '')
-  })
-}
+const prisma = (args: string[], options?: RunOptions) => cli.run(args, options)
 
 async function isThere(table: string): Promise<boolean> {
   const [row] = await login.run(`SELECT OBJECT_ID('${table}') AS id`)
@@ -111,33 +62,42 @@ describe('prisma', () => {
     expect(after.code).toBe(0)
   })
 
-  it('db execute runs a script', async () => {
+  it('db execute runs a script, and says what it waits for before', async () => {
+    azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } }, times: 1 })
     const input = `CREATE TABLE [Executed] ([id] INT PRIMARY KEY); INSERT INTO [Executed] VALUES (42)`
-    const { output, code } = await prisma(['db', 'execute', '--stdin'], { input })
+    const options = { timing: { connectRetryInterval: 20 } }
+    const { output, code } = await prisma(['db', 'execute', '--stdin'], { input, options })
+    expect(output).toMatch(/^prisma-adapter-mssql-entra: .*not currently available.* Waiting 1 s before attempt 2\.$/m)
     expect(output).toContain('Script executed successfully.')
     expect(code).toBe(0)
     expect(await login.run('SELECT [id] FROM [Executed]')).toEqual([{ id: 42 }])
     await login.run('DROP TABLE [Executed]')
   })
 
-  it.each(['validate', 'generate'])('%s asks nothing of Entra or the server, and ends by itself', async (command) => {
-    // The client goes beside the copy of the schema: the other tests are using theirs.
-    const schema = join(folder, 'prisma/schema.prisma')
-    await cp(join(here, '../../prisma/schema.prisma'), schema)
-    const before = azure.authority.issuedTokens.length
-    const { code, output } = await prisma([command, '--schema', schema])
-    expect({ code, output }).toMatchObject({ code: 0 })
-    expect(azure.gateway.stats().connections).toBe(0)
-    expect(azure.authority.issuedTokens).toHaveLength(before)
-  })
+  it.each(['validate', 'format', 'generate'])(
+    '%s asks nothing of Entra or the server, and ends by itself',
+    async (command) => {
+      // The client goes beside the copy of the schema: the other tests are using theirs.
+      const schema = join(cli.folder, 'prisma/schema.prisma')
+      await cp(join(here, '../../prisma/schema.prisma'), schema)
+      const before = azure.authority.issuedTokens.length
+      const { code, output } = await prisma([command, '--schema', schema])
+      expect({ code, output }).toMatchObject({ code: 0 })
+      expect(azure.gateway.stats().connections).toBe(0)
+      expect(azure.authority.issuedTokens).toHaveLength(before)
+    },
+  )
 
   it('migrate diff uses the shadow database that was named', async () => {
     const shadowDatabase = `${azure.upstream.database}_shadow`
     await login.run(`CREATE DATABASE [${shadowDatabase}]`)
     const args = ['migrate', 'diff', '--from-migrations', '../../../prisma/migrations', '--to-empty', '--script']
     const { output, code } = await prisma(args, { options: { shadowDatabase } })
-    expect(output).toContain(`-- by ${shadowDatabase}`)
+    expect(output).toContain('DROP TABLE [dbo].[EveryType];')
     expect(code).toBe(0)
+    const shadow = await openSqlLogin({ ...azure.upstream, database: shadowDatabase })
+    expect(await shadow.run('SELECT COUNT(*) AS [users] FROM [User]')).toEqual([{ users: 0 }])
+    await shadow.close()
     await login.run(`DROP DATABASE [${shadowDatabase}]`)
   })
 
@@ -145,6 +105,27 @@ describe('prisma', () => {
     const args = ['migrate', 'diff', '--from-migrations', '../../../prisma/migrations', '--to-empty', '--script']
     const { output, code } = await prisma(args, { server: { server: 'example.database.windows.net' } })
     expect(output).toContain("{ shadowDatabase: 'app_shadow' }")
+    expect(code).toBe(1)
+    expect(azure.gateway.stats().connections).toBe(0)
+  })
+
+  it('db seed runs a script that signs in by itself', async () => {
+    await prisma(['migrate', 'deploy'])
+    await vi.waitFor(() => expect(azure.gateway.stats().sessionsOpen).toBe(0))
+    const { output, code } = await prisma(['db', 'seed', '--', 'sown'])
+    expect(output).toContain('There is now a tag sown.')
+    expect(output).toContain('The seed command has been executed.')
+    expect(code).toBe(0)
+    expect(await login.run('SELECT [name] FROM [Tag]')).toEqual([{ name: 'sown' }])
+
+    const again = await prisma(['db', 'seed', '--', 'sown'])
+    expect(again.output).toContain('Unique constraint failed')
+    expect(again.code).toBe(1)
+  })
+
+  it('studio says that it does not know SQL Server', async () => {
+    const { output, code } = await prisma(['studio', '--browser', 'none'])
+    expect(output).toContain('Prisma Studio is not supported for the "sqlserver" protocol.')
     expect(code).toBe(1)
     expect(azure.gateway.stats().connections).toBe(0)
   })

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type EntraDatasourceOptions, entraDatasource } from '../../src/prisma-config.ts'
+import { TokenSource } from '../../src/token/token-source.ts'
 import { startEntraServer } from '../proxy/entra-server.ts'
 import { CountingCredential, loginFor, TdsClient } from '../proxy/support.ts'
 import { readUrl } from '../support/sqlserver-url.ts'
@@ -9,6 +10,10 @@ const AZURE = 'sqlserver://example.database.windows.net;database=app'
 afterEach(() => {
   vi.restoreAllMocks()
 })
+
+function tokenSource(): TokenSource {
+  return new TokenSource(new CountingCredential(), { scope: 'scope' })
+}
 
 /** A login by a connection string, as the engine makes it. */
 async function logIn(url: string) {
@@ -68,7 +73,15 @@ describe('entraDatasource', () => {
   it.each<[string, string, EntraDatasourceOptions, RegExp]>([
     ['a shadow database that is the main one', AZURE, { shadowDatabase: 'APP' }, /would empty it/],
     ['a shadow database without a name', AZURE, { shadowDatabase: ' ' }, /must be the name/],
+    ['a shadow database that is the main one but for spaces', AZURE, { shadowDatabase: ' app ' }, /would empty it/],
+    ['a schema without a name', AZURE, { schema: '' }, /must be the name/],
     ['no database', 'sqlserver://h', {}, /names no database/],
+    [
+      'a credential beside a token source',
+      AZURE,
+      { credential: new CountingCredential(), tokenSource: tokenSource() },
+      /either tokenSource or credential/,
+    ],
     ['user and password', `${AZURE};user=sa;password=x`, {}, /remove user, password/],
     ['a name that a connection string cannot hold', AZURE, { shadowDatabase: 'a}b' }, /must not hold/],
   ])('refuses %s', async (_, config, options, message) => {
@@ -108,6 +121,56 @@ describe('entraDatasource', () => {
     expect(await logIn(url)).toMatchObject({ message: { number } })
     const text = stderr.mock.calls.map(([chunk]) => String(chunk)).join('')
     expect(text).toMatch(shown ? /^prisma-adapter-mssql-entra: The server refused the login: No\.[\s\S]*\n$/ : /^$/)
+    await server.close()
+  })
+  it('says on stderr, a line each time, what it waits for while a database is not there yet', async () => {
+    let logins = 0
+    const server = await startEntraServer({
+      reply: () => (++logins <= 2 ? { refuse: 40613, message: 'Database app is not currently available.' } : 'accept'),
+    })
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const config = {
+      server: 'localhost',
+      port: server.port,
+      database: 'app',
+      options: { cryptoCredentialsDetails: { ca: server.ca } },
+    }
+    const { url = '' } = await entraDatasource(config, {
+      credential: new CountingCredential(),
+      timing: { connectRetryInterval: 20 },
+    })
+    expect(await logIn(url)).toMatchObject({ kind: 'accepted' })
+    expect(stderr.mock.calls.map(([chunk]) => String(chunk))).toEqual(
+      [2, 3].map((attempt) =>
+        expect.stringMatching(
+          new RegExp(
+            `^prisma-adapter-mssql-entra: .*not currently available.* Waiting 1 s before attempt ${attempt}\\.\\n$`,
+          ),
+        ),
+      ),
+    )
+    await server.close()
+  })
+
+  it.each([
+    ['app.database.windows.net', 'refused'],
+    ['localhost', 'accepted'],
+  ])('lets Prisma make the database itself only where it costs nothing: %s', async (host, kind) => {
+    const server = await startEntraServer()
+    const credential = new CountingCredential()
+    const config = {
+      server: host,
+      port: server.port,
+      database: 'misspelt',
+      options: { cryptoCredentialsDetails: { ca: server.ca } },
+    }
+    const { url = '' } = await entraDatasource(config, { credential })
+    const answer = await logIn(url.replace('{misspelt}', '{master}'))
+    expect(answer.kind).toBe(kind)
+    if (kind === 'refused') {
+      expect(answer).toMatchObject({ message: { number: 50_000, message: expect.stringContaining('"misspelt"') } })
+      expect(credential.requests).toBe(0)
+    }
     await server.close()
   })
 })

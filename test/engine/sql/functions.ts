@@ -80,6 +80,7 @@ const CALLS: Readonly<Record<string, (args: string[]) => string>> = {
   round: ([a, b]) => `round((${a})::numeric, ${b})`,
   object_id: (args) => `mssql.object_id(${text(args[0] ?? '')})`,
   schema_id: ([a]) => `mssql.schema_id(${text(a ?? '')})`,
+  columnproperty: ([a, b, c]) => `mssql.column_property(${a}, ${text(b ?? '')}, ${text(c ?? '')})`,
   db_id: ([a]) => `mssql.db_id(${text(a ?? '')})`,
   serverproperty: ([a]) => `mssql.serverproperty(${text(a ?? '')})`,
   is_rolemember: ([a]) => `mssql.is_rolemember(${text(a ?? '')})`,

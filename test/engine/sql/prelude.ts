@@ -86,7 +86,7 @@ CREATE FUNCTION mssql.datalength(value bytea) RETURNS int LANGUAGE sql IMMUTABLE
 CREATE FUNCTION mssql.bare(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT replace(replace(name, '[', ''), ']', '') $$;
 CREATE FUNCTION mssql.object_id(name text) RETURNS int LANGUAGE sql STABLE AS
 $$ SELECT c.oid::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE lower(CASE WHEN strpos(name, '.') > 0 THEN n.nspname || '.' || c.relname ELSE c.relname END) = lower(mssql.bare(name))
+   WHERE lower(CASE WHEN strpos(name, '.') > 0 THEN n.nspname || '.' || c.relname ELSE c.relname END) = lower(mssql.bare(name)) COLLATE "C"
    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'mssql') AND c.relkind = 'r' LIMIT 1 $$;
 CREATE FUNCTION mssql.schema_id(name text) RETURNS int LANGUAGE sql STABLE AS $$ SELECT oid::int FROM pg_namespace WHERE lower(nspname) = lower(mssql.bare(name)) $$;
 CREATE FUNCTION mssql.db_id(name text) RETURNS smallint LANGUAGE sql STABLE AS $$ SELECT (row_number() OVER ())::smallint FROM pg_database WHERE lower(datname) = lower(mssql.bare(name)) $$;
@@ -107,6 +107,47 @@ $$ DECLARE col text; BEGIN
   DELETE FROM mssql.default_constraints d WHERE d.schema = s AND d."table" = t AND lower(d.name) = lower(c) RETURNING d."column" INTO col;
   IF col IS NOT NULL THEN EXECUTE format('ALTER TABLE %I.%I ALTER COLUMN %I DROP DEFAULT', s, t, col);
   ELSE EXECUTE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', s, t, c); END IF; END $$;
+
+-- What INFORMATION_SCHEMA says of the user's tables, and sys.databases. A column's default is missing: PostgreSQL's text is no T-SQL.
+CREATE SCHEMA "INFORMATION_SCHEMA";
+CREATE FUNCTION mssql.column_property(id int, name text, property text) RETURNS int LANGUAGE sql STABLE AS
+$$ SELECT CASE lower(property) WHEN 'isidentity' THEN (attidentity <> '')::int WHEN 'allowsnull' THEN (NOT attnotnull)::int END
+   FROM pg_attribute WHERE attrelid = id::oid AND lower(attname) = lower(name) COLLATE "C" AND attnum > 0 $$;
+CREATE VIEW mssql.tables AS
+SELECT c.oid, current_database()::text COLLATE mssql.ci AS "TABLE_CATALOG", n.nspname::text COLLATE mssql.ci AS "TABLE_SCHEMA",
+  c.relname::text COLLATE mssql.ci AS "TABLE_NAME", 'BASE TABLE' COLLATE mssql.ci AS "TABLE_TYPE"
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'mssql');
+CREATE VIEW "INFORMATION_SCHEMA"."TABLES" AS SELECT "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "TABLE_TYPE" FROM mssql.tables;
+CREATE VIEW "INFORMATION_SCHEMA"."COLUMNS" AS
+SELECT "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", attname::text COLLATE mssql.ci AS "COLUMN_NAME",
+  attnum::int AS "ORDINAL_POSITION", CASE WHEN attnotnull THEN 'NO' ELSE 'YES' END COLLATE mssql.ci AS "IS_NULLABLE",
+  name COLLATE mssql.ci AS "DATA_TYPE",
+  CASE WHEN args = '(max)' OR name = 'xml' THEN -1 WHEN name ~ 'char|binary' THEN first
+    WHEN name = 'ntext' THEN 1073741823 WHEN name IN ('text', 'image') THEN 2147483647 END AS "CHARACTER_MAXIMUM_LENGTH",
+  CASE WHEN name IN ('decimal', 'numeric') THEN first
+    ELSE ('{"tinyint":3,"smallint":5,"int":10,"bigint":19,"smallmoney":10,"money":19,"real":24,"float":53}'::json->>name)::int END AS "NUMERIC_PRECISION",
+  CASE WHEN name IN ('decimal', 'numeric') THEN substring(args FROM ',(\\d+)')::int WHEN name ~ 'int$' THEN 0 WHEN name ~ 'money' THEN 4 END AS "NUMERIC_SCALE",
+  CASE WHEN name IN ('time', 'datetime2', 'datetimeoffset') THEN first WHEN name = 'datetime' THEN 3
+    WHEN name IN ('date', 'smalldatetime') THEN 0 END::smallint AS "DATETIME_PRECISION"
+FROM mssql.tables JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped,
+  LATERAL (SELECT coalesce(col_description(oid, attnum), 'nvarchar(max)') AS type) AS commented,
+  LATERAL (SELECT split_part(type, '(', 1) AS name, substring(type FROM '\\(.*') AS args, substring(type FROM '\\((\\d+)')::int AS first) AS parts;
+CREATE SCHEMA sys;
+CREATE VIEW sys.databases AS SELECT datname::text COLLATE mssql.ci AS name, oid::int AS database_id FROM pg_database
+WHERE NOT datistemplate AND datname NOT IN ('postgres', 'local_engine_template');
+CREATE VIEW mssql.constraints AS
+SELECT k.conrelid, k.conkey, "TABLE_CATALOG" AS "CONSTRAINT_CATALOG", "TABLE_SCHEMA" AS "CONSTRAINT_SCHEMA",
+  k.conname::text COLLATE mssql.ci AS "CONSTRAINT_NAME", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME",
+  ('{"p":"PRIMARY KEY","u":"UNIQUE","f":"FOREIGN KEY","c":"CHECK"}'::json->>k.contype::text) COLLATE mssql.ci AS "CONSTRAINT_TYPE"
+FROM mssql.tables JOIN pg_constraint k ON k.conrelid = mssql.tables.oid AND k.contype IN ('p', 'u', 'f', 'c');
+CREATE VIEW "INFORMATION_SCHEMA"."TABLE_CONSTRAINTS" AS
+SELECT "CONSTRAINT_CATALOG", "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "CONSTRAINT_TYPE" FROM mssql.constraints;
+CREATE VIEW "INFORMATION_SCHEMA"."KEY_COLUMN_USAGE" AS
+SELECT "CONSTRAINT_CATALOG", "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME",
+  attname::text COLLATE mssql.ci AS "COLUMN_NAME", place::int AS "ORDINAL_POSITION"
+FROM mssql.constraints, unnest(conkey) WITH ORDINALITY AS keys (number, place), pg_attribute
+WHERE attrelid = conrelid AND attnum = number AND "CONSTRAINT_TYPE" <> 'CHECK';
 
 CREATE FUNCTION mssql.int_sum_final(value bigint) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT value::int $$;
 CREATE FUNCTION mssql.bigint_sum(state numeric, value bigint) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$ SELECT coalesce(state + value, state, value) $$;

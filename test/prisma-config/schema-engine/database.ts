@@ -1,5 +1,5 @@
 import mssql from 'mssql'
-import { readUrl } from '../support/sqlserver-url.ts'
+import { readUrl } from '../../support/sqlserver-url.ts'
 
 /** What the engine tells the CLI. */
 export class EngineError extends Error {
@@ -20,8 +20,11 @@ export class Database {
     this.#pool = pool
   }
 
-  /** @param url - `sqlserver://…;user=…;password=…;encrypt=DANGER_PLAINTEXT` */
-  static async open(url: string): Promise<Database> {
+  /**
+   * @param url - `sqlserver://…;user=…;password=…;encrypt=DANGER_PLAINTEXT`
+   * @param database - another one than the URL's
+   */
+  static async open(url: string, database?: string): Promise<Database> {
     const { host, port, value } = readUrl(url)
     if (value('encrypt') !== 'DANGER_PLAINTEXT') throw new EngineError('The stand-in speaks in the clear only.')
     let refusal: { number: number; message: string } | undefined
@@ -30,7 +33,7 @@ export class Database {
       port,
       user: value('user'),
       password: value('password'),
-      database: value('database'),
+      database: database ?? value('database'),
       connectionTimeout: 60_000,
       requestTimeout: 60_000,
       pool: { min: 1, max: 1 },
@@ -48,6 +51,16 @@ export class Database {
     }
   }
 
+  /** Opens one for some work, and closes it. */
+  static async using<T>(url: string, work: (database: Database) => Promise<T>, name?: string): Promise<T> {
+    const database = await Database.open(url, name)
+    try {
+      return await work(database)
+    } finally {
+      await database.close()
+    }
+  }
+
   async run(sql: string): Promise<Record<string, unknown>[]> {
     try {
       const { recordset } = await this.#pool.request().batch(sql)
@@ -57,39 +70,19 @@ export class Database {
     }
   }
 
-  async name(): Promise<string> {
-    return String((await this.run('SELECT DB_NAME() AS name'))[0]?.name)
-  }
-
-  async hasMigrationsTable(): Promise<boolean> {
-    const [row] = await this.run("SELECT OBJECT_ID('_prisma_migrations') AS id")
-    return typeof row?.id === 'number'
-  }
-
-  async makeMigrationsTable(): Promise<void> {
-    if (await this.hasMigrationsTable()) return
-    await this.run(`CREATE TABLE [_prisma_migrations] (
-      [id] VARCHAR(36) PRIMARY KEY NOT NULL,
-      [checksum] VARCHAR(64) NOT NULL,
-      [finished_at] DATETIMEOFFSET,
-      [migration_name] NVARCHAR(250) NOT NULL,
-      [logs] NVARCHAR(MAX) NULL,
-      [rolled_back_at] DATETIMEOFFSET,
-      [started_at] DATETIMEOFFSET NOT NULL DEFAULT CURRENT_TIMESTAMP,
-      [applied_steps_count] INT NOT NULL DEFAULT 0
-    )`)
-  }
-
-  async appliedMigrations(): Promise<string[]> {
-    const rows = await this.run(
-      'SELECT [migration_name] AS name FROM [_prisma_migrations] WHERE [finished_at] IS NOT NULL',
-    )
-    return rows.map(({ name }) => String(name))
-  }
-
   close(): Promise<void> {
     return this.#pool.close()
   }
+}
+
+/** A value between quotes. */
+export function literal(text: string): string {
+  return `N'${text.replaceAll("'", "''")}'`
+}
+
+/** A name between brackets. */
+export function quoted(name: string): string {
+  return `[${name.replaceAll(']', ']]')}]`
 }
 
 /** As quaint has it: two numbers are Prisma's own errors, and their text is lost. */

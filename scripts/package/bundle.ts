@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { build, type Metafile } from 'esbuild'
+import { applyMigrations, dropEverything } from '../../test/integration/schema.ts'
+import { openSqlLogin } from '../../test/integration/sql-login.ts'
+import { startLocalAzure } from '../../test/local-azure.ts'
+import { ROOT, run } from '../support/commands.ts'
+import { manifest } from './manifest.ts'
+
+export interface Bundle {
+  file: string
+  /** Of the file, in bytes. */
+  size: number
+  /** Our own share of it, in bytes. */
+  ours: number
+}
+
+/** Bundles a program of the consumer's by the command that `docs/bundling.md` has, in a folder where nothing else is. */
+export function bundleProgram(folder: string, program: string, deployed: string): Bundle {
+  const file = join(deployed, program.replace(/\.ts$/, '.mjs'))
+  const metafile = join(folder, `${program}.json`)
+  const command = `${documentedCommand().replace('src/handler.ts', program)} --log-level=error --metafile=${metafile}`
+  run('sh', ['-c', command.replace('dist/handler.mjs', file)], {
+    cwd: folder,
+    env: { PATH: [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter) },
+  })
+  const { outputs }: Metafile = JSON.parse(readFileSync(metafile, 'utf8'))
+  const [output] = Object.values(outputs)
+  if (output === undefined) throw new Error('esbuild wrote nothing')
+  const ours = Object.entries(output.inputs)
+    .filter(([path]) => path.startsWith(`node_modules/${manifest.name}/`))
+    .reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0)
+  return { file, size: output.bytes, ours }
+}
+
+function documentedCommand(): string {
+  const text = readFileSync(join(ROOT, 'docs/bundling.md'), 'utf8')
+  const [, command] = /```sh\nnpx (esbuild [\s\S]*?)\n```/.exec(text) ?? []
+  if (command === undefined) throw new Error('docs/bundling.md has no command.')
+  return command.replaceAll('\\\n', '')
+}
+
+/** What the main export is by itself, minified, with every dependency outside; in bytes. */
+export async function ownSize(folder: string): Promise<{ minified: number; gzipped: number }> {
+  const { outputFiles } = await build({
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    logLevel: 'silent',
+    absWorkingDir: folder,
+    stdin: { contents: `export * from '${manifest.name}'`, resolveDir: folder },
+    plugins: [
+      {
+        name: 'dependencies stay outside',
+        setup({ onResolve }) {
+          const main = join(folder, 'node_modules', manifest.name, 'dist/index.js')
+          onResolve({ filter: /^[^./]/ }, ({ path }) => (path === manifest.name ? { path: main } : { external: true }))
+        },
+      },
+    ],
+    write: false,
+  })
+  const [output] = outputFiles
+  if (output === undefined) throw new Error('esbuild wrote nothing')
+  return { minified: output.contents.length, gzipped: gzipSync(output.contents).length }
+}
+
+/** Runs a bundle by itself against a local Azure, as a managed identity. @returns what it told */
+export async function runBundle(file: string): Promise<unknown> {
+  const azure = await startLocalAzure()
+  const login = await openSqlLogin(azure.upstream)
+  try {
+    await login.lock('prisma-adapter-mssql-entra tests')
+    await dropEverything(login.run)
+    await applyMigrations(login.run)
+    const { stdout } = await promisify(execFile)(process.execPath, [file], {
+      env: { ...process.env, ...azure.authority.environment('app-service'), CONFIG: JSON.stringify(azure.config()) },
+      timeout: 60_000,
+    })
+    return JSON.parse(stdout)
+  } finally {
+    await dropEverything(login.run)
+    await login.close()
+    await azure.close()
+  }
+}
