@@ -14,17 +14,17 @@ const TITLE_WIDTH = Math.max(...Object.values(STEPS).map((title) => title.length
 const TIME_WIDTH = 9
 const INDENT = ' '.repeat(2)
 
-/** Goes to the beginning of the line and erases it (ECMA-48, CR and EL). */
-const REWRITE = '\r\u001b[2K'
+/** Erases the line (ECMA-48, EL). The cursor is at its beginning, so that what a credential asks a person can be read. */
+const ERASE = '\u001b[2K'
 
 /** Writes each step as it ends; on a terminal also the one that is under way, in whose place it is written. */
 export function reportTo(out: Output, options: { verbose: boolean }): StepReport {
   return {
     started(id: StepId) {
-      if (out.rewritable) out.write(`${out.style('dim', `… ${STEPS[id]}`)}`)
+      if (out.rewritable) out.write(`${out.style('dim', `… ${STEPS[id]}`)}\r`)
     },
     finished(result) {
-      if (out.rewritable) out.write(REWRITE)
+      if (out.rewritable) out.write(ERASE)
       out.write(stepAsText(result, out, options))
     },
   }
@@ -39,7 +39,7 @@ export function stepAsText(
   const { id, status, durationMs, summary, details, warnings, error } = result
   const [symbol, colour] = SYMBOLS[status]
   const time = status === 'skipped' ? '' : `${Math.round(durationMs)} ms`
-  const line = `${style(colour, symbol)} ${STEPS[id].padEnd(TITLE_WIDTH)} ${style('dim', time.padStart(TIME_WIDTH))}  ${summary}`
+  const line = `${style(colour, symbol)} ${STEPS[id].padEnd(TITLE_WIDTH)} ${style('dim', time.padStart(TIME_WIDTH))}  ${plain(summary)}`
   const shown = verbose || status === 'failed' ? Object.entries(details) : []
   const lines = shown.flatMap(([name, value]) =>
     value === undefined ? [] : [`${wordsOf(name)}: ${textOfDetail(value)}`],
@@ -89,7 +89,12 @@ function errorAsJson(error: Error): object {
 }
 
 function indented(text: string): string {
-  return text.replace(/^/gm, INDENT)
+  return plain(text).replace(/^/gm, INDENT)
+}
+
+/** Without control characters, which a server or a certificate could move a terminal with. */
+function plain(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, ' ')
 }
 
 function textOfDetail(value: Detail): string {

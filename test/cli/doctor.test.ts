@@ -203,6 +203,12 @@ describe('a result', () => {
     )
   })
 
+  it('moves no terminal by what others said', () => {
+    const evil = '\u001b[2J\u0007x'
+    const said = { ...result, summary: evil, warnings: [evil], details: { evil }, error: new Error(evil) }
+    expect(stepAsText(said, plain, { verbose: true })).not.toMatch(/[^\P{Cc}\n]/u)
+  })
+
   it.each<[string, Partial<StepResult>[], number]>([
     ['none failed', [{ status: 'ok' }, { status: 'warning' }, { status: 'skipped' }], 0],
     ['one failed', [{ status: 'ok' }, { error: new Error() }], 1],
