@@ -11,6 +11,8 @@ import { sleep } from './sleep.ts'
 export interface OpenAttempt {
   source: TokenSource
   open: OpenPool
+  /** Loads what `open` needs. */
+  load: () => void
   timing: ConnectTiming & { waitTimeout: number }
   clock: Clock
   random: Random
@@ -35,7 +37,9 @@ export async function openWithRetries(attempt: OpenAttempt): Promise<{ lease: Le
   let { tokenRefused } = attempt
   let wait: Stopwatch | undefined
   for (let failures = 0; ; ) {
-    const lease = await source.get({ timeout: timing.waitTimeout, signal })
+    const leased = source.get({ timeout: timing.waitTimeout, signal })
+    attempt.load()
+    const lease = await leased
     wait ??= new Stopwatch(clock)
     try {
       return { lease, pool: await attempt.open(lease, signal) }
