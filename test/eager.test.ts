@@ -44,7 +44,10 @@ describe('an eager adapter', () => {
     credential.answer(new EntraError('CONFIG_INVALID', 'There is still no identity here.'))
     const failed = connected.queryRaw(QUERY).catch((error: unknown) => error)
     await clock.advance(20_000)
-    expect(await failed).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('still no identity') })
+    expect(await failed).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('still no identity'),
+    })
     await connected.dispose()
     expect(clock.timers).toBe(0)
   })
@@ -66,7 +69,10 @@ describe('warmUp()', () => {
     const both = Promise.allSettled([adapter.warmUp(), adapter.warmUp()])
     await clock.advance(15_000)
     for (const outcome of await both) {
-      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'P1000', cause: { code: 'TOKEN_UNAVAILABLE' } } })
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'P1000', cause: { code: 'TOKEN_UNAVAILABLE' } },
+      })
     }
     expect(credential.mostInFlight).toBe(1)
     await adapter.dispose()
