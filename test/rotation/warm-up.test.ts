@@ -93,7 +93,7 @@ describe('a warm-up', () => {
 
   it('that fails has a query which waited for it try again, within the time that the query may take', async () => {
     const { clock, pools, rotation, query } = setUp()
-    pools.failures.push(new EntraError('LOGIN_REFUSED', 'Not yet.', { number: 4060 }))
+    pools.failures.push(new EntraError('DATABASE_NOT_FOUND', 'Not yet.', { number: 4060 }))
     const warmUp = outcomeOf(rotation.warmUp())
     await clock.advance(1 * second)
     const outcome = outcomeOf(query())
@@ -120,7 +120,7 @@ describe('a warm-up', () => {
   it('whose connection is refused says so; the query meets its own answer', async () => {
     const { clock, pools, rotation, query } = setUp()
     pools.onPrepare = async () => {
-      throw new EntraError('LOGIN_REFUSED', 'Full.', { number: 10928 })
+      throw new EntraError('TOO_MANY_CONNECTIONS', 'Full.', { number: 10928 })
     }
     const warmUp = outcomeOf(rotation.warmUp())
     await clock.advance(2 * second)
