@@ -16,6 +16,10 @@ const tasks = {
     step('Types', () => run('tsc', []))
     step('Tests', () => run('vitest', ['run', ...args]))
   },
+  'bench:cold-start'() {
+    step('Building', () => npm(['run', 'build']))
+    run('tsx', ['bench/cold-start/main.ts', ...args])
+  },
   'test:integration': () => run('vitest', ['run', 'test/integration', ...args]),
 }
 
