@@ -30,7 +30,7 @@ vi.mock('../../src/credentials/identity-package.cts', async () => {
     AzureAuthorityHosts: real.AzureAuthorityHosts,
     useIdentityPlugin: (plugin: unknown) => plugins.push(plugin),
   }
-  return { default: identity }
+  return { identity }
 })
 vi.mock('@azure/identity-broker', () => ({ nativeBrokerPlugin: 'the broker' }))
 
