@@ -14,6 +14,8 @@ export async function buildPrograms<Name extends string>(names: readonly Name[])
     outdir: BUILT,
     bundle: true,
     packages: 'external',
+    // Its paths lead to src/, and what is measured is dist/.
+    tsconfigRaw: {},
     platform: 'node',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
