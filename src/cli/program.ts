@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
-import { execCommand } from './exec-command.ts'
 import { doctorCommand } from './doctor-command.ts'
+import { execCommand } from './exec-command.ts'
 import { EXIT_CODES, ExitCode } from './exit-codes.ts'
 import { proxyCommand } from './proxy-command.ts'
 import { NAME, type Surroundings, say } from './surroundings.ts'
@@ -24,7 +24,8 @@ export function programIn(surroundings: Surroundings): Command {
     .version(version())
     .enablePositionalOptions()
     .addHelpText('after', EXAMPLES + EXIT_CODES)
-  for (const part of [doctorCommand(surroundings), execCommand(surroundings), proxyCommand(surroundings)]) program.addCommand(part)
+  for (const part of [doctorCommand(surroundings), execCommand(surroundings), proxyCommand(surroundings)])
+    program.addCommand(part)
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ writeOut: (text) => out.write(text), writeErr: (text) => err.write(text) })
   }
@@ -32,8 +33,7 @@ export function programIn(surroundings: Surroundings): Command {
 }
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return version
+  return createRequire(import.meta.url)('prisma-adapter-mssql-entra/package.json').version
 }
 
 /** Runs the command. What went wrong is said, and told by the exit code. */

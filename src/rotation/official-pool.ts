@@ -18,6 +18,15 @@ import type { GenerationPool, OpenPool } from './pool.ts'
 type OfficialAdapter = Awaited<ReturnType<PrismaMssql['connect']>>
 type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
 
+/** Loads what opening a pool needs: most of it is tedious. */
+export const loadDriver = () => import('@prisma/adapter-mssql')
+
+/** What the official adapter says of a connection, which is known before there is one. */
+export function connectionInfoFor(options: OfficialOptions): ConnectionInfo {
+  const { schema } = options ?? {}
+  return { maxBindValues: 2098, supportsRelationJoins: false, ...(schema !== undefined && { schemaName: schema }) }
+}
+
 /**
  * Opens generations on `@prisma/adapter-mssql`, whose own factory is given the token as
  * `azure-active-directory-access-token`: tedious sends it in LOGIN7, with no round trip more than a password takes.
@@ -26,7 +35,7 @@ type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
  */
 export function officialPools(config: MssqlConfig, options: OfficialOptions, audience: string): OpenPool {
   return async (lease, signal) => {
-    const { PrismaMssql } = await import('@prisma/adapter-mssql')
+    const { PrismaMssql } = await loadDriver()
     signal.throwIfAborted()
     const connections = new Connections()
     const context = () => ({ failure: connections.failure, login: loginContext(config, lease, audience) })
@@ -79,6 +88,13 @@ function loginContext(config: MssqlConfig, lease: Lease, audience: string): Driv
   return { server, database: options?.database ?? database, audience, claims: claimsOf(lease.token), now: lease.now() }
 }
 
+/** A place in the line for a connection, kept for work to come. */
+interface Preparation {
+  done: Promise<void>
+  /** Leaves the line, so that work which joins it now gets the connection that was begun, and begins no other. */
+  yield(): void
+}
+
 class OfficialPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName: string
@@ -87,6 +103,7 @@ class OfficialPool implements GenerationPool {
   readonly #adapter: OfficialAdapter
   readonly #connections: Connections
   readonly #context: () => DriverContext
+  #preparing: Preparation | undefined
 
   constructor(
     adapter: OfficialAdapter,
@@ -104,19 +121,23 @@ class OfficialPool implements GenerationPool {
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    this.#yield()
     return this.#adapter.queryRaw(query)
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
+    this.#yield()
     return this.#adapter.executeRaw(query)
   }
 
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    this.#yield()
     return this.#adapter.startTransaction(isolationLevel)
   }
 
   /** The official adapter has no `executeScript`: the script is sent as one SQLBatch message (MS-TDS 2.2.6.7). */
   async executeScript(script: string): Promise<void> {
+    this.#yield()
     try {
       await this.#adapter.underlyingDriver().request().batch(script)
     } catch (error) {
@@ -147,6 +168,38 @@ class OfficialPool implements GenerationPool {
     } finally {
       for (const connection of borrowed) pool?.release(connection)
     }
+  }
+
+  prepare(): Promise<void> {
+    const pool = this.#pool()
+    if (this.#preparing !== undefined) return this.#preparing.done
+    if (pool === null || this.lendable() > 0) return Promise.resolve()
+    const place = pool.acquire()
+    let yielded = false
+    const done = place.promise
+      .then(
+        (connection) => {
+          pool.release(connection)
+        },
+        (error) => {
+          if (!yielded) throw explainLoginFailure(error, this.#context())
+        },
+      )
+      .finally(() => {
+        this.#preparing = undefined
+      })
+    this.#preparing = {
+      done,
+      yield() {
+        yielded = true
+        place.abort()
+      },
+    }
+    return done
+  }
+
+  #yield(): void {
+    this.#preparing?.yield()
   }
 
   lendable(): number {
@@ -183,6 +236,8 @@ class OfficialPool implements GenerationPool {
   }
 
   dispose(): Promise<void> {
+    this.#yield()
+    this.#connections.closeLogins()
     return this.#adapter.dispose()
   }
 
