@@ -28,8 +28,6 @@ describe('examples/nestjs', () => {
 
   it('lets a request that still runs have its database to its end', async () => {
     const app = await NestFactory.create(AppModule, { logger: ['error'], abortOnError: false })
-    await app.listen(0, '127.0.0.1')
-    const { port } = app.getHttpServer().address() as AddressInfo
     let arrived = () => {}
     let release = () => {}
     const isIn = new Promise<void>((resolve) => {
@@ -44,6 +42,8 @@ describe('examples/nestjs', () => {
       await mayGo
       response.json({ users: await prisma.user.count() })
     })
+    await app.listen(0, '127.0.0.1')
+    const { port } = app.getHttpServer().address() as AddressInfo
     const answer = fetch(`http://127.0.0.1:${port}/slow`, { headers: { connection: 'close' } })
     await isIn
     const closed = app.close()

@@ -19,8 +19,12 @@ export function entraCredential(
 export function tokenOfRole(): GetAssertion {
   // The global endpoint does not have this; Lambda sets AWS_REGION, which chooses the regional one.
   const sts = new STSClient({})
+  let token = ''
+  let usableUntil = 0
   return async () => {
-    const { WebIdentityToken } = await sts.send(
+    // MSAL asks twice for each sign-in.
+    if (Date.now() < usableUntil) return token
+    const { WebIdentityToken, Expiration } = await sts.send(
       new GetWebIdentityTokenCommand({
         Audience: ['api://AzureADTokenExchange'],
         SigningAlgorithm: 'RS256',
@@ -28,6 +32,8 @@ export function tokenOfRole(): GetAssertion {
       }),
     )
     if (WebIdentityToken === undefined) throw new Error('STS gave no web identity token.')
-    return WebIdentityToken
+    token = WebIdentityToken
+    usableUntil = (Expiration?.getTime() ?? 0) - 60_000
+    return token
   }
 }
