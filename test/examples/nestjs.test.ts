@@ -27,6 +27,7 @@ describe('examples/nestjs', () => {
   })
 
   it('lets a request that still runs have its database to its end', async () => {
+    const { sessionsOpen } = db.azure.gateway.stats()
     const app = await NestFactory.create(AppModule, { logger: ['error'], abortOnError: false })
     let arrived = () => {}
     let release = () => {}
@@ -47,9 +48,12 @@ describe('examples/nestjs', () => {
     const answer = fetch(`http://127.0.0.1:${port}/slow`, { headers: { connection: 'close' } })
     await isIn
     const closed = app.close()
+    await expect.poll(() => app.getHttpServer().listening).toBe(false)
     release()
     expect(await (await answer).json()).toEqual({ users: 2 })
     await closed
+    // Prisma Client would connect anew after a $disconnect that came too soon, and stay so.
+    await expect.poll(() => db.azure.gateway.stats().sessionsOpen).toBe(sessionsOpen)
   })
 
   it('does not start where the server does not let it in', async () => {
