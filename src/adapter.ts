@@ -83,7 +83,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#open = officialPools(mssql, official, audienceOf(cloud))
+    this.#open = officialPools(mssql, official, audienceOf(cloud), this.#clock)
     for (const warning of warnings) this.#warn(warning)
   }
 

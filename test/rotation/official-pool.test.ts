@@ -8,7 +8,7 @@ const db = useDatabase()
 
 it('a pool that was closed has no connections to close, to lend or to warm', async () => {
   const { token, expiresOnTimestamp: expiresOn } = await db.azure.authority.issueToken()
-  const open = officialPools(db.azure.config(), {}, 'https://database.windows.net/')
+  const open = officialPools(db.azure.config(), {}, 'https://database.windows.net/', systemClock)
   const pool = await open(
     new Lease(token, { expiresOn, refreshAfter: expiresOn }, systemClock),
     new AbortController().signal,
