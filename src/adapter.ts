@@ -63,7 +63,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#open = officialPools(mssql, official, audience)
+    this.#open = officialPools(mssql, official, audience, clock)
     this.#connectionInfo = connectionInfoFor(official)
     for (const warning of warnings) this.#warn(warning)
     // What fails here is tried again by the first query, which tells of it.

@@ -8,11 +8,13 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
+import type { Clock } from '../clock.ts'
 import { claimsOf } from '../token/claims.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
 import { connectorFor } from './connector.ts'
 import { type DriverContext, explainDriverError, explainLoginFailure } from './driver-errors.ts'
+import { Lookout } from './lookout.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 
 type OfficialAdapter = Awaited<ReturnType<PrismaMssql['connect']>>
@@ -33,7 +35,8 @@ export function connectionInfoFor(options: OfficialOptions): ConnectionInfo {
  *
  * @param audience - what the tokens of the server are for, for what is said of one that it refuses
  */
-export function officialPools(config: MssqlConfig, options: OfficialOptions, audience: string): OpenPool {
+export function officialPools(config: MssqlConfig, options: OfficialOptions, audience: string, clock: Clock): OpenPool {
+  const lookout = new Lookout(clock)
   return async (lease, signal) => {
     const { PrismaMssql } = await loadDriver()
     signal.throwIfAborted()
@@ -42,7 +45,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, aud
     const cut = () => connections.closeAll()
     signal.addEventListener('abort', cut, { once: true })
     try {
-      const factory = new PrismaMssql(configFor(config, lease, connections), options)
+      const factory = new PrismaMssql(configFor(config, lease, connections, lookout), options)
       const adapter = await factory.connect()
       if (signal.aborted) await adapter.dispose()
       signal.throwIfAborted()
@@ -57,7 +60,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, aud
 }
 
 /** The user's config, copied (mssql writes into it at three levels), with the lease's token in it. */
-function configFor(config: MssqlConfig, lease: Lease, connections: Connections): MssqlConfig {
+function configFor(config: MssqlConfig, lease: Lease, connections: Connections, lookout: Lookout): MssqlConfig {
   const validate = config.pool?.validate
   return {
     ...config,
@@ -72,9 +75,14 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
     pool: {
       ...config.pool,
       // tarn asks this of a connection just before it lends it out: work that waited for one past the token's end must
-      // not start on it.
-      validate: (connection: Connection) =>
-        lease.timeLeft > 0 && connections.isUsable(connection) && (validate?.(connection) ?? true),
+      // not start on it, nor on one whose far end is gone.
+      validate: (connection: Connection) => {
+        const look = lookout.look()
+        const isUsable = () =>
+          lease.timeLeft > 0 && connections.isUsable(connection) && (validate?.(connection) ?? true)
+        // tarn waits for a promise, as mssql's own check with SELECT 1 gives one; its types do not say so.
+        return (look === undefined ? isUsable() : look.then(isUsable)) as boolean
+      },
     },
     beforeConnect(connection: Connection) {
       connections.add(connection)

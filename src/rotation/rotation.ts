@@ -411,7 +411,7 @@ export class Rotation {
     this.#lastFailure = cause
     const now = this.#clock.now()
     const timeLeft = hardDeadline(from.lease, this.#source.timing) - from.lease.now()
-    const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
+    const retryInMs = retryDelay(++this.#failures, this.#random(), 0, timeLeft)
     this.#plan.retry(retryInMs, reason)
     // What connections the old one still has are better than none. Further logins would be refused as that one was.
     if (from.pool.connectionCount() > 0) {

@@ -11,7 +11,7 @@ const QUERY = { sql: 'SELECT 1', args: [], argTypes: [] }
 async function openPool() {
   const { token, expiresOnTimestamp: expiresOn } = await db.azure.authority.issueToken()
   const config = db.azure.config({ connectionTimeout: 600_000, pool: { acquireTimeoutMillis: 600_000 } })
-  const open = officialPools(config, {}, 'https://database.windows.net/')
+  const open = officialPools(config, {}, 'https://database.windows.net/', systemClock)
   const lease = new Lease(token, { expiresOn, refreshAfter: expiresOn }, systemClock)
   const pool = await open(lease, new AbortController().signal)
   db.azure.gateway.resetStats()
