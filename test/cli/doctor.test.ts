@@ -144,10 +144,15 @@ describe('doctor in a process of its own', () => {
   const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const CHILD = fileURLToPath(new URL('doctor.child.ts', import.meta.url))
 
+  const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
   /** Its credential never answers, and holds nothing open. */
-  function start(...args: string[]) {
-    const child = spawn(process.execPath, ['--import', LOADER, CHILD, trusting(), ...args], {
+  const start = (...args: string[]) => run(CHILD, [trusting(), ...args])
+
+  function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
+    const child = spawn(process.execPath, ['--import', LOADER, program, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
     })
     const started = { out: '', child, ended: once(child, 'close') }
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -155,6 +160,13 @@ describe('doctor in a process of its own', () => {
     })
     return started
   }
+
+  it('is part of prisma-mssql-entra', async () => {
+    const environment = { ...practice.azure.authority.environment('app-service'), DATABASE_URL: trusting() }
+    const running = run(MAIN, ['doctor', '--authentication', 'ActiveDirectoryManagedIdentity'], environment)
+    expect(await running.ended).toEqual([0, null])
+    expect(running.out).toMatch(/^✓ Latency /m)
+  })
 
   it('stays until its time is over', async () => {
     const running = start('--timeout', '2')

@@ -1,0 +1,57 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { doctorCommand } from '../../src/cli/doctor-command.ts'
+import { resultsAsJson } from '../../src/cli/doctor-report.ts'
+import { outputTo } from '../../src/cli/terminal.ts'
+import { STEPS } from '../../src/doctor/step.ts'
+import { anchorsOf, codeBlocks, linksOf, tableRows } from '../support/markdown.ts'
+
+const PATH = fileURLToPath(new URL('../../docs/doctor.md', import.meta.url))
+const guide = readFileSync(PATH, 'utf8')
+
+describe('docs/doctor.md', () => {
+  it('has the steps that there are, in their order', () => {
+    const ids = tableRows(guide).flatMap(([cell = '']) => /^`([a-z][a-z-]*)`$/.exec(cell)?.[1] ?? [])
+    expect(ids).toEqual(Object.keys(STEPS))
+  })
+
+  it('has samples with all steps', () => {
+    const samples = codeBlocks(guide, 'text')
+    expect(samples).toHaveLength(2)
+    for (const sample of samples) {
+      const titles = sample.split('\n').flatMap((line) => /^[✓!✗–] (.{17})/.exec(line)?.[1]?.trim() ?? [])
+      expect(titles).toEqual(Object.values(STEPS))
+    }
+  })
+
+  it('has the flags that there are', () => {
+    const command = doctorCommand({ out: outputTo({ write: () => {} }, {}), environment: {}, setExitCode() {} })
+    for (const { long } of command.options) expect(guide).toContain(`\`${long}`)
+  })
+
+  it('has the fields of --json', () => {
+    const [sample = '{}'] = codeBlocks(guide, 'json')
+    const error = new Error('x')
+    const result = {
+      id: 'dns',
+      status: 'failed',
+      durationMs: 1,
+      summary: '',
+      details: {},
+      warnings: [],
+      error,
+    } as const
+    const [shown, written] = [JSON.parse(sample), JSON.parse(resultsAsJson([result]))]
+    expect(Object.keys(shown)).toEqual(Object.keys(written))
+    expect(Object.keys(shown.steps[0])).toEqual(Object.keys(written.steps[0]))
+    expect(Object.keys(shown.steps[0].error)).toEqual(Object.keys(written.steps[0].error))
+  })
+
+  it.each(linksOf(guide))('has links that lead somewhere: %s#%s', (file, anchor) => {
+    const path = file === '' ? PATH : join(dirname(PATH), file)
+    expect(existsSync(path)).toBe(true)
+    if (anchor !== '') expect(anchorsOf(readFileSync(path, 'utf8'))).toContain(anchor)
+  })
+})
