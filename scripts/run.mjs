@@ -17,6 +17,10 @@ const tasks = {
     step('Tests', () => run('vitest', ['run', ...args]))
   },
   'check:package': () => run('tsx', ['scripts/check-package.ts', ...args]),
+  'bench:cold-start'() {
+    step('Building', () => npm(['run', 'build']))
+    run('tsx', ['bench/cold-start/main.ts', ...args])
+  },
   'test:integration': () => run('vitest', ['run', 'test/integration', ...args]),
 }
 

@@ -30,6 +30,13 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    * or the US government's or China's
    */
   scope?: string
+  /**
+   * Signs in and connects as soon as the adapter is made, beside Prisma Client's own start: `warmUp()` is called. Then
+   * `$connect()` waits for nothing, and it is the first query that tells what failed.
+   *
+   * @defaultValue false
+   */
+  eager?: boolean
   /** When to refresh and how to rotate. */
   rotation?: RotationOptions
   /** Called with each event: tokens acquired, refreshes failed, rotations, generations. Must not throw. */

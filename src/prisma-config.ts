@@ -47,7 +47,10 @@ const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
 /**
  * The `datasource` for `prisma.config.ts` by which Prisma's commands sign in with a token: starts a loopback proxy in
  * the command's own process and gives its connection strings. Nothing is asked of Entra or the server until a command
- * connects, and the command ends as it would without it.
+ * connects, and the command ends as it would without it. What Prisma would not show, and what is waited for while a
+ * database is paused or moving, is told on standard error.
+ *
+ * Prisma makes no databases on Azure and Fabric, where they are billed: neither a shadow database nor a missing main one.
  *
  * @example
  * ```ts

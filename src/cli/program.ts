@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { doctorCommand } from './doctor-command.ts'
@@ -33,8 +33,7 @@ export function programIn(surroundings: Surroundings): Command {
 }
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return version
+  return createRequire(import.meta.url)('prisma-adapter-mssql-entra/package.json').version
 }
 
 /** Runs the command. What went wrong is said, and told by the exit code. */

@@ -11,6 +11,8 @@ export interface OpenAttempt<Opened> {
   source: TokenSource
   /** Opens what is wanted with a lease's token. */
   open: (lease: Lease, signal: AbortSignal) => Promise<Opened>
+  /** Loads what `open` needs, while the token is on its way. @defaultValue nothing */
+  load?: () => void
   timing: ConnectTiming & { waitTimeout: number }
   clock: Clock
   random: Random
@@ -35,7 +37,9 @@ export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Pro
   let { tokenRefused } = attempt
   let wait: Stopwatch | undefined
   for (let failures = 0; ; ) {
-    const lease = await source.get({ timeout: timing.waitTimeout, signal })
+    const leased = source.get({ timeout: timing.waitTimeout, signal })
+    attempt.load?.()
+    const lease = await leased
     wait ??= new Stopwatch(clock)
     try {
       return { lease, opened: await attempt.open(lease, signal) }

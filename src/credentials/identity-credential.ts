@@ -77,7 +77,7 @@ export class IdentityCredential extends NamedCredential {
   }
 
   async #load(): Promise<TokenCredential> {
-    const identity = await import('@azure/identity')
+    const { identity } = (await import('./identity-package.cts')) as unknown as { identity: Identity }
     const { plugin } = METHODS[this.#signIn.method]
     if (plugin !== undefined) await usePlugin(identity, plugin)
     return this.#make(identity, this.#options(identity))

@@ -15,9 +15,10 @@ export class Session {
   }
 
   /** @throws EntraError where no connection can be opened; the signal's reason */
-  static async open({ mssql, schema, audience }: Setup, lease: Lease, signal: AbortSignal): Promise<Session> {
+  static async open({ mssql, schema, audience, clock }: Setup, lease: Lease, signal: AbortSignal): Promise<Session> {
     const config = { ...mssql, pool: { ...mssql.pool, min: 0, max: 1 } }
-    return new Session(await officialPools(config, schema === undefined ? {} : { schema }, audience)(lease, signal))
+    const open = officialPools(config, schema === undefined ? {} : { schema }, audience, clock)
+    return new Session(await open(lease, signal))
   }
 
   /** The only row of a query. @throws EntraError, or what the server said */

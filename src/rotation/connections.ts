@@ -19,6 +19,7 @@ const isLoggedIn = ({ state, STATE }: ConnectionState) => state === STATE?.LOGGE
 /** The connections of one pool, from before their login until they have ended, and why the last login failed. */
 export class Connections {
   readonly #open = new Set<Connection>()
+  readonly #loggingIn = new Set<Connection>()
   #failure: LoginFailure | undefined
   readonly #closed = new AbortController()
 
@@ -33,6 +34,7 @@ export class Connections {
 
   add(connection: Connection): void {
     this.#open.add(connection)
+    this.#loggingIn.add(connection)
     let refusal: LoginRefusal | undefined
     const onRefusal = ({ number, state, message }: LoginRefusal) => {
       // A server says what is wrong first, and then that the login failed (18456).
@@ -41,11 +43,16 @@ export class Connections {
     connection.on('errorMessage', onRefusal)
     connection.once('connect', (error) => {
       connection.removeListener('errorMessage', onRefusal)
+      this.#loggingIn.delete(connection)
       const reached = (connection as unknown as ConnectionState).socket !== undefined
       this.#failure = error ? { refusal, reached } : undefined
     })
-    connection.once('error', () => this.#open.delete(connection))
-    connection.once('end', () => this.#open.delete(connection))
+    const onEnd = () => {
+      this.#open.delete(connection)
+      this.#loggingIn.delete(connection)
+    }
+    connection.once('error', onEnd)
+    connection.once('end', onEnd)
   }
 
   isUsable(connection: Connection): boolean {
@@ -55,13 +62,19 @@ export class Connections {
   }
 
   closeAll(): void {
+    this.closeLogins()
+    for (const connection of this.#open) if (!this.#loggingIn.has(connection)) connection.close()
+  }
+
+  /** Closes those that are not logged in yet. No connection is wanted any more. */
+  closeLogins(): void {
     const closed = new EntraError('NOT_SENT', 'The connections were closed before the statement was sent.')
     this.#closed.abort(closed)
-    for (const connection of this.#open) {
-      const state = connection as unknown as ConnectionState
-      // In a login tedious would go on waiting, up to its connect timeout, for a socket that ends without an error. Once
-      // closed, tedious 20 no longer listens for that error, which would end the process.
-      if (!isLoggedIn(state)) state.socket?.on('error', () => {}).destroy(closed)
+    for (const connection of this.#loggingIn) {
+      // tedious would go on waiting, up to its connect timeout, for a socket that ends without an error. Once closed,
+      // tedious 20 no longer listens for that error, which would end the process.
+      const { socket } = connection as unknown as ConnectionState
+      socket?.on('error', () => {}).destroy(closed)
       connection.close()
     }
   }

@@ -24,6 +24,16 @@ export function transactionExpired(expiresOn: number, cause?: unknown): EntraErr
   )
 }
 
+/** The same for one whose session the server ended for its token, whatever the local clock says of it. */
+export function transactionRefused(cause: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
+    'The server ended the session of the transaction because it takes its token no longer, and the transaction was ' +
+      'rolled back. It can be run again.',
+    { cause },
+  )
+}
+
 function iso(time: number): string {
   return new Date(time).toISOString()
 }

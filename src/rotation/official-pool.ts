@@ -8,15 +8,26 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
+import type { Clock } from '../clock.ts'
 import { claimsOf } from '../token/claims.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
 import { connectorFor } from './connector.ts'
 import { type DriverContext, explainDriverError, explainLoginFailure } from './driver-errors.ts'
+import { Lookout } from './lookout.ts'
 import type { GenerationPool, OpenPool } from './pool.ts'
 
 type OfficialAdapter = Awaited<ReturnType<PrismaMssql['connect']>>
 type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
+
+/** Loads what opening a pool needs: most of it is tedious. */
+export const loadDriver = () => import('@prisma/adapter-mssql')
+
+/** What the official adapter says of a connection, which is known before there is one. */
+export function connectionInfoFor(options: OfficialOptions): ConnectionInfo {
+  const { schema } = options ?? {}
+  return { maxBindValues: 2098, supportsRelationJoins: false, ...(schema !== undefined && { schemaName: schema }) }
+}
 
 /**
  * Opens generations on `@prisma/adapter-mssql`, whose own factory is given the token as
@@ -24,16 +35,17 @@ type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
  *
  * @param audience - what the tokens of the server are for, for what is said of one that it refuses
  */
-export function officialPools(config: MssqlConfig, options: OfficialOptions, audience: string): OpenPool {
+export function officialPools(config: MssqlConfig, options: OfficialOptions, audience: string, clock: Clock): OpenPool {
+  const lookout = new Lookout(clock)
   return async (lease, signal) => {
-    const { PrismaMssql } = await import('@prisma/adapter-mssql')
+    const { PrismaMssql } = await loadDriver()
     signal.throwIfAborted()
     const connections = new Connections()
     const context = () => ({ failure: connections.failure, login: loginContext(config, lease, audience) })
     const cut = () => connections.closeAll()
     signal.addEventListener('abort', cut, { once: true })
     try {
-      const factory = new PrismaMssql(configFor(config, lease, connections), options)
+      const factory = new PrismaMssql(configFor(config, lease, connections, lookout), options)
       const adapter = await factory.connect()
       if (signal.aborted) await adapter.dispose()
       signal.throwIfAborted()
@@ -48,7 +60,7 @@ export function officialPools(config: MssqlConfig, options: OfficialOptions, aud
 }
 
 /** The user's config, copied (mssql writes into it at three levels), with the lease's token in it. */
-function configFor(config: MssqlConfig, lease: Lease, connections: Connections): MssqlConfig {
+function configFor(config: MssqlConfig, lease: Lease, connections: Connections, lookout: Lookout): MssqlConfig {
   const validate = config.pool?.validate
   return {
     ...config,
@@ -63,9 +75,14 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections):
     pool: {
       ...config.pool,
       // tarn asks this of a connection just before it lends it out: work that waited for one past the token's end must
-      // not start on it.
-      validate: (connection: Connection) =>
-        lease.timeLeft > 0 && connections.isUsable(connection) && (validate?.(connection) ?? true),
+      // not start on it, nor on one whose far end is gone.
+      validate: (connection: Connection) => {
+        const look = lookout.look()
+        const isUsable = () =>
+          lease.timeLeft > 0 && connections.isUsable(connection) && (validate?.(connection) ?? true)
+        // tarn waits for a promise, as mssql's own check with SELECT 1 gives one; its types do not say so.
+        return (look === undefined ? isUsable() : look.then(isUsable)) as boolean
+      },
     },
     beforeConnect(connection: Connection) {
       connections.add(connection)
@@ -79,6 +96,13 @@ function loginContext(config: MssqlConfig, lease: Lease, audience: string): Driv
   return { server, database: options?.database ?? database, audience, claims: claimsOf(lease.token), now: lease.now() }
 }
 
+/** A place in the line for a connection, kept for work to come. */
+interface Preparation {
+  done: Promise<void>
+  /** Leaves the line, so that work which joins it now gets the connection that was begun, and begins no other. */
+  yield(): void
+}
+
 class OfficialPool implements GenerationPool {
   readonly provider = 'sqlserver'
   readonly adapterName: string
@@ -87,6 +111,7 @@ class OfficialPool implements GenerationPool {
   readonly #adapter: OfficialAdapter
   readonly #connections: Connections
   readonly #context: () => DriverContext
+  #preparing: Preparation | undefined
 
   constructor(
     adapter: OfficialAdapter,
@@ -104,19 +129,23 @@ class OfficialPool implements GenerationPool {
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    this.#yield()
     return this.#adapter.queryRaw(query)
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
+    this.#yield()
     return this.#adapter.executeRaw(query)
   }
 
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    this.#yield()
     return this.#adapter.startTransaction(isolationLevel)
   }
 
   /** The official adapter has no `executeScript`: the script is sent as one SQLBatch message (MS-TDS 2.2.6.7). */
   async executeScript(script: string): Promise<void> {
+    this.#yield()
     try {
       await this.#adapter.underlyingDriver().request().batch(script)
     } catch (error) {
@@ -147,6 +176,38 @@ class OfficialPool implements GenerationPool {
     } finally {
       for (const connection of borrowed) pool?.release(connection)
     }
+  }
+
+  prepare(): Promise<void> {
+    const pool = this.#pool()
+    if (this.#preparing !== undefined) return this.#preparing.done
+    if (pool === null || this.lendable() > 0) return Promise.resolve()
+    const place = pool.acquire()
+    let yielded = false
+    const done = place.promise
+      .then(
+        (connection) => {
+          pool.release(connection)
+        },
+        (error) => {
+          if (!yielded) throw explainLoginFailure(error, this.#context())
+        },
+      )
+      .finally(() => {
+        this.#preparing = undefined
+      })
+    this.#preparing = {
+      done,
+      yield() {
+        yielded = true
+        place.abort()
+      },
+    }
+    return done
+  }
+
+  #yield(): void {
+    this.#preparing?.yield()
   }
 
   lendable(): number {
@@ -183,6 +244,8 @@ class OfficialPool implements GenerationPool {
   }
 
   dispose(): Promise<void> {
+    this.#yield()
+    this.#connections.closeLogins()
     return this.#adapter.dispose()
   }
 

@@ -22,6 +22,13 @@ export interface GenerationPool extends SqlDriverAdapter {
    * @throws what a failed login throws, explained
    */
   warmUp(count: number, atOnce: number): Promise<void>
+  /**
+   * Sees to it that there is a connection for the work that comes first, which may come before that connection is open.
+   * Resolves when it is open, or when work has taken its place.
+   *
+   * @throws what a failed login throws, explained
+   */
+  prepare(): Promise<void>
   /** Closes the connections that nothing runs on. */
   closeIdle(): void
   /** Cuts every connection now, whatever runs on it. */

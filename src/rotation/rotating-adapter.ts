@@ -20,13 +20,24 @@ export class RotatingAdapter implements SqlDriverAdapter {
   readonly provider = 'sqlserver'
   readonly adapterName: string
   readonly #rotation: Rotation
+  readonly #connectionInfo: ConnectionInfo
   readonly #clock: Clock
   readonly #onDisposed: () => void
 
-  /** @param rotation - one that was started; disposing of the adapter stops it */
-  constructor(adapterName: string, rotation: Rotation, clock: Clock, onDisposed: () => void) {
+  /**
+   * @param rotation - one that was begun; disposing of the adapter stops it
+   * @param connectionInfo - what is true before the first connection
+   */
+  constructor(
+    adapterName: string,
+    rotation: Rotation,
+    clock: Clock,
+    onDisposed: () => void,
+    connectionInfo: ConnectionInfo = { supportsRelationJoins: false },
+  ) {
     this.adapterName = adapterName
     this.#rotation = rotation
+    this.#connectionInfo = connectionInfo
     this.#clock = clock
     this.#onDisposed = onDisposed
   }
@@ -53,7 +64,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
   }
 
   getConnectionInfo(): ConnectionInfo {
-    return this.#rotation.current?.pool.getConnectionInfo?.() ?? { supportsRelationJoins: false }
+    return this.#rotation.current?.pool.getConnectionInfo?.() ?? this.#connectionInfo
   }
 
   dispose(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from '@prisma/driver-adapter-utils'
 import { failureOf } from '../connect/failure.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { statementExpired, transactionExpired } from './expiry-errors.ts'
+import { statementExpired, transactionExpired, transactionRefused } from './expiry-errors.ts'
 import type { Generation } from './generation.ts'
 import type { Rotation } from './rotation.ts'
 
@@ -75,10 +75,12 @@ export class RotatingTransaction implements Transaction {
     const { timeLeft, lease, pool } = this.#generation
     const error = pool.explain(raw)
     const failure = failureOf(error, true)
-    if (failure === 'token') this.#rotation.refused(this.#generation)
+    if (failure === 'token') {
+      this.#rotation.refused(this.#generation)
+      return timeLeft <= 0 ? transactionExpired(lease.expiresOn, error) : transactionRefused(error)
+    }
     if (failure === 'lost' && timeLeft <= 0) return cutOff(lease.expiresOn, error)
-    const cut = failure !== undefined && timeLeft <= 0
-    return failure === 'token' || cut ? transactionExpired(lease.expiresOn, error) : error
+    return failure !== undefined && timeLeft <= 0 ? transactionExpired(lease.expiresOn, error) : error
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {

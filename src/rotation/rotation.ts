@@ -21,6 +21,8 @@ import { ServerLimit } from './server-limit.ts'
 export interface RotationParts {
   tokenSource: TokenSource
   open: OpenPool
+  /** Loads what `open` needs; called as a token is asked for, so that both are there at once. */
+  load?: () => void
   timing: RotationTiming
   clock: Clock
   random: Random
@@ -35,6 +37,7 @@ const MOST_RERUNS = 3
 export class Rotation {
   readonly #source: TokenSource
   readonly #open: OpenPool
+  readonly #load: () => void
   readonly #timing: RotationTiming
   readonly #clock: Clock
   readonly #random: Random
@@ -66,6 +69,7 @@ export class Rotation {
   constructor(parts: RotationParts) {
     this.#source = parts.tokenSource
     this.#open = parts.open
+    this.#load = parts.load ?? (() => {})
     this.#timing = parts.timing
     this.#clock = parts.clock
     this.#random = parts.random
@@ -119,13 +123,36 @@ export class Rotation {
     return this.#rotations
   }
 
+  /** Begins to follow the tokens. */
+  begin(): void {
+    this.#unsubscribe = this.#source.subscribe((event) => this.#onToken(event))
+  }
+
   /**
-   * Opens the first generation.
+   * Sees to it that there is a connection for the work that comes next. Work that comes meanwhile does not begin
+   * anything anew.
+   *
+   * @throws as `enter` does, and what the login threw
+   */
+  async warmUp(): Promise<void> {
+    const generation = await this.enter()
+    const prepared = generation.pool.prepare()
+    generation.leave()
+    try {
+      await prepared
+    } catch (error) {
+      this.#refuseIfStopping()
+      throw error
+    }
+  }
+
+  /**
+   * Begins, and opens the first generation.
    *
    * @throws what the credential or the login threw
    */
   async start(): Promise<void> {
-    this.#unsubscribe = this.#source.subscribe((event) => this.#onToken(event))
+    this.begin()
     try {
       await this.#turn('token')
     } catch (error) {
@@ -297,6 +324,7 @@ export class Rotation {
     try {
       const { lease, opened: pool } = await openWithRetries({
         source: this.#source,
+        load: this.#load,
         open: (lease, signal) => this.#room.open(this.#current?.pool.max, () => this.#open(lease, signal), signal),
         timing: this.#timing,
         clock: this.#clock,
@@ -312,6 +340,8 @@ export class Rotation {
       })
       await this.#warm(pool, from)
       this.#swap(lease, pool)
+      // Work is about to come. A login that fails is for that work to meet.
+      if (from === undefined) pool.prepare().catch(() => {})
       if (from !== undefined) this.#retire(from, pool, reason, startedAt)
     } catch (cause) {
       this.#refuseIfStopping()
@@ -381,7 +411,7 @@ export class Rotation {
     this.#lastFailure = cause
     const now = this.#clock.now()
     const timeLeft = hardDeadline(from.lease, this.#source.timing) - from.lease.now()
-    const retryInMs = retryDelay(++this.#failures, this.#random(), undefined, timeLeft)
+    const retryInMs = retryDelay(++this.#failures, this.#random(), 0, timeLeft)
     this.#plan.retry(retryInMs, reason)
     // What connections the old one still has are better than none. Further logins would be refused as that one was.
     if (from.pool.connectionCount() > 0) {

@@ -1,7 +1,7 @@
 import type { AccessToken } from '@azure/identity'
 import { type Clock, Stopwatch } from '../clock.ts'
 import { EntraError } from '../errors/entra-error.ts'
-import { defaultRefreshAfter, type RefreshTiming } from './refresh-policy.ts'
+import { defaultRefreshAfter, type RefreshTiming, spreadRefresh } from './refresh-policy.ts'
 
 /** One token with its times, all in ms since the epoch. Neither `util.inspect` nor `JSON.stringify` shows the token. */
 export class Lease {
@@ -50,9 +50,15 @@ export class Lease {
  * Makes a lease of what a credential answered.
  *
  * @param answer - what `getToken` gave
+ * @param random - from 0 to 1: how late in the time for it the next token is asked for
  * @throws {@link EntraError} `TOKEN_INVALID` where there is no token or no expiry, `TOKEN_EXPIRED` where it is past
  */
-export function leaseOf(answer: AccessToken | null | undefined, clock: Clock, timing: RefreshTiming): Lease {
+export function leaseOf(
+  answer: AccessToken | null | undefined,
+  clock: Clock,
+  timing: RefreshTiming,
+  random = 0,
+): Lease {
   if (answer === null || answer === undefined) {
     throw new EntraError(
       'TOKEN_INVALID',
@@ -81,9 +87,10 @@ export function leaseOf(answer: AccessToken | null | undefined, clock: Clock, ti
   const latest = defaultRefreshAfter(now, expiresOn, timing)
   // With a clock that is ahead each new token may seem due already: a part of its time is waited nevertheless.
   const earliest = now + (latest - now) / 4
-  const refreshAfter =
+  const due =
     typeof refreshAfterTimestamp === 'number' && Number.isFinite(refreshAfterTimestamp)
       ? Math.min(Math.max(refreshAfterTimestamp, earliest), latest)
       : latest
+  const refreshAfter = spreadRefresh(due, { acquiredAt: now, expiresOn }, timing, random)
   return new Lease(token, { expiresOn, refreshAfter }, clock)
 }

@@ -42,6 +42,17 @@ export const defaultRefreshTiming: RefreshTiming = {
 const SHORT_LIFE_REFRESH_SHARE = 0.4
 const SHORT_LIFE_DEADLINE_SHARE = 0.1
 
+/**
+ * The share of the time between refresh and hard window in which a request may begin, by chance: many that were started
+ * together must not ask together ever after.
+ */
+const REFRESH_SPREAD = 0.25
+
+/** How long at least, in ms, after too many requests, where it is not known what the authority asked for. */
+const THROTTLED_WAIT = 5_000
+/** What is added to a wait that the authority asked for, at most: it tells all of them the same. */
+const RETRY_AFTER_SPREAD = 0.2
+
 const FIRST_RETRY = 1_000
 const MAX_RETRY = 60_000
 const MAX_ASK_AGAIN = 300_000
@@ -68,6 +79,16 @@ export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: Refr
   const lifetime = expiresOn - acquiredAt
   const margin = clamp(lifetime * timing.deadlineFraction, timing.deadlineMarginMin, timing.deadlineMarginMax)
   return expiresOn - Math.min(margin, lifetime * SHORT_LIFE_DEADLINE_SHARE)
+}
+
+/**
+ * When to ask for the next token: at `refreshAfter`, or by chance up to a quarter of the time later that is left then
+ * before the hard window.
+ *
+ * @param random - from 0 to 1
+ */
+export function spreadRefresh(refreshAfter: number, token: TokenTimes, timing: RefreshTiming, random: number): number {
+  return refreshAfter + Math.max(hardDeadline(token, timing) - refreshAfter, 0) * REFRESH_SPREAD * random
 }
 
 /** Whether new work may begin with this token. */
@@ -98,23 +119,31 @@ export function againDelay(timeLeft: number): number {
 }
 
 /**
+ * How long nothing may be asked, whoever waits: the authority's `Retry-After`, and by chance up to a fifth more; 5 to
+ * 10 s where too much was asked for and its word is not known (`@azure/identity` does not pass on that of a managed
+ * identity endpoint); 0 for a failure of another kind.
+ *
+ * @param random - from 0 to 1
+ */
+export function throttledDelay(retryAfter: number | undefined, throttled: boolean, random: number): number {
+  if (retryAfter !== undefined) return retryAfter * (1 + RETRY_AFTER_SPREAD * random)
+  return throttled ? THROTTLED_WAIT * (1 + random) : 0
+}
+
+/**
  * How long to wait after a failed request: doubling from 1 s to 60 s, with a random half taken off (so that many
- * processes do not come back together), and never less than the server's `Retry-After`. While a token at hand is at
- * its end the wait is no longer than a quarter of what is left, `Retry-After` always excepted.
+ * processes do not come back together), and never less than `atLeast`. While a token at hand is at its end the wait is
+ * no longer than a quarter of what is left, `atLeast` always excepted.
  *
  * @param attempt - how many requests have failed in a row, 1 for the first
  * @param random - from 0 to 1
+ * @param atLeast - of {@link throttledDelay}
  */
-export function retryDelay(
-  attempt: number,
-  random: number,
-  retryAfter: number | undefined,
-  timeLeft: number | undefined,
-): number {
+export function retryDelay(attempt: number, random: number, atLeast: number, timeLeft: number | undefined): number {
   const exponential = Math.min(FIRST_RETRY * 2 ** Math.min(attempt - 1, 16), MAX_RETRY)
   const bounded =
     timeLeft === undefined || timeLeft <= 0
       ? exponential
       : Math.min(exponential, Math.max(timeLeft / 4, FIRST_RETRY / 4))
-  return Math.max(bounded * (0.5 + random / 2), retryAfter ?? 0)
+  return Math.max(bounded * (0.5 + random / 2), atLeast)
 }

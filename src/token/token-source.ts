@@ -19,8 +19,9 @@ import {
   type RefreshTiming,
   retryDelay,
   SHORTEST_LIFE,
+  throttledDelay,
 } from './refresh-policy.ts'
-import { isLasting, retryAfterOf } from './retry-after.ts'
+import { isLasting, isThrottled, retryAfterOf } from './retry-after.ts'
 import { requestToken } from './token-request.ts'
 
 /** Options of a {@link TokenSource}. */
@@ -66,7 +67,7 @@ interface Waiter {
 interface Pause {
   age: Stopwatch
   delay: number
-  /** What the authority asked for by `Retry-After`: kept to even while work waits. */
+  /** What the authority asked for by `Retry-After`, or what it is owed after too many requests: kept to even while work waits. */
   atLeast: number
 }
 
@@ -272,7 +273,7 @@ export class TokenSource {
     return pause.age.left(demand ? Math.max(Math.min(pause.delay, RETRY_ON_DEMAND), pause.atLeast) : pause.delay)
   }
 
-  /** @param atLeast - what the authority asked for, in ms */
+  /** @param atLeast - even while work waits, in ms */
   #pauseFor(delay: number, atLeast = 0): void {
     this.#pause = { age: new Stopwatch(this.#clock), delay, atLeast }
   }
@@ -290,7 +291,7 @@ export class TokenSource {
         clock: this.#clock,
         controller: request,
       })
-      const lease = leaseOf(answer, this.#clock, this.#timing)
+      const lease = leaseOf(answer, this.#clock, this.#timing, 1 - this.#random())
       settle = () => this.#succeed(lease, startedAt)
     } catch (error) {
       settle = () => this.#fail(error)
@@ -349,10 +350,10 @@ export class TokenSource {
     this.#lastError = error
     this.#failures++
     this.#stats.refreshesFailed++
-    const retryAfter = retryAfterOf(cause, now)
+    const atLeast = throttledDelay(retryAfterOf(cause, now), isThrottled(cause), 1 - this.#random())
     const timeLeft = this.#lease && hardDeadline(this.#lease, this.#timing) - this.#lease.now()
-    const retryInMs = retryDelay(this.#failures, this.#random(), retryAfter, timeLeft)
-    this.#pauseFor(retryInMs, retryAfter)
+    const retryInMs = retryDelay(this.#failures, this.#random(), atLeast, timeLeft)
+    this.#pauseFor(retryInMs, atLeast)
     const hopeless = this.#stats.tokensAcquired === 0 && (error.code === 'TOKEN_INVALID' || isLasting(cause))
     if (hopeless) for (const waiter of [...this.#waiters]) this.#release(waiter).reject(error)
     this.#emit({ type: 'token.refresh-failed', at: now, error, attempt: this.#failures, retryInMs })

@@ -13,8 +13,8 @@ import { type IdentityOptions, METHODS } from '../../src/credentials/methods.ts'
 const made = vi.hoisted((): [name: string, ...parameters: unknown[]][] => [])
 const plugins = vi.hoisted((): unknown[] => [])
 
-vi.mock('@azure/identity', async (importOriginal) => {
-  const real: Record<string, unknown> = await importOriginal()
+vi.mock('../../src/credentials/identity-package.cts', async () => {
+  const real: Record<string, unknown> = await import('@azure/identity')
   const standIn = (name: string) =>
     class {
       constructor(...parameters: unknown[]) {
@@ -25,11 +25,12 @@ vi.mock('@azure/identity', async (importOriginal) => {
       }
     }
   const classes = Object.keys(real).filter((name) => name.endsWith('Credential'))
-  return {
+  const identity = {
     ...Object.fromEntries(classes.map((name) => [name, standIn(name)])),
     AzureAuthorityHosts: real.AzureAuthorityHosts,
     useIdentityPlugin: (plugin: unknown) => plugins.push(plugin),
   }
+  return { identity }
 })
 vi.mock('@azure/identity-broker', () => ({ nativeBrokerPlugin: 'the broker' }))
 

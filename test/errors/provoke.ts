@@ -157,7 +157,7 @@ export function provocations(db: Database): Provocations {
       const { token } = await db.azure.authority.issueToken()
       const now = Date.now()
       const lease = new Lease(token, { expiresOn: now, refreshAfter: now - 1 }, systemClock)
-      const open = officialPools(db.azure.config(), {}, 'https://database.windows.net/')
+      const open = officialPools(db.azure.config(), {}, 'https://database.windows.net/', systemClock)
       return thrownBy(() => open(lease, new AbortController().signal))
     },
     TRANSACTION_TOKEN_EXPIRED: () => {

@@ -2,7 +2,7 @@ import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { dropEverything } from '../integration/schema.ts'
+import { applyMigrations, dropEverything } from '../integration/schema.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
 import { PrismaCli, type RunOptions } from './cli.ts'
@@ -110,8 +110,7 @@ describe('prisma', () => {
   })
 
   it('db seed runs a script that signs in by itself', async () => {
-    await prisma(['migrate', 'deploy'])
-    await vi.waitFor(() => expect(azure.gateway.stats().sessionsOpen).toBe(0))
+    await applyMigrations(login.run)
     const { output, code } = await prisma(['db', 'seed', '--', 'sown'])
     expect(output).toContain('There is now a tag sown.')
     expect(output).toContain('The seed command has been executed.')

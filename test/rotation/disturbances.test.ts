@@ -153,7 +153,8 @@ describe('work that waits', () => {
 
 describe('a pool whose token has expired', () => {
   it('logs in no more', async () => {
-    const open = officialPools({ server: '127.0.0.1', port: 1, options: { encrypt: true } }, {}, 'https://x/')
+    const config = { server: '127.0.0.1', port: 1, options: { encrypt: true } }
+    const open = officialPools(config, {}, 'https://x/', systemClock)
     const now = Date.now()
     const lease = new Lease('token', { expiresOn: now, refreshAfter: now - 1 }, systemClock)
     await expect(open(lease, new AbortController().signal)).rejects.toMatchObject({ code: 'NOT_SENT' })

@@ -74,14 +74,14 @@ const bugs: Bug[] = [
   {
     name: 'failed token requests are repeated at once',
     file: tokenSource,
-    find: 'this.#pauseFor(retryInMs, retryAfter)',
+    find: 'this.#pauseFor(retryInMs, atLeast)',
     replace: '',
     shows: ['storm of token requests', 'Retry-After ignored'],
   },
   {
     name: 'Retry-After is not obeyed while work waits',
     file: tokenSource,
-    find: 'this.#pauseFor(retryInMs, retryAfter)',
+    find: 'this.#pauseFor(retryInMs, atLeast)',
     replace: 'this.#pauseFor(retryInMs)',
     shows: ['Retry-After ignored'],
   },

@@ -123,6 +123,9 @@ export class SimPool implements GenerationPool {
     return this.#sessions.size
   }
 
+  /** Work opens what it needs. */
+  async prepare(): Promise<void> {}
+
   async warmUp(count: number, atOnce: number): Promise<void> {
     const wanted = Math.min(count, this.max)
     const borrowed: Session[] = []

@@ -69,6 +69,13 @@ export class FakePool implements GenerationPool {
     this.warmed = count
   }
 
+  prepared = 0
+
+  async prepare(): Promise<void> {
+    this.prepared++
+    await this.#pools.onPrepare?.()
+  }
+
   lendable(): number {
     return this.connectionCount()
   }
@@ -133,6 +140,7 @@ export class FakePools {
   /** What every pool says of its last login. */
   loginsFail = false
   readonly failing = new Map<string, Error[]>()
+  onPrepare: (() => Promise<void>) | undefined
   onWarmUp: ((count: number) => Promise<void>) | undefined
 
   constructor(clock: Clock) {

@@ -7,6 +7,8 @@ import {
   hardDeadline,
   isFresh,
   retryDelay,
+  spreadRefresh,
+  throttledDelay,
   defaultRefreshTiming as timing,
 } from '../../src/token/refresh-policy.ts'
 
@@ -87,20 +89,40 @@ describe('the wait after a token that had to be replaced', () => {
 
 describe('the wait after a failure', () => {
   it('doubles from 1 s to 60 s', () => {
-    expect([1, 2, 3, 4, 5, 6, 7, 8, 100].map((attempt) => retryDelay(attempt, 1, undefined, undefined))).toEqual(
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 100].map((attempt) => retryDelay(attempt, 1, 0, undefined))).toEqual(
       [1, 2, 4, 8, 16, 32, 60, 60, 60].map((s) => s * second),
     )
   })
 
   it('takes off up to a half at random', () => {
-    expect(retryDelay(3, 0, undefined, undefined)).toBe(2 * second)
+    expect(retryDelay(3, 0, 0, undefined)).toBe(2 * second)
   })
 
-  it('is never less than Retry-After', () => {
+  it('is never less than it must be', () => {
     expect(retryDelay(1, 0, 30 * second, 4 * second)).toBe(30 * second)
   })
 
   it('is at most a quarter of what is left of the token at hand', () => {
-    expect(retryDelay(7, 1, undefined, 20 * second)).toBe(5 * second)
+    expect(retryDelay(7, 1, 0, 20 * second)).toBe(5 * second)
+  })
+})
+
+describe('the wait that an authority is owed', () => {
+  it.each([
+    ['Retry-After', 30 * second, true, 0, 30 * second],
+    ['Retry-After, and by chance a fifth more', 30 * second, true, 1, 36 * second],
+    ['5 s after too many requests, where it is not known', undefined, true, 0, 5 * second],
+    ['10 s at most then', undefined, true, 1, 10 * second],
+    ['nothing after another failure', undefined, false, 1, 0],
+  ])('is %s', (_, retryAfter, throttled, random, expected) => {
+    expect(throttledDelay(retryAfter, throttled, random)).toBe(expected)
+  })
+})
+
+describe('the time of a refresh', () => {
+  it('is spread over a quarter of the time before the hard window, and never past that', () => {
+    const spread = (random: number) => spreadRefresh(50 * minute, token(hour), timing, random)
+    expect([0, 0.5, 1].map(spread)).toEqual([50 * minute, 51 * minute, 52 * minute])
+    expect(spreadRefresh(59 * minute, token(hour), timing, 1)).toBe(59 * minute)
   })
 })

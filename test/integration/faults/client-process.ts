@@ -1,10 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { config as MssqlConfig } from 'mssql'
-import { afterEach } from 'vitest'
+import { afterEach, expect } from 'vitest'
 import type { Answer, Order } from './client-program.ts'
 import type { FaultyAzure } from './support.ts'
+import { until } from './time.ts'
 
 const PROGRAM = fileURLToPath(new URL('./client-program.ts', import.meta.url))
 
@@ -33,8 +34,30 @@ export class ClientProcess {
     return this.#tell({ query: count })
   }
 
-  freeze(): void {
+  /** Keeps the process busy for so many ms, and then runs a query before it hears of anything. `end()` waits for it. */
+  blockAndQuery(delay: number): Promise<Answer> {
+    return this.#tell({ blockAndQuery: delay })
+  }
+
+  /** Begins a statement. `end()` waits for it. */
+  begin(statement: string): Promise<Answer> {
+    return this.#tell({ begin: statement })
+  }
+
+  /** Opens a transaction, and adds a user with this address in it. `end()` has it go on to its COMMIT. */
+  transaction(email: string): Promise<Answer> {
+    return this.#tell({ transaction: email })
+  }
+
+  /** How what was begun has ended. */
+  end(): Promise<Answer> {
+    return this.#tell({ end: true })
+  }
+
+  /** Resolves when the process stands still. */
+  async freeze(): Promise<void> {
     this.#child.kill('SIGSTOP')
+    await until(() => expect(stateOf(this.#child.pid)).toMatch(/^T/))
   }
 
   thaw(): void {
@@ -57,14 +80,26 @@ export class ClientProcess {
   }
 
   async #tell(order: Order): Promise<Answer> {
-    const answered = once(this.#child, 'message')
-    const ended = once(this.#child, 'exit').then(() => {
+    const over = new AbortController()
+    const told = { signal: over.signal }
+    const ended = once(this.#child, 'exit', told).then(() => {
       throw new Error('The process has ended.')
     })
+    const answered = once(this.#child, 'message', told)
     this.#child.send(order)
-    const [answer] = await Promise.race([answered, ended])
-    return answer as Answer
+    try {
+      const [answer] = await Promise.race([answered, ended])
+      return answer as Answer
+    } finally {
+      for (const promise of [answered, ended]) promise.catch(() => {})
+      over.abort()
+    }
   }
+}
+
+/** Of a process, as `ps` has it: `T` where it is stopped. */
+function stateOf(pid: number | undefined): string {
+  return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).trim()
 }
 
 /** Starts processes for the tests of a file; those that still run after a test are killed. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { useClientProcesses } from './client-process.ts'
+import { type ClientProcess, useClientProcesses } from './client-process.ts'
 import { useFaultyAzure } from './support.ts'
 import { second, until } from './time.ts'
 
@@ -7,31 +7,171 @@ const azure = useFaultyAzure()
 const startProcess = useClientProcesses(azure)
 
 const LIFETIME = 2.5 * second
+const LONG = 600 * second
+
+/** A process whose token lives so long, after its first query. */
+async function connected(lifetime: number): Promise<ClientProcess> {
+  azure.authority.tokenLifetime = lifetime
+  const client = startProcess()
+  expect(await client.connect()).toMatchObject({ failures: [] })
+  return client
+}
+
+/** Waits past the end of every token that was given so far; those given later live long. */
+async function tokensEnd(): Promise<void> {
+  const now = Date.now()
+  azure.authority.tokenLifetime = LONG
+  await until(() => expect(Date.now()).toBeGreaterThan(now + LIFETIME))
+}
+
+/** The far end closes every connection, and the process, which is frozen, hears nothing of it. */
+async function farEndCloses(how: 'end' | 'reset' = 'end'): Promise<void> {
+  azure.gateway.dropSessions({ how })
+  await until(() => expect(azure.gateway.stats()).toMatchObject({ sessionsOpen: 0, loggingIn: 0 }))
+}
+
+/** The first query after the thaw, and the end. */
+async function expectFirstQueryWorks(client: ClientProcess): Promise<void> {
+  const answer = await client.query(1)
+  expect(answer).toMatchObject({ failures: [] })
+  expect(answer.expiresOn).toBeGreaterThan(Date.now())
+  expect(azure.gateway.stats()).toMatchObject({ requestsAfterExpiry: 0, loginFailures: {} })
+  expect(azure.authority.stats()).toMatchObject({ maxInFlight: 1 })
+  expect(await client.disconnect()).toBe(0)
+}
+
+/** Begins a statement, and freezes the process once the server has it. */
+async function freezeInMidQuery(client: ClientProcess, statement: string): Promise<void> {
+  const { requests } = azure.gateway.stats()
+  await client.begin(statement)
+  await until(() => expect(azure.gateway.stats().requests).toBe(requests + 1))
+  await client.freeze()
+}
 
 describe.skipIf(process.platform === 'win32')('a process that was frozen past its token’s end', () => {
   it.each([
     ['its first query', 1],
     ['a hundred at once', 100],
-  ])('is right at %s, with one token request', async (_, queries) => {
+  ])('idle: is right at %s, with one token request', async (_, queries) => {
     const { authority, gateway } = azure
-    authority.tokenLifetime = LIFETIME
-    const client = startProcess()
-    expect(await client.connect()).toMatchObject({ failures: [] })
-    client.freeze()
-    const frozenAt = Date.now()
+    const client = await connected(LIFETIME)
+    await client.freeze()
     const { tokenRequests } = authority.stats()
     const { logins } = gateway.stats()
-    authority.tokenLifetime = 60 * second
-    await until(() => expect(Date.now()).toBeGreaterThan(frozenAt + LIFETIME))
+    await tokensEnd()
 
     client.thaw()
     const { failures, expiresOn } = await client.query(queries)
     expect(failures).toEqual([])
-    expect(expiresOn).toBeGreaterThan(frozenAt + 30 * second)
+    expect(expiresOn).toBeGreaterThan(Date.now() + LONG / 2)
     expect(authority.stats()).toMatchObject({ tokenRequests: tokenRequests + 1, maxInFlight: 1 })
     expect(gateway.stats()).toMatchObject({ requestsAfterExpiry: 0, loginFailures: {} })
     // One pool, with a probe at first.
     expect(gateway.stats().logins).toBeLessThanOrEqual(logins + 1 + 10)
     expect(await client.disconnect()).toBe(0)
+  })
+
+  it('in mid-query, and the far end has gone: says that the statement may have run', async () => {
+    const client = await connected(LIFETIME)
+    azure.gateway.inject({ at: 'request', action: { hang: true }, times: 1 })
+    await freezeInMidQuery(client, 'SELECT 1')
+    await farEndCloses()
+    await tokensEnd()
+    client.thaw()
+    expect(await client.end()).toMatchObject({ failures: [expect.stringMatching(/^P1017 STATEMENT_TOKEN_EXPIRED:/)] })
+    await expectFirstQueryWorks(client)
+  })
+
+  it('in a transaction: says that it was rolled back, and it was', async () => {
+    const client = await connected(LIFETIME)
+    await client.transaction('frozen@example.test')
+    await client.freeze()
+    await tokensEnd()
+    client.thaw()
+    expect(await client.end()).toMatchObject({ failures: [expect.stringMatching(/^P2034 TRANSACTION_TOKEN_EXPIRED:/)] })
+    expect(await azure.db.prisma.user.count()).toBe(0)
+    await expectFirstQueryWorks(client)
+  })
+
+  it('in mid-rotation, as the next token is asked for', async () => {
+    const client = await connected(LIFETIME)
+    const asking = azure.authority.inject({ delay: 1 * second, disconnect: true, times: 1 })
+    await until(() => expect(asking.hits).toBe(1))
+    await client.freeze()
+    await until(() => expect(azure.authority.stats().inFlight).toBe(0))
+    await farEndCloses()
+    await tokensEnd()
+    client.thaw()
+    await expectFirstQueryWorks(client)
+  })
+
+  it('in mid-rotation, as the next connections log in', async () => {
+    const client = await connected(LIFETIME)
+    const login = azure.gateway.inject({ at: 'login', action: { hang: true }, times: 1 })
+    await until(() => expect(login.hits).toBe(1))
+    await client.freeze()
+    await farEndCloses()
+    await tokensEnd()
+    client.thaw()
+    await expectFirstQueryWorks(client)
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('a process that was frozen while its connections were closed', () => {
+  const DELAY = 500
+
+  /** Freezes the process while it is busy, before its query; where that was too late, again. */
+  async function freezeBeforeQuery(client: ClientProcess): Promise<void> {
+    for (;;) {
+      const { requests } = azure.gateway.stats()
+      await client.blockAndQuery(DELAY)
+      await client.freeze()
+      const frozenAt = Date.now()
+      await until(() => expect(Date.now()).toBeGreaterThan(frozenAt + DELAY))
+      if (azure.gateway.stats().requests === requests) return
+      client.thaw()
+      await client.end()
+    }
+  }
+
+  it.each(['end', 'reset'] as const)(
+    '(%s): a query finds them dead before the event loop has told of them',
+    async (how) => {
+      const client = await connected(LONG)
+      for (let round = 0; round < 3; round++) {
+        await client.query(5)
+        await freezeBeforeQuery(client)
+        await farEndCloses(how)
+        azure.gateway.resetStats()
+        client.thaw()
+        expect(await client.end()).toMatchObject({ failures: [] })
+        // Each login is followed by a batch that sets the session's options.
+        expect(azure.gateway.stats()).toMatchObject({ connections: 1, logins: 1, requests: 1 + 1 })
+      }
+      expect(azure.authority.stats().tokenRequests).toBe(1)
+      await expectFirstQueryWorks(client)
+    },
+  )
+
+  it('in mid-query: says that the statement may have run', async () => {
+    const client = await connected(LONG)
+    azure.gateway.inject({ at: 'request', action: { hang: true }, times: 1 })
+    await freezeInMidQuery(client, 'SELECT 1')
+    await farEndCloses()
+    client.thaw()
+    expect(await client.end()).toMatchObject({ failures: [expect.stringMatching(/^P1017 CONNECTION_LOST:/)] })
+    await expectFirstQueryWorks(client)
+  })
+
+  it('in a transaction: says that its connection is gone, and it was rolled back', async () => {
+    const client = await connected(LONG)
+    await client.transaction('frozen@example.test')
+    await client.freeze()
+    await farEndCloses()
+    client.thaw()
+    const { failures } = await client.end()
+    expect(failures).toEqual([expect.stringMatching(/^P1017 (CONNECTION_LOST|NOT_SENT):/)])
+    expect(await azure.db.prisma.user.count()).toBe(0)
+    await expectFirstQueryWorks(client)
   })
 })

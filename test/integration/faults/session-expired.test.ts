@@ -98,7 +98,7 @@ describe('a session that the server ends for its token, in a transaction', () =>
       expect(await failureOf(transact())).toMatchObject({
         code: 'P2034',
         meta: { code: 'TRANSACTION_TOKEN_EXPIRED' },
-        message: expect.stringMatching(/token of its connection expired.*rolled back.*can be run again/s),
+        message: expect.stringMatching(/takes its token no longer.*rolled back.*can be run again/s),
       })
       expect(await counter.value()).toBe(0)
       await transact()

@@ -1,0 +1,25 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { FunctionsHost } from './functions-host.ts'
+import { ANN, BOB, useExampleDatabase } from './support.ts'
+
+const db = useExampleDatabase()
+const host = new FunctionsHost()
+beforeAll(() => host.install())
+
+describe('examples/azure-functions', () => {
+  it('answers its requests on one token, and disconnects when the host takes it down', async () => {
+    await import('../../examples/azure-functions/src/functions/users.ts')
+    expect(host.functions).toEqual([['users', expect.objectContaining({ type: 'httpTrigger', authLevel: 'function' })]])
+
+    expect(await host.get('users')).toEqual({ status: 200, body: [ANN, BOB] })
+    expect(await host.get('users', { role: 'admin' })).toEqual({ status: 200, body: [ANN] })
+    expect(host.logs).toEqual(['2 users', '1 users'])
+    expect(db.azure.authority.stats().byEndpoint['app-service']).toBe(1)
+    // The official adapter's probe, and the one connection.
+    expect(db.azure.gateway.stats().logins).toBe(2)
+
+    const before = db.azure.gateway.stats().sessionsOpen
+    await host.terminate()
+    await expect.poll(() => db.azure.gateway.stats().sessionsOpen).toBe(before - 1)
+  })
+})

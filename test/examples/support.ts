@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, vi } from 'vitest'
+import { type Database, useDatabase } from '../integration/database.ts'
+
+/** The example database, and the environment that a platform would give an example. */
+export interface ExampleDatabase extends Pick<Database, 'azure' | 'prisma'> {
+  /** What a platform sets for the process: the connection string, and a managed identity. */
+  environment(): Record<string, string>
+}
+
+/** The variables by which `@azure/identity` would find another identity than the one of the test. */
+const FOREIGN = /^(AZURE_|IDENTITY_|MSI_|IMDS_|AWS_)/
+
+/** Starts it for a test file. Each test has the users `ann` (admin) and `bob` in it, and that environment set. */
+export function useExampleDatabase(): ExampleDatabase {
+  const db = useDatabase()
+  const folder = mkdtempSync(join(tmpdir(), 'example-'))
+
+  const database: ExampleDatabase = {
+    get azure() {
+      return db.azure
+    },
+    get prisma() {
+      return db.prisma
+    },
+    environment() {
+      const ca = join(folder, 'ca.pem')
+      writeFileSync(ca, db.azure.gateway.ca)
+      return {
+        DATABASE_URL: db.azure.connectionString({ trustServerCertificateCA: ca }),
+        ...db.azure.authority.environment('app-service'),
+      }
+    },
+  }
+
+  beforeEach(async () => {
+    await db.prisma.user.createMany({
+      data: [
+        { email: 'ann@example.test', name: 'Ann', role: 'admin' },
+        { email: 'bob@example.test', name: 'Bob' },
+      ],
+    })
+    db.azure.gateway.resetStats()
+    db.azure.authority.resetStats()
+    for (const name of Object.keys(process.env)) if (FOREIGN.test(name)) vi.stubEnv(name, undefined)
+    for (const [name, value] of Object.entries(database.environment())) vi.stubEnv(name, value)
+  })
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+  return database
+}
+
+/** What each example says of all users, and of the admins. */
+export const ANN = { email: 'ann@example.test', name: 'Ann' }
+export const BOB = { email: 'bob@example.test', name: 'Bob' }

@@ -1,0 +1,28 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { runScript } from '../support/run-script.ts'
+import { useDatabase } from './database.ts'
+
+const db = useDatabase()
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+async function runToItsEnd(how: string) {
+  const pool = { idleTimeoutMillis: 500 }
+  const token = await db.azure.credential().getToken('')
+  vi.stubEnv('ENDING_TEST', JSON.stringify({ config: db.azure.config({ pool }), token }))
+  return runScript('test/integration/ending.child.ts', how)
+}
+
+/** Only its own end ends it: what held the event loop would run into the time limit of the test. */
+describe('a script', () => {
+  it.each([
+    ['makes a client, and returns', 'nothing', ''],
+    ['queries once and disconnects', 'disconnect', '0\n'],
+    ['queries once and returns: once its idle connections are closed', 'return', '0\n'],
+  ])('that %s, ends by itself', async (_, how, output) => {
+    expect(await runToItsEnd(how)).toEqual({ code: 0, output })
+    await vi.waitFor(() => expect(db.azure.gateway.stats()).toMatchObject({ sessionsOpen: 0, loggingIn: 0 }))
+  })
+})
