@@ -24,9 +24,7 @@ export function readConnection(config: MssqlConfig | string, options: SetupOptio
       'The port of a named instance is told by SQL Server Browser, which doctor does not ask. Give the port instead.',
     )
   }
-  const said = targetOf(setup.mssql)
-  // As the driver has it: TDS 8 verifies the certificate, whatever is said.
-  const target = said.encrypt === 'strict' ? { ...said, trustServerCertificate: false } : said
+  const target = targetOf(setup.mssql)
   const { host, port, database, encrypt } = target
   const warnings = setup.warnings.map(({ message }) => message)
   if (database === undefined) {

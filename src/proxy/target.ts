@@ -33,7 +33,8 @@ export function targetOf({ server, port, database, connectionTimeout, options = 
     port: port ?? DEFAULT_PORT,
     database,
     encrypt: encrypt === 'strict' ? 'strict' : encrypt !== false,
-    trustServerCertificate: options.trustServerCertificate ?? false,
+    // As the driver has it: TDS 8 verifies the certificate, whatever is said.
+    trustServerCertificate: encrypt !== 'strict' && (options.trustServerCertificate ?? false),
     ca,
     serverName: options.serverName,
     parallel: options.multiSubnetFailover,

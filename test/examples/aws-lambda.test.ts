@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { entraCredential, type GetAssertion } from '../../examples/aws-lambda/src/credential.ts'
+import { entraCredential, type GetAssertion, tokenOfRole } from '../../examples/aws-lambda/src/credential.ts'
 import { createHandler } from '../../examples/aws-lambda/src/users.ts'
 import { type SecurityTokenService, startSts } from './sts.ts'
 import { ANN, BOB, useExampleDatabase } from './support.ts'
@@ -70,6 +70,23 @@ describe('examples/aws-lambda', () => {
       }),
     ])
     expect(db.azure.authority.stats().byEndpoint).toMatchObject({ token: 1, 'app-service': 0 })
+    // The official adapter's probe, and the connection that both invocations share.
+    expect(db.azure.gateway.stats().logins).toBeLessThanOrEqual(2)
+  })
+
+  it('asks STS anew once its token is about to expire', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      const getAssertion = tokenOfRole()
+      await getAssertion()
+      await getAssertion()
+      expect(sts.requests).toHaveLength(1)
+      vi.setSystemTime(Date.now() + 270_000)
+      await getAssertion()
+      expect(sts.requests).toHaveLength(2)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('takes any other getter of assertions', async () => {

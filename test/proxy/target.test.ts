@@ -13,6 +13,7 @@ describe('the target of a config', () => {
     ],
     ['sqlserver://h:1444;connectTimeout=2000', { port: 1444, database: undefined, connectTimeout: 2000 }],
     ['sqlserver://h;encrypt=strict', { encrypt: 'strict', connectTimeout: 15_000 }],
+    ['sqlserver://h;encrypt=strict;trustServerCertificate=true', { encrypt: 'strict', trustServerCertificate: false }],
     ['sqlserver://localhost;encrypt=false', { encrypt: false }],
     ['sqlserver://h;encrypt=true;trustServerCertificate=true', { encrypt: true, trustServerCertificate: true }],
     [

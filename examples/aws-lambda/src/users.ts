@@ -12,6 +12,7 @@ export function createHandler(credential: TokenCredential): { handler: Handler; 
   if (DATABASE_URL === undefined) throw new Error('DATABASE_URL is not set.')
   const adapter = new PrismaMssqlEntra(DATABASE_URL, {
     credential,
+    eager: true,
   })
   const prisma = new PrismaClient({ adapter })
   const handler: Handler = async (event, context) => {

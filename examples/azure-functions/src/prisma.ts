@@ -8,6 +8,7 @@ if (DATABASE_URL === undefined) throw new Error('DATABASE_URL is not set.')
 // One for each worker process, made while the process starts: all its invocations share the connections.
 const adapter = new PrismaMssqlEntra(DATABASE_URL, {
   authentication: 'ActiveDirectoryManagedIdentity',
+  eager: true,
 })
 
 export const prisma = new PrismaClient({ adapter })
