@@ -47,7 +47,7 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
   random?: Random
 }
 
-const SHARES = ['refreshFraction', 'deadlineFraction', 'spread'] as const
+const SHARES = ['refreshFraction', 'refreshSpread', 'deadlineFraction', 'spread'] as const
 const DURATIONS = [
   'refreshMarginMin',
   'refreshMarginMax',

@@ -17,6 +17,13 @@ export interface RefreshTiming {
   /** In ms. @defaultValue 600_000 (10 min) */
   refreshMarginMax: number
   /**
+   * The next token is asked for after a random part of this share of the time between its refresh and the hard window,
+   * so that many instances that were started together do not ask together ever after.
+   *
+   * @defaultValue 0.25
+   */
+  refreshSpread: number
+  /**
    * From this share of the lifetime before expiry on (within `deadlineMarginMin` and `deadlineMarginMax`), new work
    * waits for a new token: the hard window.
    *
@@ -33,6 +40,7 @@ export const defaultRefreshTiming: RefreshTiming = {
   refreshFraction: 0.2,
   refreshMarginMin: 30_000,
   refreshMarginMax: 600_000,
+  refreshSpread: 0.25,
   deadlineFraction: 0.05,
   deadlineMarginMin: 2_000,
   deadlineMarginMax: 120_000,
@@ -41,12 +49,6 @@ export const defaultRefreshTiming: RefreshTiming = {
 /** The largest share of a short life that a minimum margin may take: a token of 10 s still has 6 s before refresh. */
 const SHORT_LIFE_REFRESH_SHARE = 0.4
 const SHORT_LIFE_DEADLINE_SHARE = 0.1
-
-/**
- * The share of the time between refresh and hard window in which a request may begin, by chance: many that were started
- * together must not ask together ever after.
- */
-const REFRESH_SPREAD = 0.25
 
 /** How long at least, in ms, after too many requests, where it is not known what the authority asked for. */
 const THROTTLED_WAIT = 5_000
@@ -82,13 +84,13 @@ export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: Refr
 }
 
 /**
- * When to ask for the next token: at `refreshAfter`, or by chance up to a quarter of the time later that is left then
- * before the hard window.
+ * When to ask for the next token: at `refreshAfter`, or by chance later, in the part of the time before the hard window
+ * that `refreshSpread` gives.
  *
  * @param random - from 0 to 1
  */
 export function spreadRefresh(refreshAfter: number, token: TokenTimes, timing: RefreshTiming, random: number): number {
-  return refreshAfter + Math.max(hardDeadline(token, timing) - refreshAfter, 0) * REFRESH_SPREAD * random
+  return refreshAfter + Math.max(hardDeadline(token, timing) - refreshAfter, 0) * timing.refreshSpread * random
 }
 
 /** Whether new work may begin with this token. */

@@ -291,7 +291,7 @@ export class TokenSource {
         clock: this.#clock,
         controller: request,
       })
-      const lease = leaseOf(answer, this.#clock, this.#timing, 1 - this.#random())
+      const lease = leaseOf(answer, this.#clock, this.#timing, this.#random())
       settle = () => this.#succeed(lease, startedAt)
     } catch (error) {
       settle = () => this.#fail(error)
@@ -350,7 +350,7 @@ export class TokenSource {
     this.#lastError = error
     this.#failures++
     this.#stats.refreshesFailed++
-    const atLeast = throttledDelay(retryAfterOf(cause, now), isThrottled(cause), 1 - this.#random())
+    const atLeast = throttledDelay(retryAfterOf(cause, now), isThrottled(cause), this.#random())
     const timeLeft = this.#lease && hardDeadline(this.#lease, this.#timing) - this.#lease.now()
     const retryInMs = retryDelay(this.#failures, this.#random(), atLeast, timeLeft)
     this.#pauseFor(retryInMs, atLeast)

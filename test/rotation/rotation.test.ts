@@ -15,7 +15,7 @@ const hour = 60 * minute
 function setUp(timing: Partial<RotationTiming> = {}, random = () => 0.5) {
   const clock = new VirtualClock()
   const credential = new FakeCredential(clock)
-  const tokenSource = new TokenSource(credential, { scope: 'scope', clock, random: () => 1 })
+  const tokenSource = new TokenSource(credential, { scope: 'scope', clock, random, timing: { refreshSpread: 0 } })
   const pools = new FakePools(clock)
   const events: RotationEvent[] = []
   const rotation = new Rotation({

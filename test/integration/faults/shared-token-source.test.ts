@@ -32,6 +32,7 @@ describe('one token source under 200 adapters', () => {
     const credential = new TroubledCredential(() => azure.authority.issueToken())
     const sourceEvents = new Events()
     const tokenSource = new TokenSource(credential, {
+      timing: { refreshSpread: 0 },
       scope: 'https://database.windows.net/.default',
       clock: azure.clock,
       onEvent: sourceEvents.listen,

@@ -68,6 +68,8 @@ export function useFaultyAzure(): FaultyAzure {
           clock,
           ...(options.tokenSource === undefined && { credential: { getToken: () => authority.issueToken() } }),
           ...options,
+          // The next token is asked for when it is due, and not up to two minutes later.
+          rotation: { refreshSpread: 0, ...options.rotation },
           onEvent: events.listen,
         },
         {
