@@ -3,6 +3,7 @@ import type { config as MssqlConfig } from 'mssql'
 import type { Clock, Random } from './clock.ts'
 import type { ConfigWarning } from './config/config.ts'
 import { prismaError } from './errors/prisma-error.ts'
+import { holdEventLoop } from './event-loop.ts'
 import { type AdapterEvent, notify, publish } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
 import { connectionInfoFor, loadDriver, officialPools } from './rotation/official-pool.ts'
@@ -123,7 +124,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   async #start(): Promise<Rotation> {
     const rotation = this.#newRotation()
     try {
-      await rotation.start()
+      await holdEventLoop(rotation.start())
     } catch (error) {
       this.#forget(rotation)
       throw prismaError(error)

@@ -9,6 +9,7 @@ import type {
 import { type Clock, Stopwatch } from '../clock.ts'
 import { failureOf } from '../connect/failure.ts'
 import { prismaError } from '../errors/prisma-error.ts'
+import { holdEventLoop } from '../event-loop.ts'
 import { statementExpired } from './expiry-errors.ts'
 import type { Generation } from './generation.ts'
 import type { GenerationPool } from './pool.ts'
@@ -90,7 +91,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
     const wait = new Stopwatch(this.#clock)
     for (let attempt = 1; ; attempt++) {
       const entered = this.#rotation.enter(attempt > 1)
-      const generation = entered instanceof Promise ? await entered : entered
+      const generation = entered instanceof Promise ? await holdEventLoop(entered) : entered
       try {
         return await work(generation)
       } catch (raw) {
@@ -98,7 +99,7 @@ export class RotatingAdapter implements SqlDriverAdapter {
         // Decided before it leaves: who waits for its place must not run into the same.
         const mayRunAgain = this.#rotation.mayRunAgain(generation, error, attempt, wait)
         generation.leave()
-        if (!(await mayRunAgain)) {
+        if (!(await holdEventLoop(mayRunAgain))) {
           throw this.#endedByExpiry(generation, error)
         }
       }

@@ -6,6 +6,7 @@ import { reasonsOf } from '../credentials/failures.ts'
 import { PROMPT_TIMEOUT } from '../credentials/prompt.ts'
 import { credentialsForScope } from '../credentials/sign-in-options.ts'
 import { EntraError, reasonOf, textOf } from '../errors/entra-error.ts'
+import { holdEventLoop } from '../event-loop.ts'
 import { notify, publish, type TokenAcquiredEvent, type TokenEvent } from '../events.ts'
 import { claimsOf } from './claims.ts'
 import { clockSkew } from './clock-skew.ts'
@@ -163,7 +164,7 @@ export class TokenSource {
       this.#step()
       return Promise.resolve(lease)
     }
-    return this.#wait(options.timeout ?? DEFAULT_WAIT, options.signal)
+    return holdEventLoop(this.#wait(options.timeout ?? DEFAULT_WAIT, options.signal))
   }
 
   /**
