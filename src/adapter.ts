@@ -85,7 +85,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    */
   async warmUp(): Promise<void> {
     try {
-      await ([...this.#rotations].at(-1) ?? this.#beginWarm()).warmUp()
+      await holdEventLoop(([...this.#rotations].at(-1) ?? this.#beginWarm()).warmUp())
     } catch (error) {
       throw prismaError(error)
     }

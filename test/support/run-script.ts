@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = join(fileURLToPath(import.meta.url), '../../..')
 
+/** A script that has not ended after this, in ms, is killed: a little less than a test may take. */
+const PATIENCE = 230_000
+
 /** How a script ended. */
 export interface ScriptResult {
   code: number | null
@@ -22,6 +25,7 @@ export function runProgram(...args: string[]): Promise<ScriptResult> {
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: PATIENCE,
     })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,0 +1,36 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { runScript } from '../../support/run-script.ts'
+import { useFaultyAzure } from './support.ts'
+
+const azure = useFaultyAzure()
+
+beforeEach(() => {
+  const { authority, db, gateway } = azure
+  const config = db.azure.config({ port: gateway.port, options: { cryptoCredentialsDetails: { ca: gateway.ca } } })
+  const environment = { ...authority.environment('app-service'), WAITING_TEST: JSON.stringify(config) }
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+const run = (...how: string[]) => runScript('test/integration/faults/waiting.child.ts', ...how)
+
+/** Nothing but timers is left while it waits. Node ends a process that has only `unref`'d ones (exit code 13). */
+describe('a script whose first query waits', () => {
+  it.each(['query', 'warmUp'])('for a paused database, does not end before it (%s)', async (first) => {
+    const paused = azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } }, times: 2 })
+    expect(await run(first)).toEqual({ code: 0, output: '0\n' })
+    expect(paused.hits).toBe(2)
+  })
+
+  it('for a credential that fails at first, does not end before it', async () => {
+    const failing = azure.authority.inject({ status: 503, times: 1 })
+    expect(await run('query')).toEqual({ code: 0, output: '0\n' })
+    expect(failing.hits).toBe(1)
+  })
+
+  it('for a credential that never answers, is told so', async () => {
+    expect(await run('query', 'silent')).toEqual({ code: 0, output: 'TOKEN_UNAVAILABLE\n' })
+  })
+})
