@@ -236,7 +236,7 @@ export class Rotation {
   /** A turn for work that waits for one. */
   async #renew(): Promise<void> {
     const { waitTimeout, connectRetryTimeout } = this.#timing
-    let limit = Math.max(waitTimeout, connectRetryTimeout)
+    const limit = Math.max(waitTimeout, connectRetryTimeout)
     const wait = new Stopwatch(this.#clock)
     this.#waiting++
     try {
@@ -247,9 +247,11 @@ export class Rotation {
           return await (isFirst ? turn : this.#orGiveUp(turn, wait.left(limit)))
         } catch (error) {
           this.#refuseIfStopping()
-          if (error instanceof EntraError && error.code === 'TOKEN_UNAVAILABLE') limit = waitTimeout
           // A turn that had begun before was not for this work: it may have ended early, or slept with the machine.
           if (!joins || wait.left(limit) <= 0) throw error
+          if (error instanceof EntraError && error.code === 'TOKEN_UNAVAILABLE') {
+            await this.#source.get({ timeout: wait.left(waitTimeout), signal: this.#stopped.signal })
+          }
           if (this.#fresh() !== undefined) return
         }
       }

@@ -233,7 +233,7 @@ export class TokenSource {
   #unavailable(timeout: number): EntraError {
     const why =
       this.#lastError === undefined ? `${this.#credential.progress()}\n${WAIT_LONGER}` : textOf(this.#lastError)
-    return new EntraError('TOKEN_UNAVAILABLE', `No valid token could be had within ${timeout} ms. ${why}`, {
+    return new EntraError('TOKEN_UNAVAILABLE', `No valid token could be had within ${Math.round(timeout)} ms. ${why}`, {
       cause: this.#lastError,
     })
   }
