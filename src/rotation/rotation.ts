@@ -250,7 +250,11 @@ export class Rotation {
           // A turn that had begun before was not for this work: it may have ended early, or slept with the machine.
           if (!joins || wait.left(limit) <= 0) throw error
           if (error instanceof EntraError && error.code === 'TOKEN_UNAVAILABLE') {
-            await this.#source.get({ timeout: wait.left(waitTimeout), signal: this.#stopped.signal })
+            const timeout = wait.left(waitTimeout)
+            await this.#source.get({ timeout, signal: this.#stopped.signal }).catch(() => {
+              this.#refuseIfStopping()
+              throw error
+            })
           }
           if (this.#fresh() !== undefined) return
         }
