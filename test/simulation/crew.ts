@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Report, Task } from './worker.ts'
+import type { DONE, Report, Task } from './worker.ts'
 
 /**
  * Runs a bundled simulation in a thread of its own, which ends with its task or when `timeout` ms are over.
@@ -19,7 +19,10 @@ export function runInThread(
       clearTimeout(timer)
       void worker.terminate().then(() => resolve(inTime))
     }
-    worker.on('message', (reports: Report[]) => reports.forEach(onReport))
+    worker.on('message', (said: Report[] | typeof DONE) => {
+      if (Array.isArray(said)) said.forEach(onReport)
+      else end(true)
+    })
     worker.once('error', reject)
     worker.once('exit', () => end(true))
   })

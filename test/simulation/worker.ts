@@ -19,6 +19,9 @@ export interface Report extends Outcome {
   violation: Violation | undefined
 }
 
+/** What a worker says last. */
+export const DONE = 'done'
+
 /** Reports are sent so many at a time. */
 const BATCH = 8
 
@@ -39,4 +42,6 @@ async function work({ firstSeed, step, hours, stopAtFirst }: Task): Promise<void
     if (outcome.violation !== undefined && stopAtFirst) break
   }
   parentPort?.postMessage(reports)
+  // A story that broke may leave work waiting, which would keep the thread alive.
+  parentPort?.postMessage(DONE)
 }
