@@ -3,9 +3,11 @@ import { type DiagnoseOptions, diagnose } from '../doctor/diagnose.ts'
 import type { StepReport } from '../doctor/examination.ts'
 import type { StepResult } from '../doctor/step.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { holdEventLoop } from '../event-loop.ts'
 import { conclusion, reportTo, resultsAsJson } from './doctor-report.ts'
 import { ExitCode } from './exit-codes.ts'
 import { connectionStringOf, DATABASE_URL, type SignInFlags, signInFlags, signInOf } from './sign-in-flags.ts'
+import { stopOn } from './stop-signals.ts'
 import type { Surroundings } from './surroundings.ts'
 
 interface DoctorFlags extends SignInFlags {
@@ -54,16 +56,12 @@ export function doctorCommand(
       const { out, environment } = surroundings
       const { timeout, json = false, verbose = false } = flags
       const given = connectionStringOf(url, environment)
-      const stop = stopSignals()
-      try {
-        const options: DiagnoseOptions = { ...defaults, ...signInOf(flags), signal: stop.signal }
-        if (timeout !== undefined) options.timeout = timeout
-        const results = await diagnose(given, options, json ? SILENT : reportTo(out, { verbose }))
-        out.write(json ? resultsAsJson(results) : conclusion(results, out))
-        surroundings.setExitCode(stop.exitCode() ?? exitCodeOf(results))
-      } finally {
-        stop.release()
-      }
+      using stop = stopOn('SIGINT', 'SIGTERM')
+      const options: DiagnoseOptions = { ...defaults, ...signInOf(flags), signal: stop.signal }
+      if (timeout !== undefined) options.timeout = timeout
+      const results = await holdEventLoop(diagnose(given, options, json ? SILENT : reportTo(out, { verbose })))
+      out.write(json ? resultsAsJson(results) : conclusion(results, out))
+      surroundings.setExitCode(stop.exitCode() ?? exitCodeOf(results))
     })
 }
 
@@ -75,38 +73,6 @@ export function exitCodeOf(results: readonly StepResult[]): number {
   if (failed.length === 0) return ExitCode.OK
   const config = failed.some(({ error }) => error instanceof EntraError && error.code.startsWith('CONFIG_'))
   return config ? ExitCode.USAGE : ExitCode.FAILED
-}
-
-const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const
-
-/** The longest delay of a timer, in ms. */
-const LONG = 2 ** 31 - 1
-
-/**
- * Until it is released, the process stays, though doctor's own timers do not hold it, and Ctrl-C ends doctor in order;
- * a second one ends the process.
- */
-function stopSignals() {
-  const stop = new AbortController()
-  let number: number | undefined
-  const listeners = Object.entries(SIGNALS).map(([name, value]) => {
-    const listener = () => {
-      number = value
-      stop.abort(new Error('Stopped.'))
-    }
-    process.once(name, listener)
-    return [name, listener] as const
-  })
-  const stay = setInterval(() => {}, LONG)
-  return {
-    signal: stop.signal,
-    /** 128 and the number of the signal, as shells have it; undefined where there was none. */
-    exitCode: () => (number === undefined ? undefined : 128 + number),
-    release() {
-      clearInterval(stay)
-      for (const [name, listener] of listeners) process.off(name, listener)
-    },
-  }
 }
 
 /** Reads a number of seconds as ms. */

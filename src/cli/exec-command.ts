@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
-import { connectionStringFor, URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
+import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
 import { runChild } from './child.ts'
 import { type OpenDoor, openDoor, troubleIn } from './door.ts'
 import { ExitCode } from './exit-codes.ts'
@@ -78,11 +78,11 @@ export function variablesFor(
   { env, format, shadowDatabase }: Pick<ExecFlags, 'env' | 'format' | 'shadowDatabase'>,
 ): Record<string, string> {
   const { host, port, user, password } = proxy
-  const urlFor = (database: string | undefined) =>
-    connectionStringFor({ host, port, user, password, database, schema }, format)
   return {
-    [env]: urlFor(target.database),
-    ...(shadowDatabase !== undefined && { SHADOW_DATABASE_URL: urlFor(shadowDatabase) }),
+    [env]: proxy.url({ schema, format }),
+    ...(shadowDatabase !== undefined && {
+      SHADOW_DATABASE_URL: proxy.url({ database: shadowDatabase, schema, format }),
+    }),
     SQLCMDSERVER: `${host},${port}`,
     SQLCMDUSER: user,
     SQLCMDPASSWORD: password,

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Command } from 'commander'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { type OpenDoor, openDoor } from './door.ts'
@@ -5,6 +6,7 @@ import { ExitCode } from './exit-codes.ts'
 import { portNumber } from './flag-values.ts'
 import { doorAsJson, eventAsJson, eventAsText, introduction, summary } from './proxy-report.ts'
 import { type SignInFlags, signInFlags } from './sign-in-flags.ts'
+import { stopOn } from './stop-signals.ts'
 import { type Surroundings, say } from './surroundings.ts'
 
 interface ProxyFlags extends SignInFlags {
@@ -39,7 +41,8 @@ export function proxyCommand(surroundings: Surroundings): Command {
 async function keepOpen(url: string | undefined, flags: ProxyFlags, surroundings: Surroundings): Promise<number> {
   const { out } = surroundings
   const { json = false, endAtExpiry = false, port } = flags
-  const stopped = stopSignal()
+  using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
+  const stopped = once(stop.signal, 'abort')
   let door: OpenDoor
   const onEvent = (event: ProxyEvent) => {
     const open = door.proxy.stats().sessionsOpen
@@ -59,11 +62,4 @@ async function keepOpen(url: string | undefined, flags: ProxyFlags, surroundings
   await door.proxy.close()
   if (!json) out.write(summary(door.proxy.stats()))
   return ExitCode.OK
-}
-
-/** Resolves when somebody wants the process to end. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
-  })
 }

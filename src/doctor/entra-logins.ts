@@ -1,4 +1,5 @@
 import { loginRefused } from '../connect/connect-errors.ts'
+import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
 import { type EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { Target } from '../proxy/target.ts'
 import type { ServerConnection } from '../tds/client-login.ts'
@@ -8,9 +9,9 @@ import { type LoginToken, parseLoginResponse } from '../tds/login-response.ts'
 import { encodeLogin7, MAX_LOGIN7_LENGTH } from '../tds/login7.ts'
 import { MessageStream } from '../tds/message-stream.ts'
 import { PacketType } from '../tds/packet.ts'
+import type { Limits } from './limits.ts'
 import { doctorWishes } from './login7.ts'
 import type { Outcome } from './step.ts'
-import { type Limits, withinConnectTimeout } from './within.ts'
 
 /** What a server says of the tokens that it takes; undefined where it did not come to that. */
 export interface EntraSupport {
@@ -34,7 +35,7 @@ export async function askForEntra(
   const { socket, prelogin } = connection
   let answer: readonly LoginToken[]
   try {
-    answer = await withinConnectTimeout(target, true, limits, (signal) => {
+    answer = await withinConnectTimeout(target, { reached: true }, limits, (signal) => {
       signal.addEventListener('abort', () => socket.destroy(signal.reason), { once: true })
       return beginLogin(connection, target)
     })

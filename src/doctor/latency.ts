@@ -1,10 +1,10 @@
 import { Stopwatch } from '../clock.ts'
 import type { Lease } from '../token/lease.ts'
 import type { Prepared } from './connection-string.ts'
+import type { Limits } from './limits.ts'
 import { open } from './login.ts'
 import type { Session } from './session.ts'
 import type { Outcome } from './step.ts'
-import type { Limits } from './within.ts'
 
 const LOGINS = 3
 const QUERIES = 5

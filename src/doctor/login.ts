@@ -1,9 +1,9 @@
 import { logInWithToken } from '../proxy/upstream.ts'
 import type { Lease } from '../token/lease.ts'
 import type { Prepared } from './connection-string.ts'
+import type { Limits } from './limits.ts'
 import { doctorWishes } from './login7.ts'
 import type { Outcome } from './step.ts'
-import type { Limits } from './within.ts'
 
 /** A login that was taken. */
 export interface TakenLogin {

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os'
-import type { Login7 } from '../tds/login7.ts'
+import { type Login7, TdsVersion } from '../tds/login7.ts'
 
 /** What doctor asks for in a login: all that drivers do, nothing unusual. */
 export function doctorWishes(): Login7 {
   return {
-    tdsVersion: 0x74000004,
+    tdsVersion: TdsVersion.TDS_7_4,
     packetSize: 4096,
     clientProgramVersion: 0,
     clientProcessId: process.pid,

@@ -1,3 +1,4 @@
+import { addToRole, bracketed } from '../errors/principal.ts'
 import type { Identity } from './identity.ts'
 import type { Row } from './session.ts'
 import type { Outcome } from './step.ts'
@@ -84,16 +85,8 @@ export function judgeRights(
   if (missing.length === 0) return { value: true, summary: `${names.join(', ')} in ${schema}`, details }
   const text =
     `The user "${user}" has no right to ${missing.join(', ')} in the schema ${schema}. ${whoLacks} To give them, run in ` +
-    `the database, as the server's Entra administrator:\n${roles.map((role) => grant(role, user)).join('\n')}`
+    `the database, as the server's Entra administrator:\n${roles.map((role) => addToRole(role, user)).join('\n')}`
   const summary = granted.length === 0 ? 'none of the rights' : `only ${granted.join(', ')} in ${schema}`
   if (missing.some((permission) => vital.includes(permission))) return { summary, details, error: new Error(text) }
   return { value: true, summary, details, warnings: [text] }
-}
-
-function grant(role: string, user: string): string {
-  return `  ALTER ROLE ${role} ADD MEMBER ${bracketed(user)};`
-}
-
-function bracketed(name: string): string {
-  return `[${name.replaceAll(']', ']]')}]`
 }

@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
+import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
 import type { Target } from '../proxy/target.ts'
 import { reachServer } from '../tds/client-login.ts'
+import type { Limits } from './limits.ts'
 import type { Outcome } from './step.ts'
-import { type Limits, withinConnectTimeout } from './within.ts'
 
 /** Opens a connection. @throws EntraError `SERVER_UNREACHABLE`, `CONNECT_FAILED` */
 export async function reach(target: Target, limits: Limits): Promise<Outcome<Socket>> {
-  const socket = await withinConnectTimeout(target, false, limits, (signal) => reachServer(target, signal))
+  const socket = await withinConnectTimeout(target, { reached: false }, limits, (signal) => reachServer(target, signal))
   const { remoteAddress: address, remotePort: port, localAddress } = socket
   return {
     value: socket,

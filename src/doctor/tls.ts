@@ -1,18 +1,19 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Target } from '../proxy/target.ts'
 import { connectToServer, greetServer, type ServerConnection } from '../tds/client-login.ts'
 import type { Prelogin } from '../tds/prelogin.ts'
 import { type CertificateFacts, certificateFacts, endsSoon } from './certificate.ts'
+import type { Limits } from './limits.ts'
 import type { Details, Outcome } from './step.ts'
-import { type Limits, withinConnectTimeout } from './within.ts'
 
 /** Does PRELOGIN and TLS on a connection. Where the certificate is not accepted, it is shown nevertheless. */
 export async function shakeHands(socket: Socket, target: Target, limits: Limits): Promise<Outcome<ServerConnection>> {
   const { clock } = limits
   try {
-    const connection = await withinConnectTimeout(target, true, limits, (signal) => {
+    const connection = await withinConnectTimeout(target, { reached: true }, limits, (signal) => {
       signal.addEventListener('abort', () => socket.destroy(signal.reason), { once: true })
       return greetServer(socket, target, true)
     })
@@ -55,7 +56,7 @@ function trustWarning({ trustServerCertificate }: Target, verified: boolean): st
 /** The certificate of a server that is not trusted: it is looked at, and nothing is sent. */
 async function unverified(target: Target, limits: Limits): Promise<Details> {
   try {
-    const { socket, stream } = await withinConnectTimeout(target, true, limits, (signal) =>
+    const { socket, stream } = await withinConnectTimeout(target, { reached: true }, limits, (signal) =>
       connectToServer({ ...target, trustServerCertificate: true }, { signal }),
     )
     socket.destroy()

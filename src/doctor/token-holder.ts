@@ -1,4 +1,4 @@
-import { principalName, textClaim } from '../errors/principal.ts'
+import { applicationId, principalName, textClaim } from '../errors/principal.ts'
 import { type Claims, dateOf } from '../token/claims.ts'
 import type { Details } from './step.ts'
 
@@ -11,12 +11,12 @@ const APPLICATIONS: Readonly<Record<string, string>> = {
 
 /** What a token says of itself, for a person to compare with what they meant. */
 export function tokenDetails(claims: Claims): Details {
-  const applicationId = textClaim(claims, 'appid') ?? textClaim(claims, 'azp')
+  const application = applicationId(claims)
   return {
     principal: principalName(claims),
     tenantId: textClaim(claims, 'tid'),
-    applicationId,
-    signedInWith: signedInWith(claims, applicationId),
+    applicationId: application,
+    signedInWith: signedInWith(claims, application),
     objectId: textClaim(claims, 'oid'),
     audience: textClaim(claims, 'aud'),
     issuer: textClaim(claims, 'iss'),
@@ -27,9 +27,9 @@ export function tokenDetails(claims: Claims): Details {
 }
 
 /** `DefaultAzureCredential` does not tell which of its credentials it was; the token does. */
-function signedInWith(claims: Claims, applicationId: string | undefined): string | undefined {
+function signedInWith(claims: Claims, application: string | undefined): string | undefined {
   if (textClaim(claims, 'xms_mirid') !== undefined) return 'managed identity'
-  return applicationId === undefined ? undefined : APPLICATIONS[applicationId.toLowerCase()]
+  return application === undefined ? undefined : APPLICATIONS[application.toLowerCase()]
 }
 
 function timeOf(claims: Claims, name: 'exp' | 'iat' | 'nbf'): string | undefined {

@@ -27,10 +27,15 @@ function resourceName(resourceId: string | undefined): string | undefined {
   return /\/providers\/[^/]+\/[^/]+\/(.+)$/i.exec(resourceId ?? '')?.[1]
 }
 
+/** The application that a token was given to, in version 1.0 or 2.0 of tokens. */
+export function applicationId(claims: Claims | undefined): string | undefined {
+  return textClaim(claims, 'appid') ?? textClaim(claims, 'azp')
+}
+
 /** Who the token speaks for, in words. */
 export function principalOf(claims: Claims | undefined): string {
   const name = principalName(claims)
-  const appId = textClaim(claims, 'appid') ?? textClaim(claims, 'azp')
+  const appId = applicationId(claims)
   const objectId = textClaim(claims, 'oid')
   if (name !== undefined) return `"${name}"`
   if (appId !== undefined) return `the application ${appId}`
@@ -40,12 +45,21 @@ export function principalOf(claims: Claims | undefined): string {
 /** The T-SQL that gives a principal its user and the usual rights, and how to find the name where it is not known. */
 export function createUser(claims: Claims | undefined): string {
   const name = principalName(claims)
-  const quoted = `[${(name ?? 'NAME').replaceAll(']', ']]')}]`
+  const user = name ?? 'NAME'
   const sql =
-    `  CREATE USER ${quoted} FROM EXTERNAL PROVIDER;\n` +
-    `  ALTER ROLE db_datareader ADD MEMBER ${quoted};\n` +
-    `  ALTER ROLE db_datawriter ADD MEMBER ${quoted};`
-  const appId = textClaim(claims, 'appid') ?? textClaim(claims, 'azp')
+    `  CREATE USER ${bracketed(user)} FROM EXTERNAL PROVIDER;\n` +
+    `${addToRole('db_datareader', user)}\n${addToRole('db_datawriter', user)}`
+  const appId = applicationId(claims)
   if (name !== undefined || appId === undefined) return sql
   return `${sql}\nNAME is what this prints:\n  az ad sp show --id ${appId} --query displayName --output tsv`
+}
+
+/** The T-SQL that gives a user a role. */
+export function addToRole(role: string, user: string): string {
+  return `  ALTER ROLE ${role} ADD MEMBER ${bracketed(user)};`
+}
+
+/** A name as T-SQL quotes it. */
+export function bracketed(name: string): string {
+  return `[${name.replaceAll(']', ']]')}]`
 }

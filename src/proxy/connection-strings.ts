@@ -23,7 +23,7 @@ const LONG_SECONDS = 600
  * for a paused database.
  */
 const FORMATS = {
-  /** Prisma; in quotes of its own where a name holds any of `:;=`. */
+  /** Prisma, whose braces quote a name whatever it holds. */
   prisma: ({ host, port, user, password, database, schema }: Door) =>
     [
       `sqlserver://${host}:${port}`,

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Login7 } from '../tds/login7.ts'
+import { type Login7, TdsVersion } from '../tds/login7.ts'
 import type { ServerMessage } from '../tds/tokens.ts'
 import type { Peer } from './peer.ts'
 
@@ -41,9 +41,8 @@ function digest(text: string): Buffer {
  */
 export type Refusal = 'credentials' | 'other-user' | 'tds-version' | 'owner'
 
-/** The first version with FEDAUTH (MS-TDS 2.2.6.4), and the one whose number is smaller nevertheless. */
-const TDS_7_4 = 0x74000000
-export const TDS_8_0 = 0x08000000
+/** The first version with FEDAUTH (MS-TDS 2.2.6.4), in its oldest form. */
+const FIRST_TDS_7_4 = 0x74000000
 
 /**
  * Whether a client may pass; undefined where it may.
@@ -53,7 +52,7 @@ export const TDS_8_0 = 0x08000000
 export function refusalOf(login: Login7, local: LocalLogin, peer: Peer): Exclude<Refusal, 'owner'> | undefined {
   if (!local.matches(login.userName, login.password)) return 'credentials'
   if (peer === 'other-user') return 'other-user'
-  if (login.tdsVersion < TDS_7_4 && login.tdsVersion !== TDS_8_0) return 'tds-version'
+  if (login.tdsVersion < FIRST_TDS_7_4 && login.tdsVersion !== TdsVersion.TDS_8_0) return 'tds-version'
   return undefined
 }
 

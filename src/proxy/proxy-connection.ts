@@ -18,7 +18,7 @@ import { type LocalLogin, type Refusal, refusalMessage, refusalOf } from './loca
 import { type Peer, peerOf } from './peer.ts'
 import { lastWords, relay } from './relay.ts'
 import type { ProxyStats } from './stats.ts'
-import type { Target } from './target.ts'
+import { databaseOf, type Target } from './target.ts'
 import { logInWithToken, type UpstreamSession } from './upstream.ts'
 
 /** What a client asks for, as far as its owner may want to judge it. */
@@ -108,7 +108,7 @@ export class ProxyConnection {
     const reason = refusalOf(login, localLogin, peer)
     if (reason !== undefined) return { reason, message: refusalMessage(reason, login.userName) }
     const { applicationName } = login
-    const why = refuse?.({ database: login.database || (target.database ?? ''), applicationName })
+    const why = refuse?.({ database: databaseOf(login, target), applicationName })
     return why === undefined ? undefined : { reason: 'owner', message: ownMessage(why) }
   }
 
@@ -138,7 +138,7 @@ export class ProxyConnection {
 
   async #open(login: Login7): Promise<UpstreamSession> {
     const { target, audience, clock, opened, stats } = this.#parts
-    const database = (login.database || (target.database ?? '')).toLowerCase()
+    const database = databaseOf(login, target).toLowerCase()
     const { lease, opened: session } = await openWithRetries({
       source: this.#parts.tokenSource,
       open: ({ token }, signal) => logInWithToken(target, login, token, { audience, clock, signal }),
@@ -165,7 +165,7 @@ export class ProxyConnection {
     const openedAt = clock.now()
     const { applicationName } = login
     stats.sessionsOpen++
-    const database = login.database || (target.database ?? '')
+    const database = databaseOf(login, target)
     emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
     try {
       client.write(

@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
 import type { ServerAddress } from '../tds/client-login.ts'
+import type { Login7 } from '../tds/login7.ts'
 
 /** The server that a proxy signs in on. */
 export interface Target extends ServerAddress {
@@ -9,6 +10,11 @@ export interface Target extends ServerAddress {
   database?: string | undefined
   /** How long one attempt to log in may take, from DNS to the server's answer, in ms; 0 for no limit. */
   connectTimeout: number
+}
+
+/** The database that a client gets: the target's where it names none; empty where that has none either. */
+export function databaseOf({ database }: Pick<Login7, 'database'>, target: Pick<Target, 'database'>): string {
+  return database || (target.database ?? '')
 }
 
 const DEFAULT_PORT = 1433

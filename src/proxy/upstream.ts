@@ -2,16 +2,16 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
+import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { connectToServer, type LoginAnswer, logIn } from '../tds/client-login.ts'
 import { Feature } from '../tds/features.ts'
 import { encodeFedAuthRequest, FedAuthLibrary } from '../tds/fed-auth.ts'
 import type { LoginToken } from '../tds/login-response.ts'
-import type { Login7 } from '../tds/login7.ts'
+import { type Login7, TdsVersion } from '../tds/login7.ts'
 import { claimsOf } from '../token/claims.ts'
 import { acknowledgesToken } from './answer.ts'
-import { TDS_8_0 } from './local-login.ts'
-import type { Target } from './target.ts'
+import { databaseOf, type Target } from './target.ts'
 
 /** A session that was opened with a token. */
 export interface UpstreamSession {
@@ -30,8 +30,6 @@ const MAX_REDIRECTS = 10
 /** Bits of LOGIN7's option flags (MS-TDS 2.2.6.4). */
 const INTEGRATED_SECURITY = 0x80
 const CHANGE_PASSWORD = 0x01
-
-const TDS_7_4 = 0x74000004
 
 /** What {@link logInWithToken} needs beside the login. */
 export interface UpstreamOptions {
@@ -54,41 +52,30 @@ export async function logInWithToken(
   token: string,
   { audience, clock, signal }: UpstreamOptions,
 ): Promise<UpstreamSession> {
-  const tooLong = new AbortController()
-  const { connectTimeout } = target
-  const attempt: Attempt = { wishes, token, signal: AbortSignal.any([signal, tooLong.signal]), reached: false }
-  const timer =
-    connectTimeout > 0
-      ? clock.setTimer(connectTimeout, () => tooLong.abort(timedOut(target, attempt.reached)))
-      : { cancel() {} }
-  const context = (database: string) => ({
-    server: target.host,
-    database: database || undefined,
-    audience,
-    claims: claimsOf(token),
-    now: clock.now(),
-  })
-  try {
-    const { answer, ...session } = await followRedirects(target, attempt)
+  const attempt: Attempt = { wishes, token, reached: false }
+  return withinConnectTimeout(target, attempt, { clock, signal }, async (within) => {
+    const { answer, ...session } = await followRedirects(target, attempt, within)
     if (answer.kind === 'refused') {
-      throw loginRefused(answer.message, context(wishes.database || (target.database ?? '')))
+      throw loginRefused(answer.message, {
+        server: target.host,
+        database: databaseOf(wishes, target) || undefined,
+        audience,
+        claims: claimsOf(token),
+        now: clock.now(),
+      })
     }
-    if (!acknowledgesToken(answer.tokens)) throw withoutToken()
+    if (!acknowledgesToken(answer.tokens)) {
+      session.socket.destroy()
+      throw withoutToken()
+    }
     return { ...session, tokens: answer.tokens, spid: answer.spid }
-  } catch (error) {
-    signal.throwIfAborted()
-    tooLong.signal.throwIfAborted()
-    throw error instanceof EntraError ? error : connectFailed(error as Error, attempt.reached)
-  } finally {
-    timer.cancel()
-  }
+  })
 }
 
 /** One login, over all of its redirects. */
 interface Attempt {
   readonly wishes: Login7
   readonly token: string
-  readonly signal: AbortSignal
   /** Whether the server that it stands at was reached. */
   reached: boolean
 }
@@ -98,8 +85,9 @@ type Settled = Exclude<LoginAnswer, { kind: 'routed' }>
 async function followRedirects(
   target: Target,
   attempt: Attempt,
+  signal: AbortSignal,
 ): Promise<{ socket: Socket; stream: Duplex; redirects: number; answer: Settled }> {
-  const { wishes, token, signal } = attempt
+  const { wishes, token } = attempt
   let at = target
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     attempt.reached = false
@@ -146,14 +134,15 @@ export function withToken(
   return {
     ...wishes,
     // TDS 8 is TDS 7.4 within TLS, and its number is for servers that were met so.
-    tdsVersion: wishes.tdsVersion === TDS_8_0 && encrypt !== 'strict' ? TDS_7_4 : wishes.tdsVersion,
+    tdsVersion:
+      wishes.tdsVersion === TdsVersion.TDS_8_0 && encrypt !== 'strict' ? TdsVersion.TDS_7_4 : wishes.tdsVersion,
     flags: [flags1, flags2 & ~INTEGRATED_SECURITY, typeFlags, flags3 & ~CHANGE_PASSWORD],
     userName: '',
     password: '',
     changePassword: '',
     sspi: Buffer.alloc(0),
     serverName: host,
-    database: wishes.database || (database ?? ''),
+    database: databaseOf(wishes, { database }),
     features: [{ id: Feature.FEDAUTH, data: request }, ...wishes.features.filter(({ id }) => id !== Feature.FEDAUTH)],
   }
 }
@@ -170,9 +159,4 @@ export function refusePlaintext({ host, encrypt }: Pick<Target, 'host' | 'encryp
     `encrypt is false for ${host}: the token would cross the network in the clear. Remove it (encryption is the ` +
       'default); for a certificate that cannot be verified there is trustServerCertificate.',
   )
-}
-
-function timedOut({ host, port, connectTimeout }: Target, reached: boolean): EntraError {
-  const error = new Error(`Failed to connect to ${host}:${port} in ${connectTimeout} ms`)
-  return connectFailed(Object.assign(error, { code: 'ETIMEOUT' }), reached)
 }

@@ -5,6 +5,9 @@ import { TdsProtocolError } from './protocol-error.ts'
 /** The largest LOGIN7 message: 128 KiB - 1, in bytes (MS-TDS 2.2.6.4). */
 export const MAX_LOGIN7_LENGTH = 128 * 1024 - 1
 
+/** Versions of TDS that a login may ask for (MS-TDS 2.2.6.4). The later one's number is the smaller. */
+export const TdsVersion = { TDS_7_4: 0x74000004, TDS_8_0: 0x08000000 } as const
+
 /** What a LOGIN7 message says. */
 export interface Login7 {
   tdsVersion: number

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type EntraDatasourceOptions, entraDatasource } from '../../src/prisma-config.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
-import { startEntraServer } from '../proxy/entra-server.ts'
+import { type EntraServer, startEntraServer } from '../proxy/entra-server.ts'
 import { CountingCredential, loginFor, TdsClient } from '../proxy/support.ts'
 import { readUrl } from '../support/sqlserver-url.ts'
 
@@ -27,6 +27,14 @@ async function logIn(url: string) {
     client.close()
   }
 }
+
+/** A config of `mssql` for a server of this machine. */
+const configOf = ({ port, ca }: EntraServer) => ({
+  server: 'localhost',
+  port,
+  database: 'app',
+  options: { cryptoCredentialsDetails: { ca } },
+})
 
 describe('entraDatasource', () => {
   it('gives connection strings for user and password on loopback', async () => {
@@ -91,12 +99,7 @@ describe('entraDatasource', () => {
   it('signs in with the credential, by any config that the adapter takes', async () => {
     const server = await startEntraServer()
     const credential = new CountingCredential()
-    const config = {
-      server: 'localhost',
-      port: server.port,
-      database: 'app',
-      options: { cryptoCredentialsDetails: { ca: server.ca } },
-    }
+    const config = configOf(server)
     const { url = '' } = await entraDatasource(config, { credential })
     expect(credential.requests).toBe(0)
     expect(await logIn(url)).toMatchObject({ kind: 'accepted' })
@@ -111,30 +114,21 @@ describe('entraDatasource', () => {
   ])('says on stderr what Prisma would not show: %i', async (number, shown) => {
     const server = await startEntraServer({ reply: () => ({ refuse: number, message: 'No.' }) })
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-    const config = {
-      server: 'localhost',
-      port: server.port,
-      database: 'app',
-      options: { cryptoCredentialsDetails: { ca: server.ca } },
-    }
+    const config = configOf(server)
     const { url = '' } = await entraDatasource(config, { credential: new CountingCredential() })
     expect(await logIn(url)).toMatchObject({ message: { number } })
     const text = stderr.mock.calls.map(([chunk]) => String(chunk)).join('')
     expect(text).toMatch(shown ? /^prisma-adapter-mssql-entra: The server refused the login: No\.[\s\S]*\n$/ : /^$/)
     await server.close()
   })
+
   it('says on stderr, a line each time, what it waits for while a database is not there yet', async () => {
     let logins = 0
     const server = await startEntraServer({
       reply: () => (++logins <= 2 ? { refuse: 40613, message: 'Database app is not currently available.' } : 'accept'),
     })
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-    const config = {
-      server: 'localhost',
-      port: server.port,
-      database: 'app',
-      options: { cryptoCredentialsDetails: { ca: server.ca } },
-    }
+    const config = configOf(server)
     const { url = '' } = await entraDatasource(config, {
       credential: new CountingCredential(),
       timing: { connectRetryInterval: 20 },
@@ -158,12 +152,7 @@ describe('entraDatasource', () => {
   ])('lets Prisma make the database itself only where it costs nothing: %s', async (host, kind) => {
     const server = await startEntraServer()
     const credential = new CountingCredential()
-    const config = {
-      server: host,
-      port: server.port,
-      database: 'misspelt',
-      options: { cryptoCredentialsDetails: { ca: server.ca } },
-    }
+    const config = { ...configOf(server), server: host, database: 'misspelt' }
     const { url = '' } = await entraDatasource(config, { credential })
     const answer = await logIn(url.replace('{misspelt}', '{master}'))
     expect(answer.kind).toBe(kind)
