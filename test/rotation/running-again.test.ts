@@ -196,3 +196,48 @@ describe('a connection that goes away', () => {
     expect(ran('update').length).toBeLessThan(6)
   })
 })
+
+describe('work that joined others in waiting for a token', () => {
+  const sealed = new Error('the vault is sealed')
+
+  /** In the hard window, without a token: work has waited for 10 s when more joins it. */
+  async function joined() {
+    const world = await setUp()
+    const { clock, credential, query } = world
+    credential.answer(...Array.from({ length: 500 }, () => sealed))
+    await clock.advance(59 * minute)
+    const first = query('first').catch((error) => error.cause)
+    await clock.advance(10 * second)
+    let ended: unknown
+    void query('second').then(
+      (value) => {
+        ended = value
+      },
+      (error) => {
+        ended = error.cause
+      },
+    )
+    await clock.advance(5 * second)
+    expect(await first).toMatchObject({ code: 'TOKEN_UNAVAILABLE', cause: { cause: sealed } })
+    return { ...world, ended: () => ended }
+  }
+
+  it('waits for it no longer than it may itself', async () => {
+    const { clock, ended } = await joined()
+    await clock.advance(9 * second)
+    expect(ended()).toBeUndefined()
+    await clock.advance(2 * second)
+    expect(ended()).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
+  })
+
+  it('waits for the server in its own time, once the token is there', async () => {
+    const { clock, credential, pools, ended } = await joined()
+    credential.recover()
+    pools.failures.push(paused(), paused())
+    await clock.advance(14 * second)
+    expect(credential.requests).toBeGreaterThan(2)
+    expect(ended()).toBeUndefined()
+    await clock.advance(20 * second)
+    expect(ended()).toBe(2)
+  })
+})
