@@ -1,16 +1,16 @@
 import type { ConnectionInfo, SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
+import { ClientAdapter } from './client/client-adapter.ts'
+import type { ClientConnection } from './client/client-connection.ts'
 import type { Clock, Random } from './clock.ts'
 import type { ConfigWarning } from './config/config.ts'
+import { ConnectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { holdEventLoop } from './event-loop.ts'
 import { type AdapterEvent, notify, publish } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
-import { connectionInfoFor, loadDriver, officialPools } from './rotation/official-pool.ts'
-import type { OpenPool } from './rotation/pool.ts'
-import { RotatingAdapter } from './rotation/rotating-adapter.ts'
-import { Rotation } from './rotation/rotation.ts'
-import type { RotationTiming } from './rotation/rotation-policy.ts'
+import { Pool } from './pool/pool.ts'
+import { type PoolSettings, poolSettings } from './pool/settings.ts'
 import { setUp } from './setup.ts'
 import { type AdapterStats, statsOf } from './stats.ts'
 import type { TokenSource } from './token/token-source.ts'
@@ -33,16 +33,16 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly provider = 'sqlserver'
   readonly adapterName = ADAPTER_NAME
   readonly #tokenSource: TokenSource
-  readonly #open: OpenPool
+  readonly #opener: ConnectionOpener
   readonly #connectionInfo: ConnectionInfo
-  readonly #timing: RotationTiming
+  readonly #settings: PoolSettings
   readonly #clock: Clock
   readonly #random: Random
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
   /** One for each client that is connected. */
-  readonly #rotations = new Set<Rotation>()
-  /** One of them, which was begun for the client that connects next. */
-  #warm: Rotation | undefined
+  readonly #pools = new Set<Pool<ClientConnection>>()
+  /** One of them, which was made for the client that connects next. */
+  #warm: Pool<ClientConnection> | undefined
   #finishedRotations = 0
   #unsubscribe: (() => void) | undefined
 
@@ -56,7 +56,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const schema = options.schema ?? said.schema
     this.#clock = clock
     this.#random = random
-    this.#timing = timing
+    this.#settings = poolSettings(mssql, timing)
     this.#onEvent = options.onEvent
     this.#tokenSource = tokenSource
     const official = {
@@ -64,8 +64,13 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#open = officialPools(mssql, official, audience, clock)
-    this.#connectionInfo = connectionInfoFor(official)
+    this.#opener = new ConnectionOpener(mssql, official, audience)
+    // What the official adapter says of a connection.
+    this.#connectionInfo = {
+      maxBindValues: 2098,
+      supportsRelationJoins: false,
+      ...(schema !== undefined && { schemaName: schema }),
+    }
     for (const warning of warnings) this.#warn(warning)
     // What fails here is tried again by the first query, which tells of it.
     if (options.eager) this.warmUp().catch(() => {})
@@ -84,8 +89,10 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * {@link EntraError}
    */
   async warmUp(): Promise<void> {
+    this.#warm ??= this.#pools.size === 0 ? this.#newPool() : undefined
+    const pool = [...this.#pools].at(-1)
     try {
-      await holdEventLoop(([...this.#rotations].at(-1) ?? this.#beginWarm()).warmUp())
+      await holdEventLoop(pool?.warmUp() ?? Promise.resolve())
     } catch (error) {
       throw prismaError(error)
     }
@@ -96,10 +103,10 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * and will not query. What a client works with is ended by its own `$disconnect`. The adapter can be used afterwards.
    */
   async dispose(): Promise<void> {
-    const rotation = this.#warm
-    if (rotation === undefined) return
+    const pool = this.#warm
+    if (pool === undefined) return
     this.#warm = undefined
-    await rotation.stop().finally(() => this.#forget(rotation))
+    await pool.close().finally(() => this.#forget(pool))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -107,56 +114,44 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   /**
-   * Signs in and gives the adapter that Prisma Client works with. Called by Prisma Client. After `warmUp()`, or with
-   * `eager`, waits for nothing: Prisma Client goes on to load its query compiler, and the first query waits for the
-   * connection.
+   * Signs in, opens a connection and gives the adapter that Prisma Client works with. Called by Prisma Client. After
+   * `warmUp()`, or with `eager`, it waits for what is under way, or for nothing.
    *
    * @throws where no token could be had or no connection opened: an error with Prisma's own code for that (P1000,
    * P1001, …), whose `cause` is the {@link EntraError}
    */
   async connect(): Promise<SqlDriverAdapter> {
-    const rotation = this.#warm ?? (await this.#start())
-    if (rotation === this.#warm) this.#warm = undefined
-    const onDisposed = () => this.#forget(rotation)
-    return new RotatingAdapter(this.adapterName, rotation, this.#clock, onDisposed, this.#connectionInfo)
-  }
-
-  async #start(): Promise<Rotation> {
-    const rotation = this.#newRotation()
+    const pool = this.#warm ?? this.#newPool()
+    this.#warm = undefined
     try {
-      await holdEventLoop(rotation.start())
+      await holdEventLoop(pool.connect())
     } catch (error) {
-      this.#forget(rotation)
+      await pool.close()
+      this.#forget(pool)
       throw prismaError(error)
     }
-    return rotation
+    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, () => this.#forget(pool))
   }
 
-  #beginWarm(): Rotation {
-    const rotation = this.#newRotation()
-    this.#warm = rotation
-    rotation.begin()
-    return rotation
+  #newPool(): Pool<ClientConnection> {
+    // Where the driver cannot be loaded, opening a connection tells of it.
+    this.#opener.load().catch(() => {})
+    const pool = new Pool<ClientConnection>(
+      this.#tokenSource,
+      (lease, signal) => this.#opener.open(lease, signal),
+      this.#settings,
+      this.#clock,
+      this.#random,
+      (event) => this.#emit(event),
+    )
+    this.#remember(pool)
+    return pool
   }
 
-  #newRotation(): Rotation {
-    const rotation = new Rotation({
-      tokenSource: this.#tokenSource,
-      open: this.#open,
-      // Where it cannot be loaded, opening tells of it.
-      load: () => void loadDriver().catch(() => {}),
-      timing: this.#timing,
-      clock: this.#clock,
-      random: this.#random,
-      emit: (event) => this.#emit(event),
-    })
-    this.#remember(rotation)
-    return rotation
-  }
-
-  /** What a health endpoint would show: tokens, rotations, generations, connections, work in flight. */
+  /** What a health endpoint would show: tokens, rotations, connections, work in flight. */
   stats(): AdapterStats {
-    return statsOf(this.#tokenSource.stats(), [...this.#rotations], this.#finishedRotations, this.#clock.now())
+    const pools = [...this.#pools].map((pool) => pool.stats())
+    return statsOf(this.#tokenSource.stats(), pools, this.#finishedRotations, this.#clock.now())
   }
 
   #emit(event: AdapterEvent): void {
@@ -169,15 +164,15 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     if (this.#onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
   }
 
-  #remember(rotation: Rotation): void {
-    this.#rotations.add(rotation)
-    this.#unsubscribe ??= this.#tokenSource.subscribe((event) => notify(this.#onEvent, event))
+  #remember(pool: Pool<ClientConnection>): void {
+    this.#pools.add(pool)
+    this.#unsubscribe ??= this.#tokenSource.observe((event) => notify(this.#onEvent, event))
   }
 
-  #forget(rotation: Rotation): void {
-    if (!this.#rotations.delete(rotation)) return
-    this.#finishedRotations += rotation.rotations
-    if (this.#rotations.size > 0) return
+  #forget(pool: Pool<ClientConnection>): void {
+    if (!this.#pools.delete(pool)) return
+    this.#finishedRotations += pool.stats().rotations
+    if (this.#pools.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
   }

@@ -1,5 +1,17 @@
 import { channel } from 'node:diagnostics_channel'
 
+/**
+ * Why a connection was closed.
+ *
+ * - `idle`: nothing ran on it for `maxIdleConnectionLifetime`
+ * - `replaced`: a connection with a newer token, or a younger one, took its place
+ * - `expired`: its token's end came
+ * - `unusable`: it did not answer, or was given back in the middle of something
+ * - `lost`: the other end closed it, or the network did
+ * - `disconnected`: the client was disconnected
+ */
+export type CloseReason = 'idle' | 'replaced' | 'expired' | 'unusable' | 'lost' | 'disconnected'
+
 /** Fields that every event has. */
 interface EventBase {
   /** When it happened, in ms since the epoch. */
@@ -51,36 +63,30 @@ export interface ClockSkewEvent extends EventBase {
   skewMs: number
 }
 
-/**
- * Why a rotation began: a new token, an age limit, a token that is at its end while work wants to go on, a token that
- * the server refused, or a pool that could open no connection any more.
- */
-export type RotationReason = 'token' | 'max-age' | 'deadline' | 'refused' | 'unavailable'
+/** Why a rotation began: a new token, an age limit, or a token that the server takes no longer. */
+export type RotationReason = 'token' | 'max-age' | 'refused'
 
-/** A rotation began: the next generation is being opened. Work goes on on the current one. */
+/** A rotation began: replacements are being opened. Work goes on on the connections that there are. */
 export interface RotationStartedEvent extends EventBase {
   type: 'rotation.started'
-  /** The number of the generation in use. */
-  from: number
   reason: RotationReason
-}
-
-/** New work goes to the next generation from now on. */
-export interface RotationFinishedEvent extends EventBase {
-  type: 'rotation.finished'
-  from: number
-  to: number
-  reason: RotationReason
-  /** From the beginning of the rotation to the swap, in ms. */
-  durationMs: number
-  /** Connections that the new generation had open when it took over. */
+  /** Replacements to open: as many as connections were busy of late. */
   connections: number
 }
 
-/** The next generation could not be opened. The current one, if its token is still good, goes on being used. */
+/** Every outdated connection is closed, or will be as soon as nothing runs on it. */
+export interface RotationFinishedEvent extends EventBase {
+  type: 'rotation.finished'
+  reason: RotationReason
+  /** From its beginning until the last replacement was open, in ms. */
+  durationMs: number
+  /** Replacements that were opened. */
+  connections: number
+}
+
+/** A replacement could not be opened. The connections that there are go on being used while their token is good. */
 export interface RotationFailedEvent extends EventBase {
   type: 'rotation.failed'
-  from: number
   reason: RotationReason
   error: Error
   /** When it is tried again, in ms from `at`. */
@@ -100,20 +106,20 @@ export interface ConnectRetryEvent extends EventBase {
   retryInMs: number
 }
 
-/** A generation took over: the first one at connect, or the next one at a swap. */
-export interface GenerationOpenedEvent extends EventBase {
-  type: 'generation.opened'
-  generation: number
-  /** When the token that its connections were opened with expires, in ms since the epoch. */
+/** A connection was logged in. */
+export interface ConnectionOpenedEvent extends EventBase {
+  type: 'connection.opened'
+  /** Its number: counts up from 1 for each client. */
+  connection: number
+  /** When the token that it was opened with expires, in ms since the epoch. */
   expiresOn: number
 }
 
-/** A generation's last connection was closed. */
-export interface GenerationClosedEvent extends EventBase {
-  type: 'generation.closed'
-  generation: number
-  /** `drained`: its work was done. `expired`: its token's end came first. `disconnected`: `$disconnect`. */
-  reason: 'drained' | 'expired' | 'disconnected'
+/** A connection has ended. */
+export interface ConnectionClosedEvent extends EventBase {
+  type: 'connection.closed'
+  connection: number
+  reason: CloseReason
   /** How long it was open, in ms. */
   ageMs: number
 }
@@ -129,17 +135,14 @@ export interface ConfigWarningEvent extends EventBase {
 /** Events of a `TokenSource`. */
 export type TokenEvent = TokenAcquiredEvent | TokenUnchangedEvent | TokenRefreshFailedEvent | ClockSkewEvent
 
-/** Events of the rotation of one connected adapter. */
-export type RotationEvent =
-  | RotationStartedEvent
-  | RotationFinishedEvent
-  | RotationFailedEvent
-  | ConnectRetryEvent
-  | GenerationOpenedEvent
-  | GenerationClosedEvent
+/** Events of rotation. */
+export type RotationEvent = RotationStartedEvent | RotationFinishedEvent | RotationFailedEvent
+
+/** Events of the connections of one client. */
+export type PoolEvent = RotationEvent | ConnectRetryEvent | ConnectionOpenedEvent | ConnectionClosedEvent
 
 /** All that `onEvent` may be called with. No event ever holds a token or a secret. */
-export type AdapterEvent = TokenEvent | RotationEvent | ConfigWarningEvent
+export type AdapterEvent = TokenEvent | PoolEvent | ConfigWarningEvent
 
 /**
  * Publishes an event on the `node:diagnostics_channel` named `prisma-adapter-mssql-entra:` followed by the event's

@@ -2,8 +2,7 @@ import type { Clock, Random } from './clock.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import type { AdapterEvent } from './events.ts'
-import type { RotationTiming } from './rotation/rotation-policy.ts'
-import { defaultRotationTiming } from './rotation/rotation-policy.ts'
+import { defaultRotationTiming, type RotationTiming } from './pool/settings.ts'
 import { defaultRefreshTiming, type RefreshTiming } from './token/refresh-policy.ts'
 import type { TokenSource } from './token/token-source.ts'
 
@@ -31,15 +30,15 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    */
   scope?: string
   /**
-   * Signs in and connects as soon as the adapter is made, beside Prisma Client's own start: `warmUp()` is called. Then
-   * `$connect()` waits for nothing, and it is the first query that tells what failed.
+   * Signs in and connects as soon as the adapter is made, beside Prisma Client's own start: `warmUp()` is called, and
+   * `$connect()`, or the first query, waits for it.
    *
    * @defaultValue false
    */
   eager?: boolean
   /** When to refresh and how to rotate. */
   rotation?: RotationOptions
-  /** Called with each event: tokens acquired, refreshes failed, rotations, generations. Must not throw. */
+  /** Called with each event: tokens acquired, refreshes failed, rotations, connections. */
   onEvent?: (event: AdapterEvent) => void
   /** For tests. @defaultValue the machine's clock */
   clock?: Clock
@@ -57,7 +56,11 @@ const DURATIONS = [
   'disconnectTimeout',
   'connectRetryTimeout',
   'connectRetryInterval',
+  'validateAfter',
 ] as const
+
+/** A connection must be worth its login, in ms. */
+const LEAST_MAX_AGE = 10_000
 
 /**
  * The numbers to go by: the user's, with the defaults where there are none.
@@ -72,7 +75,8 @@ export function resolveTiming(
   const all = { ...defaultRefreshTiming, ...defaultRotationTiming, ...options, waitTimeout }
   for (const name of SHARES) check(name, all[name], all[name] >= 0 && all[name] <= 1, 'a number from 0 to 1')
   for (const name of DURATIONS) check(name, all[name], all[name] >= 0 && Number.isFinite(all[name]), 'a number of ms')
-  check('maxAge', all.maxAge, all.maxAge === undefined || all.maxAge > 0, 'a number of ms above 0')
+  const { maxAge } = all
+  check('maxAge', maxAge, maxAge === undefined || maxAge >= LEAST_MAX_AGE, `a number of ms, ${LEAST_MAX_AGE} at least`)
   check('loginsAtOnce', all.loginsAtOnce, all.loginsAtOnce >= 1, 'a number of 1 or more')
   return { refresh: all, rotation: all }
 }

@@ -93,6 +93,7 @@ export class TokenSource {
   readonly #random: Random
   readonly #onEvent: ((event: TokenEvent) => void) | undefined
   readonly #subscribers = new Set<(event: TokenEvent) => void>()
+  readonly #observers = new Set<(event: TokenEvent) => void>()
   readonly #waiters = new Set<Waiter>()
   readonly #stats: TokenSourceStats = { tokensRequested: 0, tokensAcquired: 0, refreshesFailed: 0 }
 
@@ -190,6 +191,17 @@ export class TokenSource {
     }
   }
 
+  /** Calls `listener` with each event, until the function that is returned is called. Asks for nothing. */
+  observe(listener: (event: TokenEvent) => void): () => void {
+    this.#observers.add(listener)
+    return () => void this.#observers.delete(listener)
+  }
+
+  async refused(lease: Lease, _error: unknown, _wait: { signal?: AbortSignal } = {}): Promise<Lease | undefined> {
+    this.invalidate(lease)
+    return this.get(_wait)
+  }
+
   /** Ends the source: no timer and no request stays, whoever waits for a token is told `CLOSED`. */
   close(): void {
     this.#closed = true
@@ -209,7 +221,7 @@ export class TokenSource {
         this.#rest()
       }
       const onAbort = () => giveUp(signal?.reason)
-      const timer = this.#clock.setTimer(timeout, () => giveUp(this.#unavailable(timeout)))
+      const timer = this.#clock.setTimer(timeout, () => giveUp(this.unavailable(timeout)))
       const waiter: Waiter = {
         resolve,
         reject,
@@ -230,7 +242,8 @@ export class TokenSource {
     return waiter
   }
 
-  #unavailable(timeout: number): EntraError {
+  /** What work is told that has waited for a token as long as it may. @param timeout - in ms */
+  unavailable(timeout: number): EntraError {
     const why =
       this.#lastError === undefined ? `${this.#credential.progress()}\n${WAIT_LONGER}` : textOf(this.#lastError)
     return new EntraError('TOKEN_UNAVAILABLE', `No valid token could be had within ${Math.round(timeout)} ms. ${why}`, {
@@ -363,7 +376,7 @@ export class TokenSource {
   #emit(event: TokenEvent): void {
     publish(event)
     notify(this.#onEvent, event)
-    for (const subscriber of [...this.#subscribers]) notify(subscriber, event)
+    for (const subscriber of [...this.#subscribers, ...this.#observers]) notify(subscriber, event)
   }
 }
 

@@ -1,10 +1,10 @@
-import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { LoginContext, LoginRefusal } from '../errors/login-refusals.ts'
 import { causesOf } from '../tds/tls-failure.ts'
 
-/** How the last login of a pool ended. */
+/** How a login failed. */
 export interface LoginFailure {
   /** What the server answered, if it did. */
   refusal?: LoginRefusal | undefined
@@ -12,10 +12,9 @@ export interface LoginFailure {
   reached: boolean
 }
 
-/** What an error of the driver is explained with. */
+/** What a failed login is explained with. */
 export interface DriverContext {
-  /** Undefined where the last login succeeded, or there was none. */
-  failure: LoginFailure | undefined
+  failure: LoginFailure
   login: LoginContext
 }
 
@@ -47,38 +46,35 @@ const CUT_SHORT = 'unexpected end of message stream'
 /** Codes for a request that found no connection to be sent on, though there had been one. */
 const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
 
+/** Codes of mssql for a statement or COMMIT in a transaction that the server has ended. */
+const ROLLED_BACK = new Set<unknown>(['ENOTBEGUN', 'EABORT'])
+
 /**
  * What to throw for an error of the driver: where a token or a connection is at fault an {@link EntraError} that says
  * what happened to the statement, else the error itself.
- *
- * tedious says no more of a refused login than "Login failed."; the server's own words come separately.
- *
- * @param context - asked for where a login failed
  */
-export function explainDriverError(error: unknown, context: () => DriverContext): unknown {
+export function explainDriverError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const expired = expiredInSession(error)
   if (expired !== undefined || isDriverAdapterError(error)) return expired ?? error
-  const { name, code } = error as DriverError
+  const { code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
-  if (name === 'ConnectionError') return explainLoginFailure(error, context())
-  if (name === 'TimeoutError') return noConnectionInTime(error)
+  if (ROLLED_BACK.has(code)) return rolledBack(error)
   if (code === 'ETIMEOUT') return statementTimeout(error)
   if (LOST.has(code) || error.message === CUT_SHORT) return connectionLost(error)
   return error
 }
 
 /**
- * What to throw for an error of the driver in opening a connection. What fails after the login itself, as the session is
- * set up, has no name of its own.
+ * What to throw for an error of the driver in opening a connection. tedious says no more of a refused login than "Login
+ * failed."; the server's own words come separately.
  */
 export function explainLoginFailure(error: unknown, { failure, login }: DriverContext): unknown {
   if (!(error instanceof Error)) return error
-  if (NOT_SENT.has((error as DriverError).code) || error.message === 'aborted') return notSent(error)
   // What our own connector threw, inside of what the driver made of it.
   for (const link of causesOf(error)) if (link instanceof EntraError) return link
-  if (failure?.refusal !== undefined) return loginRefused(failure.refusal, login, error)
-  return connectFailed(error, failure?.reached ?? false)
+  if (failure.refusal !== undefined) return loginRefused(failure.refusal, login, error)
+  return connectFailed(error, failure.reached)
 }
 
 function expiredInSession(error: Error): EntraError | undefined {
@@ -126,14 +122,13 @@ function connectionLost(cause: Error): EntraError {
   )
 }
 
-/** tarn's, where the logins that were begun take longer than work waits for a connection. */
-function noConnectionInTime(cause: Error): EntraError {
-  return new EntraError(
-    'CONNECT_TIMEOUT',
-    `No connection could be opened in time (poolTimeout): ${reasonOf(cause)}. The server is slow to take logins: look ` +
-      'at its load, or wait longer.',
-    { cause },
-  )
+/** The server has rolled the transaction back by itself (XACT_ABORT, a deadlock). */
+function rolledBack(error: Error): DriverAdapterError {
+  const [, reason = error] = causesOf(error) as Iterable<Error>
+  return new DriverAdapterError({
+    kind: 'TransactionAlreadyClosed',
+    cause: `The server rolled it back: ${reason.message}`,
+  })
 }
 
 function statementTimeout(cause: Error): EntraError {

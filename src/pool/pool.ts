@@ -1,0 +1,357 @@
+import { setMaxListeners } from 'node:events'
+import { Alarm } from '../alarm.ts'
+import type { Clock, Random } from '../clock.ts'
+import type { EntraError } from '../errors/entra-error.ts'
+import type { CloseReason, PoolEvent, TokenEvent } from '../events.ts'
+import type { Lease } from '../token/lease.ts'
+import type { TokenSource } from '../token/token-source.ts'
+import type { OpenConnection, PoolConnection } from './connection.ts'
+import { Connections } from './connections.ts'
+import { PoolEntry } from './entry.ts'
+import { Logins } from './logins.ts'
+import { disconnected, loginTooSlow, poolTimedOut } from './pool-errors.ts'
+import { Queue, type WaitLimit } from './queue.ts'
+import { Rotation } from './rotation.ts'
+import { maxAgeOf, rotationDelay, timeLeft } from './schedule.ts'
+import type { PoolSettings } from './settings.ts'
+import { Validations } from './validations.ts'
+
+/** What a login ends with that nobody waits for any more. */
+const NOBODY_WAITS = new Error('No work waits for this login any more.')
+
+/** Where no work waits, the next login after a failure may begin after this, in ms. */
+const NEXT_ON_DEMAND = 2_000
+
+/** What a pool has and does, as a health endpoint would show it. */
+export interface PoolStats {
+  /** Connections that are logged in. */
+  open: number
+  /** Of those, the ones that work runs on. */
+  busy: number
+  /** Connections that are logging in. */
+  connecting: number
+  /** Queries and transactions that wait for a connection. */
+  waiting: number
+  /** Rotations finished. */
+  rotations: number
+  /** When the first token in use expires, in ms since the epoch; undefined where no connection is open. */
+  tokenExpiresOn: number | undefined
+}
+
+/**
+ * The connections of one client: lends each to one piece of work at a time, opens what is needed with the current
+ * lease, and replaces it before that ends. Without open connections it asks for no token and logs in for nobody.
+ */
+export class Pool<C extends PoolConnection> {
+  readonly #source: TokenSource
+  readonly #settings: PoolSettings
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #emit: (event: PoolEvent) => void
+
+  readonly #connections: Connections<C>
+  readonly #queue: Queue<C>
+  readonly #logins: Logins<C>
+  readonly #validations: Validations<C>
+  readonly #rotation: Rotation
+  readonly #alarm: Alarm
+  #opened = 0
+  #unsubscribe: (() => void) | undefined
+  /** Aborted when no work waits any more: then no token is waited for. */
+  #demand = new AbortController()
+  readonly #stopped = new AbortController()
+  #closed = false
+  #drained: Promise<void> | undefined
+  /** Called, while it is closed, when a connection or a login has ended. */
+  #onChange: (() => void) | undefined
+
+  constructor(
+    source: TokenSource,
+    open: OpenConnection<C>,
+    settings: PoolSettings,
+    clock: Clock,
+    random: Random,
+    emit: (event: PoolEvent) => void,
+  ) {
+    const { max, loginsAtOnce, poolTimeout, waitTimeout, connectRetryTimeout } = settings
+    this.#source = source
+    this.#settings = settings
+    this.#clock = clock
+    this.#random = random
+    this.#emit = emit
+    this.#connections = new Connections(source, settings, clock, (entry) => this.#ended(entry))
+    this.#queue = new Queue(
+      clock,
+      Math.min(poolTimeout, waitTimeout, connectRetryTimeout),
+      () => this.#waitLimit(),
+      () => this.#demand.abort(NOBODY_WAITS),
+    )
+    this.#logins = new Logins(source, open, settings, clock, random)
+    this.#validations = new Validations(settings, clock, () => this.#serve())
+    const { signal } = this.#stopped
+    const login = {
+      mayBegin: () => this.#size < max + loginsAtOnce,
+      open: async () => this.#add(await this.#logins.open(signal, signal)),
+      ended: () => this.#step(),
+    }
+    this.#rotation = new Rotation(this.#connections, login, loginsAtOnce, clock, random, emit)
+    this.#alarm = new Alarm(clock, () => this.#step())
+    // Any number of logins may be under way; Node would warn of a leak from the eleventh on.
+    setMaxListeners(0, signal)
+  }
+
+  stats(): PoolStats {
+    const { all, size, lent } = this.#connections
+    return {
+      open: size,
+      busy: lent,
+      connecting: this.#logins.underWay,
+      waiting: this.#queue.length,
+      rotations: this.#rotation.finished,
+      tokenExpiresOn: size === 0 ? undefined : Math.min(...all.map(({ connection }) => connection.lease.expiresOn)),
+    }
+  }
+
+  /**
+   * A connection for one piece of work, which gives it back by `release`: at once where one is idle, else as soon as
+   * one is given back or opened.
+   *
+   * @param again - whether the work had a connection before and did not run: then it waits at the head of the queue
+   * @throws {@link EntraError} `CONNECT_TIMEOUT`, `TOKEN_UNAVAILABLE`, `CLOSED`, or why no connection could be opened
+   */
+  acquire(again = false): C | Promise<C> {
+    if (this.#closed) return Promise.reject(disconnected())
+    // A process that slept may get here before its timers.
+    if (this.#alarm.due) this.#step()
+    if (this.#queue.length === 0) {
+      const entry = this.#connections.takeIdle()
+      if (entry !== undefined && !this.#validations.isNeeded(entry)) return this.#connections.lend(entry)
+      if (entry !== undefined) this.#connections.rest(entry)
+    }
+    const connection = this.#queue.join(again ? 'head' : 'end')
+    this.#serve()
+    return connection
+  }
+
+  /** Takes a connection back from the work that it was lent to. */
+  release(connection: C): void {
+    const entry = this.#connections.get(connection)
+    if (entry?.state !== 'lent') return
+    this.#connections.giveBack(entry, this.#validations.suspicion)
+    const reason = this.#reasonToClose(entry)
+    if (reason !== undefined) this.#connections.close(entry, reason)
+    else this.#rest(entry)
+    if (this.#queue.length > 0) this.#serve()
+  }
+
+  /** How long a lent connection may be used, in ms; 0 or less when its token has expired. */
+  timeLeft(connection: C): number {
+    return timeLeft({ connection, state: 'lent' }, this.#settings)
+  }
+
+  /** Says that a session is moving, or was lost: what is idle is validated before it is lent. */
+  suspect(): void {
+    this.#validations.suspect()
+  }
+
+  /** Says that the server ended a session for its token: where another token can be had, it is rotated to at once. */
+  refused(lease: Lease, error: EntraError): void {
+    this.#validations.suspect()
+    const hasten = (next: Lease | undefined) => {
+      if (next === undefined || this.#connections.outdated.length === 0) return
+      this.#rotation.plan('refused', 0)
+      this.#step()
+    }
+    this.#source.refused(lease, error, { signal: this.#stopped.signal }).then(hasten, () => {})
+  }
+
+  /**
+   * Sees to it that a connection is open.
+   *
+   * @throws as `acquire` does
+   */
+  async connect(): Promise<void> {
+    this.release(await this.acquire())
+  }
+
+  /** The same, and that it is alive: for a process that wakes from a freeze. */
+  warmUp(): Promise<void> {
+    this.#validations.suspect()
+    return this.connect()
+  }
+
+  /**
+   * Ends it: whoever waits is told `CLOSED`; what runs may go on for the disconnect timeout, and is cut then. Resolves
+   * when the last connection has ended.
+   */
+  close(): Promise<void> {
+    this.#drained ??= this.#drain()
+    return this.#drained
+  }
+
+  async #drain(): Promise<void> {
+    this.#closed = true
+    this.#alarm.cancel()
+    this.#unsubscribe?.()
+    this.#rotation.cancel()
+    this.#queue.reject(disconnected())
+    this.#demand.abort(NOBODY_WAITS)
+    this.#stopped.abort(disconnected())
+    for (const entry of this.#connections.all) {
+      if (entry.state !== 'lent') this.#connections.close(entry, 'disconnected')
+    }
+    const lives = this.#connections.all.map((entry) => timeLeft(entry, this.#settings))
+    const timer = this.#clock.setTimer(Math.min(this.#settings.disconnectTimeout, ...lives), () => {
+      for (const entry of this.#connections.all) this.#connections.close(entry, 'disconnected')
+    })
+    while (this.#size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve
+      })
+    }
+    timer.cancel()
+  }
+
+  /** Connections open and being opened. */
+  get #size(): number {
+    return this.#connections.size + this.#logins.underWay
+  }
+
+  /** Has a connection wait for work, until it has been idle for too long. */
+  #rest(entry: PoolEntry<C>): void {
+    this.#connections.rest(entry)
+    const { maxIdleConnectionLifetime } = this.#settings
+    if (maxIdleConnectionLifetime < this.#alarm.left) this.#alarm.set(maxIdleConnectionLifetime)
+  }
+
+  #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
+    if (this.#closed) return 'disconnected'
+    if (!entry.connection.isUsable) return 'unusable'
+    if (!this.#connections.isFresh(entry)) return 'expired'
+    if (!this.#connections.isOutdated(entry)) return undefined
+    // What is old serves work that waits, rather than have it wait for a login.
+    if (this.#queue.length > 0 && this.#connections.size <= this.#settings.max) return undefined
+    return entry.retired || this.#rotation.takes() ? 'replaced' : undefined
+  }
+
+  /** Gives what is idle to whoever waits, and opens what is missing. */
+  #serve(): void {
+    while (this.#queue.length > 0) {
+      const entry = this.#connections.takeIdle()
+      if (entry === undefined) break
+      if (!this.#validations.isNeeded(entry)) this.#queue.serve(this.#connections.lend(entry))
+      else if (this.#validations.coming < this.#queue.length) void this.#validate(entry)
+      else {
+        this.#connections.rest(entry)
+        break
+      }
+    }
+    while (this.#needsLogin()) void this.#open()
+    const { delay } = this.#logins
+    if (this.#queue.length > 0 && delay > 0 && delay < this.#alarm.left) this.#alarm.set(delay)
+  }
+
+  #needsLogin(): boolean {
+    const coming = this.#validations.coming + this.#logins.underWay
+    if (this.#closed || this.#queue.length <= coming) return false
+    return this.#size < this.#settings.max && this.#logins.delay <= 0
+  }
+
+  async #validate(entry: PoolEntry<C>): Promise<void> {
+    entry.state = 'validating'
+    const isAlive = await this.#validations.run(entry)
+    if (entry.state !== 'validating') return
+    if (isAlive) this.#rest(entry)
+    else {
+      this.#validations.suspect()
+      this.#connections.close(entry, 'unusable')
+    }
+    this.#serve()
+  }
+
+  async #open(): Promise<void> {
+    if (this.#demand.signal.aborted) this.#demand = new AbortController()
+    try {
+      this.#add(await this.#logins.open(this.#demand.signal, this.#stopped.signal))
+    } catch (error) {
+      this.#loginFailed(error)
+    }
+    this.#step()
+  }
+
+  #add(connection: C): void {
+    const { maxAge } = this.#settings
+    const { suspicion } = this.#validations
+    const entry = new PoolEntry(connection, ++this.#opened, maxAgeOf(maxAge, this.#random()), suspicion, this.#clock)
+    this.#unsubscribe ??= this.#source.subscribe((event) => this.#onToken(event))
+    const { id } = entry
+    const { expiresOn } = connection.lease
+    this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })
+    this.#connections.add(entry)
+    if (this.#closed) this.#connections.close(entry, 'disconnected')
+    this.#serve()
+  }
+
+  #loginFailed(error: unknown): void {
+    if (this.#closed || error === NOBODY_WAITS) return
+    const served = this.#connections.canServe
+    const mayPass = served || this.#logins.mayPass(error)
+    const { connectRetryTimeout } = this.#settings
+    if (!served) this.#queue.reject(error, mayPass ? connectRetryTimeout : 0)
+    const timeLeft = this.#queue.length === 0 ? NEXT_ON_DEMAND : connectRetryTimeout - this.#queue.longestWait
+    const retry = this.#logins.failed(error, { served, timeLeft })
+    if (retry === undefined || this.#queue.length === 0) return
+    this.#emit({ type: 'connect.retry', at: this.#clock.now(), error: error as Error, ...retry })
+  }
+
+  #ended({ id, reason = 'lost', age: ageMs }: PoolEntry<C>): void {
+    if (reason === 'lost') this.#validations.suspect()
+    this.#emit({ type: 'connection.closed', at: this.#clock.now(), connection: id, reason, ageMs })
+    this.#step()
+  }
+
+  #onToken(event: TokenEvent): void {
+    if (event.type === 'token.acquired') this.#step()
+  }
+
+  #planRotation(): void {
+    const { outdated, deadlineIn } = this.#connections
+    if (outdated.length === 0) return
+    if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.#rotation.plan('max-age', 0)
+    else if (!this.#rotation.pending) {
+      this.#rotation.plan('token', rotationDelay(deadlineIn, this.#settings.spread, this.#random()))
+    }
+  }
+
+  /** Does what is due by the clock, and sets the alarm for what is due next. */
+  #step(): void {
+    if (this.#closed) {
+      this.#onChange?.()
+      return
+    }
+    const next = this.#connections.closeDue()
+    this.#planRotation()
+    if (this.#size === 0) {
+      this.#rotation.cancel()
+      this.#unsubscribe?.()
+      this.#unsubscribe = undefined
+    }
+    this.#rotation.proceed()
+    this.#alarm.set(Math.min(next, this.#rotation.delay))
+    this.#serve()
+  }
+
+  /** How long work may wait as things stand. */
+  #waitLimit(): WaitLimit {
+    const { max, poolTimeout, waitTimeout, connectRetryTimeout } = this.#settings
+    const longest = Math.max(poolTimeout, connectRetryTimeout)
+    const { error } = this.#logins
+    if (this.#connections.canServe) {
+      if (error === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
+      return { timeout: longest, error: () => error }
+    }
+    if (this.#logins.waitForToken) return { timeout: waitTimeout, error: () => this.#source.unavailable(waitTimeout) }
+    // The login that is under way settles it, or the one after; this is for one that never ends.
+    return { timeout: longest + waitTimeout, error: () => error ?? loginTooSlow(longest + waitTimeout) }
+  }
+}
