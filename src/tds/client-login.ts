@@ -133,7 +133,8 @@ function tlsOptions({ host, trustServerCertificate, ca, serverName }: ServerAddr
 export type LoginAnswer =
   /** `spid`: the server's process id for the session. */
   | { kind: 'accepted'; tokens: LoginToken[]; spid: number }
-  | { kind: 'refused'; message: ServerMessage }
+  /** `message`: the first of the server's ERROR tokens. `tokens`: all that it said. */
+  | { kind: 'refused'; message: ServerMessage; tokens: LoginToken[] }
   /** The login is to be made elsewhere. */
   | { kind: 'routed'; routing: Routing }
 
@@ -149,6 +150,6 @@ export async function logIn(stream: Duplex, login: Login7): Promise<LoginAnswer>
   const tokens = parseLoginResponse(payload)
   for (const token of tokens) if (token.kind === 'routing') return { kind: 'routed', routing: token.routing }
   if (tokens.some(({ kind }) => kind === 'loginAck')) return { kind: 'accepted', tokens, spid }
-  for (const token of tokens) if (token.kind === 'error') return { kind: 'refused', message: token.message }
+  for (const token of tokens) if (token.kind === 'error') return { kind: 'refused', message: token.message, tokens }
   throw new TdsProtocolError('LOGIN7 was answered neither by LOGINACK nor by an error.')
 }
