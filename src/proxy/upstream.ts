@@ -4,9 +4,11 @@ import type { Clock } from '../clock.ts'
 import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
 import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
 import { EntraError, textOf } from '../errors/entra-error.ts'
+import type { LoginContext } from '../errors/login-refusals.ts'
 import { connectToServer, type LoginAnswer, logIn } from '../tds/client-login.ts'
 import { Feature } from '../tds/features.ts'
 import { encodeFedAuthRequest, FedAuthLibrary } from '../tds/fed-auth.ts'
+import { LoginRefusedError } from '../tds/login-refused.ts'
 import type { LoginToken } from '../tds/login-response.ts'
 import { CLIENT_ID, type Login7, TdsVersion } from '../tds/login7.ts'
 import type { Routing } from '../tds/tokens.ts'
@@ -59,13 +61,15 @@ export async function logInWithToken(
     return await withinConnectTimeout(target, attempt, { clock, signal }, async (within) => {
       const { answer, ...session } = await followRedirects(target, attempt, within)
       if (answer.kind === 'refused') {
-        throw loginRefused(answer.message, {
+        const messages = answer.tokens.flatMap((each) => (each.kind === 'error' ? [each.message] : []))
+        const context: LoginContext = {
           server: target.host,
           database: databaseOf(wishes, target) || undefined,
           audience,
           claims: claimsOf(token),
           now: clock.now(),
-        })
+        }
+        throw loginRefused(answer.message, context, new LoginRefusedError(messages))
       }
       if (!acknowledgesToken(answer.tokens)) {
         session.socket.destroy()

@@ -112,6 +112,21 @@ describe('a server that does not take the login', () => {
     await made.closed()
   })
 
+  it('has all of its errors in the event, in their order, and none of them in its JSON', async () => {
+    doors.server.reply = () => ({
+      refuse: 4060,
+      message: 'No database.',
+      next: { refuse: 18456, message: 'No login.' },
+    })
+    const events: ProxyEvent[] = []
+    const door = await doors.open({ onEvent: (event) => events.push(event) })
+    await (await doors.client(door)).logIn(loginFor(door.proxy))
+    expect(events).toMatchObject([
+      { error: { number: 4060, cause: { messages: [{ number: 4060 }, { number: 18456 }] } } },
+    ])
+    expect(JSON.stringify(events)).not.toContain('No login.')
+  })
+
   it('is waited for after 4060 where the database was there before', async () => {
     const door = await doors.open(quick)
     doors.server.reply = () => ({ refuse: 4060 })
