@@ -35,8 +35,15 @@ export interface SeenPacket {
   length: number
 }
 
+/** Error tokens in their order: the first one's number and message, and those of what comes behind it. */
+export interface Refusal {
+  refuse: number
+  message?: string
+  next?: Refusal
+}
+
 /** How a login is answered. */
-export type LoginReply = 'accept' | 'without-token' | 'hang' | 'drop' | { refuse: number; message?: string } | Routing
+export type LoginReply = 'accept' | 'without-token' | 'hang' | 'drop' | Refusal | Routing
 
 export interface EntraServerOptions {
   /** What it says of encryption; the certificate is for `localhost`. @defaultValue ON */
@@ -123,7 +130,7 @@ export class EntraServer {
     if (typeof reply !== 'string') {
       const tokens =
         'refuse' in reply
-          ? [refusal(reply.refuse, reply.message), encodeDone(DoneStatus.ERROR)]
+          ? [...refusals(reply), encodeDone(DoneStatus.ERROR)]
           : [encodeLoginAck('Entra', [16, 0, 0, 0]), encodeRouting(reply), encodeDone(DoneStatus.FINAL)]
       stream.end(encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat(tokens), 4096, SPID))
       return
@@ -152,8 +159,9 @@ function tokenIn(login: Login7): { token: string | undefined; echo: boolean | un
   return { token: request.token, echo: request.echo }
 }
 
-function refusal(number: number, message = `Refused with ${number}.`): Buffer {
-  return encodeError({ number, state: 5, class: 14, message, serverName: 'entra-server' })
+function refusals({ refuse: number, message = `Refused with ${number}.`, next }: Refusal): Buffer[] {
+  const error = encodeError({ number, state: 5, class: 14, message, serverName: 'entra-server', line: 65_536 })
+  return next === undefined ? [error] : [error, ...refusals(next)]
 }
 
 function acceptance(login: Login7, withToken: boolean): Buffer {

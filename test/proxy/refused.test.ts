@@ -112,6 +112,21 @@ describe('a server that does not take the login', () => {
     await made.closed()
   })
 
+  it('has all of its errors in the event, in their order, and none of them in its JSON', async () => {
+    doors.server.reply = () => ({
+      refuse: 4060,
+      message: 'No database.',
+      next: { refuse: 18456, message: 'No login.' },
+    })
+    const events: ProxyEvent[] = []
+    const door = await doors.open({ onEvent: (event) => events.push(event) })
+    await (await doors.client(door)).logIn(loginFor(door.proxy))
+    expect(events).toMatchObject([
+      { error: { number: 4060, cause: { messages: [{ number: 4060 }, { number: 18456 }] } } },
+    ])
+    expect(JSON.stringify(events)).not.toContain('No login.')
+  })
+
   it('is waited for after 4060 where the database was there before', async () => {
     const door = await doors.open(quick)
     doors.server.reply = () => ({ refuse: 4060 })
@@ -136,7 +151,7 @@ describe('a server that does not take the login', () => {
 
   it('is given up after the connect timeout where it does not answer', async () => {
     doors.server.reply = () => 'hang'
-    const door = await doors.open({ target: { connectTimeout: 300 } })
+    const door = await doors.open({ target: { connectTimeout: 300 }, timing: { connectRetryTimeout: 0 } })
     expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
       message: { number: 40613, message: expect.stringMatching(/in 300 ms\.\nThe server was reached/) },
     })
@@ -171,7 +186,7 @@ describe('no token and no password is in', () => {
     ['a certificate that cannot be verified', () => ({ target: { ca: [] as never } }), () => {}],
     [
       'a server that does not answer',
-      () => ({ target: { connectTimeout: 200 } }),
+      () => ({ target: { connectTimeout: 200 }, timing: { connectRetryTimeout: 0 } }),
       () => (doors.server.reply = () => 'hang'),
     ],
     ['nobody at that port', () => ({ target: { port: 1 } }), () => {}],
