@@ -10,6 +10,7 @@ import { explainLoginFailure } from './driver-errors.ts'
 import { EntraConnection } from './entra-connection.ts'
 import { isolationLevelName } from './isolation-level.ts'
 import { type DriverConnection, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
+import { mendConnection } from './tedious-fixes.ts'
 
 /**
  * Opens connections of the driver: each with the token of a lease in LOGIN7, which costs no round trip more than a
@@ -56,6 +57,7 @@ export class ConnectionOpener {
       // A socket's end is told by the work that met it.
       if ((error as { code?: unknown }).code !== 'ESOCKET') this.#options?.onPoolError?.(error)
     })
+    mendConnection(connection)
     this.#config.beforeConnect?.(connection)
     await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
     const adapter = driver.adapterOn(connection)
