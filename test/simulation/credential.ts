@@ -171,8 +171,11 @@ export class SimCredential implements TokenCredential {
     const { now, localNow, skew } = this.#clock
     const { lifetime, relativeExpiry } = this.#setting
     if (!relativeExpiry && skew > 0.5 * lifetime) return true
-    const cached = this.#cached
-    return cached !== undefined && now >= cached.expiresAt - minute && localNow < cached.expiresOn
+    if (this.#cached === undefined) return false
+    const { expiresAt, expiresOn } = this.#cached
+    // Its own cache goes by the local clock too.
+    const isBehind = expiresOn - localNow > expiresAt - now + second && now >= expiresAt - 11 * minute
+    return isBehind || (now >= expiresAt - minute && localNow < expiresOn)
   }
 }
 

@@ -19,6 +19,8 @@ export interface Failure {
   expired: boolean
   /** Whether there was, all the while, one token that new work could begin with. */
   hadToken: boolean
+  /** Whether connections are lent without asking them for a sign of life. */
+  unvalidated: boolean
   /** Whether all connections are at work. */
   exhausted: boolean
 }
@@ -58,8 +60,8 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
       return wasPatient() && wereBad(database, SERVER_GOOD_ENOUGH)
     case 'CONNECT_TIMEOUT':
       return wasPatient() && (failure.exhausted || troubles.any([database, 'process', 'credential'], from, until))
-    case 'SESSION_TOKEN_EXPIRED':
     case 'SESSION_TOKEN_EXPIRED 37396':
+      return failure.unvalidated || troubles.any([database, 'credential', 'process'], from, until)
     case 'NOT_SENT':
       return troubles.any([database, 'credential', 'process'], from, until)
     case 'CONNECTION_LOST':

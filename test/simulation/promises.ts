@@ -129,6 +129,7 @@ export class Promises implements ClientWatch, ServerWatch {
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= 0,
       hadToken:
         current !== undefined && current === work.lease && isFresh(current, current.now(), this.#source.timing),
+      unvalidated: client.settings.validation === 'never',
       exhausted: this.#lentTo(client).size >= client.settings.max,
     }
     if (isExcused(failure, this.#troubles)) return
@@ -236,24 +237,28 @@ export class Promises implements ClientWatch, ServerWatch {
     this.#verdict.blame('given up before its replacement', `connection ${session.id} of client ${client.number}`)
   }
 
-  #isOutdated({ state, token, openedAt }: Session): boolean {
-    const isOld = this.#clock.now - openedAt >= 0.9 * (this.#setting.maxAge ?? Number.POSITIVE_INFINITY)
-    return state === 'open' && (token !== this.#source.current?.token || isOld)
+  #isOutdated(session: Session): boolean {
+    return session.state === 'open' && (session.token !== this.#source.current?.token || this.#isOld(session))
+  }
+
+  /** Whether it may be over its age. */
+  #isOld({ openedAt }: Session): boolean {
+    return this.#clock.now - openedAt >= 0.9 * (this.#setting.maxAge ?? Number.POSITIVE_INFINITY)
   }
 
   /** Idle connections stay open, as many as `min` says, where they are not on their way out. */
   #checkMinimum(client: SimClient, closed: Session): void {
-    const left = [...client.sessions].filter((it) => it !== closed && it.state === 'open' && !it.isRetired).length
-    if (left >= client.settings.min || closed.isRetired) return
+    const open = [...client.sessions].filter((it) => it !== closed && it.state === 'open')
+    const left = open.filter(({ isRetired }) => !isRetired).length
+    if (left >= client.settings.min || closed.isRetired || open.some((it) => this.#isOld(it))) return
     this.#verdict.blame('fewer than the minimum', `${left} of client ${client.number}`)
   }
 
   /** Idle connections are replaced before their token's deadline, which would close them. */
   #checkPunctuality(client: SimClient, session: Session): void {
     const { now } = this.#clock
-    const window = 2 * (this.#setting.lifetime - (session.freshUntil - now)) + RECOVERY
-    if (this.#setting.lifetime < LONG_LIFE || session.openedAt > now - RECOVERY) return
-    if (!this.#isCalm(client, now - Math.min(window, this.#setting.lifetime))) return
+    if (this.#setting.lifetime < LONG_LIFE || session.openedAt > now - RECOVERY || session.isRetired) return
+    if (!this.#isCalm(client, now - this.#setting.lifetime)) return
     this.#verdict.blame('late rotation', `connection ${session.id} of client ${client.number} is at its end`)
   }
 

@@ -159,6 +159,7 @@ export class SimServer {
   /** Nobody answers: after a while the driver's time is up, or the system tells. */
   async #sendIntoVoid(session: Session, statement: Statement | undefined): Promise<void> {
     if (statement !== undefined && this.#dice.chance(0.3)) this.#run(session, statement)
+    this.#troubles.add(session.database, this.#clock.now, this.#clock.now + 20 * second)
     const timesOut = this.#dice.chance(0.5)
     const delay = timesOut ? 20 * second : this.#dice.scaled(second, 20 * second)
     if (await this.#pass(session, delay)) session.end('the network')
