@@ -91,7 +91,7 @@ export class Pool<C extends PoolConnection> {
     const { signal } = this.#stopped
     const login = {
       mayBegin: () => this.#size < max + loginsAtOnce,
-      open: async () => this.#add(await this.#logins.open(signal, signal)),
+      open: () => this.#logins.count(async () => this.#add(await this.#logins.open(signal, signal))),
       ended: () => this.#step(),
     }
     this.#rotation = new Rotation(this.#connections, login, loginsAtOnce, clock, random, emit)
@@ -271,11 +271,14 @@ export class Pool<C extends PoolConnection> {
 
   async #open(): Promise<void> {
     if (this.#demand.signal.aborted) this.#demand = new AbortController()
-    try {
-      this.#add(await this.#logins.open(this.#demand.signal, this.#stopped.signal))
-    } catch (error) {
-      this.#loginFailed(error)
-    }
+    const { signal } = this.#demand
+    await this.#logins.count(async () => {
+      try {
+        this.#add(await this.#logins.open(signal, this.#stopped.signal))
+      } catch (error) {
+        this.#loginFailed(error)
+      }
+    })
     this.#step()
   }
 
