@@ -42,8 +42,9 @@ export class Validations<C extends PoolConnection> {
   /** Whether a connection has to answer before it is lent. */
   isNeeded(entry: PoolEntry<C>): boolean {
     const { validation, validateAfter } = this.#settings
-    if (validation === 'never' || entry.validated) return false
-    return validation === 'always' || entry.silence > validateAfter || entry.isSuspect(this.#suspicion)
+    if (validation === 'never') return false
+    if (entry.silence > validateAfter || entry.isSuspect(this.#suspicion)) return true
+    return validation === 'always' && !entry.validated
   }
 
   /** Makes one round trip. @returns whether the other end answered in time */

@@ -198,6 +198,7 @@ export class TokenSource {
   }
 
   async refused(lease: Lease, _error: unknown, _wait: { signal?: AbortSignal } = {}): Promise<Lease | undefined> {
+    if (!['TOKEN_REFUSED', 'SESSION_TOKEN_EXPIRED'].includes((_error as EntraError).code)) return undefined
     this.invalidate(lease)
     return this.get(_wait)
   }

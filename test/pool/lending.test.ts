@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EntraError } from '../../src/errors/entra-error.ts'
+import type { EntraError } from '../../src/errors/entra-error.ts'
 import { acquire, HOUR, numbers, setUp } from './support.ts'
 
 describe('a pool', () => {

@@ -19,7 +19,14 @@ export function setUp(settings: Partial<PoolSettings> = {}, { lifetime = HOUR, r
   const source = new TokenSource(credential, { scope: 's', clock, random: () => random })
   const events: PoolEvent[] = []
   const all = { ...poolSettings({ server: 'h' }, defaultRotationTiming), ...settings }
-  const pool = new Pool<ClientConnection>(source, server.connect, all, clock, () => random, (event) => events.push(event))
+  const pool = new Pool<ClientConnection>(
+    source,
+    server.connect,
+    all,
+    clock,
+    () => random,
+    (event) => events.push(event),
+  )
   return { clock, server, credential, source, pool, events }
 }
 
