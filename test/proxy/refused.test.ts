@@ -1,11 +1,18 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
+import type { LoginAnswer } from '../../src/tds/client-login.ts'
 import { Encryption } from '../../src/tds/prelogin.ts'
 import { secretsIn, textsOf } from '../integration/secrets.ts'
 import { useDoors } from './doors.ts'
 import { type DoorOptions, loginFor } from './support.ts'
 
 const doors = useDoors()
+
+/** What the client was told beside the errors. */
+function adviceIn(answer: LoginAnswer): string {
+  const tokens = answer.kind === 'refused' ? answer.tokens : []
+  return tokens.flatMap((token) => (token.kind === 'info' ? [token.message.message] : [])).join('\n')
+}
 
 describe('a token', () => {
   const plain = { encryption: Encryption.NOT_SUPPORTED }
@@ -44,15 +51,11 @@ describe('a token', () => {
     expect(doors.server.logins.map(({ token }) => token)).toEqual(['token-1', 'token-2'])
     doors.server.reply = () => ({ refuse: 18456, message: "Login failed for user '<token-identified principal>'." })
     doors.server.logins.length = 0
-    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
-      message: {
-        number: 18456,
-        state: 5,
-        message: expect.stringMatching(
-          /'<token-identified principal>'\.[\s\S]*CREATE USER \[NAME\] FROM EXTERNAL PROVIDER/,
-        ),
-      },
+    const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
+    expect(answer).toMatchObject({
+      message: { number: 18456, state: 5, message: expect.stringMatching(/principal>'\.$/) },
     })
+    expect(adviceIn(answer)).toContain('CREATE USER [NAME] FROM EXTERNAL PROVIDER')
     expect(doors.server.logins).toHaveLength(2)
   })
 
@@ -101,14 +104,10 @@ describe('a server that does not take the login', () => {
     doors.server.reply = () => ({ refuse: 40615, message: "Client with IP address '192.0.2.1' is not allowed." })
     const door = await doors.open()
     const made = await doors.client(door)
-    expect(await made.logIn(loginFor(door.proxy))).toMatchObject({
-      message: {
-        number: 40615,
-        state: 5,
-        class: 14,
-        message: expect.stringMatching(/let 192\.0\.2\.1 in[\s\S]*firewall-rule create/),
-      },
-    })
+    const answer = await made.logIn(loginFor(door.proxy))
+    const message = "Client with IP address '192.0.2.1' is not allowed."
+    expect(answer).toMatchObject({ message: { number: 40615, state: 5, class: 14, message } })
+    expect(adviceIn(answer)).toMatch(/let 192\.0\.2\.1 in[\s\S]*firewall-rule create/)
     await made.closed()
   })
 
