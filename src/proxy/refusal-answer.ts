@@ -112,13 +112,16 @@ function unavailable({ database, server }: FailedAttempt): string {
   return `${what} is not currently available.`
 }
 
+/** One error: all that there is to say where it fits, else the first line of it, behind which the rest is advice. */
 function ownFailure(number: number, opening: string, why: string): LoginFailure {
   const beginning = `${opening} Reason: `
-  const [reason = '', ...advice] = piecesOf(why, LONGEST - beginning.length)
-  const message = beginning + reason
+  const space = LONGEST - beginning.length
+  const [head = '', ...lines] = why.length <= space ? [why] : why.split('\n')
+  const [reason = '', ...rest] = piecesOf(head, space)
+  const message = beginning + reason.replace(/:$/, '.')
   return {
     errors: [{ number, state: 1, class: LOGIN_SEVERITY, message, serverName: 'loopback-proxy' }],
-    advice: advice.join('\n'),
+    advice: [...rest, ...lines].join('\n'),
   }
 }
 

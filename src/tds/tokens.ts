@@ -3,13 +3,17 @@ import { encodeFeatures, type FeatureData } from './features.ts'
 
 /** Types of the tokens of a server's answer (MS-TDS 2.2.7), as far as a login has them. */
 export const TokenType = {
+  RETURNSTATUS: 0x79,
   ERROR: 0xaa,
   INFO: 0xab,
   LOGINACK: 0xad,
   FEATUREEXTACK: 0xae,
   ENVCHANGE: 0xe3,
+  SESSIONSTATE: 0xe4,
   FEDAUTHINFO: 0xee,
   DONE: 0xfd,
+  DONEPROC: 0xfe,
+  DONEINPROC: 0xff,
 } as const
 
 /** An ERROR or INFO token (MS-TDS 2.2.7.10, 2.2.7.13). */
@@ -54,8 +58,10 @@ export const EnvChange = {
   BEGIN_TRANSACTION: 8,
   COMMIT_TRANSACTION: 9,
   ROLLBACK_TRANSACTION: 10,
+  MIRRORING_PARTNER: 13,
   RESET_COMPLETED: 18,
   ROUTING: 20,
+  ENHANCED_ROUTING: 21,
 } as const
 
 /** An ENVCHANGE of two texts: database, language, packet size. */
@@ -71,6 +77,7 @@ export function encodeBinaryChange(type: number, value: Buffer, oldValue: Buffer
 
 /** Where to connect instead (ENVCHANGE 20). */
 export interface Routing {
+  /** A host, or `host\instance` as Fabric has it: then LOGIN7's ServerName must repeat all of it. */
   host: string
   port: number
 }

@@ -10,12 +10,12 @@ import {
   parseFedAuthRequest,
   parseFedAuthToken,
 } from '../../tds/fed-auth.ts'
-import { type Login7, MAX_LOGIN7_LENGTH } from '../../tds/login7.ts'
+import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../tds/login7.ts'
 import { MessageStream } from '../../tds/message-stream.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
 import { TdsProtocolError } from '../../tds/protocol-error.ts'
-import { greetClient, readLogin7, type ServerGreeting } from '../../tds/server-login.ts'
+import { greetClient, readLogin7Message, type ServerGreeting } from '../../tds/server-login.ts'
 import {
   DoneStatus,
   encodeDone,
@@ -30,7 +30,10 @@ import { azureMessage } from './azure-messages.ts'
 import type { FaultAction, GatewayFault, Stage } from './faults.ts'
 import { DelayedLink } from './link-delay.ts'
 import { LoginError, sqlLoginRefused } from './login-error.ts'
+import { rulesBrokenByLogin7, rulesBrokenByPrelogin } from './login-rules.ts'
+import { PacketLink } from './packet-link.ts'
 import { Relay } from './relay.ts'
+import { type GatewayRule, RuleBroken } from './rules.ts'
 import type { GatewayStatistics } from './stats.ts'
 import type { TokenCheck, VerifiedToken } from './token-check.ts'
 import { logInUpstream, type Upstream, type UpstreamSession } from './upstream.ts'
@@ -51,13 +54,19 @@ export interface GatewayParts {
   clock: Clock
   faults: FaultList<GatewayFault>
   statistics: GatewayStatistics
+  /** The rules in force. */
+  rules: ReadonlySet<GatewayRule>
 }
+
+/** A client's half of a TLS 1.2 handshake: ClientHello, and what ends with Finished. */
+const TLS_FLIGHTS = 2
 
 /** One client connection: its login, and then its session. */
 export class GatewayConnection {
   readonly #parts: GatewayParts
   readonly #socket: Socket
   readonly #ended = new AbortController()
+  #client: PacketLink | undefined
   #relay: Relay | undefined
   #closed = false
 
@@ -73,11 +82,12 @@ export class GatewayConnection {
     const { clock, loginTimeout, statistics } = this.#parts
     const timer = clock.setTimer(loginTimeout, () => this.close())
     try {
-      const { relay, answer, client } = await this.#logIn().finally(() => statistics.loginEnded())
+      const { relay, answer, client, packetSize } = await this.#logIn().finally(() => statistics.loginEnded())
       timer.cancel()
       statistics.loggedIn()
       try {
         client.write(answer)
+        client.packetSize = packetSize
         await relay.run()
       } finally {
         statistics.loggedOut()
@@ -105,14 +115,17 @@ export class GatewayConnection {
     this.#ended.abort()
   }
 
-  async #logIn(): Promise<{ relay: Relay; answer: Buffer; client: Duplex }> {
+  async #logIn(): Promise<{ relay: Relay; answer: Buffer; client: PacketLink; packetSize: number }> {
     const { linkDelay, statistics } = this.#parts
     await this.#fault('accept')
     const link = linkDelay > 0 ? new DelayedLink(this.#socket, linkDelay) : this.#socket
-    const greeted = await greetClient(link, this.#greeting())
-    const login = await readLogin7(greeted.login)
+    await greetClient(link, this.#greeting())
+    const client = this.#client
+    if (client === undefined) throw new TdsProtocolError('A login must be encrypted.')
+    const message = await readLogin7Message(client)
     statistics.roundTrip()
-    const client = greeted.session()
+    this.#insistOn(rulesBrokenByLogin7(message))
+    const login = parseLogin7(message)
     try {
       const token = await this.#parts.checkToken(await this.#readToken(login, client))
       const redirect = await this.#fault('login')
@@ -123,7 +136,7 @@ export class GatewayConnection {
       const reset = () => this.close('reset')
       const relay = new Relay({ client, upstream: upstream.stream, token, parts: this.#parts, reset })
       this.#relay = relay
-      return { relay, answer: withFedAuthAck(upstream), client }
+      return { relay, answer: withFedAuthAck(upstream), client, packetSize: upstream.packetSize }
     } catch (error) {
       if (!(error instanceof LoginError)) throw error
       statistics.loginFailed(error.number ?? 0)
@@ -137,9 +150,11 @@ export class GatewayConnection {
     return {
       key,
       certificate,
-      answer: async (client) => {
+      answer: async (client, { message, strict }) => {
         statistics.roundTrip()
         await this.#fault('prelogin')
+        this.#insistOn(strict ? [] : ['tds8-only'])
+        this.#insistOn(rulesBrokenByPrelogin(message))
         return {
           version: { major: 16, minor: 0, build: 1000 },
           encryption: client.encryption === Encryption.ON ? Encryption.ON : Encryption.REQUIRED,
@@ -151,7 +166,26 @@ export class GatewayConnection {
         await this.#fault('tls')
         statistics.roundTrip()
       },
+      secured: (tls, { strict, messages }) => {
+        this.#client = new PacketLink(tls, this.#parts.rules, (rule) => this.#hangUp(rule))
+        this.#insistOn(strict || messages === TLS_FLIGHTS ? [] : ['message-per-flight'])
+        return this.#client
+      },
     }
+  }
+
+  /** Hangs up if one of these rules is in force. @throws {@link RuleBroken} */
+  #insistOn(broken: readonly GatewayRule[]): void {
+    const rule = broken.find((each) => this.#parts.rules.has(each))
+    if (rule === undefined) return
+    this.#hangUp(rule)
+    throw new RuleBroken(rule)
+  }
+
+  #hangUp(rule: GatewayRule): void {
+    if (this.#closed) return
+    this.#parts.statistics.hungUp(rule)
+    this.close()
   }
 
   /** Gets the token out of LOGIN7, or asks for it. */

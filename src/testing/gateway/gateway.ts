@@ -8,6 +8,7 @@ import type { TokenVerification } from '../token-verification.ts'
 import { GatewayConnection, type GatewayParts } from './connection.ts'
 import type { GatewayFault } from './faults.ts'
 import { tokenRefused } from './login-error.ts'
+import { type GatewayKind, type RuleChoice, rulesOf } from './rules.ts'
 import { GatewayStatistics, type GatewayStats } from './stats.ts'
 import { createTokenCheck, type VerifiedToken } from './token-check.ts'
 import { type Upstream, upstreamOf } from './upstream.ts'
@@ -28,6 +29,10 @@ export interface GatewayOptions {
    * @defaultValue every principal is the upstream's login
    */
   principals?: Readonly<Record<string, PrincipalLogin>>
+  /** Which server it is like. @defaultValue 'azure' */
+  kind?: GatewayKind
+  /** Turns rules on or off by name: `{ 'record-per-packet': false }`. @defaultValue those of its kind */
+  rules?: RuleChoice
   /** What FEDAUTHINFO says. @defaultValue STS: the issuer; SPN: `https://database.windows.net/` */
   fedAuthInfo?: Partial<FedAuthInfo>
   /** A key and a certificate chain, as PEM. @defaultValue made at start, for `localhost` and `127.0.0.1` */
@@ -143,6 +148,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     faults: new FaultList<GatewayFault>(),
     statistics: new GatewayStatistics(),
+    rules: rulesOf(options.kind ?? 'azure', options.rules),
   }
   const connections = new Set<GatewayConnection>()
   const server = createServer({ noDelay: true }, (socket: Socket) => {
