@@ -1,17 +1,7 @@
 import { Feature, type FeatureData } from '../tds/features.ts'
 import type { LoginToken } from '../tds/login-response.ts'
-
-<<<<<<< HEAD
-
-import { encodeFeatureExtAck } from '../tds/tokens.ts'
-
-=======
-
-import { DoneStatus, encodeDone, encodeError, encodeFeatureExtAck, type ServerMessage } from '../tds/tokens.ts'
-import { LOGIN_SEVERITY } from './local-login.ts'
+import { DoneStatus, encodeDone, encodeFeatureExtAck } from '../tds/tokens.ts'
 import { passedFeatures } from './passed-features.ts'
-
->>>>>>> main
 
 /**
  * The server's answer to a login as the client is to see it, which asked for no token login: without the grants of

@@ -30,6 +30,9 @@ import type { ProxyStats } from './stats.ts'
 import { databaseOf, type Target } from './target.ts'
 import { logInWithToken, packetSizeFor, type UpstreamSession } from './upstream.ts'
 
+/** A token that is younger, in ms, was asked for by this command, or by the one before it. */
+const JUST_GIVEN = 30_000
+
 /** What a client asks for, as far as its owner may want to judge it. */
 export interface ClientWishes {
   /** The target's where the client names none; empty where that has none either. */
@@ -171,6 +174,8 @@ export class ProxyConnection {
       signal: this.#gone.signal,
       emit: this.#parts.emit,
       tokenRefused: false,
+      // A credential that has just given a token has no better one, and may take seconds to say so.
+      replaceable: (lease) => lease.now() - lease.acquiredAt >= JUST_GIVEN,
       databaseWasOpened: opened.has(database),
       // A server that cannot be reached is told at once: whoever started the command sits before the screen. One that
       // was reached and takes no login in time is a database that wakes up, as Fabric's do.
@@ -204,13 +209,8 @@ export class ProxyConnection {
     }
   }
 
-<<<<<<< HEAD
   #refuse(client: Duplex, failure: LoginFailure): Promise<void> {
-    return lastWords(client, encodeMessage(PacketType.TABULAR_RESULT, failedLogin(failure)), this.#parts.clock)
-=======
-  #refuse(client: Duplex, tokens: Buffer): Promise<void> {
-    return lastWords(client, tokens, this.#parts.clock)
->>>>>>> main
+    return lastWords(client, failedLogin(failure), this.#parts.clock)
   }
 
   /** Closes when the client goes. While nobody reads from it, that would be noticed by nobody. */

@@ -11,7 +11,6 @@ import {
   migrationsOf,
   readRecords,
   refuseOtherDialect,
-  refuseOtherProvider,
 } from './migrations.ts'
 import { type Datasource, tablesAfter } from './shadow.ts'
 import { type Step, scriptOf, stepsBetween } from './steps.ts'
