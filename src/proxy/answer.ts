@@ -3,27 +3,49 @@ import { Feature, type FeatureData } from '../tds/features.ts'
 import type { LoginToken } from '../tds/login-response.ts'
 import { DoneStatus, encodeDone, encodeError, encodeFeatureExtAck, type ServerMessage } from '../tds/tokens.ts'
 import { LOGIN_SEVERITY } from './local-login.ts'
+import { passedFeatures } from './passed-features.ts'
 
 /**
- * The server's answer to a login as the client is to see it: without the grants of features that it did not ask for,
- * FEDAUTH above all, and without FEATUREEXTACK where none is left.
+ * The server's answer to a login as the client is to see it, which asked for no token login: without the grants of
+ * features that were not asked for in its name, FEDAUTH above all, and without FEATUREEXTACK where none is left; without
+ * what would lead it past the proxy; without procedures that the server ran for itself; and with one DONE, at its end.
+ * What stands behind a token that is not known cannot be vouched for, and is left out.
  *
  * @param asked - the features that the client asked for
  */
 export function answerFor(tokens: readonly LoginToken[], asked: readonly FeatureData[]): Buffer {
-  const wanted = new Set(asked.map(({ id }) => id))
+  const wanted = new Set(passedFeatures(asked).map(({ id }) => id))
+  const done = tokens.findLast((token) => token.kind === 'done' && token.final)
   const parts = tokens.map((token) => {
-    if (token.kind === 'fedAuthInfo') return Buffer.alloc(0)
-    if (token.kind !== 'features') return token.bytes
-    const granted = token.features.filter(({ id }) => wanted.has(id))
-    return granted.length === 0 ? Buffer.alloc(0) : encodeFeatureExtAck(granted)
+    switch (token.kind) {
+      case 'features': {
+        const granted = token.features.filter(({ id }) => wanted.has(id))
+        return granted.length === 0 ? NOTHING : encodeFeatureExtAck(granted)
+      }
+      case 'sessionState':
+        return wanted.has(Feature.SESSION_RECOVERY) ? token.bytes : NOTHING
+      case 'done':
+      case 'elsewhere':
+      case 'fedAuthInfo':
+      case 'procedure':
+      case 'unknown':
+        return NOTHING
+      default:
+        return token.bytes
+    }
   })
-  return Buffer.concat(parts)
+  return Buffer.concat([...parts, done?.bytes ?? encodeDone(DoneStatus.FINAL)])
 }
 
-/** Whether the server took the token: it must say so (MS-TDS 3.2.5.4). */
+const NOTHING = Buffer.alloc(0)
+
+/** Whether the server took the token: it must say so (MS-TDS 3.2.5.4), if not behind a token that is not known. */
 export function acknowledgesToken(tokens: readonly LoginToken[]): boolean {
-  return tokens.some((token) => token.kind === 'features' && token.features.some(({ id }) => id === Feature.FEDAUTH))
+  return tokens.some(
+    (token) =>
+      token.kind === 'unknown' ||
+      (token.kind === 'features' && token.features.some(({ id }) => id === Feature.FEDAUTH)),
+  )
 }
 
 /** "Database … is not currently available": what a client hears where the server cannot be had. */

@@ -5,8 +5,10 @@ import type { Clock, Random } from '../clock.ts'
 import type { ConnectTiming } from '../connect/connect-policy.ts'
 import { openWithRetries } from '../connect/open-with-retries.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
-import { encodeMessage, PacketType } from '../tds/packet.ts'
+import { DEFAULT_PACKET_SIZE, PacketType } from '../tds/packet.ts'
+import { hasRecords, limitRecords, writeMessage } from '../tds/packet-writing.ts'
 import { Encryption } from '../tds/prelogin.ts'
 import { greetClient, readLogin7 } from '../tds/server-login.ts'
 import type { ServerMessage } from '../tds/tokens.ts'
@@ -19,7 +21,7 @@ import { type Peer, peerOf } from './peer.ts'
 import { lastWords, relay } from './relay.ts'
 import type { ProxyStats } from './stats.ts'
 import { databaseOf, type Target } from './target.ts'
-import { logInWithToken, type UpstreamSession } from './upstream.ts'
+import { logInWithToken, packetSizeFor, type UpstreamSession } from './upstream.ts'
 
 /** What a client asks for, as far as its owner may want to judge it. */
 export interface ClientWishes {
@@ -123,7 +125,7 @@ export class ProxyConnection {
     const stopWatching = this.#watch(client)
     let session: UpstreamSession
     try {
-      session = await this.#open(login)
+      session = await this.#open({ ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) })
     } catch (error) {
       this.#gone.signal.throwIfAborted()
       stats.failures++
@@ -149,11 +151,12 @@ export class ProxyConnection {
       emit: this.#parts.emit,
       tokenRefused: false,
       databaseWasOpened: opened.has(database),
-      // A server that cannot be reached is told at once: whoever started the command sits before the screen.
-      patient: (error) => error instanceof EntraError && error.number !== undefined,
+      // A server that cannot be reached is told at once: whoever started the command sits before the screen. One that
+      // was reached and takes no login in time is a database that wakes up, as Fabric's do.
+      patient: (error) => error instanceof EntraError && (error.number !== undefined || error.code === 'LOGIN_TIMEOUT'),
     })
     opened.add(database)
-    stats.redirects += session.redirects
+    stats.redirects += session.redirects.length
     if (this.#parts.unref) session.socket.unref()
     if (this.#parts.endAtExpiry) this.#endAt(lease)
     return session
@@ -168,9 +171,9 @@ export class ProxyConnection {
     const database = databaseOf(login, target)
     emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
     try {
-      client.write(
-        encodeMessage(PacketType.TABULAR_RESULT, answerFor(session.tokens, login.features), 4096, session.spid),
-      )
+      const answer = answerFor(session.tokens, login.features)
+      await writeMessage(client, PacketType.TABULAR_RESULT, answer, DEFAULT_PACKET_SIZE, session.spid)
+      limitRecords(client, agreedPacketSize(session.tokens))
       await relay(client, session.stream, clock)
     } finally {
       stats.sessionsOpen--
@@ -181,7 +184,7 @@ export class ProxyConnection {
   }
 
   #refuse(client: Duplex, tokens: Buffer): Promise<void> {
-    return lastWords(client, encodeMessage(PacketType.TABULAR_RESULT, tokens), this.#parts.clock)
+    return lastWords(client, tokens, this.#parts.clock)
   }
 
   /** Closes when the client goes. While nobody reads from it, that would be noticed by nobody. */

@@ -1,6 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { ByteReader } from './bytes.ts'
 import { encodeFeatures, type FeatureData, parseFeatures } from './features.ts'
 import { TdsProtocolError } from './protocol-error.ts'
+
+/**
+ * What LOGIN7 calls this machine, made up at each start: in the form of a network card's address, as one that is
+ * administered locally (IEEE 802). The real one is nobody's business.
+ */
+export const CLIENT_ID = Buffer.concat([Buffer.from([0x02]), randomBytes(5)])
 
 /** The largest LOGIN7 message: 128 KiB - 1, in bytes (MS-TDS 2.2.6.4). */
 export const MAX_LOGIN7_LENGTH = 128 * 1024 - 1

@@ -77,6 +77,7 @@ export function encodeBinaryChange(type: number, value: Buffer, oldValue: Buffer
 
 /** Where to connect instead (ENVCHANGE 20). */
 export interface Routing {
+  /** A host, or `host\instance` as Fabric has it: then LOGIN7's ServerName must repeat all of it. */
   host: string
   port: number
 }

@@ -151,7 +151,7 @@ describe('a server that does not take the login', () => {
 
   it('is given up after the connect timeout where it does not answer', async () => {
     doors.server.reply = () => 'hang'
-    const door = await doors.open({ target: { connectTimeout: 300 } })
+    const door = await doors.open({ target: { connectTimeout: 300 }, timing: { connectRetryTimeout: 0 } })
     expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
       message: { number: 40613, message: expect.stringMatching(/in 300 ms\.\nThe server was reached/) },
     })
@@ -186,7 +186,7 @@ describe('no token and no password is in', () => {
     ['a certificate that cannot be verified', () => ({ target: { ca: [] as never } }), () => {}],
     [
       'a server that does not answer',
-      () => ({ target: { connectTimeout: 200 } }),
+      () => ({ target: { connectTimeout: 200 }, timing: { connectRetryTimeout: 0 } }),
       () => (doors.server.reply = () => 'hang'),
     ],
     ['nobody at that port', () => ({ target: { port: 1 } }), () => {}],
