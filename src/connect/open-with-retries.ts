@@ -27,7 +27,7 @@ export interface OpenAttempt<Opened> {
 }
 
 /**
- * Gets a lease and opens something with it. A token that the server finds at fault is replaced once; a server that cannot be
+ * Gets a lease and opens something with it. A token that the server refuses is replaced once; a server that cannot be
  * reached, or a database that is not ready, is waited for while somebody waits.
  *
  * @throws the last failure
@@ -48,7 +48,7 @@ export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Pro
       const failure = failureOf(error, attempt.databaseWasOpened)
       if (failure === 'token' && !tokenRefused) {
         tokenRefused = true
-        if ((await source.refused(lease, error, { timeout: timing.waitTimeout, signal })) === undefined) throw error
+        source.invalidate(lease)
         continue
       }
       if (failure !== 'unavailable' || !attempt.patient(error)) throw error

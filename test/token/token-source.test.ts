@@ -105,7 +105,7 @@ describe('a token source', () => {
     expect(credential.requests).toBe(0)
   })
 
-  it('leaves no timer of a request that heeds no signal', async () => {
+  it('leaves no timer of a request that was given up', async () => {
     const { clock, credential, source } = setUp()
     credential.answer('hang')
     const waiting = expect(source.get({ timeout: second })).rejects.toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
@@ -167,7 +167,7 @@ describe('a request that fails', () => {
     const failures = events.filter(({ type }) => type === 'token.refresh-failed')
     expect(failures).toMatchObject([1, 2, 4, 8].map((s, i) => ({ attempt: i + 1, retryInMs: s * second })))
     expect(failures[0]).toMatchObject({ error: { code: 'TOKEN_REQUEST_FAILED', cause: { message: 'network down' } } })
-    expect(source.stats()).toEqual({ tokensRequested: 6, tokensAcquired: 2, refreshesFailed: 4 })
+    expect(source.stats()).toEqual({ tokensRequested: 6, tokensAcquired: 2, refreshesFailed: 4, waiting: 0 })
   })
 
   it('keeps to Retry-After, even while work waits', async () => {
@@ -203,9 +203,10 @@ describe('a request that fails', () => {
       const waiting = source.get({ timeout: 6 * second }).catch(() => {})
       const times: number[] = []
       for (let elapsed = 0; elapsed < 6 * second; elapsed += 50) {
+        await clock.advance(elapsed === 0 ? 0 : 50)
         while (times.length < credential.requests) times.push(elapsed)
-        await clock.advance(50)
       }
+      await clock.advance(50)
       await waiting
       return times
     }
