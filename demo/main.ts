@@ -7,11 +7,12 @@ import { drawChart } from './chart.ts'
 import { UsageError } from './command-line.ts'
 import { drawFrame, frameOf, lineOf } from './display.ts'
 import { type LocalAzure, startLocalAzure } from './local-azure.ts'
+import { faultOf, migrate } from './migration.ts'
 import { type DemoOptions, readOptions, USAGE } from './options.ts'
 import { Recording } from './recording.ts'
 import { Screen } from './screen.ts'
 import { outageOf } from './sign-in.ts'
-import { faultsOf, summaryOf } from './summary.ts'
+import { faultsOf, migrationSummaryOf, summaryOf } from './summary.ts'
 import { seed, tasks } from './workload.ts'
 
 /** How often the display is drawn, in ms. */
@@ -80,7 +81,10 @@ async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
     await writeFile(options.svg, drawChart(recording, Date.now(), options.tokenLife))
     screen.print(screen.palette.dim(`  The picture is in ${options.svg}.`))
   }
-  return faultsOf(recording, counts).length === 0 ? 0 : 1
+  const migrated = options.migrate ? await migrate(azure) : undefined
+  if (migrated !== undefined) screen.print(migrationSummaryOf(migrated, screen.palette))
+  const well = faultsOf(recording, counts).length === 0 && (migrated === undefined || faultOf(migrated) === undefined)
+  return well ? 0 : 1
 }
 
 /** From now on the first of several ways to sign in gives no token. */

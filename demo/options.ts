@@ -13,6 +13,8 @@ export interface DemoOptions {
   methods: AuthenticationMethod[]
   /** Where the picture of the run goes. */
   svg: string | undefined
+  /** Whether the example's migrations are played at the end. */
+  migrate: boolean
 }
 
 export const USAGE = `npm run demo -- [options]
@@ -26,13 +28,15 @@ Prisma Client on a local Azure that takes only Entra tokens, with tokens that li
                           as AzureCli,ActiveDirectoryManagedIdentity: half way the first stops giving tokens, unless
                           all get theirs at the same endpoint
   --svg FILE              draw a picture of the run
+  --migrate               at the end, play the example's migrations and 300 KB of inserts through the proxy that
+                          prisma.config.ts has, by a TDS client that knows only user and password
   --help                  this text
 
 NAME is one of
 ${LOCAL_METHODS.map((method) => `  ${method}`).join('\n')}
 
-Exit code 0 if at least one rotation happened, no query failed and no request came after its token's expiry; 2
-for a command line that is not right; else 1.`
+Exit code 0 if at least one rotation happened, no query failed, no request came after its token's expiry, and what
+--migrate inserted came back whole; 2 for a command line that is not right; else 1.`
 
 /**
  * Reads the command line; undefined where it asks for help.
@@ -46,6 +50,7 @@ export function readOptions(args: string[]): DemoOptions | undefined {
     'token-life': { type: 'string', default: '15' },
     authentication: { type: 'string', default: 'ActiveDirectoryManagedIdentity' },
     svg: { type: 'string' },
+    migrate: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   })
   if (help) return undefined
@@ -55,5 +60,6 @@ export function readOptions(args: string[]): DemoOptions | undefined {
     tokenLife: wholeNumber('token-life', values['token-life'], 4),
     methods: readMethods(values.authentication),
     svg: values.svg,
+    migrate: values.migrate,
   }
 }

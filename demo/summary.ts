@@ -1,3 +1,4 @@
+import { faultOf, type Migrated } from './migration.ts'
 import type { Palette } from './palette.ts'
 import { percentile, type Recording } from './recording.ts'
 
@@ -42,5 +43,20 @@ export function summaryOf(recording: Recording, counts: Counts, palette: Palette
     row('requests after expiry', String(counts.requestsAfterExpiry)),
     '',
     faults.length === 0 ? good('✓ Nobody noticed a rotation.') : bad(`✗ ${faults.join('; ')}.`),
+  ].join('\n')
+}
+
+/** What is printed after `--migrate`. */
+export function migrationSummaryOf(migrated: Migrated, { bold, dim, good, bad }: Palette): string {
+  const row = (label: string, value: string) => `  ${dim(label.padEnd(34))}${bold(value)}`
+  const fault = faultOf(migrated)
+  return [
+    '',
+    row('migrations played by the proxy', migrated.migrations.join(', ')),
+    row('inserts, in one batch', `${migrated.rows} rows, ${Math.round(migrated.characters / 1000)} KB`),
+    row('the token that the session had', `${migrated.tokenLength} characters`),
+    row('in all', `${(migrated.durationMs / 1000).toFixed(1)} s`),
+    '',
+    fault === undefined ? good('✓ Migrations and rows are there, by token.') : bad(`✗ ${fault}.`),
   ].join('\n')
 }

@@ -1,14 +1,14 @@
 import { loginRefused } from '../connect/connect-errors.ts'
 import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
 import { type EntraError, reasonOf } from '../errors/entra-error.ts'
-import type { Target } from '../proxy/target.ts'
-import type { ServerConnection } from '../tds/client-login.ts'
+import { redirected, type Target } from '../proxy/target.ts'
+import { MAX_REDIRECTS, tooManyRedirects } from '../proxy/upstream.ts'
+import { beginLogin, connectToServer, type ServerConnection } from '../tds/client-login.ts'
 import { Feature } from '../tds/features.ts'
 import { encodeFedAuthRequest, type FedAuthInfo, FedAuthLibrary } from '../tds/fed-auth.ts'
-import { type LoginToken, parseLoginResponse } from '../tds/login-response.ts'
-import { encodeLogin7, MAX_LOGIN7_LENGTH } from '../tds/login7.ts'
-import { MessageStream } from '../tds/message-stream.ts'
-import { PacketType } from '../tds/packet.ts'
+import type { LoginToken } from '../tds/login-response.ts'
+import type { Login7 } from '../tds/login7.ts'
+import type { Prelogin } from '../tds/prelogin.ts'
 import type { Limits } from './limits.ts'
 import { doctorWishes } from './login7.ts'
 import type { Outcome } from './step.ts'
@@ -23,8 +23,8 @@ const WORKFLOW_INTEGRATED = 0x02
 
 /**
  * Begins a login as a client does that has no token yet: a server that takes Entra logins then says where to get one
- * (FEDAUTHINFO), and the login is given up. A server that says something else is judged by the login itself, unless it
- * looked for a user and a password.
+ * (FEDAUTHINFO), and the login is given up. A server that sends the login elsewhere before is followed. One that says
+ * something else is judged by the login itself, unless it looked for a user and a password.
  */
 export async function askForEntra(
   connection: ServerConnection,
@@ -32,21 +32,18 @@ export async function askForEntra(
   audience: string,
   limits: Limits,
 ): Promise<Outcome<EntraSupport>> {
-  const { socket, prelogin } = connection
-  let answer: readonly LoginToken[]
+  let answer: Answer
   try {
-    answer = await withinConnectTimeout(target, { reached: true }, limits, (signal) => {
-      signal.addEventListener('abort', () => socket.destroy(signal.reason), { once: true })
-      return beginLogin(connection, target)
-    })
+    answer = await withinConnectTimeout(target, { reached: true }, limits, (signal) => ask(connection, target, signal))
   } catch (error) {
     limits.signal.throwIfAborted()
     return undecided(reasonOf(error))
   } finally {
-    socket.destroy()
+    connection.socket.destroy()
   }
-  for (const token of answer) if (token.kind === 'fedAuthInfo') return taken(token.info)
-  for (const token of answer) {
+  const { tokens, at } = answer
+  for (const token of tokens) if (token.kind === 'fedAuthInfo') return taken(token.info, at, target)
+  for (const token of tokens) {
     if (token.kind !== 'error') continue
     const context = {
       server: target.host,
@@ -59,27 +56,55 @@ export async function askForEntra(
     if (refusal.code === 'ENTRA_LOGIN_UNSUPPORTED') return { summary: '', error: refusal }
     return undecided(reasonOf(refusal))
   }
-  return undecided(prelogin.fedAuthRequired ? 'It says so in PRELOGIN alone.' : 'It says nothing of them.')
+  return undecided(connection.prelogin.fedAuthRequired ? 'It says so in PRELOGIN alone.' : 'It says nothing of them.')
 }
 
-async function beginLogin({ stream, prelogin }: ServerConnection, target: Target): Promise<LoginToken[]> {
-  const echo = prelogin.fedAuthRequired ?? false
+/** What a server said, and which one it was. */
+interface Answer {
+  tokens: readonly LoginToken[]
+  at: Target
+}
+
+/** Asks one server after the other, until one does not send the login elsewhere. */
+async function ask(first: ServerConnection, target: Target, signal: AbortSignal): Promise<Answer> {
+  let [at, connection] = [target, first]
+  for (let redirects = 0; ; redirects++) {
+    const { socket } = connection
+    const cut = () => socket.destroy(signal.reason)
+    signal.addEventListener('abort', cut)
+    try {
+      const { tokens } = await beginLogin(connection.stream, loginWithoutToken(at, connection.prelogin))
+      const routing = tokens.find((token) => token.kind === 'routing')
+      if (routing?.kind !== 'routing') return { tokens, at }
+      if (redirects === MAX_REDIRECTS) throw tooManyRedirects()
+      at = redirected(target, routing.routing)
+    } finally {
+      signal.removeEventListener('abort', cut)
+      socket.destroy()
+    }
+    connection = await connectToServer(at, { signal, fedAuth: true })
+  }
+}
+
+function loginWithoutToken(at: Target, { fedAuthRequired: echo = false }: Prelogin): Login7 {
   const data = encodeFedAuthRequest({ library: FedAuthLibrary.ADAL, echo, workflow: WORKFLOW_INTEGRATED })
-  const messages = new MessageStream(stream)
-  const login = {
+  return {
     ...doctorWishes(),
-    serverName: target.host,
-    database: target.database ?? '',
+    serverName: at.loginName ?? at.host,
+    database: at.database ?? '',
     features: [{ id: Feature.FEDAUTH, data }],
   }
-  messages.write(PacketType.LOGIN7, encodeLogin7(login))
-  const { payload } = await messages.read(MAX_LOGIN7_LENGTH)
-  return parseLoginResponse(payload)
 }
 
-function taken(info: FedAuthInfo): Outcome<EntraSupport> {
+function taken(info: FedAuthInfo, at: Target, target: Target): Outcome<EntraSupport> {
   const { stsUrl: tokensFrom, spn: audience } = info
-  return { value: { info }, summary: `taken; tokens from ${tokensFrom}`, details: { tokensFrom, audience } }
+  const redirectedTo = at === target ? undefined : `${at.loginName ?? at.host}:${at.port}`
+  const by = redirectedTo === undefined ? '' : ` by ${redirectedTo}, where the login is redirected to`
+  return {
+    value: { info },
+    summary: `taken${by}; tokens from ${tokensFrom}`,
+    details: { tokensFrom, audience, redirectedTo },
+  }
 }
 
 function undecided(why: string): Outcome<EntraSupport> {

@@ -14,11 +14,15 @@ export interface TakenLogin {
 /** Logs in, once and without waiting for a database that is not ready. @throws EntraError */
 export async function logIn(prepared: Prepared, lease: Lease, limits: Limits): Promise<Outcome<TakenLogin>> {
   const { redirects, spid } = await open(prepared, lease, limits)
-  const way = redirects === 0 ? 'without a redirect' : `redirected ${redirects === 1 ? 'once' : `${redirects} times`}`
+  const to = redirects.map(({ host, port }) => `${host}:${port}`)
   return {
-    value: { redirects },
-    summary: `taken, ${way}`,
-    details: { redirects, session: spid === 0 ? undefined : spid },
+    value: { redirects: redirects.length },
+    summary: `taken, ${to.length === 0 ? 'without a redirect' : `redirected to ${to.join(', and from there to ')}`}`,
+    details: {
+      redirects: to.length,
+      redirectedTo: to.length === 0 ? undefined : to,
+      session: spid === 0 ? undefined : spid,
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { type Login7, TdsVersion } from '../tds/login7.ts'
+import { CLIENT_ID, type Login7, TdsVersion } from '../tds/login7.ts'
 
 /** What doctor asks for in a login: all that drivers do, nothing unusual. */
 export function doctorWishes(): Login7 {
@@ -21,7 +21,7 @@ export function doctorWishes(): Login7 {
     libraryName: 'prisma-adapter-mssql-entra',
     language: '',
     database: '',
-    clientId: Buffer.alloc(6),
+    clientId: CLIENT_ID,
     sspi: Buffer.alloc(0),
     attachDatabaseFile: '',
     changePassword: '',

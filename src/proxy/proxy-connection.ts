@@ -5,21 +5,33 @@ import type { Clock, Random } from '../clock.ts'
 import type { ConnectTiming } from '../connect/connect-policy.ts'
 import { openWithRetries } from '../connect/open-with-retries.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
-import { encodeMessage, PacketType } from '../tds/packet.ts'
+import { DEFAULT_PACKET_SIZE, PacketType } from '../tds/packet.ts'
+import { hasRecords, limitRecords, writeMessage } from '../tds/packet-writing.ts'
 import { Encryption } from '../tds/prelogin.ts'
-import { greetClient, readLogin7 } from '../tds/server-login.ts'
-import type { ServerMessage } from '../tds/tokens.ts'
+import { greetClient, readLogin7, UnreadableLoginError } from '../tds/server-login.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import { answerFor, failedLogin, failureMessage, ownMessage } from './answer.ts'
+import { answerFor } from './answer.ts'
 import type { ProxyEvent } from './events.ts'
-import { type LocalLogin, type Refusal, refusalMessage, refusalOf } from './local-login.ts'
+import { type LocalLogin, REASONS, type Refusal, refusalOf } from './local-login.ts'
 import { type Peer, peerOf } from './peer.ts'
+import {
+  doorsRefusal,
+  failedLogin,
+  failureOf,
+  type LoginFailure,
+  ownersRefusal,
+  UNREADABLE_LOGIN,
+} from './refusal-answer.ts'
 import { lastWords, relay } from './relay.ts'
 import type { ProxyStats } from './stats.ts'
 import { databaseOf, type Target } from './target.ts'
-import { logInWithToken, type UpstreamSession } from './upstream.ts'
+import { logInWithToken, packetSizeFor, type UpstreamSession } from './upstream.ts'
+
+/** A token that is younger, in ms, was asked for by this command, or by the one before it. */
+const JUST_GIVEN = 30_000
 
 /** What a client asks for, as far as its owner may want to judge it. */
 export interface ClientWishes {
@@ -48,6 +60,18 @@ export interface ProxyParts {
   stats: ProxyStats
   /** Databases that could be opened before, in lower case. */
   opened: Set<string>
+}
+
+/** A client that is not let in: why, and what it is told. */
+interface TurnedAway {
+  reason: Refusal
+  failure: LoginFailure
+}
+
+const UNREADABLE: TurnedAway = { reason: 'unreadable', failure: UNREADABLE_LOGIN }
+
+function ifUnreadable(error: unknown): undefined {
+  if (!(error instanceof UnreadableLoginError)) throw error
 }
 
 /** One client connection and, once it is logged in, one connection upstream for all of its life. */
@@ -90,26 +114,27 @@ export class ProxyConnection {
       const peer = this.#peer()
       const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
       const greeted = await greetClient(this.#socket, { key, certificate, answer })
-      const login = await readLogin7(greeted.login)
+      const login = await readLogin7(greeted.login).catch(ifUnreadable)
       const client = greeted.session()
-      const refusal = this.#judge(login, await peer)
-      if (refusal === undefined) return { login, client }
-      stats.refused[refusal.reason]++
-      emit({ type: 'proxy.login-refused', at: clock.now(), reason: refusal.reason })
-      await this.#refuse(client, failedLogin(refusal.message))
+      const turnedAway = login === undefined ? UNREADABLE : this.#judge(login, await peer)
+      if (login !== undefined && turnedAway === undefined) return { login, client }
+      const { reason, failure } = turnedAway ?? UNREADABLE
+      stats.refused[reason]++
+      emit({ type: 'proxy.login-refused', at: clock.now(), reason })
+      await this.#refuse(client, failure)
       return undefined
     } finally {
       timer.cancel()
     }
   }
 
-  #judge(login: Login7, peer: Peer): { reason: Refusal; message: ServerMessage } | undefined {
+  #judge(login: Login7, peer: Peer): TurnedAway | undefined {
     const { localLogin, refuse, target } = this.#parts
+    const { applicationName, userName } = login
     const reason = refusalOf(login, localLogin, peer)
-    if (reason !== undefined) return { reason, message: refusalMessage(reason, login.userName) }
-    const { applicationName } = login
+    if (reason !== undefined) return { reason, failure: doorsRefusal(userName, REASONS[reason]) }
     const why = refuse?.({ database: databaseOf(login, target), applicationName })
-    return why === undefined ? undefined : { reason: 'owner', message: ownMessage(why) }
+    return why === undefined ? undefined : { reason: 'owner', failure: ownersRefusal(userName, why) }
   }
 
   #peer() {
@@ -119,16 +144,17 @@ export class ProxyConnection {
 
   /** Signs in upstream for a client that was let in, and passes bytes until one of them goes. */
   async #sign(login: Login7, client: Duplex): Promise<void> {
-    const { clock, emit, stats } = this.#parts
+    const { clock, emit, stats, target } = this.#parts
     const stopWatching = this.#watch(client)
     let session: UpstreamSession
     try {
-      session = await this.#open(login)
+      session = await this.#open({ ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) })
     } catch (error) {
       this.#gone.signal.throwIfAborted()
       stats.failures++
       emit({ type: 'proxy.login-failed', at: clock.now(), error: error as Error })
-      await this.#refuse(client, failedLogin(failureMessage(error)))
+      const attempt = { user: login.userName, database: databaseOf(login, target), server: target.host }
+      await this.#refuse(client, failureOf(error, attempt))
       return
     } finally {
       stopWatching()
@@ -148,12 +174,15 @@ export class ProxyConnection {
       signal: this.#gone.signal,
       emit: this.#parts.emit,
       tokenRefused: false,
+      // A credential that has just given a token has no better one, and may take seconds to say so.
+      replaceable: (lease) => lease.now() - lease.acquiredAt >= JUST_GIVEN,
       databaseWasOpened: opened.has(database),
-      // A server that cannot be reached is told at once: whoever started the command sits before the screen.
-      patient: (error) => error instanceof EntraError && error.number !== undefined,
+      // A server that cannot be reached is told at once: whoever started the command sits before the screen. One that
+      // was reached and takes no login in time is a database that wakes up, as Fabric's do.
+      patient: (error) => error instanceof EntraError && (error.number !== undefined || error.code === 'LOGIN_TIMEOUT'),
     })
     opened.add(database)
-    stats.redirects += session.redirects
+    stats.redirects += session.redirects.length
     if (this.#parts.unref) session.socket.unref()
     if (this.#parts.endAtExpiry) this.#endAt(lease)
     return session
@@ -168,9 +197,9 @@ export class ProxyConnection {
     const database = databaseOf(login, target)
     emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
     try {
-      client.write(
-        encodeMessage(PacketType.TABULAR_RESULT, answerFor(session.tokens, login.features), 4096, session.spid),
-      )
+      const answer = answerFor(session.tokens, login.features)
+      await writeMessage(client, PacketType.TABULAR_RESULT, answer, DEFAULT_PACKET_SIZE, session.spid)
+      limitRecords(client, agreedPacketSize(session.tokens))
       await relay(client, session.stream, clock)
     } finally {
       stats.sessionsOpen--
@@ -180,8 +209,8 @@ export class ProxyConnection {
     }
   }
 
-  #refuse(client: Duplex, tokens: Buffer): Promise<void> {
-    return lastWords(client, encodeMessage(PacketType.TABULAR_RESULT, tokens), this.#parts.clock)
+  #refuse(client: Duplex, failure: LoginFailure): Promise<void> {
+    return lastWords(client, failedLogin(failure), this.#parts.clock)
   }
 
   /** Closes when the client goes. While nobody reads from it, that would be noticed by nobody. */

@@ -3,9 +3,12 @@ import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
 import type { ServerAddress } from '../tds/client-login.ts'
 import type { Login7 } from '../tds/login7.ts'
+import type { Routing } from '../tds/tokens.ts'
 
 /** The server that a proxy signs in on. */
 export interface Target extends ServerAddress {
+  /** What LOGIN7 calls the server. @defaultValue its host */
+  loginName?: string | undefined
   /** The database of a client that asks for none. @defaultValue the identity's own */
   database?: string | undefined
   /** How long one attempt to log in may take, from DNS to the server's answer, in ms; 0 for no limit. */
@@ -15,6 +18,17 @@ export interface Target extends ServerAddress {
 /** The database that a client gets: the target's where it names none; empty where that has none either. */
 export function databaseOf({ database }: Pick<Login7, 'database'>, target: Pick<Target, 'database'>): string {
   return database || (target.database ?? '')
+}
+
+/**
+ * Where a login goes on that was sent elsewhere. A name `host\instance` (Fabric; tedious #1668, go-mssqldb #230) is
+ * dialled by its host, at the port that came with it, and told in full in LOGIN7. The certificate may be for the new host
+ * or for the name first dialled: servers have either.
+ */
+export function redirected(first: Target, { host: name, port }: Routing): Target {
+  const [host = name] = name.split('\\', 1)
+  const alternativeName = first.serverName ?? first.host
+  return { ...first, host, port, loginName: name, serverName: undefined, alternativeName }
 }
 
 const DEFAULT_PORT = 1433

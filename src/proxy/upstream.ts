@@ -3,15 +3,19 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
 import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
-import { EntraError } from '../errors/entra-error.ts'
+import { EntraError, textOf } from '../errors/entra-error.ts'
+import type { LoginContext } from '../errors/login-refusals.ts'
 import { connectToServer, type LoginAnswer, logIn } from '../tds/client-login.ts'
 import { Feature } from '../tds/features.ts'
 import { encodeFedAuthRequest, FedAuthLibrary } from '../tds/fed-auth.ts'
+import { LoginRefusedError } from '../tds/login-refused.ts'
 import type { LoginToken } from '../tds/login-response.ts'
-import { type Login7, TdsVersion } from '../tds/login7.ts'
+import { CLIENT_ID, type Login7, TdsVersion } from '../tds/login7.ts'
+import type { Routing } from '../tds/tokens.ts'
 import { claimsOf } from '../token/claims.ts'
 import { acknowledgesToken } from './answer.ts'
-import { databaseOf, type Target } from './target.ts'
+import { passedFeatures } from './passed-features.ts'
+import { databaseOf, redirected, type Target } from './target.ts'
 
 /** A session that was opened with a token. */
 export interface UpstreamSession {
@@ -20,12 +24,12 @@ export interface UpstreamSession {
   /** The server's answer to the login. */
   tokens: LoginToken[]
   spid: number
-  /** How often the login was sent elsewhere. */
-  redirects: number
+  /** Where the login was sent to by the server, one after the other. */
+  redirects: readonly Routing[]
 }
 
 /** SqlClient's limit. */
-const MAX_REDIRECTS = 10
+export const MAX_REDIRECTS = 10
 
 /** Bits of LOGIN7's option flags (MS-TDS 2.2.6.4). */
 const INTEGRATED_SECURITY = 0x80
@@ -52,24 +56,31 @@ export async function logInWithToken(
   token: string,
   { audience, clock, signal }: UpstreamOptions,
 ): Promise<UpstreamSession> {
-  const attempt: Attempt = { wishes, token, reached: false }
-  return withinConnectTimeout(target, attempt, { clock, signal }, async (within) => {
-    const { answer, ...session } = await followRedirects(target, attempt, within)
-    if (answer.kind === 'refused') {
-      throw loginRefused(answer.message, {
-        server: target.host,
-        database: databaseOf(wishes, target) || undefined,
-        audience,
-        claims: claimsOf(token),
-        now: clock.now(),
-      })
-    }
-    if (!acknowledgesToken(answer.tokens)) {
-      session.socket.destroy()
-      throw withoutToken()
-    }
-    return { ...session, tokens: answer.tokens, spid: answer.spid }
-  })
+  const attempt: Attempt = { wishes, token, reached: false, redirects: [] }
+  try {
+    return await withinConnectTimeout(target, attempt, { clock, signal }, async (within) => {
+      const { answer, ...session } = await followRedirects(target, attempt, within)
+      if (answer.kind === 'refused') {
+        const messages = answer.tokens.flatMap((each) => (each.kind === 'error' ? [each.message] : []))
+        const context: LoginContext = {
+          server: target.host,
+          database: databaseOf(wishes, target) || undefined,
+          audience,
+          claims: claimsOf(token),
+          now: clock.now(),
+        }
+        throw loginRefused(answer.message, context, new LoginRefusedError(messages))
+      }
+      if (!acknowledgesToken(answer.tokens)) {
+        session.socket.destroy()
+        throw withoutToken()
+      }
+      return { ...session, redirects: attempt.redirects, tokens: answer.tokens, spid: answer.spid }
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error instanceof EntraError ? redirectedError(error, attempt.redirects) : error
+  }
 }
 
 /** One login, over all of its redirects. */
@@ -78,6 +89,7 @@ interface Attempt {
   readonly token: string
   /** Whether the server that it stands at was reached. */
   reached: boolean
+  readonly redirects: Routing[]
 }
 
 type Settled = Exclude<LoginAnswer, { kind: 'routed' }>
@@ -86,10 +98,10 @@ async function followRedirects(
   target: Target,
   attempt: Attempt,
   signal: AbortSignal,
-): Promise<{ socket: Socket; stream: Duplex; redirects: number; answer: Settled }> {
-  const { wishes, token } = attempt
+): Promise<{ socket: Socket; stream: Duplex; answer: Settled }> {
+  const { wishes, token, redirects } = attempt
   let at = target
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+  for (;;) {
     attempt.reached = false
     const onConnect = (socket: Socket) => {
       attempt.reached = true
@@ -100,14 +112,29 @@ async function followRedirects(
       const login = withToken(wishes, at, token, prelogin.fedAuthRequired ?? false)
       const answer = await logIn(stream, login)
       if (answer.kind !== 'accepted') socket.destroy()
-      if (answer.kind !== 'routed') return { socket, stream, redirects, answer }
-      at = { ...at, ...answer.routing }
+      if (answer.kind !== 'routed') return { socket, stream, answer }
+      if (redirects.length === MAX_REDIRECTS) throw tooManyRedirects()
+      redirects.push(answer.routing)
+      at = redirected(target, answer.routing)
     } catch (error) {
       socket.destroy()
       throw error
     }
   }
-  throw connectFailed(new Error(`the server redirected the login more than ${MAX_REDIRECTS} times`), false)
+}
+
+/** What to throw where there were more. */
+export function tooManyRedirects(): EntraError {
+  return connectFailed(new Error(`the server redirected the login more than ${MAX_REDIRECTS} times`), false)
+}
+
+/** Says which server it was, where the login was sent to another than the one that was asked for. */
+function redirectedError(error: EntraError, redirects: readonly Routing[]): EntraError {
+  const last = redirects.at(-1)
+  if (last === undefined) return error
+  const { code, number, state, cause } = error
+  const text = `${textOf(error)}\nThe login had been redirected to ${last.host}:${last.port}.`
+  return new EntraError(code, text, { number, state, ...(cause !== undefined && { cause }) })
 }
 
 function withoutToken(): EntraError {
@@ -125,7 +152,7 @@ function withoutToken(): EntraError {
  */
 export function withToken(
   wishes: Login7,
-  { host, database, encrypt }: Pick<Target, 'host' | 'database' | 'encrypt'>,
+  { host, loginName = host, database, encrypt }: Pick<Target, 'host' | 'loginName' | 'database' | 'encrypt'>,
   token: string,
   echo: boolean,
 ): Login7 {
@@ -133,6 +160,9 @@ export function withToken(
   const request = encodeFedAuthRequest({ library: FedAuthLibrary.SECURITY_TOKEN, echo, token })
   return {
     ...wishes,
+    packetSize: packetSizeFor(wishes.packetSize, encrypt !== false),
+    clientProcessId: wishes.clientProcessId || process.pid,
+    clientId: wishes.clientId.some((byte) => byte !== 0) ? wishes.clientId : CLIENT_ID,
     // TDS 8 is TDS 7.4 within TLS, and its number is for servers that were met so.
     tdsVersion:
       wishes.tdsVersion === TdsVersion.TDS_8_0 && encrypt !== 'strict' ? TdsVersion.TDS_7_4 : wishes.tdsVersion,
@@ -141,10 +171,21 @@ export function withToken(
     password: '',
     changePassword: '',
     sspi: Buffer.alloc(0),
-    serverName: host,
+    serverName: loginName,
     database: databaseOf(wishes, { database }),
-    features: [{ id: Feature.FEDAUTH, data: request }, ...wishes.features.filter(({ id }) => id !== Feature.FEDAUTH)],
+    features: [{ id: Feature.FEDAUTH, data: request }, ...passedFeatures(wishes.features)],
   }
+}
+
+/** SQL Server's largest packet under TLS, in bytes: it must fit a record (corefx #17577). */
+const MAX_ENCRYPTED_PACKET = 16_383
+
+/**
+ * The packet size to ask for. The server's answer goes to the client, so that both ends of the proxy agree on one: a
+ * client that does not listen to it is hung up on, as it would be without a proxy.
+ */
+export function packetSizeFor(wish: number, encrypted: boolean): number {
+  return encrypted ? Math.min(wish, MAX_ENCRYPTED_PACKET) : wish
 }
 
 /**

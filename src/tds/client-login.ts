@@ -1,12 +1,13 @@
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ConnectionOptions } from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
 import { dial } from './dial.ts'
-import { type LoginToken, parseLoginResponse } from './login-response.ts'
+import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from './login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from './login7.ts'
 import { MessageStream } from './message-stream.ts'
 import { PacketType } from './packet.ts'
-import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelogin } from './prelogin.ts'
+import { limitRecords } from './packet-writing.ts'
+import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelogin, traceId } from './prelogin.ts'
 import { TdsProtocolError } from './protocol-error.ts'
 import { encryptionRefused, noSqlServer } from './require-encryption.ts'
 import { connectTls, connectTlsInTds } from './tls.ts'
@@ -25,6 +26,8 @@ export interface ServerAddress {
   ca?: ConnectionOptions['ca']
   /** The name in the server's certificate. @defaultValue its host */
   serverName?: string | undefined
+  /** Another name that the certificate may be for. @defaultValue none */
+  alternativeName?: string | undefined
   /** Tries every address of the host at once (`MultiSubnetFailover`). @defaultValue false */
   parallel?: boolean | undefined
   localAddress?: string | undefined
@@ -94,12 +97,21 @@ export async function reachServer(server: ServerAddress, signal: AbortSignal): P
 /** Does the client's half of PRELOGIN and TLS. @throws what {@link connectToServer} does */
 export async function greetServer(socket: Socket, server: ServerAddress, fedAuth: boolean): Promise<ServerConnection> {
   const strict = server.encrypt === 'strict'
-  const encryption = server.encrypt === false ? Encryption.NOT_SUPPORTED : Encryption.ON
+  // In TDS 8 all is encrypted by now: there is nothing to agree on, and the server does not look (MS-TDS 2.2.6.5).
+  const encryption = server.encrypt === true ? Encryption.ON : Encryption.NOT_SUPPORTED
   const link = strict ? await connectTls(socket, tlsOptions(server)) : socket
   const messages = new MessageStream(link)
-  messages.write(
+  await messages.write(
     PacketType.PRELOGIN,
-    encodePrelogin({ version: VERSION, encryption, ...(fedAuth && { fedAuthRequired: true }) }),
+    encodePrelogin({
+      version: VERSION,
+      encryption,
+      instance: '',
+      threadId: 0,
+      mars: false,
+      traceId: traceId(),
+      ...(fedAuth && { fedAuthRequired: true }),
+    }),
   )
   const type = await messages.nextType()
   if (type !== PacketType.TABULAR_RESULT) throw noSqlServer(new TdsProtocolError(`Type ${type} answered to PRELOGIN.`))
@@ -119,12 +131,19 @@ function joined(error: AggregateError): Error {
   return new Error([...messages].join('; '), { cause: error })
 }
 
-function tlsOptions({ host, trustServerCertificate, ca, serverName }: ServerAddress): ConnectionOptions {
+function tlsOptions(server: ServerAddress): ConnectionOptions {
+  const { host, trustServerCertificate, ca, serverName, alternativeName } = server
   const name = serverName ?? host
   return {
     host: name,
     ...(isIP(name) === 0 && { servername: name }),
     ...(ca !== undefined && { ca }),
+    ...(alternativeName !== undefined && {
+      checkServerIdentity: (_, certificate) => {
+        const mismatch = checkServerIdentity(name, certificate)
+        return mismatch && (checkServerIdentity(alternativeName, certificate) === undefined ? undefined : mismatch)
+      },
+    }),
     rejectUnauthorized: !trustServerCertificate,
   }
 }
@@ -133,22 +152,40 @@ function tlsOptions({ host, trustServerCertificate, ca, serverName }: ServerAddr
 export type LoginAnswer =
   /** `spid`: the server's process id for the session. */
   | { kind: 'accepted'; tokens: LoginToken[]; spid: number }
-  | { kind: 'refused'; message: ServerMessage }
+  /** `message`: the first of the server's ERROR tokens. `tokens`: all that it said. */
+  | { kind: 'refused'; message: ServerMessage; tokens: LoginToken[] }
   /** The login is to be made elsewhere. */
   | { kind: 'routed'; routing: Routing }
 
 /**
- * Sends LOGIN7 and reads the answer.
+ * Sends LOGIN7 and reads the answer. From then on the connection's records are as long as the packets agreed on.
  *
  * @throws {@link TdsProtocolError}, or the error of the connection
  */
 export async function logIn(stream: Duplex, login: Login7): Promise<LoginAnswer> {
-  const messages = new MessageStream(stream)
-  messages.write(PacketType.LOGIN7, encodeLogin7(login))
-  const { payload, spid } = await messages.read(MAX_LOGIN7_LENGTH)
-  const tokens = parseLoginResponse(payload)
+  const { tokens, spid } = await beginLogin(stream, login)
   for (const token of tokens) if (token.kind === 'routing') return { kind: 'routed', routing: token.routing }
-  if (tokens.some(({ kind }) => kind === 'loginAck')) return { kind: 'accepted', tokens, spid }
-  for (const token of tokens) if (token.kind === 'error') return { kind: 'refused', message: token.message }
+  if (tokens.some(({ kind }) => kind === 'loginAck')) {
+    limitRecords(stream, agreedPacketSize(tokens))
+    return { kind: 'accepted', tokens, spid }
+  }
+  for (const token of tokens) if (token.kind === 'error') return { kind: 'refused', message: token.message, tokens }
   throw new TdsProtocolError('LOGIN7 was answered neither by LOGINACK nor by an error.')
+}
+
+/**
+ * Sends LOGIN7, and reads all that the server says to it, be it the end of the login or a question (FEDAUTHINFO).
+ *
+ * @throws {@link TdsProtocolError}, or the error of the connection
+ */
+export async function beginLogin(stream: Duplex, login: Login7): Promise<{ tokens: LoginToken[]; spid: number }> {
+  const messages = new MessageStream(stream)
+  await messages.write(PacketType.LOGIN7, encodeLogin7(login))
+  const tokens: LoginToken[] = []
+  for (let left = MAX_LOGIN7_LENGTH; ; ) {
+    const { payload, spid } = await messages.read(left)
+    tokens.push(...parseLoginResponse(payload))
+    if (isWholeAnswer(tokens)) return { tokens, spid }
+    left -= payload.length
+  }
 }

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import { encodeMessage, PacketReader, PacketType } from './packet.ts'
+import { encodeMessage, PacketReader, PacketStatus, PacketType } from './packet.ts'
 import { TdsProtocolError } from './protocol-error.ts'
 import { TlsRecords } from './tls-records.ts'
 
@@ -14,6 +14,7 @@ export class HandshakeTransport extends Duplex {
   readonly #records: TlsRecords | undefined
   readonly #detach: () => void
   #wrapsOutgoing = true
+  #messages = 0
   #incoming: 'unknown' | 'packets' | 'bare' = 'unknown'
   #released = false
 
@@ -34,6 +35,11 @@ export class HandshakeTransport extends Duplex {
     this.#detach = () => {
       below.off('data', receive).off('end', end).off('error', fail).off('close', close)
     }
+  }
+
+  /** How many messages have come whole. */
+  get messages(): number {
+    return this.#messages
   }
 
   /** The handshake is over: what is written from now on goes out as it is. */
@@ -79,6 +85,7 @@ export class HandshakeTransport extends Duplex {
       if (packet.type !== PacketType.PRELOGIN) {
         throw new TdsProtocolError(`A packet of type 0x${packet.type.toString(16)} came amid the TLS handshake.`)
       }
+      if (packet.status & PacketStatus.END_OF_MESSAGE) this.#messages++
       this.#pass(packet.payload)
       // Bare records may stand behind the last packet in one chunk; their first byte is no packet type.
       const { rest } = this.#packets
@@ -106,6 +113,11 @@ export class HandshakeTransport extends Duplex {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     if (this.#released || this.#below.readableEnded) done()
     else this.#below.write(this.#wrapsOutgoing ? encodeMessage(PacketType.PRELOGIN, chunk) : chunk, done)
+  }
+
+  /** A flight that TLS writes piece by piece is one message all the same: some servers and clients insist on it. */
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as BufferEncoding, done)
   }
 
   override _final(done: () => void): void {

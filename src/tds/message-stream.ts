@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { DEFAULT_PACKET_SIZE, encodeMessage, PacketReader, PacketStatus } from './packet.ts'
+import { PacketReader, PacketStatus } from './packet.ts'
+import { writeMessage } from './packet-writing.ts'
 import { TdsProtocolError } from './protocol-error.ts'
 
 /** A message: the payloads of its packets, one after the other. */
@@ -52,9 +53,9 @@ export class MessageStream {
     return chunk[0]
   }
 
-  /** Writes a message in packets of `packetSize` bytes at most. */
-  write(type: number, payload: Buffer, packetSize = DEFAULT_PACKET_SIZE): void {
-    this.#stream.write(encodeMessage(type, payload, packetSize))
+  /** Writes a message. Never rejects: that the connection failed shows when its answer is read. */
+  write(type: number, payload: Buffer, packetSize?: number): Promise<void> {
+    return writeMessage(this.#stream, type, payload, packetSize)
   }
 
   async #chunk(): Promise<Buffer> {

@@ -51,16 +51,24 @@ export function encodePacket(packet: Omit<Packet, 'spid'> & { spid?: number; id?
   return Buffer.concat([header, packet.payload])
 }
 
-/** A whole message as packets of `packetSize` bytes at most, header included; the last one ends the message. */
-export function encodeMessage(type: number, payload: Buffer, packetSize = DEFAULT_PACKET_SIZE, spid = 0): Buffer {
+/** A message as packets of `packetSize` bytes at most, headers included; the last one ends the message. */
+export function* packetsOf(
+  type: number,
+  payload: Buffer,
+  packetSize = DEFAULT_PACKET_SIZE,
+  spid = 0,
+): Generator<Buffer> {
   const room = packetSize - PACKET_HEADER_LENGTH
-  const packets: Buffer[] = []
   for (let start = 0, id = 1; start === 0 || start < payload.length; start += room, id++) {
     const part = payload.subarray(start, start + room)
     const status = start + room >= payload.length ? PacketStatus.END_OF_MESSAGE : PacketStatus.NORMAL
-    packets.push(encodePacket({ type, status, payload: part, spid, id }))
+    yield encodePacket({ type, status, payload: part, spid, id })
   }
-  return Buffer.concat(packets)
+}
+
+/** The same in one piece: for where there are no TLS records to mind. */
+export function encodeMessage(type: number, payload: Buffer, packetSize = DEFAULT_PACKET_SIZE, spid = 0): Buffer {
+  return Buffer.concat([...packetsOf(type, payload, packetSize, spid)])
 }
 
 /** Cuts a stream of bytes into packets. */
@@ -78,19 +86,26 @@ export class PacketReader {
    * @throws {@link TdsProtocolError} for a length that no packet can have
    */
   *push(chunk: Buffer): Generator<Packet> {
+    for (const packet of this.cut(chunk)) {
+      yield {
+        type: packet.readUInt8(0),
+        status: packet.readUInt8(1),
+        spid: packet.readUInt16BE(4),
+        payload: packet.subarray(PACKET_HEADER_LENGTH),
+      }
+    }
+  }
+
+  /** The same, each packet as the bytes that it is, header included. */
+  *cut(chunk: Buffer): Generator<Buffer> {
     this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk])
     while (this.#buffered.length >= PACKET_HEADER_LENGTH) {
       const length = this.#buffered.readUInt16BE(2)
       if (length < PACKET_HEADER_LENGTH) throw new TdsProtocolError(`A packet says that it is ${length} bytes long.`)
       if (this.#buffered.length < length) return
-      const packet = this.#buffered
-      this.#buffered = packet.subarray(length)
-      yield {
-        type: packet.readUInt8(0),
-        status: packet.readUInt8(1),
-        spid: packet.readUInt16BE(4),
-        payload: packet.subarray(PACKET_HEADER_LENGTH, length),
-      }
+      const packet = this.#buffered.subarray(0, length)
+      this.#buffered = this.#buffered.subarray(length)
+      yield packet
     }
   }
 }

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { uint32 } from './bytes.ts'
 import { TdsProtocolError } from './protocol-error.ts'
 
 /** What one side says of encryption in PRELOGIN (MS-TDS 2.2.6.5). */
@@ -31,15 +33,32 @@ export interface Prelogin {
   encryption: number
   /** The name of the instance that the client wants, without its final zero. */
   instance?: string
+  threadId?: number
   mars?: boolean
+  /** 36 bytes: see {@link traceId}. Servers do not answer it. */
+  traceId?: Buffer
   /** Client: can do federated authentication. Server: wants to hear of it in LOGIN7. */
   fedAuthRequired?: boolean
 }
 
+/**
+ * The bits of ENCRYPTION that tell what is encrypted. The others are flags: a client certificate (0x80), and such as are
+ * reserved.
+ */
+const ENCRYPTION_MASK = 0x3f
+
 const Option = { VERSION: 0, ENCRYPTION: 1, INSTOPT: 2, THREADID: 3, MARS: 4, TRACEID: 5, FEDAUTHREQUIRED: 6 } as const
 const TERMINATOR = 0xff
 
-/** Encodes a PRELOGIN message, without its packet header. */
+/**
+ * A new TRACEID: the ids of connection and activity, and the activity's sequence number. It is told in the server's
+ * traces. Fabric hangs up without it (go-mssqldb #230).
+ */
+export function traceId(): Buffer {
+  return Buffer.concat([randomBytes(32), uint32(1)])
+}
+
+/** Encodes a PRELOGIN message, without its packet header. The options stand in the order of their numbers. */
 export function encodePrelogin(prelogin: Prelogin): Buffer {
   const { major, minor, build } = prelogin.version
   const options: [number, Buffer][] = [
@@ -47,7 +66,9 @@ export function encodePrelogin(prelogin: Prelogin): Buffer {
     [Option.ENCRYPTION, Buffer.from([prelogin.encryption])],
   ]
   if (prelogin.instance !== undefined) options.push([Option.INSTOPT, Buffer.from(`${prelogin.instance}\0`, 'latin1')])
+  if (prelogin.threadId !== undefined) options.push([Option.THREADID, uint32(prelogin.threadId)])
   if (prelogin.mars !== undefined) options.push([Option.MARS, Buffer.from([Number(prelogin.mars)])])
+  if (prelogin.traceId !== undefined) options.push([Option.TRACEID, prelogin.traceId])
   if (prelogin.fedAuthRequired !== undefined) {
     options.push([Option.FEDAUTHREQUIRED, Buffer.from([Number(prelogin.fedAuthRequired)])])
   }
@@ -82,13 +103,17 @@ export function parsePrelogin(bytes: Buffer): Prelogin {
   const version = options.get(Option.VERSION)
   if (version === undefined || version.length < 4) throw new TdsProtocolError('PRELOGIN names no version.')
   const instance = options.get(Option.INSTOPT)
+  const threadId = options.get(Option.THREADID)
   const mars = options.get(Option.MARS)?.[0]
+  const trace = options.get(Option.TRACEID)
   const fedAuth = options.get(Option.FEDAUTHREQUIRED)?.[0]
   return {
     version: { major: version.readUInt8(0), minor: version.readUInt8(1), build: version.readUInt16BE(2) },
-    encryption: options.get(Option.ENCRYPTION)?.[0] ?? Encryption.NOT_SUPPORTED,
+    encryption: (options.get(Option.ENCRYPTION)?.[0] ?? Encryption.NOT_SUPPORTED) & ENCRYPTION_MASK,
     ...(instance && { instance: instance.toString('latin1').replace(/\0.*$/s, '') }),
+    ...(threadId?.length === 4 && { threadId: threadId.readUInt32LE(0) }),
     ...(mars !== undefined && { mars: mars === 1 }),
+    ...(trace !== undefined && { traceId: trace }),
     ...(fedAuth !== undefined && { fedAuthRequired: fedAuth === 1 }),
   }
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from './login7.ts'
 import { MessageStream } from './message-stream.ts'
 import { PacketType } from './packet.ts'
@@ -11,10 +12,28 @@ export interface ServerGreeting {
   /** As PEM. */
   key: string
   certificate: string
-  /** The answer to a client's PRELOGIN. */
-  answer(client: Prelogin): Prelogin | Promise<Prelogin>
+  /** The answer to a client's PRELOGIN, which is given as it is understood and as it came. */
+  answer(client: Prelogin, received: ReceivedPrelogin): Prelogin | Promise<Prelogin>
   /** Called when PRELOGIN was answered, before TLS in its packets. */
   answered?(): Promise<void>
+  /** Called after the TLS handshake of a session that is encrypted: what TDS is to run on in place of TLS itself. */
+  secured?(tls: TLSSocket, handshake: TlsHandshake): Duplex
+}
+
+/** A PRELOGIN message as it came. */
+export interface ReceivedPrelogin {
+  /** Without packet headers. */
+  message: Buffer
+  /** Whether it came in TLS (TDS 8.0). */
+  strict: boolean
+}
+
+/** What a TLS handshake was like. */
+export interface TlsHandshake {
+  /** Whether it came before PRELOGIN (TDS 8.0). */
+  strict: boolean
+  /** How many PRELOGIN messages the client made of its half. */
+  messages: number
 }
 
 /** A client after PRELOGIN and TLS. */
@@ -36,12 +55,13 @@ const MAX_PRELOGIN_LENGTH = 4096
 export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<GreetedClient> {
   const tls = { key: greeting.key, cert: greeting.certificate }
   const strict = (await firstByte(link)) === TLS_HANDSHAKE_RECORD
-  const stream = strict ? await acceptTls(link, tls) : link
+  const secured = (socket: TLSSocket, messages: number) => greeting.secured?.(socket, { strict, messages }) ?? socket
+  const stream = strict ? secured(await acceptTls(link, tls), 0) : link
   const messages = new MessageStream(stream)
   const { type, payload } = await messages.read(MAX_PRELOGIN_LENGTH)
   if (type !== PacketType.PRELOGIN) throw new TdsProtocolError('A connection must begin with PRELOGIN.')
   const prelogin = parsePrelogin(payload)
-  const answer = await greeting.answer(prelogin)
+  const answer = await greeting.answer(prelogin, { message: payload, strict })
   messages.write(PacketType.TABULAR_RESULT, encodePrelogin(answer))
   await greeting.answered?.()
   const scope = strict ? 'none' : encryptionScope(prelogin.encryption, answer.encryption)
@@ -50,19 +70,33 @@ export async function greetClient(link: Duplex, greeting: ServerGreeting): Promi
     const encrypted = await acceptTlsForLogin(link, tls)
     return { login: encrypted.stream, session: () => encrypted.release() }
   }
-  const encrypted = await acceptTlsInTds(link, tls)
+  const { stream: socket, messages: flights } = await acceptTlsInTds(link, tls)
+  const encrypted = secured(socket, flights)
   return { login: encrypted, session: () => encrypted }
 }
+
+/** A whole message came in the place of LOGIN7, and is none that can be read. */
+export class UnreadableLoginError extends TdsProtocolError {}
 
 /**
  * Reads a client's LOGIN7.
  *
- * @throws {@link TdsProtocolError}
+ * @throws {@link UnreadableLoginError}; {@link TdsProtocolError} where no whole message came
  */
 export async function readLogin7(stream: Duplex): Promise<Login7> {
+  const message = await readLogin7Message(stream)
+  try {
+    return parseLogin7(message)
+  } catch (cause) {
+    throw new UnreadableLoginError((cause as Error).message, { cause })
+  }
+}
+
+/** The same, as it came. @throws {@link UnreadableLoginError}; {@link TdsProtocolError} where no whole message came */
+export async function readLogin7Message(stream: Duplex): Promise<Buffer> {
   const { type, payload } = await new MessageStream(stream).read(MAX_LOGIN7_LENGTH)
-  if (type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must begin with LOGIN7.')
-  return parseLogin7(payload)
+  if (type !== PacketType.LOGIN7) throw new UnreadableLoginError('A login must begin with LOGIN7.')
+  return payload
 }
 
 /** Looks at the first byte that comes, and leaves it there. */

@@ -12,9 +12,17 @@ export const TLS_HANDSHAKE_RECORD = 0x16
 /** TLS 1.3 would send session tickets after the handshake, which no TDS 7 client expects in packets or out of them. */
 const TDS7_TLS = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
 
-/** Does the server's half of the handshake in PRELOGIN packets (TDS 7.x). Rejects with TLS's own error. */
-export function acceptTlsInTds(below: Duplex, options: TLSSocketOptions): Promise<TLSSocket> {
-  return secured(new TLSSocket(new HandshakeTransport(below), { ...options, ...TDS7_TLS, isServer: true }), 'secure')
+/**
+ * Does the server's half of the handshake in PRELOGIN packets (TDS 7.x), and tells how many messages the client made of
+ * its own. Rejects with TLS's own error.
+ */
+export async function acceptTlsInTds(
+  below: Duplex,
+  options: TLSSocketOptions,
+): Promise<{ stream: TLSSocket; messages: number }> {
+  const transport = new HandshakeTransport(below)
+  const stream = await secured(new TLSSocket(transport, { ...options, ...TDS7_TLS, isServer: true }), 'secure')
+  return { stream, messages: transport.messages }
 }
 
 /**

@@ -2,16 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { drawChart } from '../../demo/chart.ts'
 import { UsageError } from '../../demo/command-line.ts'
 import { drawFrame, type Frame, frameOf, lineOf } from '../../demo/display.ts'
+import { insertsOf, type Migrated } from '../../demo/migration.ts'
 import { readOptions } from '../../demo/options.ts'
 import { coloured, colourless } from '../../demo/palette.ts'
 import { percentile, Recording } from '../../demo/recording.ts'
 import { environmentsOf, outageOf, readMethods } from '../../demo/sign-in.ts'
-import { faultsOf, summaryOf } from '../../demo/summary.ts'
+import { faultsOf, migrationSummaryOf, summaryOf } from '../../demo/summary.ts'
 
 describe('the options', () => {
   it('have defaults', () => {
     const methods = ['ActiveDirectoryManagedIdentity']
-    expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, methods, svg: undefined })
+    expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, methods, svg: undefined, migrate: false })
   })
 
   it('are read', () => {
@@ -24,9 +25,10 @@ describe('the options', () => {
       '--authentication=Environment',
       '--svg',
       'a.svg',
+      '--migrate',
     ]
     const methods = ['Environment']
-    expect(readOptions(args)).toEqual({ seconds: 5, workers: 2, tokenLife: 6, methods, svg: 'a.svg' })
+    expect(readOptions(args)).toEqual({ seconds: 5, workers: 2, tokenLife: 6, methods, svg: 'a.svg', migrate: true })
     expect(readOptions(['--help'])).toBeUndefined()
   })
 
@@ -215,6 +217,35 @@ describe('the summary', () => {
   ])('names what went wrong: %j', (change, made, reason) => {
     expect(faultsOf(made, { ...counts, ...change }).join()).toContain(reason)
     expect(summaryOf(made, { ...counts, ...change }, colourless)).toContain(`✗ ${reason}`)
+  })
+})
+
+describe('the migration at the end', () => {
+  it('inserts at least as much as it says, and no more than 1,000 rows at once', () => {
+    const { sql, names } = insertsOf(300_000)
+    expect(sql.length).toBeGreaterThan(300_000)
+    expect(sql.length).toBeLessThan(310_000)
+    expect(new Set(names).size).toBe(names.length)
+    for (const statement of sql.split(';')) expect(statement.split('(N').length - 1).toBeLessThanOrEqual(1_000)
+  })
+
+  const migrated: Migrated = {
+    migrations: ['20261124000000_init'],
+    rows: 3,
+    characters: 300_400,
+    readBack: 3,
+    tokenLength: 2_010,
+    durationMs: 1_840,
+  }
+
+  it('is told with its size, its token and its time', () => {
+    expect(migrationSummaryOf(migrated, colourless)).toMatch(
+      /20261124000000_init\n.*3 rows, 300 KB\n.*2010 characters\n.*1\.8 s\n\n✓/,
+    )
+  })
+
+  it('says how many rows are not there', () => {
+    expect(migrationSummaryOf({ ...migrated, readBack: 1 }, colourless)).toContain('✗ of 3 rows')
   })
 })
 

@@ -35,12 +35,21 @@ export interface SeenPacket {
   length: number
 }
 
+/** Error tokens in their order: the first one's number and message, and those of what comes behind it. */
+export interface Refusal {
+  refuse: number
+  message?: string
+  next?: Refusal
+}
+
 /** How a login is answered. */
-export type LoginReply = 'accept' | 'without-token' | 'hang' | 'drop' | { refuse: number; message?: string } | Routing
+export type LoginReply = 'accept' | 'without-token' | 'hang' | 'drop' | Refusal | Routing
 
 export interface EntraServerOptions {
-  /** What it says of encryption; the certificate is for `localhost`. @defaultValue ON */
+  /** What it says of encryption. @defaultValue ON */
   encryption?: number
+  /** The names in its certificate. @defaultValue localhost */
+  hosts?: string[]
   /** What it says of FEDAUTHREQUIRED. @defaultValue nothing */
   fedAuthRequired?: boolean
   reply?: (seen: SeenLogin) => LoginReply
@@ -72,7 +81,7 @@ export class EntraServer {
   async start(): Promise<this> {
     const authority = await createCertificateAuthority()
     this.ca = authority.certificate
-    this.#tls = await authority.issue({ hosts: ['localhost'] })
+    this.#tls = await authority.issue({ hosts: this.#options.hosts ?? ['localhost'] })
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')
     this.port = (this.#server.address() as AddressInfo).port
@@ -123,7 +132,7 @@ export class EntraServer {
     if (typeof reply !== 'string') {
       const tokens =
         'refuse' in reply
-          ? [refusal(reply.refuse, reply.message), encodeDone(DoneStatus.ERROR)]
+          ? [...refusals(reply), encodeDone(DoneStatus.ERROR)]
           : [encodeLoginAck('Entra', [16, 0, 0, 0]), encodeRouting(reply), encodeDone(DoneStatus.FINAL)]
       stream.end(encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat(tokens), 4096, SPID))
       return
@@ -152,8 +161,9 @@ function tokenIn(login: Login7): { token: string | undefined; echo: boolean | un
   return { token: request.token, echo: request.echo }
 }
 
-function refusal(number: number, message = `Refused with ${number}.`): Buffer {
-  return encodeError({ number, state: 5, class: 14, message, serverName: 'entra-server' })
+function refusals({ refuse: number, message = `Refused with ${number}.`, next }: Refusal): Buffer[] {
+  const error = encodeError({ number, state: 5, class: 14, message, serverName: 'entra-server', line: 65_536 })
+  return next === undefined ? [error] : [error, ...refusals(next)]
 }
 
 function acceptance(login: Login7, withToken: boolean): Buffer {

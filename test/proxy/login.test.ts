@@ -62,7 +62,7 @@ describe('a login', () => {
     )
     expect(answer).toMatchObject({ kind: 'accepted', spid: SPID })
     const tokens = answer.kind === 'accepted' ? answer.tokens : []
-    expect(tokens.map(({ kind }) => kind)).toEqual(['other', 'other', 'loginAck', 'done'])
+    expect(tokens.map(({ kind }) => kind)).toEqual(['other', 'packetSize', 'loginAck', 'done'])
     expect(tokens[0]?.bytes.toString('utf16le', 5, 17)).toBe('shadow')
     const features = [{ id: Feature.UTF8_SUPPORT, data: Buffer.from([1]) }]
     const second = await (await doors.client(door)).logIn(loginFor(door.proxy, { features }))

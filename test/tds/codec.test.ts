@@ -117,6 +117,7 @@ describe('PRELOGIN', () => {
       version: { major: 9, minor: 0, build: 0 },
       encryption: Encryption.ON,
       instance: '',
+      threadId: 3512,
       mars: true,
     })
   })
@@ -127,6 +128,8 @@ describe('PRELOGIN', () => {
         version: fc.record({ major: fc.nat(255), minor: fc.nat(255), build: fc.nat(65535) }),
         encryption: fc.constantFrom(...Object.values(Encryption)),
         instance: fc.stringMatching(/^[A-Za-z0-9]{0,16}$/),
+        threadId: fc.nat(),
+        traceId: fc.uint8Array({ minLength: 36, maxLength: 36 }).map((array) => Buffer.from(array)),
         mars: fc.boolean(),
         fedAuthRequired: fc.boolean(),
       },
@@ -235,7 +238,7 @@ describe('the answer to LOGIN7', () => {
       'info',
       'other',
       'other',
-      'other',
+      'packetSize',
       'info',
       'loginAck',
       'done',

@@ -4,6 +4,7 @@ import { DoneStatus, encodeDone, encodeError } from '../../tds/tokens.ts'
 import { azureMessage } from './azure-messages.ts'
 import type { GatewayParts } from './connection.ts'
 import type { FaultError } from './faults.ts'
+import type { PacketLink } from './packet-link.ts'
 import type { VerifiedToken } from './token-check.ts'
 
 /** The types of messages that are requests: each is answered. */
@@ -21,7 +22,7 @@ const FATAL = 20
 
 /** What a {@link Relay} connects. */
 export interface RelayEnds {
-  client: Duplex
+  client: PacketLink
   upstream: Duplex
   token: VerifiedToken
   /** Destroys the client's socket by a TCP reset. */
@@ -60,7 +61,8 @@ export class Relay {
       this.#lastTrafficAt = this.#ends.parts.clock.now()
       for (const packet of this.#packets.push(chunk as Buffer)) {
         if (!(await this.#admits(packet))) continue
-        if (!upstream.write(encodePacket(packet))) await drained(upstream)
+        // A real SQL Server takes no record but one of one packet: TLS would make one of all that waits.
+        await new Promise((resolve) => upstream.write(encodePacket(packet), resolve))
       }
     }
   }
@@ -78,7 +80,7 @@ export class Relay {
       }
       if (fault !== undefined && 'drop' in fault) {
         const bytes = chunk as Buffer
-        await new Promise((resolve) => client.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), resolve))
+        await client.breakOff(bytes.subarray(0, Math.ceil(bytes.length / 2)))
         return
       }
       if (!client.write(chunk)) await drained(client)

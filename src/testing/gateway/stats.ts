@@ -1,3 +1,5 @@
+import type { GatewayRule } from './rules.ts'
+
 /** What a gateway has seen since it was started, or since `resetStats()`. */
 export interface GatewayStats {
   /** TCP connections accepted. */
@@ -6,6 +8,10 @@ export interface GatewayStats {
   logins: number
   /** Logins refused, by error number; `0` for those that ended without an answer. */
   loginFailures: Record<number, number>
+  /** Logins that were sent to another server. */
+  redirects: number
+  /** Connections that were closed because the client broke a rule, by rule. */
+  hungUp: Partial<Record<GatewayRule, number>>
   /** Requests: SQL batches, RPCs, transaction manager requests, bulk loads. Attention is none. */
   requests: number
   /** Requests that came after the expiry of their session's token, whether or not that was enforced. */
@@ -56,6 +62,14 @@ export class GatewayStatistics {
     this.#stats.loginFailures[number] = (this.#stats.loginFailures[number] ?? 0) + 1
   }
 
+  redirected(): void {
+    this.#stats.redirects++
+  }
+
+  hungUp(rule: GatewayRule): void {
+    this.#stats.hungUp[rule] = (this.#stats.hungUp[rule] ?? 0) + 1
+  }
+
   /** @param timeLeft - on the session's token, in ms */
   request(timeLeft: number): void {
     const { leastTimeLeft } = this.#stats
@@ -82,7 +96,8 @@ export class GatewayStatistics {
   }
 
   snapshot(): GatewayStats {
-    return { ...this.#stats, loginFailures: { ...this.#stats.loginFailures } }
+    const { loginFailures, hungUp } = this.#stats
+    return { ...this.#stats, loginFailures: { ...loginFailures }, hungUp: { ...hungUp } }
   }
 }
 
@@ -91,6 +106,8 @@ function emptyStats(): GatewayStats {
     connections: 0,
     logins: 0,
     loginFailures: {},
+    redirects: 0,
+    hungUp: {},
     requests: 0,
     requestsAfterExpiry: 0,
     leastTimeLeft: undefined,

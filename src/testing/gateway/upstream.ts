@@ -1,10 +1,13 @@
 import type { Duplex } from 'node:stream'
 import { parseConnectionString } from '../../config/connection-string.ts'
 import { EntraError } from '../../errors/entra-error.ts'
+import { ByteReader } from '../../tds/bytes.ts'
 import { connectToServer, logIn } from '../../tds/client-login.ts'
 import type { LoginToken } from '../../tds/login-response.ts'
 import type { Login7 } from '../../tds/login7.ts'
+import { DEFAULT_PACKET_SIZE } from '../../tds/packet.ts'
 import { TdsProtocolError } from '../../tds/protocol-error.ts'
+import { EnvChange, TokenType } from '../../tds/tokens.ts'
 import { LoginError, upstreamUnavailable } from './login-error.ts'
 
 /** The SQL Server behind a gateway, and a SQL login on it. */
@@ -48,7 +51,12 @@ export function upstreamOf(text: string): Upstream {
 export interface UpstreamSession {
   stream: Duplex
   answer: LoginToken[]
+  /** What it agreed to, in bytes. */
+  packetSize: number
 }
+
+/** A packet must fit one TLS record with what TLS adds: SQL Server agrees to no more where it encrypts. In bytes. */
+const MAX_PACKET_SIZE_IN_TLS = 16_383
 
 /**
  * Logs in upstream with a SQL login and otherwise the client's own wishes.
@@ -66,13 +74,27 @@ export async function logInUpstream(upstream: Upstream, wishes: Login7, signal: 
       password,
       database: wishes.database || database,
       serverName: host,
+      packetSize: Math.min(wishes.packetSize, MAX_PACKET_SIZE_IN_TLS),
     })
     if (answer.kind === 'refused') throw new LoginError(answer.message)
     if (answer.kind === 'routed') throw new TdsProtocolError('The server behind a gateway must not redirect.')
-    return { stream, answer: answer.tokens }
+    const packetSize = agreedPacketSize(answer.tokens)
+    if (packetSize > MAX_PACKET_SIZE_IN_TLS)
+      throw new TdsProtocolError(`Packets of ${packetSize} bytes do not fit TLS.`)
+    return { stream, answer: answer.tokens, packetSize }
   } catch (error) {
     throw error instanceof LoginError
       ? error
       : upstreamUnavailable(wishes.database || (upstream.database ?? 'master'), error)
   }
+}
+
+/** The packet size from here on, in bytes. */
+function agreedPacketSize(answer: readonly LoginToken[]): number {
+  const HEADER_LENGTH = 4
+  const change = answer.findLast(
+    ({ type, bytes }) => type === TokenType.ENVCHANGE && bytes[3] === EnvChange.PACKET_SIZE,
+  )
+  if (change === undefined) return DEFAULT_PACKET_SIZE
+  return Number(new ByteReader(change.bytes.subarray(HEADER_LENGTH), 'ENVCHANGE').bVarchar())
 }
