@@ -37,9 +37,11 @@ export const hearRefusals: Policy = {
  * @param ask - of a credential that was made with {@link hearRefusals}
  * @param onRefusal - called then
  */
-export function withRefusals<T>(ask: () => Promise<T>, onRefusal: () => void): Promise<T> {
+export async function withRefusals<T>(ask: () => Promise<T>, onRefusal: () => void): Promise<T> {
   const heard: { refusal: Refusal | undefined } = { refusal: undefined }
-  return request.run(heard, ask).catch((error: unknown) => {
+  try {
+    return await request.run(heard, ask)
+  } catch (error) {
     const { refusal } = heard
     if (refusal !== undefined) onRefusal()
     if (refusal !== undefined && error instanceof Error && !('response' in error)) {
@@ -47,5 +49,5 @@ export function withRefusals<T>(ask: () => Promise<T>, onRefusal: () => void): P
       Object.assign(error, { statusCode: refusal.status, response: { status: refusal.status, headers } })
     }
     throw error
-  })
+  }
 }
