@@ -57,8 +57,8 @@ export class ConnectionOpener {
       // A socket's end is told by the work that met it.
       if ((error as { code?: unknown }).code !== 'ESOCKET') this.#options?.onPoolError?.(error)
     })
-    mendConnection(connection)
     this.#config.beforeConnect?.(connection)
+    mendConnection(connection)
     await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
     const adapter = driver.adapterOn(connection)
     return new EntraConnection(connection, adapter, lease, this.#isolationLevel)

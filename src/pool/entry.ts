@@ -19,7 +19,7 @@ export class PoolEntry<C extends PoolConnection> {
   #heard: Stopwatch
   /** The last suspicion that it has answered. */
   #cleared: number
-  #validated = false
+  #validated = true
 
   /** @param maxAge - how long it lives, in ms */
   constructor(connection: C, id: number, maxAge: number, suspicion: number, clock: Clock) {
@@ -47,7 +47,7 @@ export class PoolEntry<C extends PoolConnection> {
     return this.#heard.elapsed
   }
 
-  /** Whether it has answered, and nothing has run on it since. */
+  /** Whether nothing has run on it since it answered last; the login is an answer too. */
   get validated(): boolean {
     return this.#validated
   }

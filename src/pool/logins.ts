@@ -65,6 +65,16 @@ export class Logins<C extends PoolConnection> {
     return this.#backoff.since.left(this.#backoff.delay)
   }
 
+  /** Counts a login as under way until its work has settled, what is done with the connection included. */
+  async count(work: () => Promise<void>): Promise<void> {
+    this.#underWay++
+    try {
+      await work()
+    } finally {
+      this.#underWay--
+    }
+  }
+
   /**
    * Gets a token and logs in with it. A token that the server refuses is replaced once.
    *
@@ -73,21 +83,16 @@ export class Logins<C extends PoolConnection> {
    * @throws the signal's reason; {@link EntraError} where no token could be had or the server took no login
    */
   async open(signal: AbortSignal, stopped: AbortSignal): Promise<C> {
-    this.#underWay++
-    try {
-      const lease = await this.#lease(signal)
-      const connection = await this.#open(lease, stopped).catch(async (error) => {
-        stopped.throwIfAborted()
-        const next = error instanceof EntraError && (await this.#source.refused(lease, error, { signal }))
-        if (!next) throw error
-        return this.#open(next, stopped)
-      })
-      this.#succeeded = true
-      this.#backoff = undefined
-      return connection
-    } finally {
-      this.#underWay--
-    }
+    const lease = await this.#lease(signal)
+    const connection = await this.#open(lease, stopped).catch(async (error) => {
+      stopped.throwIfAborted()
+      const next = error instanceof EntraError && (await this.#source.refused(lease, error, { signal }))
+      if (!next) throw error
+      return this.#open(next, stopped)
+    })
+    this.#succeeded = true
+    this.#backoff = undefined
+    return connection
   }
 
   /** Whether what a login failed for passes by itself. */
