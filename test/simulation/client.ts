@@ -232,7 +232,7 @@ export class SimClient {
   async #logIn(lease: Lease, signal: AbortSignal): Promise<SimConnection> {
     const freshUntil = hardDeadline(lease, this.#source.timing)
     const id = this.#server.logins + 1
-    const session = new Session(id, this.number, this.database, { token: lease.token, freshUntil }, this.#clock.now)
+    const session = new Session(id, this.number, this.database, { token: lease.token, freshUntil }, this.#clock)
     const onAbort = () => session.end('not wanted')
     signal.throwIfAborted()
     signal.addEventListener('abort', onAbort, { once: true })

@@ -68,9 +68,10 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
     case 'STATEMENT_TIMEOUT':
       return session?.endedBy === 'the network'
     case 'STATEMENT_TOKEN_EXPIRED':
-      return expired
+      return expired || session?.endedBy === 'expired'
     case 'TRANSACTION_TOKEN_EXPIRED':
-      return expired || session?.answers === 37396 || session?.endedBy === '37396' || wasRefused(session)
+      // Where the server took its token no longer, the session was closed for that.
+      return expired || session?.answers === 37396 || ['37396', 'unusable', 'expired'].includes(session?.endedBy ?? '')
     default:
       return failure.failedByItself || session?.isMoving === true
   }
@@ -94,9 +95,4 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
     const since = side === 'credential' ? Math.max(from, until - TOKEN_WAIT) : from
     return troubles.any([side], since, until) && troubles.longestGoodSpan([side], since, until) < goodEnough
   }
-}
-
-/** The server took its token no longer, and the session was closed for that. */
-function wasRefused(session: Session | undefined): boolean {
-  return session?.endedBy === 'unusable'
 }

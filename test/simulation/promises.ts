@@ -133,7 +133,7 @@ export class Promises implements ClientWatch, ServerWatch {
       exhausted: this.#lentTo(client).size >= client.settings.max,
     }
     if (isExcused(failure, this.#troubles)) return
-    this.#verdict.blame('failed without cause', `${id} failed with ${code} after ${now - work.startedAt} ms`)
+    this.#verdict.blame('failed without cause', `${id} failed with ${code} after ${now - work.startedAt} ms (${session?.id} ${session?.endedBy})`)
   }
 
   #failedWithin({ id, statements }: Work): boolean {
@@ -242,8 +242,8 @@ export class Promises implements ClientWatch, ServerWatch {
   }
 
   /** Whether it may be over its age. */
-  #isOld({ openedAt }: Session): boolean {
-    return this.#clock.now - openedAt >= 0.9 * (this.#setting.maxAge ?? Number.POSITIVE_INFINITY)
+  #isOld(session: Session): boolean {
+    return session.age(this.#clock) >= 0.9 * (this.#setting.maxAge ?? Number.POSITIVE_INFINITY)
   }
 
   /** Idle connections stay open, as many as `min` says, where they are not on their way out. */
@@ -257,7 +257,7 @@ export class Promises implements ClientWatch, ServerWatch {
   /** Idle connections are replaced before their token's deadline, which would close them. */
   #checkPunctuality(client: SimClient, session: Session): void {
     const { now } = this.#clock
-    if (this.#setting.lifetime < LONG_LIFE || session.openedAt > now - RECOVERY || session.isRetired) return
+    if (this.#setting.lifetime < LONG_LIFE || session.age(this.#clock) < RECOVERY || session.isRetired) return
     if (!this.#isCalm(client, now - this.#setting.lifetime)) return
     this.#verdict.blame('late rotation', `connection ${session.id} of client ${client.number} is at its end`)
   }

@@ -12,7 +12,7 @@ export class Session {
   readonly token: string
   /** Until when new work may begin with it, by the local clock. */
   readonly freshUntil: number
-  readonly openedAt: number
+  readonly #begun: { localNow: number; monotonic: number }
   state: 'logging in' | 'open' | 'ended' = 'logging in'
   /** The network has lost it, and nobody knows yet. */
   isDead = false
@@ -45,14 +45,19 @@ export class Session {
     client: number,
     database: number,
     { token, freshUntil }: { token: string; freshUntil: number },
-    now: number,
+    { localNow, monotonic }: SimClock,
   ) {
     this.id = id
     this.client = client
     this.database = database
     this.token = token
     this.freshUntil = freshUntil
-    this.openedAt = now
+    this.#begun = { localNow, monotonic }
+  }
+
+  /** Since its login began, by whichever clock saw more time pass, in ms. */
+  age({ localNow, monotonic }: SimClock): number {
+    return Math.max(localNow - this.#begun.localNow, monotonic - this.#begun.monotonic)
   }
 
   heard({ monotonic, localNow, steps }: SimClock, byWork: boolean): void {
