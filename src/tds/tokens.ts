@@ -83,9 +83,19 @@ export interface Routing {
 }
 
 export function encodeRouting({ host, port }: Routing): Buffer {
-  const data = Buffer.concat([Buffer.from([0]), uint16(port), usVarchar(host)])
-  const body = Buffer.concat([Buffer.from([EnvChange.ROUTING]), uint16(data.length), data, uint16(0)])
-  return withLength(TokenType.ENVCHANGE, body)
+  return encodeRoutingChange(EnvChange.ROUTING, Buffer.concat([Buffer.from([TCP]), uint16(port), usVarchar(host)]))
+}
+
+/** The same with the database there (ENVCHANGE 21), for clients that asked for the feature. */
+export function encodeEnhancedRouting({ host, port, database }: Routing & { database: string }): Buffer {
+  const data = [Buffer.from([TCP]), uint16(port), usVarchar(host), usVarchar(database)]
+  return encodeRoutingChange(EnvChange.ENHANCED_ROUTING, Buffer.concat(data))
+}
+
+const TCP = 0
+
+function encodeRoutingChange(type: number, data: Buffer): Buffer {
+  return withLength(TokenType.ENVCHANGE, Buffer.concat([Buffer.from([type]), uint16(data.length), data, uint16(0)]))
 }
 
 /** The LOGINACK token (MS-TDS 2.2.7.14). */
@@ -98,6 +108,14 @@ export function encodeLoginAck(program: string, version: readonly [number, numbe
 /** The FEATUREEXTACK token (MS-TDS 2.2.7.11): each feature that the server takes, with its answer. */
 export function encodeFeatureExtAck(features: readonly FeatureData[]): Buffer {
   return Buffer.concat([Buffer.from([TokenType.FEATUREEXTACK]), encodeFeatures(features)])
+}
+
+/** A SESSIONSTATE token (MS-TDS 2.2.7.21): what a session would be restored with after its connection broke. */
+export function encodeSessionState(sequence: number, states: readonly { id: number; value: Buffer }[]): Buffer {
+  const RECOVERABLE = 1
+  const parts = states.flatMap(({ id, value }) => [Buffer.from([id, value.length]), value])
+  const body = Buffer.concat([uint32(sequence), Buffer.from([RECOVERABLE]), ...parts])
+  return Buffer.concat([Buffer.from([TokenType.SESSIONSTATE]), uint32(body.length), body])
 }
 
 /** Bits of DONE's status (MS-TDS 2.2.7.6). */

@@ -49,6 +49,11 @@ export function azureMessage(number: number): string {
   return MESSAGES[number] ?? `Injected by the test: error ${number}.`
 }
 
+/** What Azure SQL says where LOGIN7 names a server that it does not know (40532). */
+export function cannotOpenServer(serverName: string): string {
+  return `Cannot open server "${serverName}" requested by the login.  The login failed.`
+}
+
 /** What Azure SQL says of a database that is paused, moving or cannot be reached (40613). */
 export function databaseUnavailable(database: string): string {
   return (

@@ -16,27 +16,22 @@ import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
 import { TdsProtocolError } from '../../tds/protocol-error.ts'
 import { greetClient, readLogin7Message, type ServerGreeting } from '../../tds/server-login.ts'
-import {
-  DoneStatus,
-  encodeDone,
-  encodeError,
-  encodeFeatureExtAck,
-  encodeLoginAck,
-  encodeRouting,
-  type Routing,
-} from '../../tds/tokens.ts'
+import { DoneStatus, encodeDone, encodeError, type Routing } from '../../tds/tokens.ts'
 import type { FaultList } from '../fault-list.ts'
 import { azureMessage } from './azure-messages.ts'
 import type { FaultAction, GatewayFault, Stage } from './faults.ts'
 import { DelayedLink } from './link-delay.ts'
-import { LoginError, sqlLoginRefused } from './login-error.ts'
+import type { Listener } from './listener.ts'
+import { acceptance, FEDAUTH_ACK, type LoginAnswerOptions } from './login-answer.ts'
+import { echoRefused, LoginError, serverNameRefused, sqlLoginRefused } from './login-error.ts'
 import { rulesBrokenByLogin7, rulesBrokenByPrelogin } from './login-rules.ts'
 import { PacketLink } from './packet-link.ts'
+import { type RedirectOptions, redirectTokens } from './redirect.ts'
 import { Relay } from './relay.ts'
-import { type GatewayRule, RuleBroken } from './rules.ts'
+import { type GatewayKind, type GatewayRule, RuleBroken } from './rules.ts'
 import type { GatewayStatistics } from './stats.ts'
 import type { TokenCheck, VerifiedToken } from './token-check.ts'
-import { logInUpstream, type Upstream, type UpstreamSession } from './upstream.ts'
+import { logInUpstream, type Upstream } from './upstream.ts'
 
 /** What the connections of a gateway have in common. */
 export interface GatewayParts {
@@ -44,8 +39,6 @@ export interface GatewayParts {
   /** The SQL login that stands for a principal. */
   upstreamFor: (token: VerifiedToken) => Upstream
   fedAuthInfo: FedAuthInfo
-  key: string
-  certificate: string
   enforceExpiry: boolean
   /** For each direction, in ms. */
   linkDelay: number
@@ -54,9 +47,15 @@ export interface GatewayParts {
   clock: Clock
   faults: FaultList<GatewayFault>
   statistics: GatewayStatistics
+  kind: GatewayKind
   /** The rules in force. */
   rules: ReadonlySet<GatewayRule>
+  redirect: RedirectOptions
+  loginAnswer: LoginAnswerOptions
 }
+
+/** Features of LOGIN7 that the gateway sees to; the others are the server's. */
+const OWN_FEATURES: ReadonlySet<number> = new Set([Feature.FEDAUTH, Feature.ENHANCED_ROUTING])
 
 /** A client's half of a TLS 1.2 handshake: ClientHello, and what ends with Finished. */
 const TLS_FLIGHTS = 2
@@ -64,14 +63,17 @@ const TLS_FLIGHTS = 2
 /** One client connection: its login, and then its session. */
 export class GatewayConnection {
   readonly #parts: GatewayParts
+  readonly #listener: Listener
   readonly #socket: Socket
   readonly #ended = new AbortController()
   #client: PacketLink | undefined
+  #fedAuthRequired = false
   #relay: Relay | undefined
   #closed = false
 
-  constructor(socket: Socket, parts: GatewayParts) {
+  constructor(socket: Socket, listener: Listener, parts: GatewayParts) {
     this.#socket = socket
+    this.#listener = listener
     this.#parts = parts
     socket.on('error', () => this.close())
     socket.once('close', () => this.close())
@@ -127,16 +129,23 @@ export class GatewayConnection {
     this.#insistOn(rulesBrokenByLogin7(message))
     const login = parseLogin7(message)
     try {
+      this.#checkNames(login)
+      const { next } = this.#listener
+      const { at = 'token' } = this.#parts.redirect
+      if (next !== undefined && at === 'login7') return this.#redirect(client, login, next)
       const token = await this.#parts.checkToken(await this.#readToken(login, client))
-      const redirect = await this.#fault('login')
-      if (redirect !== undefined) return this.#end(client, routed(redirect.redirect))
-      const features = login.features.filter(({ id }) => id !== Feature.FEDAUTH)
+      const fault = await this.#fault('login')
+      if (fault !== undefined) return this.#redirect(client, login, fault.redirect)
+      if (next !== undefined) return this.#redirect(client, login, next)
+      const features = login.features.filter(({ id }) => !OWN_FEATURES.has(id))
       const login7 = { ...login, features }
       const upstream = await logInUpstream(this.#parts.upstreamFor(token), login7, this.#ended.signal)
       const reset = () => this.close('reset')
       const relay = new Relay({ client, upstream: upstream.stream, token, parts: this.#parts, reset })
       this.#relay = relay
-      return { relay, answer: withFedAuthAck(upstream), client, packetSize: upstream.packetSize }
+      const tokens = acceptance(upstream.answer, login, this.#parts.kind, this.#parts.loginAnswer)
+      const answer = encodeMessage(PacketType.TABULAR_RESULT, tokens)
+      return { relay, answer, client, packetSize: upstream.packetSize }
     } catch (error) {
       if (!(error instanceof LoginError)) throw error
       statistics.loginFailed(error.number ?? 0)
@@ -146,7 +155,8 @@ export class GatewayConnection {
 
   /** TLS from PRELOGIN on, whatever the client wishes. */
   #greeting(): ServerGreeting {
-    const { key, certificate, statistics } = this.#parts
+    const { statistics } = this.#parts
+    const { key, certificate } = this.#listener
     return {
       key,
       certificate,
@@ -155,6 +165,7 @@ export class GatewayConnection {
         await this.#fault('prelogin')
         this.#insistOn(strict ? [] : ['tds8-only'])
         this.#insistOn(rulesBrokenByPrelogin(message))
+        this.#fedAuthRequired = client.fedAuthRequired === true
         return {
           version: { major: 16, minor: 0, build: 1000 },
           encryption: client.encryption === Encryption.ON ? Encryption.ON : Encryption.REQUIRED,
@@ -186,6 +197,28 @@ export class GatewayConnection {
     if (this.#closed) return
     this.#parts.statistics.hungUp(rule)
     this.close()
+  }
+
+  /** @throws {@link RuleBroken}, or {@link LoginError} where the client is to hear of it */
+  #checkNames({ serverName, features }: Login7): void {
+    const { isCalled, isWorker } = this.#listener
+    if (!isCalled(serverName) && this.#parts.rules.has('server-name')) {
+      // A worker of Fabric only closes the connection (mssql-rs #25).
+      if (isWorker) this.#insistOn(['server-name'])
+      this.#parts.statistics.hungUp('server-name')
+      throw serverNameRefused(serverName)
+    }
+    const fedAuth = features.find(({ id }) => id === Feature.FEDAUTH)
+    if (fedAuth === undefined || !this.#parts.rules.has('fedauth-echo')) return
+    if (parseFedAuthRequest(fedAuth.data).echo === this.#fedAuthRequired) return
+    this.#parts.statistics.hungUp('fedauth-echo')
+    throw echoRefused()
+  }
+
+  #redirect(client: Duplex, login: Login7, to: Routing): Promise<never> {
+    this.#parts.statistics.redirected()
+    const tokens = redirectTokens(login, to, this.#parts.redirect, FEDAUTH_ACK)
+    return this.#end(client, Buffer.concat([tokens, done()]))
   }
 
   /** Gets the token out of LOGIN7, or asks for it. */
@@ -234,26 +267,6 @@ export class GatewayConnection {
   }
 }
 
-/** A login that was taken, but is to be made elsewhere. */
-function routed(to: Routing): Buffer {
-  const ack = encodeLoginAck('Microsoft SQL Server', [16, 0, 0, 0])
-  return Buffer.concat([ack, encodeRouting(to), encodeFeatureExtAck([FEDAUTH_ACK]), done()])
-}
-
-const FEDAUTH_ACK = { id: Feature.FEDAUTH, data: Buffer.alloc(0) }
-
 function done(status: number = DoneStatus.FINAL): Buffer {
   return encodeDone(status)
-}
-
-/** The server's own answer, with the acknowledgment of FEDAUTH that the client must have. */
-function withFedAuthAck({ answer }: UpstreamSession): Buffer {
-  const last = answer.findLastIndex(({ kind }) => kind === 'done')
-  const given = answer.flatMap((token) => (token.kind === 'features' ? token.features : []))
-  const merged = encodeFeatureExtAck([FEDAUTH_ACK, ...given])
-  const tokens = answer.flatMap((token, i) => {
-    if (token.kind === 'features') return []
-    return i === last ? [merged, token.bytes] : [token.bytes]
-  })
-  return encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat(tokens))
 }

@@ -2,12 +2,16 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type Clock, systemClock } from '../../clock.ts'
 import type { FedAuthInfo } from '../../tds/fed-auth.ts'
+import type { Routing } from '../../tds/tokens.ts'
 import { createCertificateAuthority } from '../../x509/certificates.ts'
 import { FaultList, type InjectedFault } from '../fault-list.ts'
 import type { TokenVerification } from '../token-verification.ts'
 import { GatewayConnection, type GatewayParts } from './connection.ts'
 import type { GatewayFault } from './faults.ts'
+import { dialledAs, hostIn, type Listener, routedAs } from './listener.ts'
+import type { LoginAnswerOptions } from './login-answer.ts'
 import { tokenRefused } from './login-error.ts'
+import { type RedirectOptions, workersOf } from './redirect.ts'
 import { type GatewayKind, type RuleChoice, rulesOf } from './rules.ts'
 import { GatewayStatistics, type GatewayStats } from './stats.ts'
 import { createTokenCheck, type VerifiedToken } from './token-check.ts'
@@ -33,6 +37,12 @@ export interface GatewayOptions {
   kind?: GatewayKind
   /** Turns rules on or off by name: `{ 'record-per-packet': false }`. @defaultValue those of its kind */
   rules?: RuleChoice
+  /** Names by which clients reach it besides `localhost`, `127.0.0.1` and those of its certificate: an alias, a tunnel. */
+  hosts?: readonly string[]
+  /** Leads each login on to other listeners. @defaultValue it takes logins itself; `fabric`: to `host\instance` */
+  redirect?: RedirectOptions
+  /** What the answer to a login holds besides what it must. */
+  loginAnswer?: LoginAnswerOptions
   /** What FEDAUTHINFO says. @defaultValue STS: the issuer; SPN: `https://database.windows.net/` */
   fedAuthInfo?: Partial<FedAuthInfo>
   /** A key and a certificate chain, as PEM. @defaultValue made at start, for `localhost` and `127.0.0.1` */
@@ -61,6 +71,17 @@ export interface DropOptions {
   how?: 'end' | 'reset'
 }
 
+/** What was started of a gateway. */
+interface RunningGateway {
+  servers: readonly Server[]
+  /** Of the server that clients dial. */
+  port: number
+  workers: readonly Routing[]
+  parts: GatewayParts
+  connections: Set<GatewayConnection>
+  ca: string
+}
+
 /**
  * A TDS endpoint on 127.0.0.1 that takes Entra logins as Azure SQL does, and logs in on the SQL Server behind it with
  * SQL authentication. TDS 7.4 and TDS 8.0 (`encrypt: 'strict'`) at one port.
@@ -68,18 +89,21 @@ export interface DropOptions {
 export class Gateway {
   readonly host = '127.0.0.1'
   readonly port: number
+  /** Where logins are led, in their order; the port is one on 127.0.0.1. */
+  readonly workers: readonly Routing[]
   /** The certificate authority that its certificate is signed by, as PEM: what clients verify it with. */
   readonly ca: string
-  readonly #server: Server
+  readonly #servers: readonly Server[]
   readonly #parts: GatewayParts
   readonly #connections: Set<GatewayConnection>
 
   /** Use {@link startGateway}. */
-  constructor(server: Server, parts: GatewayParts, connections: Set<GatewayConnection>, ca: string) {
-    this.#server = server
+  constructor({ servers, port, workers, parts, connections, ca }: RunningGateway) {
+    this.#servers = servers
     this.#parts = parts
     this.#connections = connections
-    this.port = (server.address() as AddressInfo).port
+    this.port = port
+    this.workers = workers
     this.ca = ca
   }
 
@@ -112,10 +136,10 @@ export class Gateway {
 
   /** Takes no more connections, and destroys those that there are. */
   async close(): Promise<void> {
-    const closed = once(this.#server, 'close')
-    this.#server.close()
+    const closed = this.#servers.map((server) => once(server, 'close'))
+    for (const server of this.#servers) server.close()
     this.dropSessions()
-    await closed
+    await Promise.all(closed)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -129,9 +153,10 @@ export class Gateway {
  * @throws EntraError `CONFIG_INVALID` for an upstream without a SQL login, `DEPENDENCY_MISSING` without `jose`
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const clock = options.clock ?? systemClock
+  const { kind = 'azure', clock = systemClock, hosts = [] } = options
   const upstream = typeof options.upstream === 'string' ? upstreamOf(options.upstream) : options.upstream
-  const tls = options.tls ?? (await ownCertificate())
+  const authority = await createCertificateAuthority()
+  const tls = options.tls ?? (await authority.issue({ hosts: OWN_HOSTS }))
   const { issuer } = options.verification
   const parts: GatewayParts = {
     checkToken: await createTokenCheck(options.verification, clock),
@@ -140,26 +165,63 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stsUrl: options.fedAuthInfo?.stsUrl ?? (typeof issuer === 'string' ? issuer : (issuer[0] ?? '')),
       spn: options.fedAuthInfo?.spn ?? 'https://database.windows.net/',
     },
-    key: tls.key,
-    certificate: tls.certificate,
     enforceExpiry: options.enforceExpiry ?? true,
     linkDelay: options.linkDelay ?? 0,
     loginTimeout: options.loginTimeout ?? 15_000,
     clock,
     faults: new FaultList<GatewayFault>(),
     statistics: new GatewayStatistics(),
-    rules: rulesOf(options.kind ?? 'azure', options.rules),
+    kind,
+    rules: rulesOf(kind, options.rules),
+    redirect: options.redirect ?? {},
+    loginAnswer: options.loginAnswer ?? {},
   }
   const connections = new Set<GatewayConnection>()
+  const listen = (listener: Listener, port = 0) => listenAs(listener, port, parts, connections)
+  const servers: Server[] = []
+  const workers: Routing[] = []
+  for (const name of workersOf(kind, options.redirect).toReversed()) {
+    const certified = await authority.issue({ hosts: [hostIn(name)] })
+    const server = await listen({ ...certified, isCalled: routedAs(name), isWorker: true, next: workers[0] })
+    servers.push(server)
+    workers.unshift({ host: name, port: portOf(server) })
+  }
+  const isCalled = dialledAs([...OWN_HOSTS, ...hosts], tls.certificate)
+  const front = await listen({ ...tls, isCalled, isWorker: false, next: workers[0] }, options.port)
+  const ca = options.tls === undefined ? '' : (options.tls.ca ?? options.tls.certificate)
+  const authorities = options.tls === undefined || workers.length > 0 ? [ca, authority.certificate] : [ca]
+  return new Gateway({
+    servers: [front, ...servers],
+    port: portOf(front),
+    workers,
+    parts,
+    connections,
+    ca: authorities.join(''),
+  })
+}
+
+/** Names by which anybody reaches a server on this machine. */
+const OWN_HOSTS = ['localhost', '127.0.0.1']
+
+async function listenAs(
+  listener: Listener,
+  port: number,
+  parts: GatewayParts,
+  connections: Set<GatewayConnection>,
+): Promise<Server> {
   const server = createServer({ noDelay: true }, (socket: Socket) => {
-    const connection = new GatewayConnection(socket, parts)
+    const connection = new GatewayConnection(socket, listener, parts)
     connections.add(connection)
     parts.statistics.connected()
     void connection.serve().finally(() => connections.delete(connection))
   })
-  server.listen(options.port ?? 0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
-  return new Gateway(server, parts, connections, tls.ca ?? tls.certificate)
+  return server
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
 }
 
 function loginOf(token: VerifiedToken, principals: GatewayOptions['principals']): Partial<PrincipalLogin> {
@@ -169,9 +231,4 @@ function loginOf(token: VerifiedToken, principals: GatewayOptions['principals'])
     if (login !== undefined) return login
   }
   throw tokenRefused()
-}
-
-async function ownCertificate() {
-  const authority = await createCertificateAuthority()
-  return { ...(await authority.issue({ hosts: ['localhost', '127.0.0.1'] })), ca: authority.certificate }
 }

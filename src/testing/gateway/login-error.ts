@@ -1,5 +1,5 @@
 import type { ServerMessage } from '../../tds/tokens.ts'
-import { azureMessage, databaseUnavailable } from './azure-messages.ts'
+import { azureMessage, cannotOpenServer, databaseUnavailable } from './azure-messages.ts'
 
 type Refusal = Omit<ServerMessage, 'serverName' | 'line'>
 
@@ -62,6 +62,16 @@ export function sqlLoginRefused(user: string): LoginError {
       `Login failed for user '${user}'. Reason: Azure Active Directory only authentication is enabled. ` +
       'Please contact your system administrator.',
   })
+}
+
+/** What Azure SQL answers to a login that names another server: "localhost", for one, through a tunnel. */
+export function serverNameRefused(serverName: string): LoginError {
+  return new LoginError({ number: 40532, state: 1, class: LOGIN_SEVERITY, message: cannotOpenServer(serverName) })
+}
+
+/** What is answered to an echo bit of FEDAUTH that is not what PRELOGIN said; MS-TDS 3.3.5.5 names no number. */
+export function echoRefused(): LoginError {
+  return new LoginError(tokenLoginFailed())
 }
 
 /** What is said where the server behind cannot be had. */

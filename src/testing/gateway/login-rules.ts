@@ -60,8 +60,3 @@ function endOfFeatures(message: Buffer, start: number): number | undefined {
   }
   return undefined
 }
-
-/** A name as servers compare it: without what tells how to get there. */
-export function plainServerName(serverName: string): string {
-  return serverName.toLowerCase().replace(/^tcp:/, '').replace(/,\d+$/, '').replace(/\.$/, '')
-}

@@ -15,8 +15,8 @@
  * - `features-terminated`: LOGIN7's features end with a terminator
  * - `features-last`: nothing stands behind LOGIN7's features (`fabric`)
  * - `fedauth-echo`: FEDAUTH's echo bit says what the server's PRELOGIN said; otherwise error 18456, and the end
- * - `server-name`: LOGIN7's ServerName is the name of this server, after a redirect the name that it gave;
- *   otherwise error 40532, and the end
+ * - `server-name`: LOGIN7's ServerName is a name of this server; otherwise error 40532, and the end. After a redirect
+ *   it is the name that the redirect gave, an instance included
  *
  * Whose word each is, is in docs/reliability.md.
  */

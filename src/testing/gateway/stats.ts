@@ -8,6 +8,8 @@ export interface GatewayStats {
   logins: number
   /** Logins refused, by error number; `0` for those that ended without an answer. */
   loginFailures: Record<number, number>
+  /** Logins that were sent to another server. */
+  redirects: number
   /** Connections that were closed because the client broke a rule, by rule. */
   hungUp: Partial<Record<GatewayRule, number>>
   /** Requests: SQL batches, RPCs, transaction manager requests, bulk loads. Attention is none. */
@@ -60,6 +62,10 @@ export class GatewayStatistics {
     this.#stats.loginFailures[number] = (this.#stats.loginFailures[number] ?? 0) + 1
   }
 
+  redirected(): void {
+    this.#stats.redirects++
+  }
+
   hungUp(rule: GatewayRule): void {
     this.#stats.hungUp[rule] = (this.#stats.hungUp[rule] ?? 0) + 1
   }
@@ -100,6 +106,7 @@ function emptyStats(): GatewayStats {
     connections: 0,
     logins: 0,
     loginFailures: {},
+    redirects: 0,
     hungUp: {},
     requests: 0,
     requestsAfterExpiry: 0,

@@ -1,13 +1,12 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { on, once } from 'node:events'
+import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { Feature } from '../../../src/tds/features.ts'
 import { encodeFedAuthRequest, FedAuthLibrary } from '../../../src/tds/fed-auth.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from '../../../src/tds/login7.ts'
 import { MessageStream } from '../../../src/tds/message-stream.ts'
-import { encodeMessage, PACKET_HEADER_LENGTH, PacketType } from '../../../src/tds/packet.ts'
-import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
+import { encodeMessage, PACKET_HEADER_LENGTH, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { connectTls, connectTlsInTds } from '../../../src/tds/tls.ts'
 import type { Gateway } from '../../../src/testing/index.ts'
 
@@ -18,15 +17,35 @@ export interface RawClientOptions {
   prelogin?: Buffer
   /** Stands between TDS 7's TLS handshake and the socket. */
   transport?: (socket: Socket) => Duplex
+  /** @defaultValue the gateway's */
   port?: number
+  /** The name in the certificate. @defaultValue 'localhost' */
   host?: string
 }
 
-export const prelogin = encodePrelogin({
-  version: { major: 17, minor: 0, build: 0 },
-  encryption: Encryption.ON,
-  fedAuthRequired: true,
-})
+/** An option of PRELOGIN (MS-TDS 2.2.6.5). */
+export type PreloginOption = readonly [number, Buffer]
+
+export const version: PreloginOption = [0x00, Buffer.from([17, 0, 0, 0, 0, 0])]
+export const encryption: PreloginOption = [0x01, Buffer.from([1])]
+export const traceId = (length = 36): PreloginOption => [0x05, Buffer.alloc(length, 7)]
+export const fedAuth = (value: number): PreloginOption => [0x06, Buffer.from([value])]
+
+/** A PRELOGIN message without packet header, its options in this order. */
+export function preloginOf(...options: PreloginOption[]): Buffer {
+  const index = Buffer.alloc(options.length * 5 + 1, 0xff)
+  let offset = index.length
+  for (const [i, [token, data]] of options.entries()) {
+    index.writeUInt8(token, i * 5)
+    index.writeUInt16BE(offset, i * 5 + 1)
+    index.writeUInt16BE(data.length, i * 5 + 3)
+    offset += data.length
+  }
+  return Buffer.concat([index, ...options.map(([, data]) => data)])
+}
+
+/** One that breaks no rule of any kind of server. */
+export const prelogin = preloginOf(version, encryption, traceId(), fedAuth(1))
 
 /** A client that keeps no rule but those that its test keeps: each `send` is one TLS record. */
 export class RawClient {
@@ -46,7 +65,7 @@ export class RawClient {
     const { host = 'localhost', strict = false, transport = (socket) => socket } = options
     const socket = connect(options.port ?? gateway.port, '127.0.0.1')
     socket.on('error', () => {})
-    const tlsOptions = { host, ca: gateway.ca, servername: 'localhost' }
+    const tlsOptions = { host, ca: gateway.ca, ...(isIP(host) === 0 && { servername: host }) }
     const hello = encodeMessage(PacketType.PRELOGIN, options.prelogin ?? prelogin)
     if (strict) {
       const client = new RawClient(socket, await connectTls(socket, tlsOptions))
@@ -77,6 +96,17 @@ export class RawClient {
 
   async answer(): Promise<Buffer> {
     return (await this.#messages.read(MAX_LOGIN7_LENGTH)).payload
+  }
+
+  /** The records that an answer came in. */
+  async records(): Promise<Buffer[]> {
+    const records: Buffer[] = []
+    for await (const [record] of on(this.#tls, 'data') as AsyncIterable<[Buffer]>) {
+      records.push(record)
+      if (record.readUInt8(1) & PacketStatus.END_OF_MESSAGE) break
+    }
+    this.#tls.pause()
+    return records
   }
 
   /** All that still came before the connection ended. */

@@ -1,0 +1,130 @@
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { describe, expect, it, vi } from 'vitest'
+import { MessageStream } from '../../src/tds/message-stream.ts'
+import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
+import { type EntraServer, type EntraServerOptions, startEntraServer } from './entra-server.ts'
+import { bytesOf, PRINCIPALS, useStrictAzure, type Way } from './strict-azure.ts'
+import { loginFor, openDoor, TdsClient } from './support.ts'
+
+const azure = useStrictAzure()
+const SIZE = 2 ** 20
+
+describe.each([true, 'strict'] as const)('a server that wants one packet a record (encrypt: %s)', (server) => {
+  it.each(PRINCIPALS.map(({ name }) => name))('takes the login with one of the %s', async (principal) => {
+    const gateway = await azure.start()
+    const { exchange } = await azure.session(gateway, { server, principal })
+    expect(await exchange(bytesOf(100))).toEqual(bytesOf(100))
+    expect(gateway.stats()).toMatchObject({ logins: 1, hungUp: {} })
+    expect(azure.tokens[0]?.length).toBeGreaterThan(Number(principal.split('-').at(-1)))
+  })
+
+  it.each<[Way['client'], number, number]>([
+    [false, 512, 512],
+    [false, 4096, 4096],
+    [false, 8192, 8192],
+    [false, 32_767, 16_383],
+    [true, 8192, 8192],
+    [true, 32_767, 16_383],
+    ['strict', 32_767, 16_383],
+  ])(
+    'takes 1 MB and gives it back, from a client (encrypt: %s) that asks for packets of %i',
+    async (client, asked, agreed) => {
+      const gateway = await azure.start()
+      const { packetSize, exchange } = await azure.session(gateway, { server, client, login: { packetSize: asked } })
+      expect(packetSize).toBe(agreed)
+      const payload = bytesOf(SIZE)
+      expect((await exchange(payload)).equals(payload)).toBe(true)
+      expect(gateway.stats().hungUp).toEqual({})
+    },
+  )
+
+  it('takes small requests that come in one piece', async () => {
+    const gateway = await azure.start()
+    const { client } = await azure.session(gateway, { server })
+    const request = encodeMessage(PacketType.SQL_BATCH, bytesOf(10))
+    client.stream.write(Buffer.concat([request, request, request]))
+    const messages = new MessageStream(client.stream)
+    for (let i = 0; i < 3; i++) expect((await messages.read(99)).payload).toEqual(bytesOf(10))
+    expect(gateway.stats().hungUp).toEqual({})
+  })
+
+  it('takes a packet that comes in pieces', async () => {
+    const gateway = await azure.start()
+    const { client } = await azure.session(gateway, { server })
+    const request = encodeMessage(PacketType.SQL_BATCH, bytesOf(1000))
+    for (const piece of [request.subarray(0, 5), request.subarray(5, 600), request.subarray(600)]) {
+      await new Promise((resolve) => client.stream.write(piece, resolve))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect((await new MessageStream(client.stream).read(9999)).payload).toEqual(bytesOf(1000))
+    expect(gateway.stats().hungUp).toEqual({})
+  })
+})
+
+/** A client that is logged in through a proxy on a server of its own. */
+async function through(encrypt: boolean | 'strict', options: EntraServerOptions): Promise<TdsClient> {
+  const server: EntraServer = azure.keep(await startEntraServer(options))
+  const { proxy } = await openDoor(server)
+  azure.keep(proxy)
+  const client = azure.keep(await TdsClient.connect(proxy, { encrypt, ca: proxy.ca, serverName: 'localhost' }))
+  await client.logIn(loginFor(proxy))
+  return client
+}
+
+/** So many records: Node gives each as a chunk of its own to whoever listens for data. */
+async function records(stream: Duplex, count: number): Promise<Buffer[]> {
+  const seen: Buffer[] = []
+  stream.on('data', (record: Buffer) => seen.push(record))
+  while (seen.length < count) await once(stream, 'data')
+  return seen
+}
+
+describe.each([true, 'strict'] as const)('a client that encrypts (%s)', (encrypt) => {
+  const answer = encodeMessage(PacketType.TABULAR_RESULT, bytesOf(50_000))
+
+  it('is given one packet a record, however the server sends them', async () => {
+    const serve = async (stream: Duplex) => {
+      await new MessageStream(stream).read(999)
+      stream.write(answer)
+    }
+    const client = await through(encrypt, { serve })
+    client.stream.write(encodeMessage(PacketType.SQL_BATCH, bytesOf(10)))
+    const seen = await records(client.stream, [...new PacketReader().cut(answer)].length)
+    expect(seen).toEqual([...new PacketReader().cut(answer)])
+  })
+
+  it('is told all that the server said before it went', async () => {
+    const large = Buffer.concat(Array<Buffer>(100).fill(answer))
+    const serve = async (stream: Duplex) => {
+      await new MessageStream(stream).read(999)
+      stream.end(large)
+    }
+    const client = await through(encrypt, { serve })
+    client.stream.write(encodeMessage(PacketType.SQL_BATCH, bytesOf(10)))
+    let length = 0
+    for await (const chunk of client.stream) length += (chunk as Buffer).length
+    expect(length).toBe(large.length)
+  })
+})
+
+describe('attention', () => {
+  it('overtakes nothing, and waits for nothing that is not before it', async () => {
+    const types: number[] = []
+    // Says more than anybody reads, and hears all the while.
+    const serve = async (stream: Duplex) => {
+      const packets = new PacketReader()
+      stream.write(Buffer.concat(Array<Buffer>(2_000).fill(encodeMessage(PacketType.TABULAR_RESULT, bytesOf(4088)))))
+      for await (const chunk of stream) {
+        for (const { type, status } of packets.push(chunk as Buffer)) {
+          if (status & PacketStatus.END_OF_MESSAGE) types.push(type)
+        }
+      }
+    }
+    const client = await through(true, { serve })
+    client.stream.pause()
+    client.stream.write(encodeMessage(PacketType.SQL_BATCH, bytesOf(20_000)))
+    client.stream.write(encodeMessage(PacketType.ATTENTION, Buffer.alloc(0)))
+    await vi.waitFor(() => expect(types).toEqual([PacketType.SQL_BATCH, PacketType.ATTENTION]), 10_000)
+  })
+})

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { ByteReader } from '../../../src/tds/bytes.ts'
+import { Feature, parseFeatures } from '../../../src/tds/features.ts'
+import { encodeFedAuthRequest, FedAuthLibrary } from '../../../src/tds/fed-auth.ts'
+import { PacketType } from '../../../src/tds/packet.ts'
+import { EnvChange, encodeTextChange, TokenType } from '../../../src/tds/tokens.ts'
+import { login7, RawClient } from './raw-client.ts'
+import { useStrictGateways } from './support.ts'
+
+const azure = useStrictGateways()
+
+/** The types of the tokens of a login's answer, read by nothing but their lengths (MS-TDS 2.2.7). */
+function typesIn(answer: Buffer): number[] {
+  const reader = new ByteReader(answer, 'the answer')
+  const types: number[] = []
+  while (reader.left > 0) {
+    const type = reader.uint8()
+    types.push(type)
+    if (type === TokenType.DONE || type === TokenType.DONEINPROC) reader.bytes(12)
+    else if (type === TokenType.FEATUREEXTACK) parseFeatures(reader)
+    else reader.bytes(type === TokenType.SESSIONSTATE ? reader.uint32() : reader.uint16())
+  }
+  return types
+}
+
+const { DONEINPROC, LOGINACK, SESSIONSTATE, INFO } = TokenType
+const sessionRecovery = { id: Feature.SESSION_RECOVERY, data: Buffer.alloc(0) }
+
+describe('the answer to a login', () => {
+  it('of Synapse has three DONEINPROC before LOGINACK', async () => {
+    const client = await RawClient.connect(await azure.start({ kind: 'synapse' }))
+    const types = typesIn(await client.logIn(await azure.token()))
+    const before = types.slice(0, types.indexOf(LOGINACK))
+    expect(before.filter((type) => type === DONEINPROC)).toHaveLength(3)
+    client.close()
+  })
+
+  it('has SESSIONSTATE for a client that asked for session recovery, and for no other', async () => {
+    const gateway = await azure.start({ loginAnswer: { sessionState: true } })
+    const library = FedAuthLibrary.SECURITY_TOKEN
+    const data = encodeFedAuthRequest({ library, echo: true, token: await azure.token() })
+    for (const features of [[{ id: Feature.FEDAUTH, data }], [sessionRecovery, { id: Feature.FEDAUTH, data }]]) {
+      const client = await RawClient.connect(gateway)
+      const types = typesIn(await client.logIn('', { features }))
+      expect(types.includes(SESSIONSTATE)).toBe(features.includes(sessionRecovery))
+      client.close()
+    }
+  })
+
+  it.each([false, true])(
+    'that is longer than a packet comes in full packets, each a record (TDS 8: %s)',
+    async (strict) => {
+      const client = await RawClient.connect(await azure.start({ loginAnswer: { infos: 6 } }), { strict })
+      await client.sendMessage(PacketType.LOGIN7, login7(await azure.token()))
+      const records = await client.records()
+      expect(records.length).toBeGreaterThan(3)
+      expect(records.map((record) => record.readUInt16BE(2))).toEqual(records.map(({ length }) => length))
+      expect(records.slice(0, -1).every(({ length }) => length === 4096)).toBe(true)
+      const types = typesIn(Buffer.concat(records.map((record) => record.subarray(8))))
+      expect(types.filter((type) => type === INFO)).toHaveLength(6)
+      client.close()
+    },
+  )
+
+  it('agrees to packets of 16383 bytes where more is asked for', async () => {
+    const gateway = await azure.start()
+    const client = await RawClient.connect(gateway)
+    const answer = await client.logIn(await azure.token(), { packetSize: 32_767 })
+    const agreed = encodeTextChange(EnvChange.PACKET_SIZE, '16383', '16383')
+    expect(answer.includes(agreed)).toBe(true)
+    await client.sendMessage(PacketType.SQL_BATCH, Buffer.alloc(50_000), 16_383)
+    await client.answer()
+    expect(gateway.stats().hungUp).toEqual({})
+    client.close()
+  })
+})
