@@ -5,7 +5,6 @@ import type { TLSSocket } from 'node:tls'
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
 import { DEFAULT_PACKET_SIZE } from '../tds/packet.ts'
-import { declareBySizeClass, type Parameter } from './parameter-sizes.ts'
 
 /** A connection of tedious. */
 type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0]
@@ -50,7 +49,6 @@ export function mendConnection(connection: Connection): void {
   wrapWithTlsAsRouted(internals)
   endInterruptedLogin(internals)
   commitUndisturbed(connection)
-  declareParametersAlike(connection)
 }
 
 function requireSupported(connection: Internals): void {
@@ -189,14 +187,6 @@ function commitUndisturbed(connection: Connection): void {
       callback(...result)
     }
     return commitTransaction.call(connection, answered, name)
-  }
-}
-
-function declareParametersAlike(connection: Connection): void {
-  const { execSql } = connection
-  connection.execSql = (request) => {
-    declareBySizeClass((request as unknown as { parameters: Parameter[] }).parameters)
-    execSql.call(connection, request)
   }
 }
 

@@ -206,16 +206,6 @@ it.skipIf(isTooOld)(
   },
 )
 
-it.skipIf(isTooOld)('strings of all lengths are declared alike', async () => {
-  const server = await start()
-  const connection = await open(server, { encrypt: true })
-  for (const length of [1, 17, 4_000]) await run(connection, 'SELECT @value', 'g'.repeat(length))
-  const texts = server.requests.map(
-    ({ payload }) => payload.toString('utf16le') + payload.subarray(1).toString('utf16le'),
-  )
-  expect(texts.filter((text) => text.includes('@value nvarchar(4000)'))).toHaveLength(3)
-})
-
 describe('a driver that cannot be mended is refused before anything is sent', () => {
   const refused = (Driver: typeof Connection, to = { port: 1 }) => {
     const connection = makeConnection(to, { encrypt: true }, Driver)
