@@ -43,7 +43,7 @@ async function simulate(hours: number, from: number, threads: number): Promise<v
     Array.from({ length: threads }, (_, i) =>
       runInThread(
         bundle,
-        { firstSeed: from + i, step: threads, hours: hours / threads, stopAtFirst: false },
+        { firstSeed: from + i, step: threads, hours: hours / threads },
         (report) => sum.add(report),
       ),
     ),

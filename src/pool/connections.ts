@@ -140,10 +140,15 @@ export class Connections<C extends PoolConnection> {
   /** Closes what is due to be closed. @returns how long until something may be due again, in ms */
   closeDue(): number {
     let next = Number.POSITIVE_INFINITY
+    // Those that are on their way out do not count towards `min`.
+    let staying = this.all.filter(({ state, retired }) => state !== 'closing' && !retired).length
     for (const entry of this.all) {
-      const due = dueFor(entry, this.size > this.#settings.min, this.#settings, this.#timing)
+      const due = dueFor(entry, staying > this.#settings.min, this.#settings, this.#timing)
       if (typeof due === 'number') next = Math.min(next, due)
-      else this.close(entry, due)
+      else {
+        if (!entry.retired) staying--
+        this.close(entry, due)
+      }
     }
     return next
   }

@@ -84,8 +84,9 @@ export class Rotation {
     return this.#plan === undefined ? Number.POSITIVE_INFINITY : this.#plan.age.left(this.#plan.delay)
   }
 
-  /** Plans a rotation, unless one runs, or is planned for an earlier time. */
+  /** Plans a rotation, unless one runs, is planned for an earlier time, or is to be tried again after a failure. */
   plan(reason: RotationReason, delay: number): void {
+    if (this.#plan !== undefined && this.#failures > 0) return
     if (this.#run === undefined && delay < this.delay) this.#plan = { reason, delay, age: new Stopwatch(this.#clock) }
   }
 
@@ -114,7 +115,9 @@ export class Rotation {
 
   #mayOpen(run: Run): boolean {
     const underWay = run.begun - run.opened
-    return run.begun < run.wanted && underWay < this.#loginsAtOnce && this.#login.mayBegin()
+    // After a failure one tries for all.
+    const atOnce = this.#failures > 0 && run.opened === 0 ? 1 : this.#loginsAtOnce
+    return run.begun < run.wanted && underWay < atOnce && this.#login.mayBegin()
   }
 
   #begin(reason: RotationReason): void {

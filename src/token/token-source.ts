@@ -250,8 +250,9 @@ export class TokenSource {
       settle = () => this.#fail(error)
     }
     if (this.#inFlight !== request) return
-    this.#inFlight = undefined
+    // Whoever hears of it may ask for a token at once: no other request is needed for that.
     settle()
+    this.#inFlight = undefined
     this.#step()
   }
 

@@ -18,6 +18,8 @@ interface Entry {
  * - the local one is what the code under test takes for the time: it may be wrong, and be set.
  */
 export class SimClock {
+  /** Events so far. */
+  steps = 0
   readonly #heap: Entry[] = []
   #monotonic = 0
   #order = 0
