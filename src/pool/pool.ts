@@ -60,6 +60,7 @@ export class Pool<C extends PoolConnection> {
   /** Aborted when no work waits any more: then no token is waited for. */
   #demand = new AbortController()
   readonly #stopped = new AbortController()
+  #connecting: Promise<void> | undefined
   #closed = false
   #drained: Promise<void> | undefined
   /** Called, while it is closed, when a connection or a login has ended. */
@@ -166,18 +167,25 @@ export class Pool<C extends PoolConnection> {
   }
 
   /**
-   * Sees to it that a connection is open.
+   * Sees to it that a connection is open. Work that comes meanwhile waits for the same login.
    *
    * @throws as `acquire` does
    */
-  async connect(): Promise<void> {
-    this.release(await this.acquire())
+  connect(): Promise<void> {
+    this.#connecting ??= this.#connectOnce().finally(() => {
+      this.#connecting = undefined
+    })
+    return this.#connecting
   }
 
   /** The same, and that it is alive: for a process that wakes from a freeze. */
   warmUp(): Promise<void> {
     this.#validations.suspect()
     return this.connect()
+  }
+
+  async #connectOnce(): Promise<void> {
+    this.release(await this.acquire())
   }
 
   /**
@@ -252,8 +260,10 @@ export class Pool<C extends PoolConnection> {
   }
 
   #needsLogin(): boolean {
-    const coming = this.#validations.coming + this.#logins.underWay
-    if (this.#closed || this.#queue.length <= coming) return false
+    const { length } = this.#queue
+    // `connect` gives its connection back at once: whoever waits beside it needs no other.
+    const wanted = this.#connecting === undefined ? length : Math.min(length, Math.max(length - 1, 1))
+    if (this.#closed || wanted <= this.#validations.coming + this.#logins.underWay) return false
     return this.#size < this.#settings.max && this.#logins.delay <= 0
   }
 

@@ -36,13 +36,13 @@ export class FakeServer {
 
   /** Opens a connection, as the driver does. */
   readonly connect = async (lease: Lease, signal: AbortSignal): Promise<FakeConnection> => {
-    this.logins++
+    const number = ++this.logins
     this.#loggingIn++
     this.mostOpen = Math.max(this.mostOpen, this.open.size + this.#loggingIn)
     try {
       await this.wait(this.loginTime, signal)
       this.onLogin(lease)
-      const connection = new FakeConnection(this.logins, lease, this)
+      const connection = new FakeConnection(number, lease, this)
       this.open.add(connection)
       return connection
     } finally {
