@@ -140,10 +140,15 @@ export class Connections<C extends PoolConnection> {
   /** Closes what is due to be closed. @returns how long until something may be due again, in ms */
   closeDue(): number {
     let next = Number.POSITIVE_INFINITY
+    // What is closed here leaves later, when it has ended.
+    let open = this.all.filter(({ state }) => state !== 'closing').length
     for (const entry of this.all) {
-      const due = dueFor(entry, this.size > this.#settings.min, this.#settings, this.#timing)
+      const due = dueFor(entry, open > this.#settings.min, this.#settings, this.#timing)
       if (typeof due === 'number') next = Math.min(next, due)
-      else this.close(entry, due)
+      else {
+        this.close(entry, due)
+        open--
+      }
     }
     return next
   }
