@@ -116,7 +116,8 @@ export class SimClient {
     const { pool } = this
     // One that is joined by another ends for both.
     const isConnecting = [...this.running.values()].some(({ kind }) => kind === 'connect')
-    if (this.#isConnected && pool !== undefined && !isConnecting) await this.#track('connect', 0, 0, () => pool.warmUp())
+    if (this.#isConnected && pool !== undefined && !isConnecting)
+      await this.#track('connect', 0, 0, () => pool.warmUp())
   }
 
   async disconnect(): Promise<void> {
