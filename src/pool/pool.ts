@@ -285,6 +285,8 @@ export class Pool<C extends PoolConnection> {
 
   async #open(): Promise<void> {
     if (this.#demand.signal.aborted) this.#demand = new AbortController()
+    // From the login on, and not from the first connection: a token request ends with the last who may need it.
+    this.#unsubscribe ??= this.#source.subscribe((event) => this.#onToken(event))
     const { signal } = this.#demand
     await this.#logins.count(async () => {
       try {
@@ -300,7 +302,6 @@ export class Pool<C extends PoolConnection> {
     const { maxAge } = this.#settings
     const { suspicion } = this.#validations
     const entry = new PoolEntry(connection, ++this.#opened, maxAgeOf(maxAge, this.#random()), suspicion, this.#clock)
-    this.#unsubscribe ??= this.#source.subscribe((event) => this.#onToken(event))
     const { id } = entry
     const { expiresOn } = connection.lease
     this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })
