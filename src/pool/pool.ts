@@ -235,7 +235,7 @@ export class Pool<C extends PoolConnection> {
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
     if (!entry.connection.isUsable) return 'unusable'
-    if (!this.#connections.isFresh(entry)) return 'expired'
+    if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // What is old serves work that waits, rather than have it wait for a login.
     if (this.#queue.length > 0 && this.#connections.size <= this.#settings.max) return undefined
