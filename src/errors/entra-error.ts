@@ -36,6 +36,7 @@
  * | `TRANSACTION_TOKEN_EXPIRED` | a transaction was still open when its connection's token expired |
  * | `CLOSED` | used after `$disconnect` or `close()` |
  * | `DEPENDENCY_MISSING` | an optional package that is needed here is not installed |
+ * | `DRIVER_UNSUPPORTED` | the tedious that is installed is too old, or has changed inside |
  */
 export type EntraErrorCode =
   | 'CONFIG_INVALID'
@@ -70,6 +71,7 @@ export type EntraErrorCode =
   | 'TRANSACTION_TOKEN_EXPIRED'
   | 'CLOSED'
   | 'DEPENDENCY_MISSING'
+  | 'DRIVER_UNSUPPORTED'
 
 /** What an {@link EntraError} may carry beside its message. */
 export interface EntraErrorDetails {

@@ -9,6 +9,7 @@ import {
 } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
 import type { Clock } from '../clock.ts'
+import { mendConnection } from '../driver/tedious-fixes.ts'
 import { claimsOf } from '../token/claims.ts'
 import type { Lease } from '../token/lease.ts'
 import { type Connection, Connections } from './connections.ts'
@@ -87,6 +88,13 @@ function configFor(config: MssqlConfig, lease: Lease, connections: Connections, 
     beforeConnect(connection: Connection) {
       connections.add(connection)
       config.beforeConnect?.(connection)
+      try {
+        mendConnection(connection)
+      } catch (error) {
+        // mssql has begun to connect, and would log in with a driver that is not to be used.
+        connections.closeLogins()
+        throw error
+      }
     },
   }
 }

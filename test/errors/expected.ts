@@ -44,6 +44,11 @@ export const EXPECTED: Readonly<
   TRANSACTION_TOKEN_EXPIRED: ['P2034', /transaction was still open when the token/, /can be run again/],
   CLOSED: [undefined, /was disconnected/, /Call \$connect/],
   DEPENDENCY_MISSING: [undefined, /could not be loaded/, /npm install @azure\/identity-vscode/],
+  DRIVER_UNSUPPORTED: [
+    undefined,
+    /The driver that is installed, tedious.* cannot be used here/,
+    /npm install tedious@19\.2\.2/,
+  ],
 }
 
 /** SQL Server's number, where it has one. */

@@ -177,6 +177,10 @@ export function provocations(db: Database): Provocations {
       return thrownBy(() => adapter.queryRaw({ sql: 'SELECT 1 AS one', args: [], argTypes: [] }))
     },
     DEPENDENCY_MISSING: () => thrownBy(() => db.connect({ credential: 'VisualStudioCode' }).adapter.connect()),
+    DRIVER_UNSUPPORTED: () => {
+      const beforeConnect = (connection: object) => Object.assign(connection, { sendPreLogin: undefined })
+      return thrownBy(() => db.connect({}, { beforeConnect }).adapter.connect())
+    },
   }
 }
 
