@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
-import { acknowledgesToken, answerFor, failedLogin, failureMessage } from '../../src/proxy/answer.ts'
+import { acknowledgesToken, answerFor } from '../../src/proxy/answer.ts'
+import { passedFeatures } from '../../src/proxy/passed-features.ts'
 import { Feature, type FeatureData } from '../../src/tds/features.ts'
 import { encodeFedAuthInfo } from '../../src/tds/fed-auth.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
@@ -8,10 +8,13 @@ import {
   DoneStatus,
   EnvChange,
   encodeDone,
+  encodeEnhancedRouting,
   encodeFeatureExtAck,
   encodeInfo,
   encodeLoginAck,
+  encodeSessionState,
   encodeTextChange,
+  TokenType,
 } from '../../src/tds/tokens.ts'
 
 const FEDAUTH = { id: Feature.FEDAUTH, data: Buffer.alloc(0) }
@@ -44,46 +47,45 @@ describe('the server’s answer', () => {
     )
   })
 
+  it('has no grant of a feature that is not passed on, though the client asked for it', () => {
+    const asked = [Feature.AZURE_SQL_SUPPORT, Feature.AZURE_SQL_DNS_CACHING, Feature.ENHANCED_ROUTING, 0x7f].map(
+      (id) => ({ id, data: Buffer.from([1]) }),
+    )
+    expect(passedFeatures([...asked, UTF8, FEDAUTH, RECOVERY])).toEqual([UTF8, RECOVERY])
+    expect(answerFor(granted(FEDAUTH, ...asked), asked)).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('has nothing that would lead the client past the proxy', () => {
+    const partner = encodeTextChange(EnvChange.MIRRORING_PARTNER, 'partner.example')
+    const enhanced = encodeEnhancedRouting({ host: 'elsewhere.example', port: 1433, database: 'replica' })
+    const answer = parseLoginResponse(Buffer.concat([partner, before, enhanced, after]))
+    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('has SESSIONSTATE for who asked for session recovery', () => {
+    const state = encodeSessionState(1, Array(300).fill({ id: 0, value: Buffer.alloc(250) }))
+    const answer = parseLoginResponse(Buffer.concat([before, state, after]))
+    expect(answerFor(answer, [RECOVERY])).toEqual(Buffer.concat([before, state, after]))
+    expect(answerFor(answer, [UTF8])).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('has one DONE, at its end, and no word of procedures', () => {
+    const procedures = [TokenType.DONEINPROC, TokenType.DONEPROC, TokenType.DONE].map((type) =>
+      encodeDone(DoneStatus.MORE, 1n, 0xc1, type),
+    )
+    const answer = parseLoginResponse(Buffer.concat([...procedures, before, after]))
+    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('ends before a token that is not known, and the token counts as taken', () => {
+    const answer = parseLoginResponse(Buffer.concat([before, Buffer.from([0x42, 1, 2, 3])]))
+    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(acknowledgesToken(answer)).toBe(true)
+  })
+
   it('says whether the token was taken', () => {
     expect(acknowledgesToken(granted(UTF8, FEDAUTH))).toBe(true)
     expect(acknowledgesToken(granted(UTF8))).toBe(false)
     expect(acknowledgesToken(parseLoginResponse(Buffer.concat([before, after])))).toBe(false)
-  })
-})
-
-describe('a failure', () => {
-  it.each<[EntraErrorCode, { number?: number; state?: number }, number, number]>([
-    ['FIREWALL', { number: 40615, state: 3 }, 40615, 3],
-    ['TOKEN_REFUSED', { number: 18456, state: 133 }, 18456, 133],
-    ['LOGIN_FAILED', {}, 50_000, 1],
-    ['CONNECT_FAILED', {}, 40613, 1],
-    ['SERVER_NOT_FOUND', {}, 40613, 1],
-    ['SERVER_NOT_FOUND', { number: 40532, state: 2 }, 40532, 2],
-    ['SERVER_UNREACHABLE', {}, 40613, 1],
-    ['LOGIN_TIMEOUT', {}, 40613, 1],
-    ['TLS_FAILED', {}, 50_000, 1],
-    ['TOKEN_UNAVAILABLE', {}, 50_000, 1],
-    ['TOKEN_REQUEST_FAILED', {}, 50_000, 1],
-    ['CONFIG_PLAINTEXT', {}, 50_000, 1],
-  ])('%s %o is told as %i', (code, details, number, state) => {
-    expect(failureMessage(new EntraError(code, 'What to do.', details))).toMatchObject({
-      number,
-      state,
-      class: 14,
-      message: expect.stringMatching(/^What to do\.\nSee /),
-    })
-  })
-
-  it('of ours shows nothing of what it does not know', () => {
-    expect(failureMessage(new Error('secret'))).toMatchObject({
-      number: 40613,
-      message: expect.not.stringContaining('secret'),
-    })
-  })
-
-  it('fits its token, however much there is to say', () => {
-    const message = failureMessage(new EntraError('TOKEN_UNAVAILABLE', 'ä'.repeat(100_000)))
-    expect(message.message).toHaveLength(2047)
-    expect(parseLoginResponse(failedLogin(message))).toMatchObject([{ kind: 'error', message }, { kind: 'done' }])
   })
 })

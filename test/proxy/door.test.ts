@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import { useDoors } from './doors.ts'
@@ -49,6 +50,15 @@ describe('the door', () => {
     expect((await doors.open({ target: { database: undefined } })).proxy.url()).not.toContain('database')
   })
 
+  it('shows the chain of its certificate, up to the authority', async () => {
+    const { proxy } = await doors.open()
+    const socket = connectTls({ host: proxy.host, port: proxy.port, ca: proxy.ca, ALPNProtocols: ['tds/8.0'] })
+    await once(socket, 'secureConnect')
+    const { issuerCertificate } = socket.getPeerX509Certificate() ?? {}
+    socket.destroy()
+    expect(issuerCertificate?.toString()).toBe(proxy.ca)
+  })
+
   it('asks nothing of Entra or the server before a client has given the right login', async () => {
     const door = await doors.open()
     const other = await doors.client(door)
@@ -73,7 +83,10 @@ describe('the door', () => {
     const door = await doors.open({ refuse: ({ database }) => (database === 'app' ? 'Not this one.' : undefined) })
     for (const database of ['', 'app']) {
       expect(await (await doors.client(door)).logIn(loginFor(door.proxy, { database }))).toMatchObject({
-        message: { number: 50_000, message: 'Not this one.' },
+        message: {
+          number: 50_000,
+          message: expect.stringMatching(/^Login failed for user 'entra_\w+'\. Reason: Not this one\.$/),
+        },
       })
     }
     expect(doors.server.connections).toBe(0)
