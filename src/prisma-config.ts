@@ -38,17 +38,14 @@ export interface EntraDatasource {
   shadowDatabaseUrl?: string
 }
 
-/** Prisma's engine shows a text of its own for these: "authentication failed", "database does not exist". */
-const HIDDEN_BY_PRISMA: ReadonlySet<number | undefined> = new Set([18456, 4060])
-
 /** Stands for the shadow database that there is not. */
 const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
 
 /**
  * The `datasource` for `prisma.config.ts` by which Prisma's commands sign in with a token: starts a loopback proxy in
  * the command's own process and gives its connection strings. Nothing is asked of Entra or the server until a command
- * connects, and the command ends as it would without it. What Prisma would not show, and what is waited for while a
- * database is paused or moving, is told on standard error.
+ * connects, and the command ends as it would without it. Why a login failed and what to do about it, which Prisma would
+ * not show, and what is waited for while a database is paused or moving, is told on standard error.
  *
  * Prisma makes no databases on Azure and Fabric, where they are billed: neither a shadow database nor a missing main one.
  *
@@ -82,7 +79,8 @@ export async function entraDatasource(
     unref: true,
     refuse: ({ database }) => refusalOf(database, target),
     onEvent(event) {
-      if (event.type === 'proxy.login-failed' && isHidden(event.error)) tell(event.error.message)
+      // Prisma's engine shows the server's error alone, and for 18456 and 4060 a text of its own.
+      if (event.type === 'proxy.login-failed') tell(event.error.message)
       if (event.type === 'connect.retry') tell(progressOf(event))
       options.onEvent?.(event)
     },
@@ -139,10 +137,6 @@ const WITHOUT_SHADOW_DATABASE =
   'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must be there ' +
   'beforehand (a new one is billed). Make an empty one beside the main one, and name it in prisma.config.ts: ' +
   "entraDatasource('…', { shadowDatabase: 'app_shadow' })."
-
-function isHidden(error: Error): boolean {
-  return error instanceof EntraError && HIDDEN_BY_PRISMA.has(error.number)
-}
 
 function tell(message: string): void {
   process.stderr.write(`prisma-adapter-mssql-entra: ${message}\n`)

@@ -50,6 +50,7 @@ export function troubleIn(event: ProxyEvent): string | undefined {
 }
 
 const REFUSALS: Record<Extract<ProxyEvent, { type: 'proxy.login-refused' }>['reason'], string> = {
+  unreadable: 'its login is not what MS-TDS says',
   credentials: 'not the user and password of this door',
   'other-user': 'a process of another user of this machine',
   'tds-version': 'it speaks a TDS older than 7.4',

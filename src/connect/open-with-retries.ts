@@ -20,6 +20,8 @@ export interface OpenAttempt<Opened> {
   emit: (event: ConnectRetryEvent) => void
   /** Whether the server refused a token just before: then a refusal here is the second, and final. */
   tokenRefused: boolean
+  /** Whether a token that the server refuses is worth asking the credential for another one. @defaultValue it is */
+  replaceable?: (lease: Lease) => boolean
   /** Whether this database could be opened before. */
   databaseWasOpened: boolean
   /** Asked after each failure that may pass: whether somebody is waiting, so that this attempt must go on. */
@@ -46,7 +48,7 @@ export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Pro
     } catch (error) {
       signal.throwIfAborted()
       const failure = failureOf(error, attempt.databaseWasOpened)
-      if (failure === 'token' && !tokenRefused) {
+      if (failure === 'token' && !tokenRefused && (attempt.replaceable?.(lease) ?? true)) {
         tokenRefused = true
         source.invalidate(lease)
         continue

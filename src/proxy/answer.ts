@@ -1,8 +1,6 @@
-import { EntraError, type EntraErrorCode } from '../errors/entra-error.ts'
 import { Feature, type FeatureData } from '../tds/features.ts'
 import type { LoginToken } from '../tds/login-response.ts'
-import { DoneStatus, encodeDone, encodeError, encodeFeatureExtAck, type ServerMessage } from '../tds/tokens.ts'
-import { LOGIN_SEVERITY } from './local-login.ts'
+import { DoneStatus, encodeDone, encodeFeatureExtAck } from '../tds/tokens.ts'
 import { passedFeatures } from './passed-features.ts'
 
 /**
@@ -46,49 +44,4 @@ export function acknowledgesToken(tokens: readonly LoginToken[]): boolean {
       token.kind === 'unknown' ||
       (token.kind === 'features' && token.features.some(({ id }) => id === Feature.FEDAUTH)),
   )
-}
-
-/** "Database … is not currently available": what a client hears where the server cannot be had. */
-const UNAVAILABLE = 40613
-
-/**
- * RAISERROR's number for a message without one. Where no token could be had, or TLS failed, there is no better: Prisma's
- * engine replaces the text of 18456 by its own, and clients try 40613 again.
- */
-const OWN_MESSAGE = 50_000
-
-/** SQL Server's own messages are no longer, in characters. */
-const MAX_MESSAGE = 2047
-
-/** What a client hears that the proxy's owner does not want. */
-export function ownMessage(message: string): ServerMessage {
-  return { number: OWN_MESSAGE, state: 1, class: LOGIN_SEVERITY, message }
-}
-
-/** What a client hears where its login failed upstream: the server's number if it has one, and our message. */
-export function failureMessage(error: unknown): ServerMessage {
-  const known = error instanceof EntraError
-  const text = known ? error.message : 'The proxy could not sign in, for a reason that it does not know.'
-  return {
-    number: known ? (error.number ?? numberOf(error)) : UNAVAILABLE,
-    state: known ? (error.state ?? 1) : 1,
-    class: LOGIN_SEVERITY,
-    message: text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 1)}…` : text,
-  }
-}
-
-const NOT_REACHED: readonly EntraErrorCode[] = [
-  'CONNECT_FAILED',
-  'SERVER_NOT_FOUND',
-  'SERVER_UNREACHABLE',
-  'LOGIN_TIMEOUT',
-]
-
-function numberOf({ code }: EntraError): number {
-  return NOT_REACHED.includes(code) ? UNAVAILABLE : OWN_MESSAGE
-}
-
-/** The tokens that end a login: the error, and DONE. */
-export function failedLogin(message: ServerMessage): Buffer {
-  return Buffer.concat([encodeError({ ...message, serverName: 'loopback-proxy' }), encodeDone(DoneStatus.ERROR)])
 }

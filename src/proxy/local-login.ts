@@ -1,6 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type Login7, TdsVersion } from '../tds/login7.ts'
-import type { ServerMessage } from '../tds/tokens.ts'
+import { knowsFeatures, type Login7 } from '../tds/login7.ts'
 import type { Peer } from './peer.ts'
 
 /** The SQL login of a proxy, made up at its start. `util.inspect` does not show the password. */
@@ -36,41 +35,32 @@ function digest(text: string): Buffer {
 }
 
 /**
- * Why a client is turned away at the door: not the proxy's user and password; a process of another user of this
- * machine; a TDS without Entra logins; or the proxy's owner does not want it (`ProxyOptions.refuse`).
+ * Why a client is turned away at the door: its LOGIN7 is not what MS-TDS says; not the proxy's user and password; a
+ * process of another user of this machine; a TDS without Entra logins; or the proxy's owner does not want it
+ * (`ProxyOptions.refuse`).
  */
-export type Refusal = 'credentials' | 'other-user' | 'tds-version' | 'owner'
+export type Refusal = 'unreadable' | LoginRefusal | 'owner'
 
-/** The first version with FEDAUTH (MS-TDS 2.2.6.4), in its oldest form. */
-const FIRST_TDS_7_4 = 0x74000000
+/** What is wrong with a login that could be read. */
+export type LoginRefusal = 'credentials' | 'other-user' | 'tds-version'
 
 /**
  * Whether a client may pass; undefined where it may.
  *
  * @param peer - who the client is, as far as the machine tells
  */
-export function refusalOf(login: Login7, local: LocalLogin, peer: Peer): Exclude<Refusal, 'owner'> | undefined {
+export function refusalOf(login: Login7, local: LocalLogin, peer: Peer): LoginRefusal | undefined {
   if (!local.matches(login.userName, login.password)) return 'credentials'
   if (peer === 'other-user') return 'other-user'
-  if (login.tdsVersion < FIRST_TDS_7_4 && login.tdsVersion !== TdsVersion.TDS_8_0) return 'tds-version'
+  if (!knowsFeatures(login.tdsVersion)) return 'tds-version'
   return undefined
 }
 
-const LOGIN_FAILED = 18456
-
-/** SQL Server's severity of a refused login. */
-export const LOGIN_SEVERITY = 14
-
-const REASONS: Readonly<Record<Exclude<Refusal, 'owner'>, string>> = {
+/** What a client hears that is turned away. */
+export const REASONS: Readonly<Record<LoginRefusal, string>> = {
   credentials:
     'This is the loopback proxy of prisma-adapter-mssql-entra: it takes only the user and password made up at its start.',
   'other-user': 'The loopback proxy serves processes of its own user only; this connection comes from another one’s.',
   'tds-version':
     'This client speaks a TDS older than 7.4, which has no Entra logins: set it to 7.4 (FreeTDS: tds version = 7.4).',
-}
-
-/** What a client hears that is turned away. */
-export function refusalMessage(refusal: Exclude<Refusal, 'owner'>, user: string): ServerMessage {
-  const message = `Login failed for user '${user.slice(0, 128)}'. ${REASONS[refusal]}`
-  return { number: LOGIN_FAILED, state: 1, class: LOGIN_SEVERITY, message }
 }

@@ -10,18 +10,28 @@ import type { Login7 } from '../tds/login7.ts'
 import { DEFAULT_PACKET_SIZE, PacketType } from '../tds/packet.ts'
 import { hasRecords, limitRecords, writeMessage } from '../tds/packet-writing.ts'
 import { Encryption } from '../tds/prelogin.ts'
-import { greetClient, readLogin7 } from '../tds/server-login.ts'
-import type { ServerMessage } from '../tds/tokens.ts'
+import { greetClient, readLogin7, UnreadableLoginError } from '../tds/server-login.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import { answerFor, failedLogin, failureMessage, ownMessage } from './answer.ts'
+import { answerFor } from './answer.ts'
 import type { ProxyEvent } from './events.ts'
-import { type LocalLogin, type Refusal, refusalMessage, refusalOf } from './local-login.ts'
+import { type LocalLogin, REASONS, type Refusal, refusalOf } from './local-login.ts'
 import { type Peer, peerOf } from './peer.ts'
+import {
+  doorsRefusal,
+  failedLogin,
+  failureOf,
+  type LoginFailure,
+  ownersRefusal,
+  UNREADABLE_LOGIN,
+} from './refusal-answer.ts'
 import { lastWords, relay } from './relay.ts'
 import type { ProxyStats } from './stats.ts'
 import { databaseOf, type Target } from './target.ts'
 import { logInWithToken, packetSizeFor, type UpstreamSession } from './upstream.ts'
+
+/** A token that is younger, in ms, was asked for by this command, or by the one before it. */
+const JUST_GIVEN = 30_000
 
 /** What a client asks for, as far as its owner may want to judge it. */
 export interface ClientWishes {
@@ -50,6 +60,18 @@ export interface ProxyParts {
   stats: ProxyStats
   /** Databases that could be opened before, in lower case. */
   opened: Set<string>
+}
+
+/** A client that is not let in: why, and what it is told. */
+interface TurnedAway {
+  reason: Refusal
+  failure: LoginFailure
+}
+
+const UNREADABLE: TurnedAway = { reason: 'unreadable', failure: UNREADABLE_LOGIN }
+
+function ifUnreadable(error: unknown): undefined {
+  if (!(error instanceof UnreadableLoginError)) throw error
 }
 
 /** One client connection and, once it is logged in, one connection upstream for all of its life. */
@@ -92,26 +114,27 @@ export class ProxyConnection {
       const peer = this.#peer()
       const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
       const greeted = await greetClient(this.#socket, { key, certificate, answer })
-      const login = await readLogin7(greeted.login)
+      const login = await readLogin7(greeted.login).catch(ifUnreadable)
       const client = greeted.session()
-      const refusal = this.#judge(login, await peer)
-      if (refusal === undefined) return { login, client }
-      stats.refused[refusal.reason]++
-      emit({ type: 'proxy.login-refused', at: clock.now(), reason: refusal.reason })
-      await this.#refuse(client, failedLogin(refusal.message))
+      const turnedAway = login === undefined ? UNREADABLE : this.#judge(login, await peer)
+      if (login !== undefined && turnedAway === undefined) return { login, client }
+      const { reason, failure } = turnedAway ?? UNREADABLE
+      stats.refused[reason]++
+      emit({ type: 'proxy.login-refused', at: clock.now(), reason })
+      await this.#refuse(client, failure)
       return undefined
     } finally {
       timer.cancel()
     }
   }
 
-  #judge(login: Login7, peer: Peer): { reason: Refusal; message: ServerMessage } | undefined {
+  #judge(login: Login7, peer: Peer): TurnedAway | undefined {
     const { localLogin, refuse, target } = this.#parts
+    const { applicationName, userName } = login
     const reason = refusalOf(login, localLogin, peer)
-    if (reason !== undefined) return { reason, message: refusalMessage(reason, login.userName) }
-    const { applicationName } = login
+    if (reason !== undefined) return { reason, failure: doorsRefusal(userName, REASONS[reason]) }
     const why = refuse?.({ database: databaseOf(login, target), applicationName })
-    return why === undefined ? undefined : { reason: 'owner', message: ownMessage(why) }
+    return why === undefined ? undefined : { reason: 'owner', failure: ownersRefusal(userName, why) }
   }
 
   #peer() {
@@ -121,7 +144,7 @@ export class ProxyConnection {
 
   /** Signs in upstream for a client that was let in, and passes bytes until one of them goes. */
   async #sign(login: Login7, client: Duplex): Promise<void> {
-    const { clock, emit, stats } = this.#parts
+    const { clock, emit, stats, target } = this.#parts
     const stopWatching = this.#watch(client)
     let session: UpstreamSession
     try {
@@ -130,7 +153,8 @@ export class ProxyConnection {
       this.#gone.signal.throwIfAborted()
       stats.failures++
       emit({ type: 'proxy.login-failed', at: clock.now(), error: error as Error })
-      await this.#refuse(client, failedLogin(failureMessage(error)))
+      const attempt = { user: login.userName, database: databaseOf(login, target), server: target.host }
+      await this.#refuse(client, failureOf(error, attempt))
       return
     } finally {
       stopWatching()
@@ -150,6 +174,8 @@ export class ProxyConnection {
       signal: this.#gone.signal,
       emit: this.#parts.emit,
       tokenRefused: false,
+      // A credential that has just given a token has no better one, and may take seconds to say so.
+      replaceable: (lease) => lease.now() - lease.acquiredAt >= JUST_GIVEN,
       databaseWasOpened: opened.has(database),
       // A server that cannot be reached is told at once: whoever started the command sits before the screen. One that
       // was reached and takes no login in time is a database that wakes up, as Fabric's do.
@@ -183,8 +209,8 @@ export class ProxyConnection {
     }
   }
 
-  #refuse(client: Duplex, tokens: Buffer): Promise<void> {
-    return lastWords(client, tokens, this.#parts.clock)
+  #refuse(client: Duplex, failure: LoginFailure): Promise<void> {
+    return lastWords(client, failedLogin(failure), this.#parts.clock)
   }
 
   /** Closes when the client goes. While nobody reads from it, that would be noticed by nobody. */

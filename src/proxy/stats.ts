@@ -25,7 +25,7 @@ export function emptyStats(): ProxyStats {
   return {
     connections: 0,
     connectionsOpen: 0,
-    refused: { credentials: 0, 'other-user': 0, 'tds-version': 0, owner: 0 },
+    refused: { unreadable: 0, credentials: 0, 'other-user': 0, 'tds-version': 0, owner: 0 },
     sessions: 0,
     sessionsOpen: 0,
     failures: 0,

@@ -5,7 +5,7 @@ import { dial } from './dial.ts'
 import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from './login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from './login7.ts'
 import { MessageStream } from './message-stream.ts'
-import { DEFAULT_PACKET_SIZE, PacketType } from './packet.ts'
+import { PacketType } from './packet.ts'
 import { limitRecords } from './packet-writing.ts'
 import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelogin, traceId } from './prelogin.ts'
 import { TdsProtocolError } from './protocol-error.ts'
@@ -100,7 +100,6 @@ export async function greetServer(socket: Socket, server: ServerAddress, fedAuth
   // In TDS 8 all is encrypted by now: there is nothing to agree on, and the server does not look (MS-TDS 2.2.6.5).
   const encryption = server.encrypt === true ? Encryption.ON : Encryption.NOT_SUPPORTED
   const link = strict ? await connectTls(socket, tlsOptions(server)) : socket
-  limitRecords(link, DEFAULT_PACKET_SIZE)
   const messages = new MessageStream(link)
   await messages.write(
     PacketType.PRELOGIN,
@@ -123,10 +122,7 @@ export async function greetServer(socket: Socket, server: ServerAddress, fedAuth
     if (server.encrypt !== false) throw encryptionRefused()
     throw encryptionRequired()
   }
-  if (scope === 'none') return { socket, stream: socket, prelogin }
-  const stream = await connectTlsInTds(socket, tlsOptions(server))
-  limitRecords(stream, DEFAULT_PACKET_SIZE)
-  return { socket, stream, prelogin }
+  return { socket, stream: scope === 'session' ? await connectTlsInTds(socket, tlsOptions(server)) : socket, prelogin }
 }
 
 /** What Node says of a host with several addresses, none of which can be reached, has no message of its own. */

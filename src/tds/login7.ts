@@ -15,6 +15,14 @@ export const MAX_LOGIN7_LENGTH = 128 * 1024 - 1
 /** Versions of TDS that a login may ask for (MS-TDS 2.2.6.4). The later one's number is the smaller. */
 export const TdsVersion = { TDS_7_4: 0x74000004, TDS_8_0: 0x08000000 } as const
 
+/** The first version with features, and FEDAUTH among them (MS-TDS 2.2.6.4), in its oldest form. */
+const FIRST_TDS_7_4 = 0x74000000
+
+/** Whether this version of TDS has features, and with them Entra logins. */
+export function knowsFeatures(tdsVersion: number): boolean {
+  return tdsVersion >= FIRST_TDS_7_4 || tdsVersion === TdsVersion.TDS_8_0
+}
+
 /** What a LOGIN7 message says. */
 export interface Login7 {
   tdsVersion: number
@@ -171,7 +179,8 @@ export function parseLogin7(bytes: Buffer): Login7 {
     sspi,
     attachDatabaseFile,
     changePassword,
-    features: flags[3] & EXTENSION ? featuresAt(bytes, extension) : [],
+    // Before TDS 7.4 the bit means nothing, and tedious sets it all the same.
+    features: flags[3] & EXTENSION && knowsFeatures(numbers.tdsVersion) ? featuresAt(bytes, extension) : [],
   }
 }
 

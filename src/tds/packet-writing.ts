@@ -17,7 +17,10 @@ export function hasRecords(stream: Duplex): stream is TLSSocket {
   return stream instanceof TLSSocket
 }
 
-/** Sees to it that no record carries more than a packet may have: 4096 bytes until another size is agreed. */
+/**
+ * Sees to it that no record carries more than a packet may have. To be called once, when the packet size is agreed on:
+ * OpenSSL takes less later, but not more (SSL_set_max_send_fragment lowers the split size too, and never lifts it).
+ */
 export function limitRecords(stream: Duplex, packetSize: number): void {
   if (hasRecords(stream)) stream.setMaxSendFragment(Math.min(Math.max(packetSize, MIN_RECORD), MAX_RECORD))
 }

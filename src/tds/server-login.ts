@@ -75,19 +75,27 @@ export async function greetClient(link: Duplex, greeting: ServerGreeting): Promi
   return { login: encrypted, session: () => encrypted }
 }
 
+/** A whole message came in the place of LOGIN7, and is none that can be read. */
+export class UnreadableLoginError extends TdsProtocolError {}
+
 /**
  * Reads a client's LOGIN7.
  *
- * @throws {@link TdsProtocolError}
+ * @throws {@link UnreadableLoginError}; {@link TdsProtocolError} where no whole message came
  */
 export async function readLogin7(stream: Duplex): Promise<Login7> {
-  return parseLogin7(await readLogin7Message(stream))
+  const message = await readLogin7Message(stream)
+  try {
+    return parseLogin7(message)
+  } catch (cause) {
+    throw new UnreadableLoginError((cause as Error).message, { cause })
+  }
 }
 
-/** The same, as it came. @throws {@link TdsProtocolError} */
+/** The same, as it came. @throws {@link UnreadableLoginError}; {@link TdsProtocolError} where no whole message came */
 export async function readLogin7Message(stream: Duplex): Promise<Buffer> {
   const { type, payload } = await new MessageStream(stream).read(MAX_LOGIN7_LENGTH)
-  if (type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must begin with LOGIN7.')
+  if (type !== PacketType.LOGIN7) throw new UnreadableLoginError('A login must begin with LOGIN7.')
   return payload
 }
 

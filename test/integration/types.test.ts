@@ -189,7 +189,6 @@ describe('defaults', () => {
     expect(first.id).not.toBe(second.id)
     expect(second.sequence).toBe(first.sequence + 1n)
     expect(first.decimal.toString()).toBe('12.34')
-    expect(Buffer.from(first.bytes).toString()).toBe('hello')
     expect(Math.abs(first.dateTime.getTime() - before)).toBeLessThan(60_000)
     expect(first.cuid).toMatch(/^c[a-z\d]{20,}$/)
   })
@@ -205,7 +204,6 @@ describe('defaults', () => {
       float: 1.5,
     })
     expect(row.decimal.toString()).toBe('12.34')
-    expect(Buffer.from(row.bytes).toString()).toBe('hello')
     const [now] = await db.prisma.$queryRaw<{ now: Date }[]>`SELECT CURRENT_TIMESTAMP AS now`
     expect(Math.abs(row.dateTime.getTime() - (now?.now.getTime() ?? 0))).toBeLessThan(60_000)
   })

@@ -1,4 +1,4 @@
-import { cp } from 'node:fs/promises'
+import { cp, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -34,6 +34,14 @@ afterAll(async () => {
 })
 
 const prisma = (args: string[], options?: RunOptions) => cli.run(args, options)
+
+/** A copy of the example's migrations whose lock file names another provider. */
+async function migrationsOf(provider: string): Promise<string> {
+  const folder = join(cli.folder, `migrations-${provider}`)
+  await cp(join(here, '../../prisma/migrations'), folder, { recursive: true })
+  await writeFile(join(folder, 'migration_lock.toml'), `provider = "${provider}"\n`)
+  return folder
+}
 
 async function isThere(table: string): Promise<boolean> {
   const [row] = await login.run(`SELECT OBJECT_ID('${table}') AS id`)
@@ -91,7 +99,8 @@ describe('prisma', () => {
   it('migrate diff uses the shadow database that was named', async () => {
     const shadowDatabase = `${azure.upstream.database}_shadow`
     await login.run(`CREATE DATABASE [${shadowDatabase}]`)
-    const args = ['migrate', 'diff', '--from-migrations', '../../../prisma/migrations', '--to-empty', '--script']
+    const migrations = await migrationsOf('sqlserver')
+    const args = ['migrate', 'diff', '--from-migrations', migrations, '--to-empty', '--script']
     const { output, code } = await prisma(args, { options: { shadowDatabase } })
     expect(output).toContain('DROP TABLE [dbo].[EveryType];')
     expect(code).toBe(0)
@@ -101,8 +110,24 @@ describe('prisma', () => {
     await login.run(`DROP DATABASE [${shadowDatabase}]`)
   })
 
-  it('migrate diff stops on Azure where no shadow database was named, and says what to add', async () => {
+  it('migrate diff does not know the migrations of migrate dev, which is Prisma’s own fault', async () => {
     const args = ['migrate', 'diff', '--from-migrations', '../../../prisma/migrations', '--to-empty', '--script']
+    const { output, code } = await prisma(args, { options: { shadowDatabase: 'app_shadow' } })
+    expect(output).toContain('`mssql` is not a supported connector')
+    expect(code).toBe(1)
+  })
+
+  it('migrate deploy refuses migrations whose lock file says sqlserver', async () => {
+    await cp(join(here, '../../prisma/schema.prisma'), join(cli.folder, 'locked/schema.prisma'))
+    await cp(await migrationsOf('sqlserver'), join(cli.folder, 'locked/migrations'), { recursive: true })
+    const { output, code } = await prisma(['migrate', 'deploy'], { folder: join(cli.folder, 'locked') })
+    expect(output).toMatch(/P3019[\s\S]*`mssql` .* migration_lock\.toml, `sqlserver`/)
+    expect(code).toBe(1)
+    expect(await isThere('User')).toBe(false)
+  })
+
+  it('migrate diff stops on Azure where no shadow database was named, and says what to add', async () => {
+    const args = ['migrate', 'diff', '--from-migrations', await migrationsOf('sqlserver'), '--to-empty', '--script']
     const { output, code } = await prisma(args, { server: { server: 'example.database.windows.net' } })
     expect(output).toContain("{ shadowDatabase: 'app_shadow' }")
     expect(code).toBe(1)
@@ -133,7 +158,7 @@ describe('prisma', () => {
     [
       40615,
       "Client with IP address '192.0.2.1' is not allowed to access the server.",
-      /Error 40615: [\s\S]*firewall-rule create .* --start-ip-address 192\.0\.2\.1/,
+      /firewall-rule create .* --start-ip-address 192\.0\.2\.1[\s\S]*\nError 40615: Client with IP address '192\.0\.2\.1' is not allowed/,
     ],
     [
       18456,
@@ -152,7 +177,12 @@ describe('prisma', () => {
     const fault = azure.authority.inject({ status: 400, body: { error: 'invalid_request' } })
     try {
       const { output, code } = await prisma(['migrate', 'deploy'])
-      expect(output).toMatch(/Error 50000: DefaultAzureCredential could not give a token:\n- EnvironmentCredential/)
+      expect(output).toMatch(
+        /prisma-adapter-mssql-entra: DefaultAzureCredential could not give a token:\n- EnvironmentCredential/,
+      )
+      expect(output).toMatch(
+        /Error 50000: Login failed for user 'entra_\w+'\. Reason: DefaultAzureCredential could not give a token\./,
+      )
       expect(code).toBe(1)
     } finally {
       fault.clear()

@@ -92,6 +92,7 @@ describe('prisma migrate dev', () => {
       [],
     ])
     expect(await project.migration(pages)).toContain('ALTER TABLE [dbo].[Book] ADD [pages] INT;')
+    expect(await project.lockFile()).toContain('provider = "mssql"')
     expect(await login.run('SELECT [title], [pages] FROM [Book]')).toEqual([{ title: 'Kept', pages: null }])
     const shadow = await openSqlLogin({ ...azure.upstream, database: shadowDatabase })
     expect(await tables(shadow.run)).toEqual(['Book'])

@@ -42,6 +42,11 @@ export class ProjectFolder {
       .sort()
   }
 
+  /** What it is that the migrations were made for. */
+  lockFile(): Promise<string> {
+    return readFile(join(this.path, 'migrations', 'migration_lock.toml'), 'utf8')
+  }
+
   migration(name: string): Promise<string> {
     return readFile(join(this.path, 'migrations', name, 'migration.sql'), 'utf8')
   }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
-import { acknowledgesToken, answerFor, failedLogin, failureMessage } from '../../src/proxy/answer.ts'
+import { acknowledgesToken, answerFor } from '../../src/proxy/answer.ts'
 import { Feature, type FeatureData } from '../../src/tds/features.ts'
 import { encodeFedAuthInfo } from '../../src/tds/fed-auth.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
@@ -48,42 +47,5 @@ describe('the server’s answer', () => {
     expect(acknowledgesToken(granted(UTF8, FEDAUTH))).toBe(true)
     expect(acknowledgesToken(granted(UTF8))).toBe(false)
     expect(acknowledgesToken(parseLoginResponse(Buffer.concat([before, after])))).toBe(false)
-  })
-})
-
-describe('a failure', () => {
-  it.each<[EntraErrorCode, { number?: number; state?: number }, number, number]>([
-    ['FIREWALL', { number: 40615, state: 3 }, 40615, 3],
-    ['TOKEN_REFUSED', { number: 18456, state: 133 }, 18456, 133],
-    ['LOGIN_FAILED', {}, 50_000, 1],
-    ['CONNECT_FAILED', {}, 40613, 1],
-    ['SERVER_NOT_FOUND', {}, 40613, 1],
-    ['SERVER_NOT_FOUND', { number: 40532, state: 2 }, 40532, 2],
-    ['SERVER_UNREACHABLE', {}, 40613, 1],
-    ['LOGIN_TIMEOUT', {}, 40613, 1],
-    ['TLS_FAILED', {}, 50_000, 1],
-    ['TOKEN_UNAVAILABLE', {}, 50_000, 1],
-    ['TOKEN_REQUEST_FAILED', {}, 50_000, 1],
-    ['CONFIG_PLAINTEXT', {}, 50_000, 1],
-  ])('%s %o is told as %i', (code, details, number, state) => {
-    expect(failureMessage(new EntraError(code, 'What to do.', details))).toMatchObject({
-      number,
-      state,
-      class: 14,
-      message: expect.stringMatching(/^What to do\.\nSee /),
-    })
-  })
-
-  it('of ours shows nothing of what it does not know', () => {
-    expect(failureMessage(new Error('secret'))).toMatchObject({
-      number: 40613,
-      message: expect.not.stringContaining('secret'),
-    })
-  })
-
-  it('fits its token, however much there is to say', () => {
-    const message = failureMessage(new EntraError('TOKEN_UNAVAILABLE', 'ä'.repeat(100_000)))
-    expect(message.message).toHaveLength(2047)
-    expect(parseLoginResponse(failedLogin(message))).toMatchObject([{ kind: 'error', message }, { kind: 'done' }])
   })
 })

@@ -46,8 +46,10 @@ export interface Refusal {
 export type LoginReply = 'accept' | 'without-token' | 'hang' | 'drop' | Refusal | Routing
 
 export interface EntraServerOptions {
-  /** What it says of encryption; the certificate is for `localhost`. @defaultValue ON */
+  /** What it says of encryption. @defaultValue ON */
   encryption?: number
+  /** The names in its certificate. @defaultValue localhost */
+  hosts?: string[]
   /** What it says of FEDAUTHREQUIRED. @defaultValue nothing */
   fedAuthRequired?: boolean
   reply?: (seen: SeenLogin) => LoginReply
@@ -79,7 +81,7 @@ export class EntraServer {
   async start(): Promise<this> {
     const authority = await createCertificateAuthority()
     this.ca = authority.certificate
-    this.#tls = await authority.issue({ hosts: ['localhost'] })
+    this.#tls = await authority.issue({ hosts: this.#options.hosts ?? ['localhost'] })
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')
     this.port = (this.#server.address() as AddressInfo).port

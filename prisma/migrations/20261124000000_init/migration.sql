@@ -138,7 +138,6 @@ CREATE TABLE [dbo].[EveryDefault] (
     [float] FLOAT(53) NOT NULL CONSTRAINT [EveryDefault_float_df] DEFAULT 1.5,
     [decimal] DECIMAL(32,16) NOT NULL CONSTRAINT [EveryDefault_decimal_df] DEFAULT 12.34,
     [dateTime] DATETIME2 NOT NULL CONSTRAINT [EveryDefault_dateTime_df] DEFAULT CURRENT_TIMESTAMP,
-    [bytes] VARBINARY(max) NOT NULL CONSTRAINT [EveryDefault_bytes_df] DEFAULT 0x68656c6c6f,
     [cuid] NVARCHAR(1000) NOT NULL,
     [note] NVARCHAR(1000),
     CONSTRAINT [EveryDefault_pkey] PRIMARY KEY CLUSTERED ([id]),

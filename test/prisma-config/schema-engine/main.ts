@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { readUrl } from '../../support/sqlserver-url.ts'
 import { Database, EngineError, quoted } from './database.ts'
 import { methodsFor } from './methods.ts'
+import { refuseOtherProvider } from './migrations.ts'
 import type { Datasource } from './shadow.ts'
 
 const option = (name: string) => process.argv[process.argv.indexOf(name) + 1]
@@ -47,6 +48,7 @@ async function answer(line: string): Promise<void> {
   try {
     const work = methods[method]
     if (work === undefined) throw new EngineError(`The stand-in does not know ${method}.`)
+    if (params?.migrationsList !== undefined) refuseOtherProvider(params.migrationsList)
     send({ id, result: await work(params as never) })
   } catch (error) {
     const { message, code } = error as EngineError

@@ -10,6 +10,7 @@ import {
   markRolledBack,
   migrationsOf,
   readRecords,
+  refuseOtherDialect,
 } from './migrations.ts'
 import { type Datasource, tablesAfter } from './shadow.ts'
 import { type Step, scriptOf, stepsBetween } from './steps.ts'
@@ -37,7 +38,10 @@ export function methodsFor(datasource: Datasource, print: (text: string) => void
   async function targetTables(target: DiffTarget): Promise<Table[]> {
     if (target.tag === 'empty') return []
     if (target.tag === 'schemaDatamodel') return modelsOf(target)
-    if (target.tag === 'migrations') return tablesAfter(datasource, migrationsOf(target))
+    if (target.tag === 'migrations') {
+      refuseOtherDialect(target)
+      return tablesAfter(datasource, migrationsOf(target))
+    }
     return inDatabase(readTables)
   }
 
@@ -93,7 +97,7 @@ export function methodsFor(datasource: Datasource, print: (text: string) => void
     async createMigration(params: WithList & { schema: Files; draft: boolean; migrationName: string }) {
       const from = await tablesAfter(datasource, migrationsOf(params.migrationsList))
       const steps = stepsBetween(from, modelsOf(params.schema))
-      const common = { connectorType: 'sqlserver', extension: 'sql' }
+      const common = { connectorType: 'mssql', extension: 'sql' }
       if (steps.length === 0 && !params.draft) return { ...common, generatedMigrationName: null, migrationScript: null }
       const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14)
       return {

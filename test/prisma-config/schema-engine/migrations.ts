@@ -4,6 +4,8 @@ import { hasTable, MIGRATIONS_TABLE } from './tables.ts'
 
 /** The folder of migrations, as the CLI hands it over. */
 export interface MigrationsList {
+  /** `migration_lock.toml`; no content where there is none. */
+  lockfile: { content: string | null }
   migrationDirectories: { path: string; migrationFile: { content: { tag: 'ok'; value: string } } }[]
 }
 
@@ -21,6 +23,33 @@ export interface Record {
 
 export function migrationsOf({ migrationDirectories }: MigrationsList): Migration[] {
   return migrationDirectories.map(({ path, migrationFile }) => ({ name: path, script: migrationFile.content.value }))
+}
+
+/** What the engine calls SQL Server in `migration_lock.toml`, and what a schema calls it. */
+const CONNECTOR = 'mssql'
+const PROVIDER = 'sqlserver'
+
+function lockedProvider({ lockfile: { content } }: MigrationsList): string | undefined {
+  if (content === null) return undefined
+  const line = content.split('\n').find((it) => it.startsWith('provider'))
+  return line?.replace(/^provider = /, '').replaceAll('"', '') ?? '<PROVIDER NOT FOUND>'
+}
+
+/** @throws {@link EngineError} P3019 where the migrations were made for another database */
+export function refuseOtherProvider(migrations: MigrationsList): void {
+  const provider = lockedProvider(migrations)
+  if (provider === undefined || provider === CONNECTOR) return
+  const text =
+    `The datasource provider \`${CONNECTOR}\` specified in your schema does not match the one specified in the ` +
+    `migration_lock.toml, \`${provider}\`.`
+  throw new EngineError(text, 'P3019')
+}
+
+/** `migrate diff` alone goes by the schema's name for it. @throws {@link EngineError} as the real engine does */
+export function refuseOtherDialect(migrations: MigrationsList): void {
+  const provider = lockedProvider(migrations)
+  if (provider === undefined) throw new EngineError('Could not determine the connector from the migrations directory.')
+  if (provider !== PROVIDER) throw new EngineError(`\`${provider}\` is not a supported connector.`)
 }
 
 export function checksumOf(script: string): string {

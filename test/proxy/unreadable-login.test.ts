@@ -1,0 +1,60 @@
+import { Connection } from 'tedious'
+import { describe, expect, it } from 'vitest'
+import type { ProxyEvent } from '../../src/proxy/events.ts'
+import { parseLoginResponse } from '../../src/tds/login-response.ts'
+import { encodeLogin7 } from '../../src/tds/login7.ts'
+import { PacketType } from '../../src/tds/packet.ts'
+import { useDoors } from './doors.ts'
+import { loginFor } from './support.ts'
+
+const doors = useDoors()
+
+async function openDoor() {
+  const events: ProxyEvent[] = []
+  return { ...(await doors.open({ onEvent: (event) => events.push(event) })), events }
+}
+
+/** A right login, but for where its features are. */
+function withFeaturesNowhere(login: Buffer): Buffer {
+  const bytes = Buffer.from(login)
+  bytes.writeUInt8(bytes.readUInt8(27) | 0x10, 27)
+  return bytes
+}
+
+describe('a login that cannot be read', () => {
+  it.each<[string, (login: Buffer) => Buffer, number]>([
+    ['has features that are nowhere', withFeaturesNowhere, PacketType.LOGIN7],
+    ['is cut off', (login) => login.subarray(0, 50), PacketType.LOGIN7],
+    ['is empty', () => Buffer.alloc(0), PacketType.LOGIN7],
+    ['is none', () => Buffer.from('SELECT 1', 'utf16le'), PacketType.SQL_BATCH],
+  ])('gets an error and is an event, where it %s', async (_, spoil, type) => {
+    const door = await openDoor()
+    const client = await doors.client(door)
+    const answer = await client.ask(type, spoil(encodeLogin7(loginFor(door.proxy))))
+    expect(parseLoginResponse(answer)).toMatchObject([{ kind: 'error', message: { number: 17832 } }, { kind: 'done' }])
+    await client.closed()
+    expect(door.events).toMatchObject([{ type: 'proxy.login-refused', reason: 'unreadable' }])
+    expect(door.proxy.stats()).toMatchObject({ refused: { unreadable: 1 }, sessions: 0 })
+    expect(doors.server.connections).toBe(0)
+  })
+
+  it('is no event where the client only went away', async () => {
+    const door = await openDoor()
+    const client = await doors.client(door)
+    client.socket.end(Buffer.from([PacketType.LOGIN7, 1, 0]))
+    await client.closed()
+    expect(door.events).toEqual([])
+  })
+
+  it('by tedious, which promises features in TDS 7.3 too, hears of the version', async () => {
+    const { proxy, events } = await openDoor()
+    const authentication = { type: 'default', options: { userName: proxy.user, password: proxy.password } } as const
+    const options = { port: proxy.port, encrypt: false, tdsVersion: '7_3_B' } as const
+    const connection = new Connection({ server: proxy.host, authentication, options })
+    const [error] = await new Promise<[Error]>((resolve) =>
+      connection.connect((...outcome) => resolve(outcome as [Error])),
+    )
+    expect(error?.message).toMatch(/^Login failed for user 'entra_\w+'\. Reason: .*older than 7\.4/)
+    expect(events).toMatchObject([{ type: 'proxy.login-refused', reason: 'tds-version' }])
+  })
+})
