@@ -1,4 +1,5 @@
 import { EntraError, textOf } from '../src/errors/entra-error.ts'
+import { holdEventLoop } from '../src/event-loop.ts'
 import { readOptions, USAGE, UsageError, type VerifyOptions } from './verify-azure/options.ts'
 import { PrismaCommands } from './verify-azure/prisma-commands.ts'
 import { PrismaProject } from './verify-azure/prisma-project.ts'
@@ -18,7 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => st
 
 const tell = (line: string) => process.stderr.write(`${line}\n`)
 
-const code = await main()
+const code = await holdEventLoop(main())
 // What a step left behind it that would not end must not hold the process.
 process.stdout.write('', () => process.exit(code))
 

@@ -5,7 +5,8 @@ export type Redact = (text: string) => string
 const NOBODYS = new Set(['localhost', '127.0.0.1'])
 
 /** Hosts of Microsoft's clouds, whose first label is a customer's, or a machine's. */
-const CLOUD_HOST = /(?<![\w.-])[\w-]+(?=(?:\.[\w-]+)*\.(?:windows\.net|microsoft\.com|usgovcloudapi\.net|chinacloudapi\.cn)\b)/gi
+const CLOUD_HOST =
+  /(?<![\w.-])[\w-]+(?=(?:\.[\w-]+)*\.(?:windows\.net|microsoft\.com|usgovcloudapi\.net|chinacloudapi\.cn)\b)/gi
 const GUID = /\b([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const JSON_WEB_TOKEN = /\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}/g
 const SECRET = /\b((?:password|pwd|secret|client_secret|access_token)\s*[=:]\s*)(\{[^}]*\}|"[^"]*"|[^\s;,]+)/gi

@@ -7,7 +7,10 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { PrismaCommands } from '../../scripts/verify-azure/prisma-commands.ts'
+import { PrismaProject } from '../../scripts/verify-azure/prisma-project.ts'
 import type { Report } from '../../scripts/verify-azure/report.ts'
+import { Scratch } from '../../scripts/verify-azure/scratch.ts'
 import { Subject } from '../../scripts/verify-azure/subject.ts'
 import { verifyTokenEnd } from '../../scripts/verify-azure/tokens.ts'
 import { Verification } from '../../scripts/verify-azure/verification.ts'
@@ -91,6 +94,14 @@ async function left(): Promise<unknown[]> {
   ]
 }
 
+/** One that tells nobody, and changes nothing. */
+const quietly = () =>
+  new Verification(
+    () => {},
+    (note) => note,
+    new AbortController().signal,
+  )
+
 const titled = (report: Report, title: string) => report.steps.filter((step) => step.title.startsWith(title))
 const outcomes = (report: Report, title: string) => titled(report, title).map(({ outcome }) => outcome)
 
@@ -140,16 +151,6 @@ describe('npm run verify:azure', () => {
     expect(code).toBe(1)
   })
 
-  it('says that there is no schema engine where it cannot be downloaded, and goes on', async () => {
-    const child = start(['--json'], { PRISMA_SCHEMA_ENGINE_BINARY: '', PRISMA_ENGINES_MIRROR: 'http://127.0.0.1:1' })
-    const { out } = await ended(child)
-    const report: Report = JSON.parse(out)
-    const prisma = titled(report, 'prisma ').filter(({ note }) => note === 'no schema engine')
-    expect(prisma.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 8 }, () => 'skip'))
-    expect(outcomes(report, 'rotation by maxAge')).toEqual(['pass'])
-    expect(await left()).toEqual([])
-  })
-
   it('reports as Markdown how every way in failed, with the codes, where the identity has no user', async () => {
     gateway.inject({
       at: 'login',
@@ -167,16 +168,37 @@ describe('npm run verify:azure', () => {
   })
 })
 
+describe('Prisma’s commands', () => {
+  it('are skipped where their engine cannot be downloaded, and it is asked for once', async () => {
+    vi.stubEnv('PRISMA_SCHEMA_ENGINE_BINARY', '')
+    vi.stubEnv('PRISMA_ENGINES_MIRROR', 'http://127.0.0.1:1')
+    const subject = new Subject(`${url};trustServerCertificate=true`)
+    const scratch = new Scratch(subject)
+    const project = await PrismaProject.make(subject.url, scratch)
+    const run = vi.spyOn(project, 'run')
+    const verification = quietly()
+    try {
+      await new PrismaCommands(verification, project).verify(subject, scratch, 'TDS 7', undefined)
+      expect(verification.results.map(({ outcome, note }) => `${outcome}: ${note}`)).toEqual([
+        ...Array.from({ length: 10 }, () => 'skip: no schema engine'),
+        'skip: no --shadow was named',
+      ])
+      expect(run).toHaveBeenCalledOnce()
+      expect(gateway.stats().connections).toBe(0)
+    } finally {
+      await project.close()
+      subject.setup.tokenSource.close()
+      vi.unstubAllEnvs()
+    }
+  })
+})
+
 describe('the last step', () => {
   it('works over the end of a token, and says how long to wait for one that lives longer', async () => {
     const short = await startLocalAzure({ tokenLifetime: 20_000 })
     for (const [name, value] of Object.entries(short.authority.environment('app-service'))) vi.stubEnv(name, value)
     const subject = new Subject(short.connectionString({ trustServerCertificate: 'true' }))
-    const verification = new Verification(
-      () => {},
-      (note) => note,
-      new AbortController().signal,
-    )
+    const verification = quietly()
     try {
       await verifyTokenEnd(verification, subject, 'TDS 7', 0.000_1)
       await verifyTokenEnd(verification, subject, 'TDS 7', 0.02)

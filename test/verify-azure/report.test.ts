@@ -68,8 +68,8 @@ describe('a step', () => {
   it('that does not end is given up, and so is one that is interrupted', async () => {
     const stop = new AbortController()
     const { verification } = make(stop.signal)
-    await verification.step('slow', () => new Promise(() => {}), 5)
-    const running = verification.step('cut', () => new Promise(() => {}))
+    await verification.step('slow', () => new Promise<string>(() => {}), 5)
+    const running = verification.step('cut', () => new Promise<string>(() => {}))
     stop.abort()
     await running
     await verification.step('after', async () => 'never made')
