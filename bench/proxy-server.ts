@@ -1,21 +1,14 @@
-/** The server of the proxy's benchmark: takes tokens over TLS, and then sends, receives or echoes bytes. */
+/** The server of the proxy's benchmark: takes tokens over TLS, and then sends, receives or echoes packets. */
 import type { Duplex } from 'node:stream'
 import { startEntraServer } from '../test/proxy/entra-server.ts'
-import { type Order, receive, send } from './proxy-transfer.ts'
+import { packetOf, receive, receiveOrder, send } from './proxy-transfer.ts'
 
 async function serve(stream: Duplex): Promise<void> {
-  const first = await new Promise<Buffer>((resolve) => {
-    stream.once('data', (chunk: Buffer) => {
-      stream.pause()
-      resolve(chunk)
-    })
-  })
-  const { direction, bytes }: Order = JSON.parse(first.subarray(0, 64).toString())
-  if (first.length > 64) stream.unshift(first.subarray(64))
+  const { direction, bytes } = await receiveOrder(stream)
   if (direction === 'down') await send(stream, bytes)
   else if (direction === 'up') {
     await receive(stream, bytes)
-    stream.write('.')
+    stream.write(packetOf(Buffer.alloc(1)))
   } else stream.pipe(stream)
 }
 

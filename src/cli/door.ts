@@ -1,9 +1,13 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { EntraError } from '../errors/entra-error.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { progressOf } from '../proxy/progress.ts'
 import { type LoopbackProxy, type ProxyOptions, startProxy } from '../proxy/proxy.ts'
 import { type Target, targetOf } from '../proxy/target.ts'
 import { setUp } from '../setup.ts'
-import { connectionStringOf, type SignInFlags, signInOf } from './sign-in-flags.ts'
+import { connectionStringOf, type SignInFlags, signInFlags, signInOf } from './sign-in-flags.ts'
 import { type Surroundings, say } from './surroundings.ts'
 
 /** A loopback proxy that a command opened. */
@@ -12,16 +16,32 @@ export interface OpenDoor {
   target: Target
   /** Of the connection string. */
   schema: string | undefined
+  /** Where the certificate of its authority was written to. */
+  caFile: string | undefined
+}
+
+/** Flags of the commands that open a door. */
+export interface DoorFlags extends SignInFlags {
+  caFile?: string
+}
+
+/** Adds the flags of {@link DoorFlags}. */
+export function doorFlags(command: Command): Command {
+  return signInFlags(command).option(
+    '--ca-file <file>',
+    "write the certificate that signed the door's own to a file, for clients that encrypt and verify",
+  )
 }
 
 /**
  * Opens a loopback proxy for a connection string. What it warns of is said on stderr.
  *
- * @throws EntraError for a string that cannot be right; the system's error where the port is taken
+ * @throws EntraError for a string that cannot be right, or a file that cannot be written; the system's error where the
+ * port is taken
  */
 export async function openDoor(
   url: string | undefined,
-  flags: SignInFlags,
+  flags: DoorFlags,
   surroundings: Surroundings,
   options: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'>,
 ): Promise<OpenDoor> {
@@ -32,7 +52,22 @@ export async function openDoor(
   for (const { message } of warnings) say(surroundings, message)
   const target = targetOf(mssql)
   const waits = { waitTimeout: timing.waitTimeout }
-  return { proxy: await startProxy({ target, tokenSource, audience, timing: waits, ...options }), target, schema }
+  const proxy = await startProxy({ target, tokenSource, audience, timing: waits, ...options })
+  try {
+    return { proxy, target, schema, caFile: await writeCa(proxy, flags.caFile) }
+  } catch (error) {
+    await proxy.close()
+    throw error
+  }
+}
+
+async function writeCa({ ca }: LoopbackProxy, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined
+  const path = resolve(file)
+  await writeFile(path, ca).catch((cause: Error) => {
+    throw new EntraError('CONFIG_INVALID', `--ca-file cannot be written: ${cause.message}`, { cause })
+  })
+  return path
 }
 
 /** What a person wants to know of an event while a command is waiting; undefined where it is nothing. */

@@ -2,23 +2,26 @@ import { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
 import { runChild } from './child.ts'
-import { type OpenDoor, openDoor, troubleIn } from './door.ts'
+import { type DoorFlags, doorFlags, type OpenDoor, openDoor, troubleIn } from './door.ts'
 import { ExitCode } from './exit-codes.ts'
 import { oneOf } from './flag-values.ts'
-import { DATABASE_URL, type SignInFlags, signInFlags } from './sign-in-flags.ts'
+import { DATABASE_URL } from './sign-in-flags.ts'
 import { type Surroundings, say } from './surroundings.ts'
 
-interface ExecFlags extends SignInFlags {
+interface ExecFlags extends DoorFlags {
   url?: string
   env: string
   format: UrlFormat
   shadowDatabase?: string
 }
 
+/** The variable that tells the command where `--ca-file` was written to. */
+const CA_FILE = 'PRISMA_MSSQL_ENTRA_CA_FILE'
+
 const EXAMPLES = `
 The connection string stands in the variable ${DATABASE_URL}, or in the one that --env names. For sqlcmd there are also
 SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD and SQLCMDDBNAME. All name a door on 127.0.0.1 that is open until the command
-ends; the string that you gave stays with this process.
+ends; the string that you gave stays with this process. The file of --ca-file is named in ${CA_FILE}.
 
 On Azure, name --shadow-database for "migrate dev" of Prisma 6, and url and shadowDatabaseUrl in its schema: without one
 Prisma makes a database, which is billed.
@@ -40,7 +43,7 @@ export function execCommand(surroundings: Surroundings): Command {
     .option('--format <kind>', `of the connection string: ${URL_FORMATS.join(', ')}`, oneOf(URL_FORMATS), 'prisma')
     .option('--shadow-database <name>', 'an empty database, put into SHADOW_DATABASE_URL in the same way')
     .passThroughOptions()
-  return signInFlags(command)
+  return doorFlags(command)
     .addHelpText('after', EXAMPLES)
     .action(async ([program = '', ...args]: string[], flags: ExecFlags) => {
       surroundings.setExitCode(await exec(program, args, flags, surroundings))
@@ -74,7 +77,7 @@ async function exec(program: string, args: string[], flags: ExecFlags, surroundi
 
 /** What the command finds in its environment. */
 export function variablesFor(
-  { proxy, target, schema }: OpenDoor,
+  { proxy, target, schema, caFile }: OpenDoor,
   { env, format, shadowDatabase }: Pick<ExecFlags, 'env' | 'format' | 'shadowDatabase'>,
 ): Record<string, string> {
   const { host, port, user, password } = proxy
@@ -87,5 +90,6 @@ export function variablesFor(
     SQLCMDUSER: user,
     SQLCMDPASSWORD: password,
     ...(target.database !== undefined && { SQLCMDDBNAME: target.database }),
+    ...(caFile !== undefined && { [CA_FILE]: caFile }),
   }
 }

@@ -1,15 +1,14 @@
 import { once } from 'node:events'
 import { Command } from 'commander'
 import type { ProxyEvent } from '../proxy/events.ts'
-import { type OpenDoor, openDoor } from './door.ts'
+import { type DoorFlags, doorFlags, type OpenDoor, openDoor } from './door.ts'
 import { ExitCode } from './exit-codes.ts'
 import { portNumber } from './flag-values.ts'
 import { doorAsJson, eventAsJson, eventAsText, introduction, summary } from './proxy-report.ts'
-import { type SignInFlags, signInFlags } from './sign-in-flags.ts'
 import { stopOn } from './stop-signals.ts'
 import { type Surroundings, say } from './surroundings.ts'
 
-interface ProxyFlags extends SignInFlags {
+interface ProxyFlags extends DoorFlags {
   port: number
   endAtExpiry?: boolean
   json?: boolean
@@ -20,6 +19,7 @@ Listens on 127.0.0.1 only, and takes one login, made up at each start, from proc
 
 Examples:
   $ prisma-mssql-entra proxy "sqlserver://myserver.database.windows.net;database=app" --port 14330
+  $ prisma-mssql-entra proxy --ca-file door.pem                    # for clients that encrypt and verify
   $ prisma-mssql-entra proxy --authentication AzureCli --json | jq -r 'select(.type == "ready").url.jdbc'
 `
 
@@ -31,7 +31,7 @@ export function proxyCommand(surroundings: Surroundings): Command {
     .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
     .option('--end-at-expiry', 'cut a session when the token that it was opened with expires')
     .option('--json', 'print one JSON object a line: the door, then each event')
-  return signInFlags(command)
+  return doorFlags(command)
     .addHelpText('after', EXAMPLES)
     .action(async (url: string | undefined, flags: ProxyFlags) => {
       surroundings.setExitCode(await keepOpen(url, flags, surroundings))

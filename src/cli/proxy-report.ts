@@ -9,7 +9,8 @@ import type { Output } from './terminal.ts'
 export function introduction(door: OpenDoor, { style }: Pick<Output, 'style'>): string {
   const { proxy, target } = door
   const login = { host: proxy.host, port: proxy.port, user: proxy.user, password: proxy.password }
-  const rows = Object.entries({ ...login, database: target.database ?? "the login's own" })
+  const ca = door.caFile === undefined ? {} : { 'CA file': door.caFile }
+  const rows = Object.entries({ ...login, database: target.database ?? "the login's own", ...ca })
   return [
     `A door to ${style('bold', `${target.host}:${target.port}`)}`,
     '',
@@ -66,6 +67,7 @@ export function doorAsJson(door: OpenDoor): string {
     password,
     database: target.database ?? null,
     server: `${target.host}:${target.port}`,
+    caFile: door.caFile ?? null,
     url: urlsOf(door),
   })
 }

@@ -55,7 +55,7 @@ const FORMATS = {
       'encrypt=false',
       `loginTimeout=${LONG_SECONDS}`,
     ].join(';'),
-  /** Sequelize, TypeORM, knex, SQLAlchemy with another scheme. */
+  /** Sequelize, whose driver encrypts whatever it says and takes any certificate. Neither node-mssql nor knex nor TypeORM. */
   uri: ({ host, port, user, password, database }: Door) =>
     `mssql://${user}:${password}@${host}:${port}/${encodeURIComponent(database ?? '')}?encrypt=false`,
 } as const satisfies Record<string, (door: Door) => string>

@@ -146,7 +146,8 @@ export async function startProxy(options: ProxyOptions): Promise<LoopbackProxy> 
     localLogin: new LocalLogin(),
     refuse: options.refuse,
     key,
-    certificate,
+    // The whole chain: some clients that pin or show a certificate look for its issuer there.
+    certificate: certificate + authority.certificate,
     loginTimeout: options.loginTimeout ?? 15_000,
     timing: {
       ...defaultConnectTiming,

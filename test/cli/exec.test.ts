@@ -1,3 +1,7 @@
+import { X509Certificate } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { useCommand } from './command.ts'
@@ -35,6 +39,19 @@ describe('exec', () => {
     expect(shadow).toContain(`sqlserver://${server.replace(',', ':')};database={app_shadow};`)
     expect(shadow).toContain(`user=${user};password=${password};`)
     expect(database).toBe(command.azure.upstream.database)
+  })
+
+  it('writes its authority to a file, and tells the command where', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ca-file-'))
+    const file = join(folder, 'door.pem')
+    const script = 'require("node:fs").readFileSync(process.env.PRISMA_MSSQL_ENTRA_CA_FILE, "utf8")'
+    const { out, code } = await exec('--ca-file', file, '--', node, '-p', script)
+    expect(code).toBe(0)
+    expect(new X509Certificate(out)).toMatchObject({
+      ca: true,
+      subject: 'CN=prisma-adapter-mssql-entra loopback proxy',
+    })
+    await rm(folder, { recursive: true })
   })
 
   it.each([

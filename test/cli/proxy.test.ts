@@ -1,8 +1,13 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { TdsVersion } from '../../src/tds/login7.ts'
+import { loginFor, TdsClient } from '../proxy/support.ts'
 import { type RunningCommand, useCommand } from './command.ts'
 
 const command = useCommand()
@@ -48,6 +53,35 @@ describe('proxy', () => {
     running.process.kill('SIGTERM')
     expect(await running.ended).toBe(0)
     expect(running.out + running.err).not.toMatch(/eyJ/)
+  })
+
+  it('writes its authority to a file, by which a client that verifies gets in, by name and by address', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ca-file-'))
+    const file = join(folder, 'door.pem')
+    const running = command.start('proxy', command.azure.connectionString(), '--json', '--ca-file', file)
+    const { port, user, password, caFile } = await ready(running)
+    expect(caFile).toBe(file)
+    const ca = await readFile(file, 'utf8')
+    for (const host of ['localhost', '127.0.0.1']) {
+      for (const encrypt of [true, 'strict'] as const) {
+        const client = await TdsClient.connect({ host, port }, { encrypt, ca })
+        const tdsVersion = encrypt === 'strict' ? TdsVersion.TDS_8_0 : TdsVersion.TDS_7_4
+        expect(await client.logIn(loginFor({ user, password }, { tdsVersion }))).toMatchObject({ kind: 'accepted' })
+        client.close()
+      }
+    }
+    running.process.kill('SIGTERM')
+    expect(await running.ended).toBe(0)
+    await rm(folder, { recursive: true })
+  })
+
+  it('says that its authority cannot be written, and closes', async () => {
+    const result = await command.run('proxy', command.azure.connectionString(), '--ca-file', '/no/such/folder/ca.pem')
+    expect(result).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(/--ca-file cannot be written: ENOENT/),
+    })
   })
 
   it('shows people the login, who comes and goes, and a sum at the end', async () => {

@@ -79,7 +79,7 @@ describe('where all is well', () => {
     azure.gateway.inject({ at: 'login', action: { redirect: { host: 'localhost', port } } })
     const { statuses, step } = await practice.examine(azure.config({ options: { cryptoCredentialsDetails: { ca } } }))
     expect(statuses).toBe(ALL_OK)
-    expect(step('login').details.redirects).toBe(1)
+    expect(step('login').details).toMatchObject({ redirects: 1, redirectedTo: [`localhost:${port}`] })
   })
 
   it('nothing is left open', async () => {

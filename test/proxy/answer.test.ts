@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { acknowledgesToken, answerFor } from '../../src/proxy/answer.ts'
+import { passedFeatures } from '../../src/proxy/passed-features.ts'
 import { Feature, type FeatureData } from '../../src/tds/features.ts'
 import { encodeFedAuthInfo } from '../../src/tds/fed-auth.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
@@ -7,10 +8,13 @@ import {
   DoneStatus,
   EnvChange,
   encodeDone,
+  encodeEnhancedRouting,
   encodeFeatureExtAck,
   encodeInfo,
   encodeLoginAck,
+  encodeSessionState,
   encodeTextChange,
+  TokenType,
 } from '../../src/tds/tokens.ts'
 
 const FEDAUTH = { id: Feature.FEDAUTH, data: Buffer.alloc(0) }
@@ -41,6 +45,42 @@ describe('the server’s answer', () => {
     expect(answerFor(parseLoginResponse(Buffer.concat([before, info, after])), [])).toEqual(
       Buffer.concat([before, after]),
     )
+  })
+
+  it('has no grant of a feature that is not passed on, though the client asked for it', () => {
+    const asked = [Feature.AZURE_SQL_SUPPORT, Feature.AZURE_SQL_DNS_CACHING, Feature.ENHANCED_ROUTING, 0x7f].map(
+      (id) => ({ id, data: Buffer.from([1]) }),
+    )
+    expect(passedFeatures([...asked, UTF8, FEDAUTH, RECOVERY])).toEqual([UTF8, RECOVERY])
+    expect(answerFor(granted(FEDAUTH, ...asked), asked)).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('has nothing that would lead the client past the proxy', () => {
+    const partner = encodeTextChange(EnvChange.MIRRORING_PARTNER, 'partner.example')
+    const enhanced = encodeEnhancedRouting({ host: 'elsewhere.example', port: 1433, database: 'replica' })
+    const answer = parseLoginResponse(Buffer.concat([partner, before, enhanced, after]))
+    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('has SESSIONSTATE for who asked for session recovery', () => {
+    const state = encodeSessionState(1, Array(300).fill({ id: 0, value: Buffer.alloc(250) }))
+    const answer = parseLoginResponse(Buffer.concat([before, state, after]))
+    expect(answerFor(answer, [RECOVERY])).toEqual(Buffer.concat([before, state, after]))
+    expect(answerFor(answer, [UTF8])).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('has one DONE, at its end, and no word of procedures', () => {
+    const procedures = [TokenType.DONEINPROC, TokenType.DONEPROC, TokenType.DONE].map((type) =>
+      encodeDone(DoneStatus.MORE, 1n, 0xc1, type),
+    )
+    const answer = parseLoginResponse(Buffer.concat([...procedures, before, after]))
+    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+  })
+
+  it('ends before a token that is not known, and the token counts as taken', () => {
+    const answer = parseLoginResponse(Buffer.concat([before, Buffer.from([0x42, 1, 2, 3])]))
+    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(acknowledgesToken(answer)).toBe(true)
   })
 
   it('says whether the token was taken', () => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import { useDoors } from './doors.ts'
@@ -47,6 +48,15 @@ describe('the door', () => {
     expect(proxy.url({ database: 'a;b', schema: 's' })).toContain(';database={a;b};schema={s};')
     expect(() => proxy.url({ database: 'a}b' })).toThrow(/must not hold/)
     expect((await doors.open({ target: { database: undefined } })).proxy.url()).not.toContain('database')
+  })
+
+  it('shows the chain of its certificate, up to the authority', async () => {
+    const { proxy } = await doors.open()
+    const socket = connectTls({ host: proxy.host, port: proxy.port, ca: proxy.ca, ALPNProtocols: ['tds/8.0'] })
+    await once(socket, 'secureConnect')
+    const { issuerCertificate } = socket.getPeerX509Certificate() ?? {}
+    socket.destroy()
+    expect(issuerCertificate?.toString()).toBe(proxy.ca)
   })
 
   it('asks nothing of Entra or the server before a client has given the right login', async () => {

@@ -166,6 +166,20 @@ describe('a server that does not take the login', () => {
     })
   })
 
+  it('in time is waited for, as one that wakes up', async () => {
+    doors.server.reply = () => (doors.server.logins.length < 3 ? 'hang' : 'accept')
+    const events: ProxyEvent[] = []
+    const door = await doors.open({
+      ...quick,
+      target: { connectTimeout: 1_000 },
+      onEvent: (event) => events.push(event),
+    })
+    await doors.loggedIn(door)
+    expect(events.pop()).toMatchObject({ type: 'proxy.session-opened' })
+    expect(events.length).toBeGreaterThanOrEqual(2)
+    for (const event of events) expect(event).toMatchObject({ type: 'connect.retry', error: { code: 'LOGIN_TIMEOUT' } })
+  })
+
   it('is given up after the connect timeout where it does not answer', async () => {
     doors.server.reply = () => 'hang'
     const door = await doors.open({ target: { connectTimeout: 300 }, timing: { connectRetryTimeout: 0 } })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Encryption, encryptionScope } from '../../src/tds/prelogin.ts'
+import { Encryption, encodePrelogin, encryptionScope, parsePrelogin, traceId } from '../../src/tds/prelogin.ts'
 
 const { OFF, ON, NOT_SUPPORTED, REQUIRED } = Encryption
 
@@ -22,5 +22,26 @@ describe('what is encrypted', () => {
     [NOT_SUPPORTED, OFF, undefined],
   ])('client %i, server %i: %s', (client, server, scope) => {
     expect(encryptionScope(client, server)).toBe(scope)
+  })
+})
+
+describe('ENCRYPTION', () => {
+  it.each([
+    [0x80, OFF],
+    [0x81, ON],
+    [0x83, REQUIRED],
+    [0x41, ON],
+    [0xc2, NOT_SUPPORTED],
+  ])('is read without its flags: 0x%s', (said, meant) => {
+    const version = { major: 16, minor: 0, build: 0 }
+    expect(parsePrelogin(encodePrelogin({ version, encryption: said })).encryption).toBe(meant)
+  })
+})
+
+describe('TRACEID', () => {
+  it('has 36 bytes, of which the last four are a number', () => {
+    expect(traceId()).toHaveLength(36)
+    expect(traceId().readUInt32LE(32)).toBe(1)
+    expect(traceId()).not.toEqual(traceId())
   })
 })

@@ -1,0 +1,44 @@
+/**
+ * What the proxy was before it minded packets: the same login, and then bytes both ways as they come. Azure SQL hangs up
+ * on that; here it shows what minding them costs.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { systemClock } from '../src/clock.ts'
+import { answerFor } from '../src/proxy/answer.ts'
+import { preloginFor } from '../src/proxy/proxy-connection.ts'
+import type { Target } from '../src/proxy/target.ts'
+import { logInWithToken } from '../src/proxy/upstream.ts'
+import { encodeMessage, PacketType } from '../src/tds/packet.ts'
+import { greetClient, readLogin7 } from '../src/tds/server-login.ts'
+import type { Ends } from './proxy-transfer.ts'
+
+const { port, ca }: Ends = JSON.parse(process.argv[2] ?? '')
+const target: Target = {
+  host: 'localhost',
+  port,
+  ca,
+  encrypt: true,
+  trustServerCertificate: false,
+  connectTimeout: 15_000,
+}
+
+async function serve(socket: Socket): Promise<void> {
+  const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
+  const client = await greetClient(socket, { key: '', certificate: '', answer })
+  const login = await readLogin7(client.login)
+  const signal = new AbortController().signal
+  const { stream, tokens } = await logInWithToken(target, login, 'token', { audience: '', clock: systemClock, signal })
+  socket.write(encodeMessage(PacketType.TABULAR_RESULT, answerFor(tokens, [])))
+  socket.pipe(stream)
+  stream.pipe(socket)
+}
+
+const server = createServer({ noDelay: true }, (socket) => {
+  socket.on('error', () => {})
+  serve(socket).catch(() => socket.destroy())
+})
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+process.once('disconnect', () => process.exit())
+process.send?.({ port: (server.address() as AddressInfo).port, ca: '', user: 'u', password: 'p' })

@@ -1,0 +1,60 @@
+import { afterEach, expect, it } from 'vitest'
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/testing/gateway/gateway.ts'
+import { usePractice } from './support.ts'
+
+const practice = usePractice()
+const gateways: Gateway[] = []
+afterEach(() => Promise.all(gateways.splice(0).map((gateway) => gateway.close())))
+
+/** What doctor finds at a gateway that keeps all rules of its kind. */
+async function examine(options: Partial<GatewayOptions>, encrypt: true | 'strict') {
+  const { upstream, authority, config } = practice.azure
+  const gateway = await startGateway({ upstream, verification: authority.verification, rules: 'all', ...options })
+  gateways.push(gateway)
+  const tls = { encrypt: encrypt as true, cryptoCredentialsDetails: { ca: gateway.ca } }
+  const diagnosis = await practice.examine(config({ port: gateway.port, options: tls }))
+  const [worker] = gateway.workers
+  return { ...diagnosis, to: worker && `${worker.host}:${worker.port}` }
+}
+
+const STEPS = ['tls', 'entra-logins', 'token', 'login'] as const
+
+it.each<[string, Partial<GatewayOptions>, true | 'strict']>([
+  ['Azure', {}, true],
+  ['Azure by TDS 8', {}, 'strict'],
+  ['Synapse', { kind: 'synapse' }, true],
+  ['a server that takes TDS 8 alone', { kind: 'strict-only' }, 'strict'],
+])('%s is logged in on', async (_, options, encrypt) => {
+  const { step } = await examine(options, encrypt)
+  for (const id of STEPS) expect(step(id)).toMatchObject({ status: 'ok' })
+})
+
+it.each<[string, Partial<GatewayOptions>, true | 'strict']>([
+  ['Fabric', { kind: 'fabric' }, true],
+  ['Fabric by TDS 8', { kind: 'fabric' }, 'strict'],
+  ['Azure with the policy Redirect', { redirect: {} }, true],
+])('%s is followed to the server that it names, and that one is told', async (_, options, encrypt) => {
+  const { step, text, to } = await examine(options, encrypt)
+  for (const id of STEPS) expect(step(id)).toMatchObject({ status: 'ok' })
+  expect(step('login').details).toMatchObject({ redirects: 1, redirectedTo: [to] })
+  expect(text).toContain(`taken, redirected to ${to}\n`)
+})
+
+it.each([true, 'strict'] as const)(
+  'a redirect before the question for a token is followed (encrypt: %s)',
+  async (how) => {
+    const { step, to } = await examine({ redirect: { at: 'login7' } }, how)
+    expect(step('entra-logins')).toMatchObject({
+      status: 'ok',
+      summary: expect.stringMatching(/^taken by .*, where the login is redirected to; tokens from https:/),
+      details: { redirectedTo: to, tokensFrom: expect.any(String) },
+    })
+    expect(step('login')).toMatchObject({ status: 'ok' })
+  },
+)
+
+it('a refusal after a redirect says which server it was', async () => {
+  const { upstream } = practice.azure
+  const { step, to } = await examine({ redirect: {}, upstream: { ...upstream, password: 'wrong' } }, true)
+  expect(step('login').error?.message).toMatch(new RegExp(`\\nThe login had been redirected to ${to}\\.\\n`))
+})
