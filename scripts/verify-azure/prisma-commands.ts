@@ -10,6 +10,8 @@ const NO_ENGINE = /request to \S*schema-engine\S* failed|schema-engine\S* (?:was
 interface Command {
   words: string
   input?: string
+  /** Whether it works in the schema that Prisma's commands have for themselves. @defaultValue true */
+  ownSchema?: boolean
   /** What its output must hold. */
   says?: RegExp
 }
@@ -51,13 +53,16 @@ export class PrismaCommands {
     )
     const diff = 'migrate diff --from-migrations diffed --to-schema schema.prisma --script'
     if (shadow === undefined) this.#verification.skip(`prisma ${diff}`, 'no --shadow was named')
-    else await this.#command({ words: diff })
+    else {
+      scratch.useShadow(shadow)
+      await this.#command({ words: diff, ownSchema: false, says: /empty migration/ })
+    }
   }
 
-  async #command({ words, input, says }: Command): Promise<void> {
+  async #command({ words, says, ...options }: Command): Promise<void> {
     await this.#verification.step(`prisma ${words}`, async (signal) => {
       if (this.#missing !== undefined) throw new Skip(this.#missing)
-      const ended = await this.#project.run(words.split(' '), signal, input)
+      const ended = await this.#project.run(words.split(' '), signal, options)
       if (NO_ENGINE.test(ended.output)) {
         this.#missing = 'no schema engine'
         throw new Skip(this.#missing)

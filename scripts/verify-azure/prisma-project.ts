@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
+import type { EntraDatasourceOptions } from '../../src/prisma-config.ts'
 import { ROOT } from '../support/commands.ts'
 import type { Scratch } from './scratch.ts'
 
@@ -28,11 +29,18 @@ export class PrismaProject {
   /** How many books the second migration inserts. */
   readonly books: number
   readonly #folder: string
-  readonly #datasource: string
+  readonly #datasource: { url: string; options: EntraDatasourceOptions }
+  readonly #schema: string
 
-  private constructor(folder: string, datasource: string, books: number) {
+  private constructor(
+    folder: string,
+    datasource: { url: string; options: EntraDatasourceOptions },
+    schema: string,
+    books: number,
+  ) {
     this.#folder = folder
     this.#datasource = datasource
+    this.#schema = schema
     this.books = books
   }
 
@@ -47,7 +55,7 @@ export class PrismaProject {
       'migrations/migration_lock.toml': 'provider = "mssql"\n',
       'migrations/20260101000000_book/migration.sql': creationOf(table, book),
       'migrations/20260101000001_books/migration.sql': inserts.sql,
-      // `migrate diff` wants the provider's other name, and tables of the shadow database's own schema.
+      // `migrate diff` wants the provider's other name. It works in the shadow database's own schema: ours is not there.
       'diffed/migration_lock.toml': 'provider = "sqlserver"\n',
       'diffed/20260101000000_book/migration.sql': creationOf(`[${book}]`, book),
     }
@@ -55,17 +63,19 @@ export class PrismaProject {
       await mkdir(dirname(join(folder, name)), { recursive: true })
       await writeFile(join(folder, name), content)
     }
-    const options = { schema: prismaSchema, ...(shadowDatabase !== undefined && { shadowDatabase }) }
-    return new PrismaProject(folder, JSON.stringify({ url, options }), inserts.rows)
+    const options = { ...(shadowDatabase !== undefined && { shadowDatabase }) }
+    return new PrismaProject(folder, { url, options }, prismaSchema, inserts.rows)
   }
 
-  /** Runs one of Prisma's commands to its end. */
-  async run(args: readonly string[], signal: AbortSignal, input = ''): Promise<Ended> {
+  /** Runs one of Prisma's commands to its end, on the schema that it has for itself unless told otherwise. */
+  async run(args: readonly string[], signal: AbortSignal, { input = '', ownSchema = true } = {}): Promise<Ended> {
+    const { url, options } = this.#datasource
+    const datasource = { url, options: ownSchema ? { ...options, schema: this.#schema } : options }
     const child = spawn(process.execPath, [CLI, ...args], {
       cwd: this.#folder,
       env: {
         ...process.env,
-        [DATASOURCE]: this.#datasource,
+        [DATASOURCE]: JSON.stringify(datasource),
         PRISMA_HIDE_UPDATE_MESSAGE: '1',
         CHECKPOINT_DISABLE: '1',
         NO_COLOR: '1',

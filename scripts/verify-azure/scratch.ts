@@ -15,6 +15,8 @@ export class Scratch {
   readonly book: string
   readonly #subject: Subject
   #made = false
+  /** The shadow database, once Prisma has worked in it. */
+  #shadow: string | undefined
 
   constructor(subject: Subject, suffix = randomBytes(4).toString('hex')) {
     this.#subject = subject
@@ -48,6 +50,11 @@ export class Scratch {
     await this.#withDriver((client) => this.#dropTables(client, [this.prismaSchema]))
   }
 
+  /** Has what Prisma leaves in a shadow database, which it would empty only the next time, dropped too. */
+  useShadow(database: string): void {
+    this.#shadow = database
+  }
+
   /**
    * Drops all of it, on a connection of its own.
    *
@@ -64,10 +71,22 @@ export class Scratch {
           const statement = `DROP SCHEMA IF EXISTS [${schema}]`
           await client.run(statement).catch(() => left.push(`${statement};`))
         }
-        return left
+        return [...left, ...(await this.#dropInShadow())]
       })
     } catch {
       return schemas.map((schema) => `-- drop the tables of ${schema}, then: DROP SCHEMA IF EXISTS [${schema}];`)
+    }
+  }
+
+  async #dropInShadow(): Promise<string[]> {
+    const database = this.#shadow
+    if (database === undefined) return []
+    const statement = `DROP TABLE IF EXISTS [${this.book}]`
+    try {
+      await this.#withDriver((client) => client.run(statement), database)
+      return []
+    } catch {
+      return [`${statement}; -- in the shadow database`]
     }
   }
 
@@ -80,8 +99,8 @@ export class Scratch {
     for (const [schema, table] of tables) await client.run(`DROP TABLE [${schema}].[${table}]`)
   }
 
-  async #withDriver<T>(work: (client: TdsClient) => Promise<T>): Promise<T> {
-    const client = await this.#subject.openDriver()
+  async #withDriver<T>(work: (client: TdsClient) => Promise<T>, database?: string): Promise<T> {
+    const client = await this.#subject.openDriver(database)
     try {
       return await work(client)
     } finally {

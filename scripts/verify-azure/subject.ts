@@ -84,15 +84,19 @@ export class Subject {
     )
   }
 
-  /** The driver alone, with a token: what is wrong without us too is not ours. */
-  async openDriver(): Promise<TdsClient> {
+  /**
+   * The driver alone, with a token: what is wrong without us too is not ours.
+   *
+   * @param database - another one than the URL's
+   */
+  async openDriver(database = this.setup.mssql.database): Promise<TdsClient> {
     const { mssql, tokenSource } = this.setup
     const { token } = await tokenSource.get()
     const { port, encrypt: _, ...options } = (mssql.options ?? {}) as TdsOptions & { port?: number; encrypt?: boolean }
     return TdsClient.open(
       { host: mssql.server, port: mssql.port ?? port ?? 1433, encrypt: true },
       { token },
-      { ...options, ...(mssql.database !== undefined && { database: mssql.database }) },
+      { ...options, ...(database !== undefined && { database }) },
     )
   }
 

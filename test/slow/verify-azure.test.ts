@@ -112,7 +112,10 @@ describe('npm run verify:azure', () => {
     const child = start(['--shadow', shadow, '--json'], { PRISMA_SCHEMA_ENGINE_BINARY: engine })
     const { code, out, progress } = await ended(child)
     const report: Report = JSON.parse(out)
-    expect(report.steps.filter(({ outcome }) => outcome === 'fail')).toEqual([])
+    expect(
+      report.steps.filter(({ outcome }) => outcome === 'fail'),
+      progress,
+    ).toEqual([])
     expect(report.steps.filter(({ outcome }) => outcome === 'skip')).toMatchObject([
       { title: 'work over the end of a token', note: 'not asked for (--hours 2)' },
     ])
@@ -134,6 +137,9 @@ describe('npm run verify:azure', () => {
     expect(progress).toMatch(/^All of it happens in the schemas verify_[0-9a-f]{8} and /)
     expect(gateway.stats()).toMatchObject({ hungUp: {}, loginFailures: {} })
     expect(await left()).toEqual([])
+    const inShadow = await openSqlLogin({ ...azure.upstream, database: shadow })
+    expect(await inShadow.run('SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES')).toEqual([])
+    await inShadow.close()
   })
 
   it('drops what it made where it is interrupted, and tells what it had found out', async () => {
