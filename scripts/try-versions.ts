@@ -6,13 +6,19 @@ import { findNode } from './support/nodes.ts'
 
 const help = `Runs tests on other versions of what the package stands on, each set in a copy of the repository.
 
-  npm run try:versions                                   the oldest and the newest that package.json allows
+  npm run try:versions                                   the oldest and the newest that package.json allows, and the
+                                                         drivers of DRIVERS with the tests of test/driver
   npm run try:versions -- prisma=7.2.0                   one set: @prisma/client, prisma and @prisma/adapter-mssql
   npm run try:versions -- node=24 tedious=20 @azure/identity=4.14 test/integration/reading.test.ts
                                                          one set, and the tests to run on it`
 
 const PRISMA = ['@prisma/client', 'prisma', '@prisma/adapter-mssql']
 const SETS = [['prisma=7.3.0'], ['node=24', 'tedious=20', '@azure/identity=4.14']]
+/** mssql before 12.7 takes a tedious before 19.2.2, which is refused or mended. */
+const DRIVERS = [
+  ...['19.0.1', '19.1.0', '19.2.2'].map((version) => ['mssql=12.6.0', `tedious=${version}`]),
+  ...['20.0.0', '20.3.9'].map((version) => ['node=24', `tedious=${version}`]),
+]
 const TESTS = [
   ...['reading', 'writing', 'nested-writing', 'transactions', 'rotation', 'connecting', 'disconnecting', 'errors'],
   ...['types', 'raw', 'filters', 'aggregates', 'isolation', 'tls', 'credentials'],
@@ -140,10 +146,13 @@ function main(args: readonly string[]): void {
   const pairs = args.filter((arg) => arg.includes('='))
   const tests = args.filter((arg) => !arg.includes('='))
   const failed: string[] = []
-  for (const set of pairs.length > 0 ? [pairs] : SETS) {
+  const given = { sets: pairs.length > 0 ? [pairs] : SETS, tests: tests.length > 0 ? tests : TESTS }
+  const drivers = { sets: args.length > 0 ? [] : DRIVERS, tests: ['test/driver'] }
+  const runs = [given, drivers].flatMap((each) => each.sets.map((set) => ({ set, tests: each.tests })))
+  for (const { set, tests } of runs) {
     console.log(`\n▶ ${set.join(' ')}`)
     try {
-      tryVersions(set, tests.length > 0 ? tests : TESTS)
+      tryVersions(set, tests)
     } catch (error) {
       failed.push(set.join(' '))
       console.error(error instanceof Error ? error.message : error)

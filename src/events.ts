@@ -150,11 +150,26 @@ export function publish(event: { type: string; at: number }): void {
   if (target.hasSubscribers) target.publish(event)
 }
 
-/** Calls the user's listener. A listener that throws is the user's bug, not a reason to lose a rotation. */
-export function notify<E extends { type: string }>(listener: ((event: E) => void) | undefined, event: E): void {
+/**
+ * Calls the user's listener. One that throws, or whose promise is rejected, is the user's bug, not a reason to lose a
+ * rotation or to end the process: it is told as a warning.
+ */
+export function notify<E extends { type: string }>(listener: ((event: E) => unknown) | undefined, event: E): void {
+  const warn = (error: unknown) =>
+    process.emitWarning(`An event listener failed on ${event.type}: ${said(error)}`, 'PrismaAdapterMssqlEntraWarning')
   try {
-    listener?.(event)
+    const result = listener?.(event)
+    if (typeof result === 'object' && result !== null) Promise.resolve(result).catch(warn)
   } catch (error) {
-    process.emitWarning(`An event listener threw on ${event.type}: ${String(error)}`, 'PrismaAdapterMssqlEntraWarning')
+    warn(error)
+  }
+}
+
+/** What was thrown, which may be anything: `Object.create(null)` cannot be made a string. */
+function said(error: unknown): string {
+  try {
+    return String(error)
+  } catch {
+    return 'something without words was thrown'
   }
 }

@@ -6,6 +6,7 @@ import type { ProxyEvent } from './proxy/events.ts'
 import { progressOf } from './proxy/progress.ts'
 import { type ProxyOptions, startProxy } from './proxy/proxy.ts'
 import { type Target, targetOf } from './proxy/target.ts'
+import { temporaryCaFile } from './proxy/temporary-ca-file.ts'
 import { setUp } from './setup.ts'
 import type { TokenSource } from './token/token-source.ts'
 
@@ -27,6 +28,13 @@ export interface EntraDatasourceOptions extends SignInOptions, Pick<ProxyOptions
   scope?: string
   /** The schema of the models. @defaultValue the `schema` of the connection string */
   schema?: string
+  /**
+   * Whether Prisma's engine encrypts on its way to the proxy, which does not leave this machine. The certificate that it
+   * then verifies stands in a temporary file, which goes with the process.
+   *
+   * @defaultValue false
+   */
+  encrypt?: boolean
   /** Called with what happens at the proxy. Must not throw. */
   onEvent?: (event: ProxyEvent) => void
 }
@@ -87,9 +95,10 @@ export async function entraDatasource(
     ...(options.endAtExpiry !== undefined && { endAtExpiry: options.endAtExpiry }),
     timing: { waitTimeout: timing.waitTimeout, ...options.timing },
   })
+  const caFile = options.encrypt ? temporaryCaFile(proxy.ca) : undefined
   return {
-    url: proxy.url({ schema }),
-    ...(shadow !== undefined && { shadowDatabaseUrl: proxy.url({ database: shadow, schema }) }),
+    url: proxy.url({ schema, caFile }),
+    ...(shadow !== undefined && { shadowDatabaseUrl: proxy.url({ database: shadow, schema, caFile }) }),
   }
 }
 

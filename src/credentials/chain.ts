@@ -5,6 +5,7 @@ import { askingOrder, turnOf } from './chain-policy.ts'
 import { type CredentialFailure, failureOf, linesOf } from './failures.ts'
 import type { AskOptions, NamedCredential } from './named-credential.ts'
 import { oneAtATime } from './prompt.ts'
+import { SoleRequest } from './sole-request.ts'
 
 /** What a {@link CredentialChain} needs. */
 export interface ChainOptions {
@@ -25,7 +26,8 @@ export class CredentialChain {
 
   /** @param credentials - at least one */
   constructor(credentials: readonly NamedCredential[], options: ChainOptions) {
-    this.#credentials = credentials
+    // A person is not asked twice at the same time either: by `oneAtATime`, over all that share the credential.
+    this.#credentials = credentials.map((each) => (each.interactive ? each : new SoleRequest(each, options.clock)))
     this.#options = options
   }
 

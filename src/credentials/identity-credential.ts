@@ -1,5 +1,6 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import type { SignIn } from '../config/sign-in.ts'
+import { hearRefusals, withRefusals } from './authority-refusals.ts'
 import { type Cloud, PUBLIC_CLOUD } from './clouds.ts'
 import { type Environment, type IdentityOptions, type Make, METHODS } from './methods.ts'
 import { type AskOptions, NamedCredential } from './named-credential.ts'
@@ -73,7 +74,14 @@ export class IdentityCredential extends NamedCredential {
     })
     const credential = await this.#made
     abortSignal.throwIfAborted()
-    return credential.getToken(scope, { abortSignal })
+    return withRefusals(
+      () => credential.getToken(scope, { abortSignal }),
+      () => {
+        // MSAL would refuse by itself for 60 s now: msal-common 16.14 looks for Retry-After in the wrong case. When to
+        // ask again is for the token source to say. A person is not asked again for that.
+        if (!this.interactive) this.#made = undefined
+      },
+    )
   }
 
   async #load(): Promise<TokenCredential> {
@@ -86,6 +94,10 @@ export class IdentityCredential extends NamedCredential {
   #options({ AzureAuthorityHosts }: Identity): IdentityOptions {
     const { cloud, options } = this.#surroundings
     const elsewhere = cloud !== PUBLIC_CLOUD && !this.#environment.AZURE_AUTHORITY_HOST
-    return { ...(elsewhere && { authorityHost: AzureAuthorityHosts[cloud.authorityHost] }), ...options }
+    return {
+      ...(elsewhere && { authorityHost: AzureAuthorityHosts[cloud.authorityHost] }),
+      ...options,
+      additionalPolicies: [...(options?.additionalPolicies ?? []), { policy: hearRefusals, position: 'perCall' }],
+    }
   }
 }

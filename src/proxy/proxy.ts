@@ -62,6 +62,8 @@ export interface ProxyOptions {
 export interface UrlOptions {
   database?: string | undefined
   schema?: string | undefined
+  /** Where {@link LoopbackProxy.ca} was written to: then Prisma's engine encrypts. */
+  caFile?: string | undefined
   format?: UrlFormat
 }
 
@@ -107,8 +109,8 @@ export class LoopbackProxy {
    */
   url(options: UrlOptions = {}): string {
     const { host, port, user, password } = this
-    const { database = this.#parts.target.database, schema, format } = options
-    return connectionStringFor({ host, port, user, password, database, schema }, format)
+    const { database = this.#parts.target.database, schema, caFile, format } = options
+    return connectionStringFor({ host, port, user, password, database, schema, caFile }, format)
   }
 
   stats(): ProxyStats {

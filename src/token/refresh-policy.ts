@@ -50,13 +50,17 @@ export const defaultRefreshTiming: RefreshTiming = {
 const SHORT_LIFE_REFRESH_SHARE = 0.4
 const SHORT_LIFE_DEADLINE_SHARE = 0.1
 
-/** How long at least, in ms, after too many requests, where it is not known what the authority asked for. */
-const THROTTLED_WAIT = 5_000
+/** How long at most, in ms, nothing is asked after too many requests, where it is not known what the authority asked for. */
+const MAX_THROTTLED_WAIT = 10_000
 /** What is added to a wait that the authority asked for, at most: it tells all of them the same. */
 const RETRY_AFTER_SPREAD = 0.2
+/** What is added where it is not known what it asked for, at most: the first two waits are 4.5 s together then. */
+const THROTTLED_SPREAD = 0.5
 
 const FIRST_RETRY = 1_000
 const MAX_RETRY = 60_000
+/** While work waits for a token, a failed request is made again after this long at the latest, in ms. */
+const MAX_RETRY_ON_DEMAND = 2_000
 const MAX_ASK_AGAIN = 300_000
 
 /** The times of a token that the policy looks at. */
@@ -121,15 +125,26 @@ export function againDelay(timeLeft: number): number {
 }
 
 /**
- * How long nothing may be asked, whoever waits: the authority's `Retry-After`, and by chance up to a fifth more; 5 to
- * 10 s where too much was asked for and its word is not known (`@azure/identity` does not pass on that of a managed
- * identity endpoint); 0 for a failure of another kind.
+ * How long nothing may be asked, whoever waits: the authority's `Retry-After`, and by chance up to a fifth more; or 1,
+ * 2, 4, 8, 10 s, and by chance up to a half more, where too much was asked for and its word is not known; 0 for a
+ * failure of another kind.
  *
+ * @param attempt - how many requests have failed in a row, 1 for the first
  * @param random - from 0 to 1
  */
-export function throttledDelay(retryAfter: number | undefined, throttled: boolean, random: number): number {
+export function throttledDelay(
+  retryAfter: number | undefined,
+  throttled: boolean,
+  attempt: number,
+  random: number,
+): number {
   if (retryAfter !== undefined) return retryAfter * (1 + RETRY_AFTER_SPREAD * random)
-  return throttled ? THROTTLED_WAIT * (1 + random) : 0
+  return throttled ? Math.min(doubled(attempt), MAX_THROTTLED_WAIT) * (1 + THROTTLED_SPREAD * random) : 0
+}
+
+/** The first wait, doubled with each attempt after the first. */
+function doubled(attempt: number): number {
+  return FIRST_RETRY * 2 ** Math.min(attempt - 1, 16)
 }
 
 /**
@@ -142,10 +157,22 @@ export function throttledDelay(retryAfter: number | undefined, throttled: boolea
  * @param atLeast - of {@link throttledDelay}
  */
 export function retryDelay(attempt: number, random: number, atLeast: number, timeLeft: number | undefined): number {
-  const exponential = Math.min(FIRST_RETRY * 2 ** Math.min(attempt - 1, 16), MAX_RETRY)
+  const exponential = Math.min(doubled(attempt), MAX_RETRY)
   const bounded =
     timeLeft === undefined || timeLeft <= 0
       ? exponential
       : Math.min(exponential, Math.max(timeLeft / 4, FIRST_RETRY / 4))
   return Math.max(bounded * (0.5 + random / 2), atLeast)
+}
+
+/**
+ * What is left of a wait while work waits for a token: 1 to 2 s at most, by chance, so that a thousand processes that
+ * wait do not ask in the same moment.
+ *
+ * @param delay - of the wait, where nobody waits for its end, in ms
+ * @param atLeast - of {@link throttledDelay}
+ * @param random - from 0 to 1
+ */
+export function delayOnDemand(delay: number, atLeast: number, random: number): number {
+  return Math.max(Math.min(delay, MAX_RETRY_ON_DEMAND * (0.5 + random / 2)), atLeast)
 }

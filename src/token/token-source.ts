@@ -1,76 +1,34 @@
 import { Alarm } from '../alarm.ts'
-import { type Clock, type Random, Stopwatch, systemClock } from '../clock.ts'
+import { type Clock, type Random, systemClock } from '../clock.ts'
 import { CredentialChain } from '../credentials/chain.ts'
 import type { CredentialLike } from '../credentials/credential.ts'
-import { reasonsOf } from '../credentials/failures.ts'
 import { PROMPT_TIMEOUT } from '../credentials/prompt.ts'
 import { credentialsForScope } from '../credentials/sign-in-options.ts'
-import { EntraError, reasonOf, textOf } from '../errors/entra-error.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { holdEventLoop } from '../event-loop.ts'
-import { notify, publish, type TokenAcquiredEvent, type TokenEvent } from '../events.ts'
-import { claimsOf } from './claims.ts'
-import { clockSkew } from './clock-skew.ts'
+import { notify, publish, type TokenEvent } from '../events.ts'
+import { HeldLeases } from './held-leases.ts'
 import { type Lease, leaseOf } from './lease.ts'
 import {
   againDelay,
   askAgainDelay,
   defaultRefreshTiming,
   hardDeadline,
-  isFresh,
   type RefreshTiming,
   retryDelay,
   SHORTEST_LIFE,
   throttledDelay,
 } from './refresh-policy.ts'
+import { anotherTokenMayHelp } from './refusal-policy.ts'
+import { RequestPause } from './request-pause.ts'
 import { isLasting, isThrottled, retryAfterOf } from './retry-after.ts'
+import { closed, requestFailed, unavailable } from './token-errors.ts'
+import { acquiredEvent, skewEvent } from './token-events.ts'
 import { requestToken } from './token-request.ts'
+import { DEFAULT_WAIT, type TokenSourceOptions, type TokenSourceStats, type TokenWait } from './token-source-options.ts'
+import { Waiters } from './waiters.ts'
 
-/** Options of a {@link TokenSource}. */
-export interface TokenSourceOptions {
-  /** What the tokens are for, such as `https://database.windows.net/.default`. */
-  scope: string
-  /** A token request that takes longer is given up, in ms. @defaultValue 30_000; 180_000 where a person is asked */
-  requestTimeout?: number
-  /** When to ask for the next token. */
-  timing?: Partial<RefreshTiming>
-  /** Called with each event of this source. */
-  onEvent?: (event: TokenEvent) => void
-  /** For tests. @defaultValue the machine's clock */
-  clock?: Clock
-  /** For tests. @defaultValue `Math.random` */
-  random?: Random
-}
-
-/** What a source has done so far. */
-export interface TokenSourceStats {
-  /** Token requests made. */
-  tokensRequested: number
-  /** Requests that gave a new token. */
-  tokensAcquired: number
-  /** Requests that failed. */
-  refreshesFailed: number
-}
-
-/** How long `get()` waits unless told otherwise, in ms: the connect timeout of `mssql`. */
-const DEFAULT_WAIT = 15_000
-
-/** While work waits for a token, a failed request is tried again after this long at the latest, in ms. */
-const RETRY_ON_DEMAND = 2_000
-
-interface Waiter {
-  resolve(lease: Lease): void
-  reject(error: unknown): void
-  /** Takes its timer and its listener away. */
-  stop(): void
-}
-
-/** A time before which no request is made: after a failure, after the same token came again, or after a refusal. */
-interface Pause {
-  age: Stopwatch
-  delay: number
-  /** What the authority asked for by `Retry-After`, or what it is owed after too many requests: kept to even while work waits. */
-  atLeast: number
-}
+export type { TokenSourceOptions, TokenSourceStats, TokenWait } from './token-source-options.ts'
 
 /**
  * Turns a credential into leases: holds the current one, has one request in flight at most, and while somebody
@@ -93,17 +51,18 @@ export class TokenSource {
   readonly #random: Random
   readonly #onEvent: ((event: TokenEvent) => void) | undefined
   readonly #subscribers = new Set<(event: TokenEvent) => void>()
-  readonly #waiters = new Set<Waiter>()
-  readonly #stats: TokenSourceStats = { tokensRequested: 0, tokensAcquired: 0, refreshesFailed: 0 }
+  readonly #stats = { tokensRequested: 0, tokensAcquired: 0, refreshesFailed: 0 }
+  /** Who waits for a token to begin with. */
+  readonly #waiters: Waiters<Lease>
+  /** Who waits for another token than the one that was refused. */
+  readonly #refusedWaiters: Waiters<Lease | undefined>
+  readonly #leases: HeldLeases
+  readonly #pause: RequestPause
+  readonly #alarm: Alarm
 
-  #lease: Lease | undefined
   #inFlight: AbortController | undefined
-  #pause: Pause | undefined
-  /** Whether the next token replaces one that the server refused. */
-  #replacing = false
   #failures = 0
   #lastError: EntraError | undefined
-  readonly #alarm: Alarm
   #closed = false
 
   /**
@@ -125,18 +84,22 @@ export class TokenSource {
     this.#requestTimeout = requestTimeout
     this.#timing = { ...defaultRefreshTiming, ...options.timing }
     this.#clock = options.clock ?? systemClock
+    this.#leases = new HeldLeases(this.#clock, this.#timing)
     this.#credential = new CredentialChain(credentials, {
       clock: this.#clock,
       accept: (answer) => leaseOf(answer, this.#clock, this.#timing),
     })
     this.#random = options.random ?? Math.random
+    this.#pause = new RequestPause(this.#clock, this.#random)
     this.#onEvent = options.onEvent
     this.#alarm = new Alarm(this.#clock, () => this.#step())
+    this.#waiters = new Waiters(this.#clock, () => this.#rest())
+    this.#refusedWaiters = new Waiters(this.#clock, () => this.#rest())
   }
 
   /** The last token that was had, whatever its age; undefined before the first and after `invalidate`. */
   get current(): Lease | undefined {
-    return this.#lease
+    return this.#leases.current
   }
 
   /** The numbers by which this source refreshes. */
@@ -145,36 +108,54 @@ export class TokenSource {
   }
 
   stats(): TokenSourceStats {
-    return { ...this.#stats }
+    return { ...this.#stats, waiting: this.#waiters.size + this.#refusedWaiters.size }
   }
 
   /**
    * A lease that new work may begin with: the current one, or the next one where the current one is at its end.
    *
-   * @param options - `timeout`: how long to wait for a token at most, in ms; 15_000 unless given. `signal`: ends the
-   * wait with its reason
    * @throws {@link EntraError} `TOKEN_UNAVAILABLE` after `timeout`, or, where the very first request fails for a reason
    * that will not pass by itself (no identity here, a wrong secret), that request's error at once; `CLOSED`
    */
-  get(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Lease> {
-    if (this.#closed) return Promise.reject(closedError())
-    if (options.signal?.aborted) return Promise.reject(options.signal.reason)
-    const lease = this.#lease
-    if (lease !== undefined && this.#isFresh(lease)) {
+  get({ timeout = DEFAULT_WAIT, signal }: TokenWait = {}): Promise<Lease> {
+    const ended = this.#ended(signal)
+    if (ended !== undefined) return ended
+    const { fresh } = this.#leases
+    if (fresh !== undefined) {
       this.#step()
-      return Promise.resolve(lease)
+      return Promise.resolve(fresh)
     }
-    return holdEventLoop(this.#wait(options.timeout ?? DEFAULT_WAIT, options.signal))
+    return this.#wait(this.#waiters, timeout, signal, () => {
+      throw unavailable(timeout, this.#lastError, this.#credential.progress())
+    })
   }
 
   /**
-   * Says that the server refused this lease's token: the credential is asked anew before a lease is given out. A
-   * credential that answers from its cache gives the same token again, and then that is the token there is.
+   * Says that a server refused this lease's token, and asks what to log in with instead. Only where the refusal finds
+   * the token at fault is the credential asked anew: once for each token, and once in 5 min (or half of the token's
+   * life) at most. Until another token comes this one remains what {@link get} gives, to others and to you.
+   *
+   * @param refusal - the error of the login or the statement
+   * @returns a lease with another token; undefined where none is to be had that may help, so that the refusal stands
+   * @throws {@link EntraError} `CLOSED`; the signal's reason
+   */
+  refused(lease: Lease, refusal: unknown, wait: TokenWait = {}): Promise<Lease | undefined> {
+    const ended = this.#ended(wait.signal)
+    if (ended !== undefined) return ended
+    if (!anotherTokenMayHelp(refusal)) return Promise.resolve(undefined)
+    const { current } = this.#leases
+    if (current !== undefined && current.token !== lease.token) return this.get(wait)
+    if (!this.#leases.replace(lease)) return Promise.resolve(undefined)
+    return this.#wait(this.#refusedWaiters, wait.timeout ?? DEFAULT_WAIT, wait.signal, () => undefined)
+  }
+
+  /**
+   * Takes a lease away from all: the credential is asked anew before one is given out. One that answers from its cache
+   * gives the same token again, and then that is the token there is.
    */
   invalidate(lease: Lease): void {
-    if (this.#lease !== lease) return
-    this.#lease = undefined
-    this.#replacing = true
+    if (this.#leases.current !== lease) return
+    this.#leases.drop(lease)
     this.#step()
   }
 
@@ -194,53 +175,30 @@ export class TokenSource {
   close(): void {
     this.#closed = true
     this.#subscribers.clear()
-    for (const waiter of [...this.#waiters]) this.#release(waiter).reject(closedError())
+    this.#waiters.rejectAll(closed())
+    this.#refusedWaiters.rejectAll(closed())
     this.#rest()
   }
 
-  #isFresh(lease: Lease): boolean {
-    return isFresh(lease, lease.now(), this.#timing)
+  #ended(signal: AbortSignal | undefined): Promise<never> | undefined {
+    if (this.#closed) return Promise.reject(closed())
+    return signal?.aborted ? Promise.reject(signal.reason) : undefined
   }
 
-  #wait(timeout: number, signal: AbortSignal | undefined): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      const giveUp = (reason: unknown) => {
-        this.#release(waiter).reject(reason)
-        this.#rest()
-      }
-      const onAbort = () => giveUp(signal?.reason)
-      const timer = this.#clock.setTimer(timeout, () => giveUp(this.#unavailable(timeout)))
-      const waiter: Waiter = {
-        resolve,
-        reject,
-        stop() {
-          timer.cancel()
-          signal?.removeEventListener('abort', onAbort)
-        },
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiters.add(waiter)
-      this.#step()
-    })
+  #wait<T>(waiters: Waiters<T>, timeout: number, signal: AbortSignal | undefined, onTimeout: () => T): Promise<T> {
+    const waiting = waiters.wait(timeout, signal, onTimeout)
+    this.#step()
+    return holdEventLoop(waiting)
   }
 
-  #release(waiter: Waiter): Waiter {
-    this.#waiters.delete(waiter)
-    waiter.stop()
-    return waiter
-  }
-
-  #unavailable(timeout: number): EntraError {
-    const why =
-      this.#lastError === undefined ? `${this.#credential.progress()}\n${WAIT_LONGER}` : textOf(this.#lastError)
-    return new EntraError('TOKEN_UNAVAILABLE', `No valid token could be had within ${Math.round(timeout)} ms. ${why}`, {
-      cause: this.#lastError,
-    })
+  /** Whether somebody waits for a token. */
+  get #demand(): boolean {
+    return this.#waiters.size + this.#refusedWaiters.size > 0
   }
 
   /** Stops what runs for nobody. */
   #rest(): void {
-    if (this.#subscribers.size > 0 || this.#waiters.size > 0) return
+    if (this.#subscribers.size > 0 || this.#demand) return
     this.#alarm.cancel()
     this.#inFlight?.abort()
     this.#inFlight = undefined
@@ -258,25 +216,14 @@ export class TokenSource {
 
   /** In ms; undefined where there is nothing to ask for. */
   #nextRequestIn(): number | undefined {
-    const demand = this.#waiters.size > 0
-    const lease = this.#lease
-    if (this.#closed || (!demand && lease === undefined && !this.#replacing)) return undefined
-    const wanted = demand || lease === undefined ? 0 : lease.refreshAfter - lease.now()
-    const delay = Math.max(wanted, this.#pauseLeft(demand))
+    const demand = this.#demand
+    const { current: lease, replacing } = this.#leases
+    if (this.#closed || (!demand && lease === undefined && !replacing)) return undefined
+    const wanted = demand || replacing || lease === undefined ? 0 : lease.refreshAfter - lease.now()
+    const delay = Math.max(wanted, this.#pause.left(demand))
     // Without subscribers nothing is asked for ahead of time; whoever takes a lease that is due is spared the next wait.
     const spare = lease !== undefined && delay <= 0
     return demand || this.#subscribers.size > 0 || spare ? delay : undefined
-  }
-
-  #pauseLeft(demand: boolean): number {
-    const pause = this.#pause
-    if (pause === undefined) return 0
-    return pause.age.left(demand ? Math.max(Math.min(pause.delay, RETRY_ON_DEMAND), pause.atLeast) : pause.delay)
-  }
-
-  /** @param atLeast - even while work waits, in ms */
-  #pauseFor(delay: number, atLeast = 0): void {
-    this.#pause = { age: new Stopwatch(this.#clock), delay, atLeast }
   }
 
   async #request(startedAt: number): Promise<void> {
@@ -304,59 +251,48 @@ export class TokenSource {
   }
 
   #succeed(lease: Lease, startedAt: number): void {
-    const at = this.#clock.now()
     this.#failures = 0
     this.#lastError = undefined
-    const known = this.#lease
-    // Where the known one has ended and the credential stands by the same token, its word counts: the clock was set.
-    if (known?.token === lease.token && (this.#isFresh(known) || !this.#isFresh(lease))) {
-      const retryInMs = askAgainDelay(known, known.now(), this.#timing)
-      this.#pauseFor(retryInMs)
-      this.#emit({ type: 'token.unchanged', at, expiresOn: known.expiresOn, retryInMs })
-    } else {
-      this.#stats.tokensAcquired++
-      this.#lease = lease
-      // Where this one is refused too, or a wrong clock leaves it no time, whoever asks for yet another has to wait.
-      if (this.#replacing || lease.timeLeft < SHORTEST_LIFE) this.#pauseFor(againDelay(lease.timeLeft))
-      else this.#pause = undefined
-      this.#replacing = false
-      const { expiresOn, refreshAfter } = lease
-      this.#emit({ type: 'token.acquired', at, ...this.#served(), expiresOn, refreshAfter, durationMs: at - startedAt })
-      this.#reportSkew(lease, at)
-    }
-    const current = this.#lease
-    if (current === undefined || !this.#isFresh(current)) return
-    for (const waiter of [...this.#waiters]) this.#release(waiter).resolve(current)
+    const known = this.#leases.take(lease)
+    if (known === undefined) this.#acquired(lease, startedAt)
+    else this.#unchanged(known)
+    this.#leases.replacing = false
+    const { fresh } = this.#leases
+    this.#refusedWaiters.resolveAll(known === undefined ? fresh : undefined)
+    if (fresh !== undefined) this.#waiters.resolveAll(fresh)
   }
 
-  #reportSkew({ token, expiresOn }: Lease, at: number): void {
-    const claims = claimsOf(token)
-    const skewMs = claims && clockSkew(claims, expiresOn, at)
-    if (skewMs !== undefined) this.#emit({ type: 'clock.skew', at, skewMs })
+  #unchanged(lease: Lease): void {
+    const retryInMs = askAgainDelay(lease, lease.now(), this.#timing)
+    this.#pause.set(retryInMs)
+    this.#emit({ type: 'token.unchanged', at: this.#clock.now(), expiresOn: lease.expiresOn, retryInMs })
   }
 
-  /** Whose token it is that was just given. */
-  #served(): Pick<TokenAcquiredEvent, 'credential' | 'failed'> {
-    const { serving: credential = '', failures } = this.#credential
-    const failed = failures.map((it) => ({ credential: it.credential, reason: reasonsOf(it.error).join(' ') }))
-    return { credential, ...(failed.length > 0 && { failed }) }
+  #acquired(lease: Lease, startedAt: number): void {
+    const at = this.#clock.now()
+    const { timeLeft } = lease
+    this.#stats.tokensAcquired++
+    // Where this one is refused too, or a wrong clock leaves it no time, whoever asks for yet another has to wait.
+    if (this.#leases.replacing || timeLeft < SHORTEST_LIFE) this.#pause.set(againDelay(timeLeft))
+    else this.#pause.end()
+    this.#emit(acquiredEvent(lease, this.#credential, at, at - startedAt))
+    const skew = skewEvent(lease, at)
+    if (skew !== undefined) this.#emit(skew)
   }
 
   #fail(cause: unknown): void {
     const now = this.#clock.now()
-    const error =
-      cause instanceof EntraError
-        ? cause
-        : new EntraError('TOKEN_REQUEST_FAILED', `The credential could not give a token: ${reasonOf(cause)}`, { cause })
+    const error = requestFailed(cause)
     this.#lastError = error
     this.#failures++
     this.#stats.refreshesFailed++
-    const atLeast = throttledDelay(retryAfterOf(cause, now), isThrottled(cause), this.#random())
-    const timeLeft = this.#lease && hardDeadline(this.#lease, this.#timing) - this.#lease.now()
+    const atLeast = throttledDelay(retryAfterOf(cause, now), isThrottled(cause), this.#failures, this.#random())
+    const { current } = this.#leases
+    const timeLeft = current && hardDeadline(current, this.#timing) - current.now()
     const retryInMs = retryDelay(this.#failures, this.#random(), atLeast, timeLeft)
-    this.#pauseFor(retryInMs, atLeast)
+    this.#pause.set(retryInMs, atLeast)
     const hopeless = this.#stats.tokensAcquired === 0 && (error.code === 'TOKEN_INVALID' || isLasting(cause))
-    if (hopeless) for (const waiter of [...this.#waiters]) this.#release(waiter).reject(error)
+    if (hopeless) this.#waiters.rejectAll(error)
     this.#emit({ type: 'token.refresh-failed', at: now, error, attempt: this.#failures, retryInMs })
   }
 
@@ -365,10 +301,4 @@ export class TokenSource {
     notify(this.#onEvent, event)
     for (const subscriber of [...this.#subscribers]) notify(subscriber, event)
   }
-}
-
-const WAIT_LONGER = 'Check that its endpoint can be reached from here, or wait longer (rotation.waitTimeout).'
-
-function closedError(): EntraError {
-  return new EntraError('CLOSED', 'The token source was closed; it gives no more tokens. Make another one.')
 }

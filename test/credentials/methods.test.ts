@@ -5,6 +5,7 @@ import {
   SignIn,
   type SignInDetails,
 } from '../../src/config/sign-in.ts'
+import { hearRefusals } from '../../src/credentials/authority-refusals.ts'
 import { cloudOf, PUBLIC_CLOUD } from '../../src/credentials/clouds.ts'
 import { IdentityCredential, identityCredential } from '../../src/credentials/identity-credential.ts'
 import { type IdentityOptions, METHODS } from '../../src/credentials/methods.ts'
@@ -12,12 +13,17 @@ import { type IdentityOptions, METHODS } from '../../src/credentials/methods.ts'
 /** What was made of `@azure/identity`: the class, and what its constructor was given. */
 const made = vi.hoisted((): [name: string, ...parameters: unknown[]][] => [])
 const plugins = vi.hoisted((): unknown[] => [])
+/** The policies of those that were made, which are left out of `made`. */
+const policies = vi.hoisted((): unknown[] => [])
 
 vi.mock('../../src/credentials/identity-package.cts', async () => {
   const real: Record<string, unknown> = await import('@azure/identity')
   const standIn = (name: string) =>
     class {
       constructor(...parameters: unknown[]) {
+        const options = parameters.at(-1) as { additionalPolicies?: unknown[] }
+        policies.push(...(options.additionalPolicies ?? []))
+        delete options.additionalPolicies
         made.push([name, ...parameters])
       }
       getToken() {
@@ -41,6 +47,7 @@ beforeEach(() => {
   for (const name of Object.keys(process.env)) if (/^(AZURE|SYSTEM_)/.test(name)) vi.stubEnv(name, undefined)
   made.length = 0
   plugins.length = 0
+  policies.length = 0
 })
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -315,5 +322,13 @@ describe('options', () => {
       ['ClientSecretCredential', 't', 'c', 's', { disableInstanceDiscovery: true }],
     ])
     for (const parameters of made.map((parts) => parts.at(-1))) expect(parameters).not.toBe(options)
+  })
+
+  it('keep their policies beside the one that hears what the authority refuses', async () => {
+    const mine = { policy: { name: 'mine', sendRequest: vi.fn() }, position: 'perRetry' as const }
+    await ask(
+      credentialOf('ActiveDirectoryServicePrincipal', { ...application, secret: 's' }, { additionalPolicies: [mine] }),
+    )
+    expect(policies).toEqual([mine, { policy: hearRefusals, position: 'perCall' }])
   })
 })

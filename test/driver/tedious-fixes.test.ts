@@ -1,7 +1,7 @@
+import { createRequire } from 'node:module'
 import type { Duplex } from 'node:stream'
-import mssql from 'mssql'
-import { type BulkLoad, Connection, Request, TYPES } from 'tedious'
-import manifest from 'tedious/package.json' with { type: 'json' }
+import type * as Mssql from 'mssql'
+import type * as Tedious from 'tedious'
 import { afterEach, describe, expect, it } from 'vitest'
 import { mendConnection } from '../../src/driver/tedious-fixes.ts'
 import { PrismaMssqlEntra } from '../../src/index.ts'
@@ -10,8 +10,13 @@ import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { DoneStatus, EnvChange, encodeBinaryChange, encodeDone, encodeError } from '../../src/tds/tokens.ts'
 import { ca, type StrictServerOptions, startStrictServer } from './strict-server.ts'
 
-// `npm run try:versions -- tedious=19.0.1 test/driver` and the like run this on other versions.
-const { version } = manifest
+// `npm run try:versions -- mssql=12.6.0 tedious=19.0.1 test/driver` and the like run this on other versions. There may be
+// more than one of each: these are the official adapter's.
+const ofAdapter = createRequire(createRequire(import.meta.url).resolve('@prisma/adapter-mssql'))
+const mssql: typeof Mssql = ofAdapter('mssql')
+const ofMssql = createRequire(ofAdapter.resolve('mssql'))
+const { Connection, Request, TYPES }: typeof Tedious = ofMssql('tedious')
+const { version }: { version: string } = ofMssql('tedious/package.json')
 const isTooOld = version.localeCompare('19.2.1', 'en', { numeric: true }) < 0
 
 /** As long as a managed identity's. */
@@ -44,7 +49,7 @@ const optionsFor = (to: { port: number }, options: object) => ({
   ...options,
 })
 
-function makeConnection(to: { port: number }, options: object, Driver = Connection): Connection {
+function makeConnection(to: { port: number }, options: object, Driver = Connection): Tedious.Connection {
   const authentication = { type: 'azure-active-directory-access-token', options: { token: TOKEN } } as const
   const connection = new Driver({ server: 'front.test', authentication, options: optionsFor(to, options) as never })
   closing.push(() => connection.close())
@@ -53,18 +58,18 @@ function makeConnection(to: { port: number }, options: object, Driver = Connecti
   return connection
 }
 
-async function connect(connection: Connection): Promise<Connection> {
+async function connect(connection: Tedious.Connection): Promise<Tedious.Connection> {
   await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())))
   return connection
 }
 
-async function open(to: { port: number }, options: object): Promise<Connection> {
+async function open(to: { port: number }, options: object): Promise<Tedious.Connection> {
   const connection = makeConnection(to, options)
   mendConnection(connection as never)
   return connect(connection)
 }
 
-const run = (connection: Connection, sql: string, value?: string) =>
+const run = (connection: Tedious.Connection, sql: string, value?: string) =>
   new Promise<void>((resolve, reject) => {
     const request = new Request(sql, (error) => (error ? reject(error) : resolve()))
     if (value === undefined) return connection.execSqlBatch(request)
@@ -72,9 +77,9 @@ const run = (connection: Connection, sql: string, value?: string) =>
     connection.execSql(request)
   })
 
-const load = (connection: Connection, rows: readonly string[]) =>
+const load = (connection: Tedious.Connection, rows: readonly string[]) =>
   new Promise<void>((resolve, reject) => {
-    const bulk: BulkLoad = connection.newBulkLoad('t', (error) => (error ? reject(error) : resolve()))
+    const bulk: Tedious.BulkLoad = connection.newBulkLoad('t', (error) => (error ? reject(error) : resolve()))
     bulk.addColumn('text', TYPES.NVarChar, { nullable: true })
     connection.execBulkLoad(
       bulk,
@@ -207,7 +212,7 @@ describe('a driver that cannot be mended is refused before anything is sent', ()
     return expect(() => mendConnection(connection as never))
   }
 
-  it('whose login has its features before the texts', () => {
+  it.skipIf(isTooOld)('whose login has its features before the texts', () => {
     class Early extends Connection {
       override sendLogin7Packet(): void {
         const login7 = Buffer.alloc(200)
@@ -222,7 +227,7 @@ describe('a driver that cannot be mended is refused before anything is sent', ()
     refused(Early).toThrow(expected)
   })
 
-  it('that has not all of what is mended', () => {
+  it.skipIf(isTooOld)('that has not all of what is mended', () => {
     class Changed extends Connection {
       constructor(config: ConstructorParameters<typeof Connection>[0]) {
         super(config)
@@ -232,7 +237,7 @@ describe('a driver that cannot be mended is refused before anything is sent', ()
     refused(Changed).toThrow('it has no wrapWithTls. Nothing was sent. Install tedious 19.2.2')
   })
 
-  it('whose login throws when it is rehearsed, with the cause', () => {
+  it.skipIf(isTooOld)('whose login throws when it is rehearsed, with the cause', () => {
     class Other extends Connection {
       override sendPreLogin(): void {
         throw new Error('not so')
@@ -247,7 +252,7 @@ describe('a driver that cannot be mended is refused before anything is sent', ()
       { server: 'front.test', options: optionsFor(server, { encrypt: true }) as never },
       { credential: { getToken: async () => ({ token: TOKEN, expiresOnTimestamp: Date.now() + 3_600_000 }) } },
     )
-    await expect(adapter.connect()).rejects.toThrow(`tedious ${version}, cannot be used here`)
+    await expect(adapter.connect()).rejects.toThrow(/tedious.* cannot be used here/)
     expect([server.logins, server.taken]).toEqual([[], 0])
   })
 })

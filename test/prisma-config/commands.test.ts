@@ -60,6 +60,11 @@ describe('prisma', () => {
     expect((await prisma(['migrate', 'deploy'])).output).toContain('No pending migrations to apply.')
   })
 
+  it('migrate deploy works on an encrypted way to the proxy too', async () => {
+    const { output, code } = await prisma(['migrate', 'deploy'], { options: { encrypt: true } })
+    expect({ output, code }).toMatchObject({ code: 0, output: expect.stringContaining('successfully applied') })
+  })
+
   it('migrate status tells what is missing, and then that nothing is', async () => {
     const before = await prisma(['migrate', 'status'])
     expect(before.output).toContain('have not yet been applied')

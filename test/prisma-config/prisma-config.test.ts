@@ -1,3 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type EntraDatasourceOptions, entraDatasource } from '../../src/prisma-config.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
@@ -47,6 +52,46 @@ describe('entraDatasource', () => {
       )
     expect(url).toMatch(wanted('app'))
     expect(shadowDatabaseUrl).toMatch(wanted('app_shadow'))
+  })
+
+  it('has the engine encrypt where that is wanted, and verify the proxy by a file of this user’s', async () => {
+    const server = await startEntraServer()
+    const credential = new CountingCredential()
+    const { url = '' } = await entraDatasource(configOf(server), { credential, encrypt: true })
+    const { host, port, value } = readUrl(url)
+    expect(value('encrypt')).toBe('true')
+    const file = value('trustServerCertificateCA')
+    expect(file).toMatch(/\.pem$/)
+    expect(statSync(file).mode & 0o077).toBe(0)
+    expect(statSync(dirname(file)).mode & 0o077).toBe(0)
+    const client = await TdsClient.connect({ host, port }, { encrypt: true, ca: readFileSync(file) })
+    const login = loginFor({ user: value('user'), password: value('password') })
+    expect(await client.logIn(login)).toMatchObject({ kind: 'accepted' })
+    client.close()
+    await server.close()
+  })
+
+  it.each([
+    ['it ends', 'process.exitCode = 3', 3],
+    ['it exits', 'process.exit(4)', 4],
+    ['SIGTERM ends it', 'process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1e6)', 'SIGTERM'],
+    [
+      'it ends by itself after SIGINT',
+      'process.on("SIGINT", () => process.exit(5)); process.kill(process.pid, "SIGINT"); setInterval(() => {}, 1e6)',
+      5,
+    ],
+  ])('leaves no file behind when %s', async (_, ending, wanted) => {
+    const script = `
+      import { entraDatasource } from './src/prisma-config.ts'
+      const { url } = await entraDatasource('${AZURE}', { authentication: 'AzureCli', encrypt: true, shadowDatabase: 's' })
+      console.log(url)
+      ${ending}`
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+    const [out, [code, signal]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+    expect(code ?? signal).toBe(wanted)
+    const file = readUrl(out.trim()).value('trustServerCertificateCA')
+    expect(file).not.toBe('')
+    expect(existsSync(dirname(file))).toBe(false)
   })
 
   it.each([undefined, ''])('says nothing where a variable is not set: %j', async (config) => {

@@ -16,6 +16,12 @@ const MISSING = {
   pytds: runs(PYTHON, '-c', 'import pytds, OpenSSL')
     ? undefined
     : 'pytds is not installed here: apt-get install python3-tds',
+  pymssql: runs(PYTHON, '-c', 'import pymssql')
+    ? undefined
+    : 'pymssql is not installed here: apt-get install python3-pymssql',
+  odbc: runs(PYTHON, '-c', 'import pyodbc; assert "FreeTDS" in pyodbc.drivers()')
+    ? undefined
+    : 'FreeTDS beneath unixODBC is not installed here: apt-get install tdsodbc python3-pyodbc',
 }
 for (const missing of Object.values(MISSING)) if (missing) console.warn(`Skipped: ${missing}`)
 
@@ -132,4 +138,49 @@ with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.enviro
     expect(output.trim()).toBe("[('pytds', 1099511627776, 'Grüße')]")
     expect(code).toBe(0)
   })
+})
+
+describe('a login that fails', () => {
+  const NO_DATABASE = 'Cannot open database "nowhere" requested by the login. The login failed.'
+  const CONNECT = {
+    pymssql: `pymssql.connect('127.0.0.1', USER, SECRET, 'nowhere', port=PORT, login_timeout=20)`,
+    pytds: `pytds.connect('127.0.0.1', 'nowhere', USER, SECRET, port=PORT, login_timeout=20)`,
+    odbc: `pyodbc.connect(f'DRIVER=FreeTDS;SERVER=127.0.0.1;PORT={PORT};UID={USER};PWD={SECRET};DATABASE=nowhere;TDS_Version=7.4', timeout=20)`,
+  } as const
+
+  async function fails(client: keyof typeof CONNECT): Promise<Ended> {
+    const file = join(folder, `fails-${client}.py`)
+    const lines = [
+      `import os, ${client === 'odbc' ? 'pyodbc' : client}`,
+      "USER, SECRET, PORT = os.environ['LOGIN'], os.environ['SECRET'], int(os.environ['PORT'])",
+      'try:',
+      `    ${CONNECT[client]}`,
+      'except Exception as error:',
+      "    print(error, getattr(error, 'number', ''))",
+    ]
+    await writeFile(file, lines.join('\n'))
+    const env = {
+      LOGIN: proxy.user,
+      SECRET: proxy.password,
+      PORT: String(proxy.port),
+      PYTHONIOENCODING: 'utf8',
+      TDSVER: '7.4',
+    }
+    return run(PYTHON, [file], { env })
+  }
+
+  it.for(['pymssql', 'pytds', 'odbc'] as const)(
+    'for want of a database is told by %s in the server’s words',
+    async (client, context) => {
+      needs(client, context)
+      const fault = azure.gateway.inject({ at: 'login', action: { refuse: { number: 4060, message: NO_DATABASE } } })
+      try {
+        const { output } = await fails(client)
+        expect(output).toContain(NO_DATABASE)
+        expect(output).toContain(client === 'pytds' ? '' : '4060')
+      } finally {
+        fault.clear()
+      }
+    },
+  )
 })

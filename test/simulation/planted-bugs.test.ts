@@ -74,15 +74,15 @@ const bugs: Bug[] = [
   {
     name: 'failed token requests are repeated at once',
     file: tokenSource,
-    find: 'this.#pauseFor(retryInMs, atLeast)',
+    find: 'this.#pause.set(retryInMs, atLeast)',
     replace: '',
     shows: ['storm of token requests', 'Retry-After ignored'],
   },
   {
     name: 'Retry-After is not obeyed while work waits',
     file: tokenSource,
-    find: 'this.#pauseFor(retryInMs, atLeast)',
-    replace: 'this.#pauseFor(retryInMs)',
+    find: 'this.#pause.set(retryInMs, atLeast)',
+    replace: 'this.#pause.set(retryInMs)',
     shows: ['Retry-After ignored'],
   },
   {
@@ -95,15 +95,15 @@ const bugs: Bug[] = [
   {
     name: 'a refused token is kept',
     file: tokenSource,
-    find: 'if (this.#lease !== lease) return',
+    find: 'if (this.#leases.current !== lease) return',
     replace: 'return',
     shows: ['failed without cause', 'storm of logins'],
   },
   {
     name: 'a lease is given out after its end',
     file: tokenSource,
-    find: 'if (lease !== undefined && this.#isFresh(lease)) {',
-    replace: 'if (lease !== undefined) {',
+    find: 'const { fresh } = this.#leases\n    if',
+    replace: 'const { current: fresh } = this.#leases\n    if',
     shows: ['expired token used', 'open after expiry', 'failed without cause', 'storm of logins'],
   },
   {

@@ -1,6 +1,7 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity'
 import type { Clock } from '../../src/clock.ts'
 
+/** `hang`: none until the signal is aborted. */
 type Answer = AccessToken | null | Error | 'hang'
 
 /** A credential on a test's clock: gives a new token of `lifetime` ms each time, unless told to answer otherwise. */
@@ -39,11 +40,17 @@ export class FakeCredential implements TokenCredential {
     try {
       await Promise.resolve()
       const answer = this.#answers.shift()
-      if (answer === 'hang') return await new Promise<never>(() => {})
+      if (answer === 'hang') return await aborted(options)
       if (answer instanceof Error) throw answer
       return answer === undefined ? this.token(`token-${number}`) : answer
     } finally {
       this.inFlight--
     }
   }
+}
+
+function aborted({ abortSignal }: GetTokenOptions): Promise<never> {
+  return new Promise((_, reject) => {
+    abortSignal?.addEventListener?.('abort', () => reject(Object.assign(new Error('aborted'), { name: 'AbortError' })))
+  })
 }

@@ -32,7 +32,7 @@ describe('ENCRYPTION', () => {
     [0x83, REQUIRED],
     [0x41, ON],
     [0xc2, NOT_SUPPORTED],
-  ])('is read without its flags: 0x%s', (said, meant) => {
+  ])('is read without its flags: %i is %i', (said, meant) => {
     const version = { major: 16, minor: 0, build: 0 }
     expect(parsePrelogin(encodePrelogin({ version, encryption: said })).encryption).toBe(meant)
   })

@@ -4,6 +4,7 @@ import {
   againDelay,
   askAgainDelay,
   defaultRefreshAfter,
+  delayOnDemand,
   hardDeadline,
   isFresh,
   retryDelay,
@@ -109,13 +110,26 @@ describe('the wait after a failure', () => {
 
 describe('the wait that an authority is owed', () => {
   it.each([
-    ['Retry-After', 30 * second, true, 0, 30 * second],
-    ['Retry-After, and by chance a fifth more', 30 * second, true, 1, 36 * second],
-    ['5 s after too many requests, where it is not known', undefined, true, 0, 5 * second],
-    ['10 s at most then', undefined, true, 1, 10 * second],
-    ['nothing after another failure', undefined, false, 1, 0],
-  ])('is %s', (_, retryAfter, throttled, random, expected) => {
-    expect(throttledDelay(retryAfter, throttled, random)).toBe(expected)
+    ['Retry-After', 30 * second, true, 1, 0, 30 * second],
+    ['Retry-After, and by chance a fifth more', 30 * second, true, 1, 1, 36 * second],
+    ['1 s after too many requests, where it is not known', undefined, true, 1, 0, second],
+    ['2 s after the second failure then', undefined, true, 2, 0, 2 * second],
+    ['by chance a half more then', undefined, true, 2, 1, 3 * second],
+    ['10 s at most then, but for chance', undefined, true, 100, 0, 10 * second],
+    ['nothing after another failure', undefined, false, 1, 1, 0],
+  ])('is %s', (_, retryAfter, throttled, attempt, random, expected) => {
+    expect(throttledDelay(retryAfter, throttled, attempt, random)).toBe(expected)
+  })
+})
+
+describe('the wait while work waits', () => {
+  it.each([
+    ['2 s at most', minute, 0, 1, 2 * second],
+    ['1 s at most, by chance', minute, 0, 0, second],
+    ['no longer than it is without work', second / 2, 0, 1, second / 2],
+    ['as long as the authority asked for', minute, 30 * second, 0, 30 * second],
+  ])('is %s', (_, delay, atLeast, random, expected) => {
+    expect(delayOnDemand(delay, atLeast, random)).toBe(expected)
   })
 })
 

@@ -105,7 +105,7 @@ describe('a token source', () => {
     expect(credential.requests).toBe(0)
   })
 
-  it('leaves no timer of a request that heeds no signal', async () => {
+  it('leaves no timer of a request that was given up', async () => {
     const { clock, credential, source } = setUp()
     credential.answer('hang')
     const waiting = expect(source.get({ timeout: second })).rejects.toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
@@ -167,7 +167,7 @@ describe('a request that fails', () => {
     const failures = events.filter(({ type }) => type === 'token.refresh-failed')
     expect(failures).toMatchObject([1, 2, 4, 8].map((s, i) => ({ attempt: i + 1, retryInMs: s * second })))
     expect(failures[0]).toMatchObject({ error: { code: 'TOKEN_REQUEST_FAILED', cause: { message: 'network down' } } })
-    expect(source.stats()).toEqual({ tokensRequested: 6, tokensAcquired: 2, refreshesFailed: 4 })
+    expect(source.stats()).toEqual({ tokensRequested: 6, tokensAcquired: 2, refreshesFailed: 4, waiting: 0 })
   })
 
   it('keeps to Retry-After, even while work waits', async () => {
@@ -194,6 +194,47 @@ describe('a request that fails', () => {
     await clock.advance(20 * second)
     expect(credential.requests - before).toBeGreaterThanOrEqual(9)
     expect(credential.requests - before).toBeLessThanOrEqual(11)
+  })
+
+  it('is made again after 1 to 2 s, by chance, while work waits: a thousand processes do not ask in one moment', async () => {
+    const requestsOfSixSeconds = async (random: number) => {
+      const { clock, credential, source } = setUp({ random: () => random })
+      credential.answer(...Array.from({ length: 10 }, () => new Error('down')))
+      const waiting = source.get({ timeout: 6 * second }).catch(() => {})
+      const times: number[] = []
+      for (let elapsed = 0; elapsed < 6 * second; elapsed += 50) {
+        await clock.advance(elapsed === 0 ? 0 : 50)
+        while (times.length < credential.requests) times.push(elapsed)
+      }
+      await clock.advance(50)
+      await waiting
+      return times
+    }
+    // Doubling from 1 s, half of it by chance, until it is more than 2 s, half of them by chance.
+    expect(await requestsOfSixSeconds(0)).toEqual([0, 500, 1_500, 2_500, 3_500, 4_500, 5_500])
+    expect(await requestsOfSixSeconds(0.5)).toEqual([0, 750, 2_250, 3_750, 5_250])
+    expect(await requestsOfSixSeconds(1)).toEqual([0, 1_000, 3_000, 5_000])
+  })
+
+  it('twice for too many requests gives the token within 5 s, with and without Retry-After', async () => {
+    for (const failure of [throttled(1), new Error('Too many requests')]) {
+      const { clock, credential, source } = setUp()
+      credential.answer(failure, failure)
+      const waiting = source.get({ timeout: 5 * second })
+      await clock.advance(5 * second)
+      expect((await waiting).token).toBe('token-3')
+    }
+  })
+
+  it('leaves those who wait counted', async () => {
+    const { clock, credential, source } = setUp()
+    credential.answer(new Error('down'))
+    const waiting = Array.from({ length: 3 }, () => source.get())
+    await settle()
+    expect(source.stats().waiting).toBe(3)
+    await clock.advance(second)
+    await Promise.all(waiting)
+    expect(source.stats().waiting).toBe(0)
   })
 
   it('tells whoever waited too long what the credential said', async () => {
@@ -451,6 +492,30 @@ describe('events', () => {
     await settle()
     process.off('warning', onWarning)
     expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('listener broke')])
+  })
+})
+
+describe('a listener', () => {
+  it('that is asynchronous and fails changes nothing, and is told as a warning', async () => {
+    const warnings: Error[] = []
+    const unhandled: unknown[] = []
+    const onWarning = (warning: Error) => warnings.push(warning)
+    const onUnhandled = (reason: unknown) => unhandled.push(reason)
+    process.on('warning', onWarning)
+    process.on('unhandledRejection', onUnhandled)
+    const { source } = setUp({ onEvent: async () => Promise.reject(new Error('listener broke later')) })
+    const leave = source.subscribe(async () => Promise.reject(Object.create(null)))
+    expect((await source.get()).token).toBe('token-1')
+    leave()
+    // A rejection without a handler is told after the microtasks of its turn.
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', onWarning)
+    process.off('unhandledRejection', onUnhandled)
+    expect(unhandled).toEqual([])
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('listener broke later'),
+      expect.stringContaining('token.acquired'),
+    ])
   })
 })
 

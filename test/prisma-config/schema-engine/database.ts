@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import mssql from 'mssql'
 import { readUrl } from '../../support/sqlserver-url.ts'
 
@@ -26,7 +27,8 @@ export class Database {
    */
   static async open(url: string, database?: string): Promise<Database> {
     const { host, port, value } = readUrl(url)
-    if (value('encrypt') !== 'DANGER_PLAINTEXT') throw new EngineError('The stand-in speaks in the clear only.')
+    const encrypt = value('encrypt') === 'true'
+    if (!encrypt && value('encrypt') !== 'DANGER_PLAINTEXT') throw new EngineError('encrypt must be said.')
     let refusal: { number: number; message: string } | undefined
     const pool = new mssql.ConnectionPool({
       server: host,
@@ -37,7 +39,9 @@ export class Database {
       connectionTimeout: 60_000,
       requestTimeout: 60_000,
       pool: { min: 1, max: 1 },
-      options: { encrypt: false },
+      options: encrypt
+        ? { encrypt, cryptoCredentialsDetails: { ca: readFileSync(value('trustServerCertificateCA')) } }
+        : { encrypt },
       beforeConnect: (connection) => {
         connection.on('errorMessage', (error: { number: number; message: string }) => {
           refusal ??= error
