@@ -108,11 +108,15 @@ export class Pool<C extends PoolConnection> {
     return connection
   }
 
-  /** Takes a connection back from the work that it was lent to. */
-  release(connection: C): void {
+  /**
+   * Takes a connection back from the work that it was lent to.
+   *
+   * @param answered - whether the server answered it just now
+   */
+  release(connection: C, answered = true): void {
     const entry = this.#connections.get(connection)
     if (entry?.state !== 'lent') return
-    this.#connections.giveBack(entry, this.#validations.suspicion)
+    this.#connections.giveBack(entry, this.#validations.suspicion, answered)
     const reason = this.#reasonToClose(entry)
     if (reason !== undefined) this.#connections.close(entry, reason)
     else this.#rest(entry)
@@ -310,8 +314,8 @@ export class Pool<C extends PoolConnection> {
     }
     const next = this.#connections.closeDue()
     this.#rotation.planWhatIsDue()
+    if (this.#connections.size === 0) this.#rotation.cancel()
     if (this.#size === 0) {
-      this.#rotation.cancel()
       this.#unsubscribe?.()
       this.#unsubscribe = undefined
     }
