@@ -10,6 +10,7 @@ import { explainLoginFailure } from './driver-errors.ts'
 import { EntraConnection } from './entra-connection.ts'
 import { isolationLevelName } from './isolation-level.ts'
 import { type DriverConnection, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
+import { declareBySizeClass, type Parameter } from './parameter-sizes.ts'
 import { mendConnection } from './tedious-fixes.ts'
 
 /**
@@ -59,15 +60,31 @@ export class ConnectionOpener {
     })
     this.#config.beforeConnect?.(connection)
     mendConnection(connection)
+    declareParametersBySizeClass(connection)
     await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
-    const adapter = driver.adapterOn(connection)
-    return new EntraConnection(connection, adapter, lease, this.#isolationLevel)
+    try {
+      return new EntraConnection(connection, driver.adapterOn(connection), lease, this.#isolationLevel)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
   }
 
   #context(lease: Lease): LoginContext {
     const { server, database, options } = this.#config
     const claims = claimsOf(lease.token)
     return { server, database: options?.database ?? database, audience: this.#audience, claims, now: lease.now() }
+  }
+}
+
+/** Has each statement of a connection declare its parameters by size class. */
+function declareParametersBySizeClass(connection: DriverConnection): void {
+  const execSql = connection.execSql.bind(connection)
+  connection.execSql = (request) => {
+    // Private to tedious; without it parameters stay as they are.
+    const { parameters = [] } = request as unknown as { parameters?: Parameter[] }
+    declareBySizeClass(parameters)
+    execSql(request)
   }
 }
 

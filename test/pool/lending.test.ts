@@ -117,6 +117,14 @@ describe('a pool', () => {
     expect(connection.closedBy).toBe('expired')
   })
 
+  it('keeps min connections open where more of them become idle at the same moment', async () => {
+    const it = setUp({ min: 2, maxIdleConnectionLifetime: 30_000 })
+    const lent = await Promise.all(Array.from({ length: 4 }, () => acquire(it)))
+    for (const connection of lent) it.pool.release(connection)
+    await it.clock.advance(60_000)
+    expect(it.pool.stats().open).toBe(2)
+  })
+
   it('closes what was idle for maxIdleConnectionLifetime, down to min', async () => {
     const it = setUp({ min: 1, maxIdleConnectionLifetime: 30_000 })
     const [first, second] = [await acquire(it), await acquire(it)]
