@@ -111,14 +111,12 @@ describe.skipIf(process.platform === 'win32')('a process that disconnects while 
 
 describe('$disconnect while work waits', () => {
   it('for a token ends it with CLOSED', async () => {
-    const made = client()
-    await made.prisma.$connect()
-    azure.gateway.dropSessions()
-    await until(() => expect(made.adapter.stats().connectionsOpen).toBe(0))
-    azure.gateway.inject({ at: 'login', action: { refuse: { number: 18456 } } })
-    made.credential.trouble = 'hang'
+    const made = client({}, () => azure.authority.issueToken({ lifetime: 3 * second }))
+    await made.prisma.user.count()
+    made.credential.trouble = new Error('no route to the endpoint')
+    await made.events.nth(1, 'connection.closed')
     const waiting = failureOf(made.prisma.user.count())
-    await until(() => expect(made.credential.requests).toBe(2))
+    await until(() => expect(made.adapter.stats().waiting).toBe(1))
     await made.prisma.$disconnect()
     expect(await waiting).toMatchObject({ code: 'CLOSED' })
     await expectNothingLeft(made)
