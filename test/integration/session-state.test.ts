@@ -101,7 +101,7 @@ describe('a transaction that the server has ended (XACT_ABORT)', () => {
       await tx.$executeRaw`SELECT 1 / 0 AS x`.catch(() => {})
       await tx.tag.count()
     })
-    await expect(ended).rejects.toMatchObject({ code: 'P2028', message: expect.stringContaining('rolled it back') })
+    await expect(ended).rejects.toMatchObject({ code: 'P2028', message: expect.stringContaining('rolled the transaction back') })
     expect(await committed()).toEqual([])
   })
 
