@@ -208,6 +208,16 @@ export class Pool<C extends PoolConnection> {
     return this.#connections.size + this.#logins.underWay
   }
 
+  /**
+   * A connection that has just been opened, or has just answered, serves the first in the queue: it is not asked again,
+   * however short `validateAfter` is.
+   */
+  #offer(entry: PoolEntry<C>): void {
+    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !this.#validations.suspects(entry)
+    if (this.#queue.length > 0 && mayServe) this.#queue.serve(this.#connections.lend(entry))
+    else this.#rest(entry)
+  }
+
   /** Has a connection wait for work, until it has been idle for too long. */
   #rest(entry: PoolEntry<C>): void {
     this.#connections.rest(entry)
@@ -254,7 +264,7 @@ export class Pool<C extends PoolConnection> {
     entry.state = 'validating'
     const isAlive = await this.#validations.run(entry)
     if (entry.state !== 'validating') return
-    if (isAlive) this.#rest(entry)
+    if (isAlive) this.#offer(entry)
     else {
       this.#validations.suspect()
       this.#connections.close(entry, 'unusable')
@@ -285,6 +295,7 @@ export class Pool<C extends PoolConnection> {
     this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })
     this.#connections.add(entry)
     if (this.#closed) this.#connections.close(entry, 'disconnected')
+    else this.#offer(entry)
     this.#serve()
   }
 
