@@ -130,7 +130,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       this.#forget(pool)
       throw prismaError(error)
     }
-    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, () => this.#forget(pool))
+    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#clock, () => this.#forget(pool))
   }
 
   #newPool(): Pool<ClientConnection> {

@@ -6,6 +6,7 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
+import { type Clock, Stopwatch } from '../clock.ts'
 import { type Failure, failureOf } from '../connect/failure.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
@@ -21,6 +22,7 @@ export class ClientAdapter implements SqlDriverAdapter {
   readonly adapterName: string
   readonly #pool: Pool<ClientConnection>
   readonly #connectionInfo: ConnectionInfo
+  readonly #clock: Clock
   readonly #onDisposed: () => void
 
   /** @param onDisposed - called when the pool is closed */
@@ -28,11 +30,13 @@ export class ClientAdapter implements SqlDriverAdapter {
     adapterName: string,
     pool: Pool<ClientConnection>,
     connectionInfo: ConnectionInfo,
+    clock: Clock,
     onDisposed: () => void,
   ) {
     this.adapterName = adapterName
     this.#pool = pool
     this.#connectionInfo = connectionInfo
+    this.#clock = clock
     this.#onDisposed = onDisposed
   }
 
@@ -74,10 +78,11 @@ export class ClientAdapter implements SqlDriverAdapter {
   }
 
   async #attempt<T>(kind: Work, work: (connection: ClientConnection) => Promise<T>): Promise<T> {
+    const started = new Stopwatch(this.#clock)
     const counts: FailureCounts = {}
     try {
       for (let again = false; ; again = true) {
-        const acquired = this.#pool.acquire(again)
+        const acquired = this.#pool.acquire(again ? started : undefined)
         const connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
         try {
           return await work(connection)
@@ -87,7 +92,7 @@ export class ClientAdapter implements SqlDriverAdapter {
           if (failure !== undefined) counts[failure] = (counts[failure] ?? 0) + 1
           learn(this.#pool, connection, failure, error)
           this.#pool.release(connection)
-          if (!mayRunAgain(kind, failure, counts)) throw error
+          if (!mayRunAgain(kind, failure, counts) || started.left(this.#pool.workTimeout) <= 0) throw error
         }
       }
     } catch (error) {

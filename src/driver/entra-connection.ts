@@ -8,15 +8,23 @@ import {
 import type { CloseReason } from '../events.ts'
 import type { PoolConnection } from '../pool/connection.ts'
 import type { Lease } from '../token/lease.ts'
-import type { DriverConnection, OfficialAdapter } from './official-adapter.ts'
+import { type DriverConnection, driverUnsupported, type OfficialAdapter } from './official-adapter.ts'
 
 /** What of a connection of tedious is not in its types. */
 interface DriverConnectionState {
-  closed?: boolean
-  state?: unknown
-  STATE?: { LOGGED_IN: unknown }
-  inTransaction?: boolean
-  socket?: { destroyed: boolean; writable: boolean }
+  closed: boolean
+  state: unknown
+  STATE: { LOGGED_IN: unknown }
+  inTransaction: boolean
+  socket: { destroyed: boolean; writable: boolean }
+}
+
+/** What a connection lacks of that, once it is logged in. */
+function missingIn(driver: Partial<DriverConnectionState>): string[] {
+  const kinds = { closed: 'boolean', state: 'object', STATE: 'object', inTransaction: 'boolean', socket: 'object' }
+  return Object.entries(kinds)
+    .filter(([name, kind]) => typeof driver[name as keyof DriverConnectionState] !== kind)
+    .map(([name]) => name)
 }
 
 /** Error numbers of a session that is moving, or whose server has become read-only. */
@@ -28,15 +36,23 @@ const SIGN_OF_LIFE: SqlQuery = { sql: 'SELECT 1', args: [], argTypes: [] }
 export class EntraConnection implements PoolConnection {
   readonly lease: Lease
   readonly #driver: DriverConnection
+  readonly #state: DriverConnectionState
   readonly #adapter: OfficialAdapter
   readonly #isolationLevel: IsolationLevel
   #closedBy: CloseReason | undefined
   #isMoving = false
 
-  /** @param isolationLevel - what statements outside of transactions run with, as the login set it */
+  /**
+   * @param driver - logged in
+   * @param isolationLevel - what statements outside of transactions run with, as the login set it
+   * @throws {@link EntraError} `DRIVER_UNSUPPORTED` where it does not show whether it can be used
+   */
   constructor(driver: DriverConnection, adapter: OfficialAdapter, lease: Lease, isolationLevel: IsolationLevel) {
     this.lease = lease
     this.#driver = driver
+    this.#state = driver as unknown as DriverConnectionState
+    const missing = missingIn(this.#state)
+    if (missing.length > 0) throw driverUnsupported(`a connection of it has no ${missing.join(', ')}`)
     this.#adapter = adapter
     this.#isolationLevel = isolationLevel
     driver.on('errorMessage', ({ number }) => {
@@ -45,9 +61,9 @@ export class EntraConnection implements PoolConnection {
   }
 
   get isUsable(): boolean {
-    const { closed, state, STATE, inTransaction, socket } = this.#driver as unknown as DriverConnectionState
-    const isOpen = closed !== true && state === STATE?.LOGGED_IN && socket?.writable === true && !socket.destroyed
-    return isOpen && inTransaction !== true && !this.#isMoving
+    const { closed, state, STATE, inTransaction, socket } = this.#state
+    const isOpen = !closed && state === STATE.LOGGED_IN && socket.writable && !socket.destroyed
+    return isOpen && !inTransaction && !this.#isMoving
   }
 
   /** Whether the session said that it is moving, or has become read-only. */
@@ -107,7 +123,7 @@ export class EntraConnection implements PoolConnection {
 
   onEnd(listener: () => void): void {
     // tedious emits it at once where the connection is closed already, and not from within `close`.
-    if ((this.#driver as unknown as DriverConnectionState).closed) process.nextTick(listener)
+    if (this.#state.closed) process.nextTick(listener)
     else this.#driver.once('end', listener)
   }
 }

@@ -64,7 +64,7 @@ export class OfficialDriver {
       driver.#check()
       return driver
     } catch (cause) {
-      throw unsupported(cause)
+      throw driverUnsupported(reasonOf(cause), cause)
     }
   }
 
@@ -101,11 +101,12 @@ export class OfficialDriver {
   }
 }
 
-function unsupported(cause: unknown): EntraError {
+/** The driver lacks something that is needed here and is not in its types. */
+export function driverUnsupported(why: string, cause?: unknown): EntraError {
   return new EntraError(
     'DRIVER_UNSUPPORTED',
-    `@prisma/adapter-mssql and the driver beneath it cannot be used here: ${reasonOf(cause)}. Nothing was sent. Install ` +
-      '@prisma/adapter-mssql 7.10.0, mssql 12.7.14 and tedious 19.2.2.',
-    { cause },
+    `@prisma/adapter-mssql and the driver beneath it cannot be used here: ${why}. Install @prisma/adapter-mssql 7.10.0, ` +
+      'mssql 12.7.14 and tedious 19.2.2.',
+    cause === undefined ? {} : { cause },
   )
 }

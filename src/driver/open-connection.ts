@@ -62,8 +62,12 @@ export class ConnectionOpener {
     mendConnection(connection)
     declareParametersBySizeClass(connection)
     await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
-    const adapter = driver.adapterOn(connection)
-    return new EntraConnection(connection, adapter, lease, this.#isolationLevel)
+    try {
+      return new EntraConnection(connection, driver.adapterOn(connection), lease, this.#isolationLevel)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
   }
 
   #context(lease: Lease): LoginContext {

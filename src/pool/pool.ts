@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { Alarm } from '../alarm.ts'
-import type { Clock, Random } from '../clock.ts'
+import type { Clock, Random, Stopwatch } from '../clock.ts'
 import type { EntraError } from '../errors/entra-error.ts'
 import type { CloseReason, PoolEvent, TokenEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
@@ -117,10 +117,11 @@ export class Pool<C extends PoolConnection> {
    * A connection for one piece of work, which gives it back by `release`: at once where one is idle, else as soon as
    * one is given back or opened.
    *
-   * @param again - whether the work had a connection before and did not run: then it waits at the head of the queue
+   * @param since - when the work began, if it had a connection before and did not run: then it waits at the head of the
+   * queue, and no longer than if it had waited since
    * @throws {@link EntraError} `CONNECT_TIMEOUT`, `TOKEN_UNAVAILABLE`, `CLOSED`, or why no connection could be opened
    */
-  acquire(again = false): C | Promise<C> {
+  acquire(since?: Stopwatch): C | Promise<C> {
     if (this.#closed) return Promise.reject(disconnected())
     // A process that slept may get here before its timers.
     if (this.#alarm.due) this.#step()
@@ -129,7 +130,7 @@ export class Pool<C extends PoolConnection> {
       if (entry !== undefined && !this.#validations.isNeeded(entry)) return this.#connections.lend(entry)
       if (entry !== undefined) this.#connections.rest(entry)
     }
-    const connection = this.#queue.join(again ? 'head' : 'end')
+    const connection = this.#queue.join(since)
     this.#serve()
     return connection
   }
@@ -143,6 +144,11 @@ export class Pool<C extends PoolConnection> {
     if (reason !== undefined) this.#connections.close(entry, reason)
     else this.#rest(entry)
     if (this.#queue.length > 0) this.#serve()
+  }
+
+  /** After this a piece of work is not run again, in ms since it began. */
+  get workTimeout(): number {
+    return this.#settings.connectRetryTimeout
   }
 
   /** How long a lent connection may be used, in ms; 0 or less when its token has expired. */
@@ -235,7 +241,7 @@ export class Pool<C extends PoolConnection> {
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
     if (!entry.connection.isUsable) return 'unusable'
-    if (!this.#connections.isFresh(entry)) return 'expired'
+    if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // What is old serves work that waits, rather than have it wait for a login.
     if (this.#queue.length > 0 && this.#connections.size <= this.#settings.max) return undefined

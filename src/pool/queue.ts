@@ -46,11 +46,11 @@ export class Queue<T> {
     return this.#waiters.reduce((longest, { age }) => Math.max(longest, age.elapsed), 0)
   }
 
-  /** Waits at the end of the queue, or at its head. */
-  join(where: 'end' | 'head'): Promise<T> {
+  /** Waits at the end of the queue. @param since - when the wait began, if that was before: then at its head */
+  join(since?: Stopwatch): Promise<T> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter<T> = { resolve, reject, age: new Stopwatch(this.#clock), timer: undefined }
-      if (where === 'end') this.#waiters.push(waiter)
+      const waiter: Waiter<T> = { resolve, reject, age: since ?? new Stopwatch(this.#clock), timer: undefined }
+      if (since === undefined) this.#waiters.push(waiter)
       else this.#waiters.unshift(waiter)
       this.#watch(waiter)
     })

@@ -32,7 +32,7 @@ describe('$disconnect', () => {
         await tx.tag.update({ where: { id }, data: { name: 'y' } })
         // A statement by itself: Prisma Client cancels transactions when it disconnects, its own implicit ones too.
         const waiting = prisma.$executeRaw`UPDATE [Tag] SET [name] = 'z' WHERE [id] = ${id}`.then((count) => count)
-        await vi.waitFor(() => expect(adapter.stats().inFlight).toBe(1))
+        await vi.waitFor(() => expect(adapter.stats().inFlight).toBe(1), { timeout: 20_000 })
         return [waiting, prisma.$disconnect()] as const
       },
       { timeout: 30_000 },

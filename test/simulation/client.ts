@@ -33,6 +33,8 @@ export interface Work {
   connects: boolean
   /** When it asked for a connection: counts up for each client; 0 before that. */
   arrived: number
+  /** Whether it was told that its COMMIT succeeded. */
+  committed: boolean
   /** What it was lent last. */
   session: Session | undefined
 }
@@ -90,6 +92,11 @@ export class SimClient {
     this.#server = server
     this.#source = source
     this.#watch = watch
+  }
+
+  /** What its pool is set to. */
+  get poolSettings(): PoolSettings {
+    return this.settings
   }
 
   /** Whether nothing is connected, connecting or disconnecting. */
@@ -153,6 +160,7 @@ export class SimClient {
         throw error
       }
       await transaction.commit()
+      work.committed = true
     })
   }
 
@@ -178,6 +186,7 @@ export class SimClient {
       lease: current !== undefined && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
       connects: !this.#isConnected,
       arrived: 0,
+      committed: false,
       session: undefined,
     }
     this.running.set(work.id, work)
@@ -204,7 +213,7 @@ export class SimClient {
     const pool = new Pool<ClientConnection>(
       this.#source,
       (lease, signal) => this.#logIn(lease, signal),
-      this.settings,
+      this.poolSettings,
       this.#clock.local,
       this.#dice.next,
       (event) => this.#watch.onEvent(this, event),

@@ -99,7 +99,8 @@ export class Promises implements ClientWatch, ServerWatch {
 
   #checkDelay(work: Work): void {
     const { client, kind, startedAt, duration, statements } = work
-    if (kind === 'query' && !this.#server.ran.has(work.id)) this.#verdict.blame('wrong word', `${work.id} did not run`)
+    const claims = kind === 'query' ? work.id : work.committed ? `${work.id}.commit` : ''
+    if (claims !== '' && !this.#server.ran.has(claims)) this.#verdict.blame('wrong word', `${claims} did not run`)
     const delay = this.#clock.now - startedAt - duration
     const usual = 3 * second + statements * 400 * this.#setting.latency
     if (delay <= usual || work.connects || kind === 'connect' || this.#setting.lifetime < LONG_LIFE) return
@@ -127,13 +128,15 @@ export class Promises implements ClientWatch, ServerWatch {
       failedByItself,
       session,
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= 0,
-      hadToken:
-        current !== undefined && current === work.lease && isFresh(current, current.now(), this.#source.timing),
+      hadToken: current !== undefined && current === work.lease && isFresh(current, current.now(), this.#source.timing),
       unvalidated: client.settings.validation === 'never',
       exhausted: this.#lentTo(client).size >= client.settings.max,
     }
     if (isExcused(failure, this.#troubles)) return
-    this.#verdict.blame('failed without cause', `${id} failed with ${code} after ${now - work.startedAt} ms (${session?.id} ${session?.endedBy})`)
+    this.#verdict.blame(
+      'failed without cause',
+      `${id} failed with ${code} after ${now - work.startedAt} ms (${session?.id} ${session?.endedBy})`,
+    )
   }
 
   #failedWithin({ id, statements }: Work): boolean {
@@ -146,7 +149,14 @@ export class Promises implements ClientWatch, ServerWatch {
     const run = this.#runs.get(client)
     if (event.type === 'rotation.started') {
       const lent = this.#lentTo(client).size
-      this.#runs.set(client, { at: this.#clock.now, runs: true, wanted: event.connections, opened: 0, replaced: 0, lent })
+      this.#runs.set(client, {
+        at: this.#clock.now,
+        runs: true,
+        wanted: event.connections,
+        opened: 0,
+        replaced: 0,
+        lent,
+      })
       if (event.reason === 'refused' && !this.#wasRefused(client)) {
         this.#verdict.blame('rotated for another', `client ${client.number}`)
       }
@@ -185,7 +195,8 @@ export class Promises implements ClientWatch, ServerWatch {
     if (client === undefined) return
     const { settings, running, pool } = client
     const sessions = [...client.sessions].filter(({ state }) => state !== 'ended')
-    if (running.size === 0 && sessions.length === 1) this.#verdict.blame('idle costs', `client ${client.number} logs in`)
+    if (running.size === 0 && sessions.length === 1)
+      this.#verdict.blame('idle costs', `client ${client.number} logs in`)
     if (sessions.length > settings.max + this.#loginsAtOnce) {
       this.#verdict.blame('too many connections', `${sessions.length} with a pool of ${settings.max}`)
     }
