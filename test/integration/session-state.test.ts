@@ -49,13 +49,16 @@ describe('the isolation level of a transaction', () => {
     ['Serializable', 'serializable'],
     ['RepeatableRead', 'repeatable read'],
     ['ReadUncommitted', 'read uncommitted'],
-  ] as const)('(%s) ends with it: the next work on the session has the session’s own', async (isolationLevel, level) => {
-    const { prisma } = db.connect({}, ONE)
-    const before = await sessionOf(prisma)
-    expect(await prisma.$transaction((tx) => levelOf(tx), { isolationLevel })).toBe(level)
-    expect(await levelOf(prisma)).toMatch(/^read committed/)
-    expect(await sessionOf(prisma)).toBe(before)
-  })
+  ] as const)(
+    '(%s) ends with it: the next work on the session has the session’s own',
+    async (isolationLevel, level) => {
+      const { prisma } = db.connect({}, ONE)
+      const before = await sessionOf(prisma)
+      expect(await prisma.$transaction((tx) => levelOf(tx), { isolationLevel })).toBe(level)
+      expect(await levelOf(prisma)).toMatch(/^read committed/)
+      expect(await sessionOf(prisma)).toBe(before)
+    },
+  )
 
   it('ends with one that is rolled back, too', async () => {
     const { prisma } = db.connect({}, ONE)
@@ -101,7 +104,10 @@ describe('a transaction that the server has ended (XACT_ABORT)', () => {
       await tx.$executeRaw`SELECT 1 / 0 AS x`.catch(() => {})
       await tx.tag.count()
     })
-    await expect(ended).rejects.toMatchObject({ code: 'P2028', message: expect.stringContaining('rolled the transaction back') })
+    await expect(ended).rejects.toMatchObject({
+      code: 'P2028',
+      message: expect.stringContaining('rolled the transaction back'),
+    })
     expect(await committed()).toEqual([])
   })
 
