@@ -11,6 +11,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/shared-engine.ts'],
     testTimeout: 240_000,
     hookTimeout: 240_000,
     restoreMocks: true,

@@ -2,6 +2,7 @@ import { ManagedIdentityCredential } from '@azure/identity'
 import { describe, expect, it, vi } from 'vitest'
 import type { AdapterEvent } from '../../src/index.ts'
 import { useDatabase } from './database.ts'
+import { until } from './faults/time.ts'
 
 const TOKEN_LIFETIME = 6_000
 const ROTATIONS = 3
@@ -56,7 +57,7 @@ describe('rotation', () => {
     const { requestsAfterExpiry, mostSessionsOpen } = gateway.stats()
     expect(requestsAfterExpiry).toBe(0)
     expect(mostSessionsOpen).toBeLessThanOrEqual(MAX + LOGINS_AT_ONCE)
-    await vi.waitFor(() => {
+    await until(() => {
       const { tokensRequested, tokensAcquired, refreshesFailed } = adapter.stats()
       expect(refreshesFailed).toBe(0)
       expect(tokensAcquired).toBeGreaterThan(ROTATIONS)
@@ -76,7 +77,7 @@ describe('rotation', () => {
       async (tx) => {
         const before = await session(tx)
         await tx.tag.create({ data: { name: 'before' } })
-        await vi.waitFor(() => expect(adapter.stats().rotations).toBeGreaterThan(0), { timeout: 20_000 })
+        await until(() => expect(adapter.stats().rotations).toBeGreaterThan(0))
         expect(await session(tx)).toBe(before)
         expect(await session(prisma)).not.toBe(before)
         expect(await prisma.$queryRaw`SELECT @@TRANCOUNT AS count`).toEqual([{ count: 0 }])
@@ -85,7 +86,7 @@ describe('rotation', () => {
       { timeout: 30_000 },
     )
     expect(await prisma.tag.count()).toBe(2)
-    await vi.waitFor(() => {
+    await until(() => {
       expect(events).toContainEqual(expect.objectContaining({ type: 'connection.closed', connection: 1 }))
     })
     expect(events).not.toContainEqual(expect.objectContaining({ type: 'connection.closed', reason: 'expired' }))
@@ -94,14 +95,11 @@ describe('rotation', () => {
   it('ends every session of an older token', async () => {
     const { prisma, adapter } = db.connect({ rotation: { spread: 0 } })
     await Promise.all(Array.from({ length: 5 }, () => prisma.user.count()))
-    await vi.waitFor(
-      async () => {
-        await prisma.user.count()
-        expect(adapter.stats().rotations).toBeGreaterThanOrEqual(2)
-      },
-      { timeout: 20_000 },
-    )
-    await vi.waitFor(() => {
+    await until(async () => {
+      await prisma.user.count()
+      expect(adapter.stats().rotations).toBeGreaterThanOrEqual(2)
+    })
+    await until(() => {
       const { connectionsOpen } = adapter.stats()
       expect(db.azure.gateway.stats().sessionsOpen).toBe(connectionsOpen)
     })
