@@ -45,6 +45,8 @@ export async function startLocalAzure(options: LocalAzureOptions = {}): Promise<
   const gateway = await startGateway({
     upstream: detour?.server ?? upstream.server,
     verification: authority.verification,
+    // What tests of Azure's own rules call it.
+    hosts: ['app.database.windows.net'],
     ...(options.linkDelay !== undefined && { linkDelay: options.linkDelay }),
   })
   const { database } = upstream.server

@@ -74,9 +74,9 @@ export class Connections<C extends PoolConnection> {
   }
 
   /** Work has ended on it; it is not idle yet. */
-  giveBack(entry: PoolEntry<C>, suspicion: number): void {
+  giveBack(entry: PoolEntry<C>, suspicion: number, answered: boolean): void {
     this.#lent--
-    entry.giveBack(suspicion)
+    entry.giveBack(suspicion, answered)
   }
 
   /** May be lent from now on. */

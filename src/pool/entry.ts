@@ -58,9 +58,10 @@ export class PoolEntry<C extends PoolConnection> {
     this.#validated = false
   }
 
-  /** Work has ended on it. */
-  giveBack(suspicion: number): void {
+  /** Work has ended on it. @param answered - whether the other end answered just now */
+  giveBack(suspicion: number, answered: boolean): void {
     this.state = 'idle'
+    if (!answered) return
     this.#heard = new Stopwatch(this.#clock)
     this.#cleared = suspicion
   }

@@ -9,7 +9,10 @@ type Made = ReturnType<typeof setUp> & { adapter: SqlDriverAdapter }
 
 function client(...args: Parameters<typeof setUp>): Made {
   const made = setUp(...args)
-  return { ...made, adapter: new ClientAdapter('ours', made.pool, { supportsRelationJoins: false }, () => {}) }
+  return {
+    ...made,
+    adapter: new ClientAdapter('ours', made.pool, { supportsRelationJoins: false }, made.clock, () => {}),
+  }
 }
 
 /** The connection that is open, after a query has opened it. */
@@ -58,6 +61,15 @@ describe('a statement', () => {
       cause: { code: 'NOT_SENT' },
     })
     expect(it.server.statements).toHaveLength(1 + 4)
+  })
+
+  it('is not run again once it has been at it for connectRetryTimeout', async () => {
+    const it = client({ connectRetryTimeout: 10_000 })
+    ;(await opened(it)).failures.push(withCode('EINVALIDSTATE'))
+    const failed = it.adapter.executeRaw(query('after 10000')).catch((error: unknown) => error)
+    await it.clock.advance(10_000)
+    expect(await failed).toMatchObject({ cause: { code: 'NOT_SENT' } })
+    expect(it.server.statements).toHaveLength(2)
   })
 
   it('whose connection was lost afterwards is not run again, since it may have run', async () => {

@@ -68,6 +68,9 @@ describe('the official adapter through the proxy', () => {
     ])
   })
 
+  // By default Prisma gives up a transaction that has no connection after 2 s, and one that runs after 5 s.
+  const AMPLE_TIME = { maxWait: 60_000, timeout: 60_000 }
+
   it('runs transactions side by side, each on a connection of its own', async () => {
     const prisma = official()
     await Promise.all(
@@ -75,7 +78,7 @@ describe('the official adapter through the proxy', () => {
         prisma.$transaction(async (tx) => {
           await tx.tag.create({ data: { name: `tag ${i}` } })
           if (i === 3) await tx.tag.create({ data: { name: `tag ${i}` } })
-        }),
+        }, AMPLE_TIME),
       ).map((work) => work.catch(() => {})),
     )
     expect((await prisma.tag.findMany({ orderBy: { name: 'asc' } })).map(({ name }) => name)).toEqual(

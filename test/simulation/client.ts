@@ -33,6 +33,8 @@ export interface Work {
   connects: boolean
   /** When it asked for a connection: counts up for each client; 0 before that. */
   arrived: number
+  /** Whether it was told that its COMMIT succeeded. */
+  committed: boolean
   /** What it was lent last. */
   session: Session | undefined
 }
@@ -92,6 +94,11 @@ export class SimClient {
     this.#watch = watch
   }
 
+  /** What its pool is set to. */
+  get poolSettings(): PoolSettings {
+    return this.settings
+  }
+
   /** Whether nothing is connected, connecting or disconnecting. */
   get atRest(): boolean {
     return this.#connected === undefined && this.#disconnecting === 0
@@ -107,7 +114,10 @@ export class SimClient {
 
   async warmUp(): Promise<void> {
     const { pool } = this
-    if (this.#isConnected && pool !== undefined) await this.#track('connect', 0, 0, () => pool.warmUp())
+    // One that is joined by another ends for both.
+    const isConnecting = [...this.running.values()].some(({ kind }) => kind === 'connect')
+    if (this.#isConnected && pool !== undefined && !isConnecting)
+      await this.#track('connect', 0, 0, () => pool.warmUp())
   }
 
   async disconnect(): Promise<void> {
@@ -153,6 +163,7 @@ export class SimClient {
         throw error
       }
       await transaction.commit()
+      work.committed = true
     })
   }
 
@@ -178,6 +189,7 @@ export class SimClient {
       lease: current !== undefined && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
       connects: !this.#isConnected,
       arrived: 0,
+      committed: false,
       session: undefined,
     }
     this.running.set(work.id, work)
@@ -204,7 +216,7 @@ export class SimClient {
     const pool = new Pool<ClientConnection>(
       this.#source,
       (lease, signal) => this.#logIn(lease, signal),
-      this.settings,
+      this.poolSettings,
       this.#clock.local,
       this.#dice.next,
       (event) => this.#watch.onEvent(this, event),

@@ -22,13 +22,7 @@ export class Loans {
   readonly #served = new Map<SimClient, number>()
   readonly #waitedAt = new Map<SimClient, number>()
 
-  constructor(
-    clock: SimClock,
-    setting: Setting,
-    server: SimServer,
-    verdict: Verdict,
-    clients: readonly SimClient[],
-  ) {
+  constructor(clock: SimClock, setting: Setting, server: SimServer, verdict: Verdict, clients: readonly SimClient[]) {
     this.#clock = clock
     this.#setting = setting
     this.#server = server

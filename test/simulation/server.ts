@@ -179,7 +179,8 @@ export class SimServer {
     if (fault === 'unknown') return this.#refused(session, 18456, `Login failed for user '${BY_TOKEN}'.`)
     if (fault === 'paused') return this.#refused(session, 40613, 'The database is not currently available.')
     if (fault === 'full') return this.#refused(session, 10928, 'The limit for the database has been reached.')
-    if (fault === 'moving') return this.#refused(session, this.#dice.chance(0.5) ? 4060 : 40613, 'Cannot open database.')
+    if (fault === 'moving')
+      return this.#refused(session, this.#dice.chance(0.5) ? 4060 : 40613, 'Cannot open database.')
     if (fault !== 'refuses' && !this.#credential.isExpired(session.token)) return undefined
     this.#token(session).refused = true
     return this.#refused(session, 18456, `Login failed for user '${BY_TOKEN}'. Token is expired.`)

@@ -1,7 +1,7 @@
 import { defaultRotationTiming, type PoolSettings } from '../../src/pool/settings.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { SimClient } from './client.ts'
-import { hour, minute, SimClock, settle } from './clock.ts'
+import { EPOCH, hour, minute, SimClock, second, settle } from './clock.ts'
 import { SimCredential } from './credential.ts'
 import { elapsed } from './narrate.ts'
 import { Promises } from './promises.ts'
@@ -10,8 +10,6 @@ import { SimServer } from './server.ts'
 import type { Setting, Story, StoryEvent } from './story.ts'
 import { Troubles } from './troubles.ts'
 import { Verdict, type Violation } from './verdict.ts'
-
-const EPOCH = Date.UTC(2026, 0, 1)
 
 /** More steps than this without time passing are no steps forward. */
 const MOST_STEPS_AT_ONCE = 20_000
@@ -65,7 +63,7 @@ class World {
 
   constructor(story: Story, log: ((line: string) => void) | undefined) {
     const { seed, setting } = story
-    const clock = new SimClock(EPOCH)
+    const clock = new SimClock()
     const verdict = new Verdict(() => clock.now - EPOCH)
     const troubles = this.#troubles
     const credential = new SimCredential(clock, new Dice(seed, 2), setting, troubles, verdict)
@@ -88,9 +86,7 @@ class World {
       const dice = new Dice(seed, 5 + number)
       const database = number % setting.databases
       const settings = settingsOf(setting)
-      this.#clients.push(
-        new SimClient(number, database, settings, clock, dice, server, source, this.#promises),
-      )
+      this.#clients.push(new SimClient(number, database, settings, clock, dice, server, source, this.#promises))
     }
   }
 
@@ -154,35 +150,42 @@ class World {
     const client = 'client' in event ? this.#clients[event.client] : undefined
     switch (event.type) {
       case 'query':
-        return void client?.query(event.duration)
+        void client?.query(event.duration)
+        break
       case 'burst':
         for (let i = 0; i < event.count; i++) void client?.query(event.duration)
-        return
+        break
       case 'transaction':
-        return void client?.transaction(event.statements, event.duration, event.pause, event.level)
+        void client?.transaction(event.statements, event.duration, event.pause, event.level)
+        break
       case 'connect':
       case 'disconnect':
       case 'warmUp':
-        return void client?.[event.type]()
+        void client?.[event.type]()
+        break
       case 'credential':
-        return this.#credential.begin(event.fault, event.duration)
+        this.#credential.begin(event.fault, event.duration)
+        break
       case 'database':
         this.#server.begin(event.database, event.fault, event.duration)
         if (event.cut) this.#server.cut(event.database, false)
-        return
+        break
       case 'cut':
-        return this.#server.cut(event.database, event.silent)
+        this.#server.cut(event.database, event.silent)
+        break
       case 'kick':
-        return this.#server.kick(event.database)
+        this.#server.kick(event.database)
+        break
       case 'freeze':
       case 'suspend': {
         const { now } = this.#clock
         this.#clock[event.type](event.duration)
-        return this.#troubles.add('process', now, this.#clock.now - 1)
+        this.#troubles.add('process', now, this.#clock.now - 1)
+        break
       }
       case 'clock':
-        this.#clock.set(event.skew)
-        return this.#troubles.add('process', this.#clock.now, this.#clock.now + 1_000)
+        this.#clock.setLocal(event.skew)
+        this.#troubles.add('process', this.#clock.now, this.#clock.now + second)
     }
   }
 

@@ -49,7 +49,7 @@ export const GATEWAY_RULES = [
  */
 export type GatewayKind = 'azure' | 'fabric' | 'synapse' | 'strict-only'
 
-/** Rules turned on or off one by one; `all` and `none` turn all of the kind's. */
+/** Rules turned on or off one by one; the others are as the kind has them. `all`: all are; `none`: it takes anything. */
 export type RuleChoice = Partial<Record<GatewayRule, boolean>> | 'all' | 'none'
 
 /** Rules that hold for one kind of server alone. */
@@ -59,16 +59,13 @@ const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
   'tds8-only': 'strict-only',
 }
 
-/** Until the clients in this repository keep them, the rules that hold for every kind are on only where named. */
-const ON_BY_DEFAULT = false
-
 /** The rules in force. */
 export function rulesOf(kind: GatewayKind, choice: RuleChoice = {}): ReadonlySet<GatewayRule> {
   const inForce = GATEWAY_RULES.filter((rule) => {
     const owner = RULES_OF_A_KIND[rule]
-    if (choice === 'none') return false
-    if (choice === 'all') return owner === undefined || owner === kind
-    return choice[rule] ?? (owner === undefined ? ON_BY_DEFAULT : owner === kind)
+    const byKind = owner === undefined || owner === kind
+    if (typeof choice === 'string') return choice === 'all' && byKind
+    return choice[rule] ?? byKind
   })
   return new Set(inForce)
 }
