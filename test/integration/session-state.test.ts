@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { PacketType } from '../../src/tds/packet.ts'
 import { useDatabase } from './database.ts'
+import { until } from './faults/time.ts'
 
 const db = useDatabase()
 
@@ -131,10 +132,10 @@ describe('a session that is killed while its COMMIT is under way', () => {
       hanging = db.azure.gateway.inject({ at: 'request', action: { hang: true }, times: 1 })
     })
     const failure = ended.catch((error: unknown) => error)
-    await vi.waitFor(() => expect(hanging?.hits).toBe(1))
+    await until(() => expect(hanging?.hits).toBe(1))
     db.azure.gateway.dropSessions({ how: 'reset' })
     expect(await failure).toMatchObject({ meta: { code: 'CONNECTION_LOST' } })
-    await vi.waitFor(async () => expect(await committed()).toEqual([]))
+    await until(async () => expect(await committed()).toEqual([]))
     await prisma.tag.create({ data: { name: 'next' } })
     expect(adapter.stats().connectionsOpen).toBe(1)
   })
