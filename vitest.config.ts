@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defaultExclude, defineConfig } from 'vitest/config'
+
+/** Tests that wait for what takes long in life. */
+export const SLOW = 'test/slow/**'
 
 export default defineConfig({
   resolve: {
@@ -11,6 +14,9 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/shared-engine.ts'],
+    // `npm run test:slow` runs these: vitest.slow.config.ts.
+    exclude: [...defaultExclude, SLOW],
     testTimeout: 240_000,
     hookTimeout: 240_000,
     restoreMocks: true,

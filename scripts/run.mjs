@@ -1,4 +1,4 @@
-// `npm run demo`, `npm run soak` and `npm test` on a fresh clone: installs what is missing, generates the example client, and goes.
+// `npm run demo`, `npm run soak`, `npm test` and more on a fresh clone: installs what is missing, generates the example client, and goes.
 // Plain Node, since nothing is installed yet.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs'
@@ -21,6 +21,11 @@ const tasks = {
     step('Building', () => npm(['run', 'build']))
     run('tsx', ['bench/cold-start/main.ts', ...args])
   },
+  'test:slow'() {
+    console.log('The slow tests take three to ten minutes: each waits for what takes long in life.')
+    run('vitest', ['run', '--config', 'vitest.slow.config.ts', ...args])
+  },
+  'verify:azure': () => run('tsx', ['scripts/verify-azure.ts', ...args]),
   'test:integration': () => run('vitest', ['run', 'test/integration', ...args]),
 }
 

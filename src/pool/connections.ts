@@ -44,9 +44,9 @@ export class Connections<C extends PoolConnection> {
     return this.#entries.get(connection)
   }
 
+  /** Counts one that was opened; it is not idle yet. */
   add(entry: PoolEntry<C>): void {
     this.#entries.set(entry.connection, entry)
-    this.#idle.push(entry)
     entry.connection.onEnd(() => this.#ended(entry))
   }
 

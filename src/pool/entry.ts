@@ -7,8 +7,8 @@ export class PoolEntry<C extends PoolConnection> {
   readonly connection: C
   /** Counts up from 1. */
   readonly id: number
-  /** `closing`: it is not used any more, and has not ended yet. */
-  state: 'idle' | 'lent' | 'validating' | 'closing' = 'idle'
+  /** `closing`: it is not used any more, and has not ended yet. `validating`, too, when it has just been opened. */
+  state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
   /** Whether its replacement is there, so that it is closed as soon as nothing runs on it. */
   retired = false
   /** Why the pool has closed it; undefined while it has not. */

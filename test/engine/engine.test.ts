@@ -36,6 +36,16 @@ const failure = async (work: Promise<unknown>) => {
   return { number: error?.number, message: error?.message }
 }
 
+describe('DBCC USEROPTIONS', () => {
+  it('shows the isolation level that is set, and where none is that rows have versions', async () => {
+    const level = async (sql: string) =>
+      (await rows(`${sql} DBCC USEROPTIONS`)).find((row) => row['Set Option'] === 'isolation level')?.Value
+    expect(await level('')).toBe('read committed snapshot')
+    expect(await level('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE')).toBe('serializable')
+    await expect(rows('DBCC CHECKDB')).rejects.toThrow('DBCC')
+  })
+})
+
 describe('a login', () => {
   it.each([
     ['a wrong password', { password: 'wrong' }, /Login failed for user 'sa'/],
@@ -302,5 +312,36 @@ describe('bytes that make no sense', () => {
       await once(socket, 'close')
     }
     expect(await rows('SELECT 1 AS n')).toEqual([{ n: 1 }])
+  })
+})
+
+describe('a bulk load', () => {
+  it('brings rows with nulls and values of any length, more than one statement takes, and counts them', async () => {
+    await rows(
+      'CREATE TABLE [loaded] ([id] INT NOT NULL, [text] NVARCHAR(MAX), [bytes] VARBINARY(MAX), [at] DATETIME2)',
+    )
+    const table = new mssql.Table('loaded')
+    table.columns.add('id', mssql.Int, { nullable: false })
+    table.columns.add('text', mssql.NVarChar(mssql.MAX), { nullable: true })
+    table.columns.add('bytes', mssql.VarBinary(mssql.MAX), { nullable: true })
+    table.columns.add('at', mssql.DateTime2(3), { nullable: true })
+    const at = new Date('2026-11-28T12:34:56.789Z')
+    table.rows.add(0, null, null, null)
+    for (let id = 1; id < 700; id++) table.rows.add(id, 'ß'.repeat(id * 20), Buffer.alloc(id, id), at)
+    expect((await pool.request().bulk(table)).rowsAffected).toBe(700)
+
+    const [first] = await rows('SELECT * FROM [loaded] WHERE [id] = 0')
+    expect(first).toEqual({ id: 0, text: null, bytes: null, at: null })
+    const [last] = await rows('SELECT * FROM [loaded] WHERE [id] = 699')
+    expect(last).toEqual({ id: 699, text: 'ß'.repeat(13_980), bytes: Buffer.alloc(699, 699), at })
+    expect(await rows('SELECT COUNT(*) AS [rows] FROM [loaded]')).toEqual([{ rows: 700 }])
+  })
+
+  it('into a table that is not there is refused, and the session goes on', async () => {
+    const table = new mssql.Table('nowhere')
+    table.columns.add('id', mssql.Int, { nullable: false })
+    table.rows.add(1)
+    expect(await failure(pool.request().bulk(table))).toMatchObject({ number: 208 })
+    expect(await rows('SELECT 1 AS [one]')).toEqual([{ one: 1 }])
   })
 })

@@ -97,7 +97,7 @@ function mustBeGone({ pid }: ChildProcess): void {
 }
 
 /** An executable for `PRISMA_SCHEMA_ENGINE_BINARY`: the stand-in as one file, since each command starts it twice. */
-async function makeEngine(folder: string): Promise<string> {
+export async function makeEngine(folder: string): Promise<string> {
   const bundle = join(folder, 'schema-engine.mjs')
   const nothing = join(folder, 'nothing.cjs')
   await writeFile(nothing, '')

@@ -1,6 +1,8 @@
+import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import { logIn } from '../../src/tds/client-login.ts'
 import { FedAuthLibrary, parseFedAuthInfo, parseFedAuthRequest } from '../../src/tds/fed-auth.ts'
-import { type LoginToken, parseLoginResponse } from '../../src/tds/login-response.ts'
+import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from '../../src/tds/login-response.ts'
 import { encodeLogin7, parseLogin7 } from '../../src/tds/login7.ts'
 import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../src/tds/prelogin.ts'
@@ -12,6 +14,7 @@ import {
   encodeFeatureExtAck,
   encodeInfo,
   encodeLoginAck,
+  encodeSessionState,
   encodeTextChange,
 } from '../../src/tds/tokens.ts'
 import * as captured from './captures.ts'
@@ -125,6 +128,51 @@ describe('what real servers answered to LOGIN7', () => {
     const tokens = parseLoginResponse(payloadOf(specified.sessionRecoveryResponse))
     expect(Buffer.concat(tokens.map((token) => token.bytes))).toEqual(payloadOf(specified.sessionRecoveryResponse))
     expect(featuresOf(tokens).map(({ id, data }) => [id, data.length])).toEqual([[1, 46]])
+  })
+})
+
+describe('a login that Azure answers with what its own procedures did first', () => {
+  it('has DONEINPROC before LOGINACK, features, and the packet size that was asked for', () => {
+    const tokens = parseLoginResponse(payloadOf(specified.azureSqlLoginResponse))
+    expect(tokens.map(({ kind }) => kind)).toEqual([
+      ...Array.from({ length: 14 }, () => 'procedure'),
+      ...['other', 'info', 'other', 'other', 'info', 'loginAck', 'packetSize', 'features', 'done'],
+    ])
+    expect(agreedPacketSize(tokens)).toBe(8000)
+    expect(isWholeAnswer(tokens)).toBe(true)
+    expect(isWholeAnswer(tokens.slice(0, -1))).toBe(false)
+    expect(featuresOf(tokens).map(({ id }) => id)).toEqual([1, 4, 5, 8])
+    expect(Buffer.concat(tokens.map(({ bytes }) => bytes))).toEqual(payloadOf(specified.azureSqlLoginResponse))
+  })
+
+  it('begins like that on Synapse, and what is cut off there is refused cleanly', () => {
+    const whole = captured.beginningOfSynapse.subarray(0, 13)
+    expect(parseLoginResponse(whole)).toMatchObject([{ kind: 'procedure' }])
+    expect(() => parseLoginResponse(captured.beginningOfSynapse)).toThrow(TdsProtocolError)
+  })
+
+  it.each([1, 7, 4096])('is a login that the server took, in chunks of %i bytes', async (length) => {
+    const answer = specified.azureSqlLoginResponse
+    const server = new Duplex({
+      read() {},
+      write(_, __, done) {
+        for (let at = 0; at < answer.length; at += length) this.push(answer.subarray(at, at + length))
+        done()
+      },
+    })
+    const login = parseLogin7(payloadOf(specified.azureSqlLoginRequest))
+    expect(await logIn(server, login)).toMatchObject({ kind: 'accepted', spid: 0x77 })
+  })
+
+  it('may tell of its session’s state, whose length has 32 bits, between two DONE', () => {
+    const payload = payloadOf(specified.sessionStateResponse)
+    expect(parseLoginResponse(payload)).toMatchObject([
+      { kind: 'done', final: false },
+      { kind: 'sessionState' },
+      { kind: 'done', final: true },
+    ])
+    const state = encodeSessionState(1, [{ id: 9, value: Buffer.alloc(4, 0xff) }])
+    expect(payload.subarray(13, -13)).toEqual(state)
   })
 })
 

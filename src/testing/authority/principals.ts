@@ -22,6 +22,8 @@ export interface Principal {
   tenantId: string
   /** The Azure resource that the managed identity is, or belongs to: the `xms_mirid` claim. */
   resourceId?: string
+  /** Object ids of the groups that it is in: the `groups` claim. Entra names 200 at most in a token. */
+  groups?: readonly string[]
   /** The client secret of an application. */
   secret?: string
   /** The certificate of an application as PEM; it signs in with assertions made with that certificate's key. */
@@ -35,7 +37,8 @@ const SUBSCRIPTION = '/subscriptions/7e4a0000-0000-4000-8000-00000000000f/resour
 
 /**
  * One principal of each kind: `local-app` (system-assigned), `local-identity` (user-assigned), `local-service` (an
- * application with a new random secret) and the user `person@local.test`.
+ * application with a new random secret) and the user `person@local.test`, who is in 60 groups. Tokens have some 2,000
+ * characters; that person's have over 4,500.
  */
 export function defaultPrincipals(): Principal[] {
   return [
@@ -52,7 +55,7 @@ export function defaultPrincipals(): Principal[] {
       resourceId: `${SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/local-identity`,
     },
     { kind: 'application', name: 'local-service', ...ids('30'), secret: randomBytes(24).toString('base64url') },
-    { kind: 'user', name: 'person@local.test', ...ids('40') },
+    { kind: 'user', name: 'person@local.test', ...ids('40'), groups: Array.from({ length: 60 }, (_, i) => groupId(i)) },
   ]
 }
 
@@ -62,6 +65,10 @@ function ids(number: string): Pick<Principal, 'clientId' | 'objectId' | 'tenantI
     objectId: `7e4a0000-0000-4000-8000-00000000b1${number}`,
     tenantId: DEFAULT_TENANT,
   }
+}
+
+function groupId(number: number): string {
+  return `7e4a0000-0000-4000-8000-0000000960${String(number).padStart(2, '0')}`
 }
 
 /** Ids of Azure are compared without regard to case. */

@@ -1,11 +1,5 @@
 import { Duplex } from 'node:stream'
-import {
-  DEFAULT_PACKET_SIZE,
-  encodePacket,
-  PACKET_HEADER_LENGTH,
-  PacketReader,
-  PacketStatus,
-} from '../../tds/packet.ts'
+import { DEFAULT_PACKET_SIZE, PACKET_HEADER_LENGTH, PacketReader, PacketStatus } from '../../tds/packet.ts'
 import type { TdsProtocolError } from '../../tds/protocol-error.ts'
 import type { GatewayRule } from './rules.ts'
 
@@ -69,9 +63,9 @@ export class PacketLink extends Duplex {
 
   /** TLS makes one record of all that waits to be written: so nothing waits. */
   async #writePackets(chunk: Buffer): Promise<void> {
-    for (const packet of this.#outgoing.push(chunk)) {
+    for (const packet of this.#outgoing.cut(chunk)) {
       await new Promise<void>((resolve, reject) => {
-        this.#tls.write(encodePacket(packet), (error) => (error ? reject(error) : resolve()))
+        this.#tls.write(packet, (error) => (error ? reject(error) : resolve()))
       })
     }
   }

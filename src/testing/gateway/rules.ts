@@ -49,8 +49,8 @@ export const GATEWAY_RULES = [
  */
 export type GatewayKind = 'azure' | 'fabric' | 'synapse' | 'strict-only'
 
-/** Rules turned on or off one by one; `all` and `none` turn all of the kind's. */
-export type RuleChoice = Partial<Record<GatewayRule, boolean>> | 'all' | 'none'
+/** Rules turned on or off one by one; the others are as the kind has them. `none`: it takes anything. */
+export type RuleChoice = Partial<Record<GatewayRule, boolean>> | 'none'
 
 /** Rules that hold for one kind of server alone. */
 const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
@@ -59,18 +59,10 @@ const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
   'tds8-only': 'strict-only',
 }
 
-/** Until the clients in this repository keep them, the rules that hold for every kind are on only where named. */
-const ON_BY_DEFAULT = false
-
 /** The rules in force. */
 export function rulesOf(kind: GatewayKind, choice: RuleChoice = {}): ReadonlySet<GatewayRule> {
-  const inForce = GATEWAY_RULES.filter((rule) => {
-    const owner = RULES_OF_A_KIND[rule]
-    if (choice === 'none') return false
-    if (choice === 'all') return owner === undefined || owner === kind
-    return choice[rule] ?? (owner === undefined ? ON_BY_DEFAULT : owner === kind)
-  })
-  return new Set(inForce)
+  if (choice === 'none') return new Set()
+  return new Set(GATEWAY_RULES.filter((rule) => choice[rule] ?? (RULES_OF_A_KIND[rule] ?? kind) === kind))
 }
 
 /** A client broke a rule; its connection is closed. */

@@ -2,6 +2,7 @@ import { ByteReader } from '../../../src/tds/bytes.ts'
 import { PacketType } from '../../../src/tds/packet.ts'
 import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
 import type { IsolationLevel, Parameter } from '../session.ts'
+import { type BulkLoad, parseBulkLoad } from './bulk-load.ts'
 import { parseTypeInfo } from './type-info.ts'
 import { parseValue } from './values.ts'
 
@@ -9,6 +10,7 @@ import { parseValue } from './values.ts'
 export type EngineRequest =
   | { kind: 'batch'; sql: string }
   | { kind: 'statement'; sql: string; parameters: Parameter[] }
+  | { kind: 'bulk'; load: BulkLoad }
   | { kind: 'begin'; isolation: IsolationLevel | undefined }
   | { kind: 'commit' }
   | { kind: 'rollback' | 'save'; name: string }
@@ -33,7 +35,7 @@ export function parseRequest(type: number, payload: Buffer): EngineRequest {
       skipHeaders(reader)
       return parseTransactionRequest(reader)
     case PacketType.BULK_LOAD:
-      return { kind: 'unsupported', what: 'bulk load' }
+      return { kind: 'bulk', load: parseBulkLoad(payload) }
     default:
       throw new TdsProtocolError(`A message of type 0x${type.toString(16)} is no request.`)
   }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { PacketReader, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
 import type { EngineSession, ResultItem } from '../session.ts'
+import { bulkTargetOf, load } from './bulk-load.ts'
 import { type EngineRequest, parseRequest } from './requests.ts'
 import { Response } from './response.ts'
 
@@ -26,6 +27,8 @@ export class TdsSession {
   #reset = false
   #running: Promise<void> | undefined
   #attention = false
+  /** The table that the next message brings rows for. */
+  #bulkTarget: string | undefined
 
   constructor(socket: Socket, session: EngineSession, packetSize: number, spid: number) {
     this.#socket = socket
@@ -101,7 +104,13 @@ export class TdsSession {
   #run(request: EngineRequest): AsyncIterable<ResultItem> {
     switch (request.kind) {
       case 'batch':
-        return this.#session.execute(request.sql, [])
+        this.#bulkTarget = bulkTargetOf(request.sql)
+        return this.#bulkTarget === undefined ? this.#session.execute(request.sql, []) : ready()
+      case 'bulk': {
+        const table = this.#bulkTarget
+        this.#bulkTarget = undefined
+        return table === undefined ? refuse('rows without INSERT BULK') : load(this.#session, table, request.load)
+      }
       case 'statement':
         return this.#session.execute(request.sql, request.parameters)
       case 'begin':
@@ -116,6 +125,11 @@ export class TdsSession {
         return refuse(request.what)
     }
   }
+}
+
+/** The answer to `INSERT BULK`: the rows may come. */
+async function* ready(): AsyncGenerator<ResultItem> {
+  yield { kind: 'done' }
 }
 
 async function* refuse(what: string): AsyncGenerator<ResultItem> {

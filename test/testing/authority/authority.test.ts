@@ -43,6 +43,23 @@ describe('tokens made for a test', () => {
     expect((await verify(authority, token)).payload).toMatchObject({ idtyp: 'user', upn: 'person@local.test' })
   })
 
+  test('are as long as the platform’s: some 2,000 characters, and over 4,500 for a person in many groups', async () => {
+    for (const { name } of authority.principals) {
+      const { token } = await authority.issueToken({ principal: name })
+      const [least, most] = name === 'person@local.test' ? [4500, 6000] : [1900, 2100]
+      expect(token.length, name).toBeGreaterThan(least)
+      expect(token.length, name).toBeLessThan(most)
+    }
+  })
+
+  test('are new each time, and say the same of their principal', async () => {
+    const [one, other] = [await authority.issueToken(), await authority.issueToken()]
+    expect(one.token).not.toBe(other.token)
+    const { uti, iat, nbf, exp, ...claims } = (await verify(authority, one.token)).payload
+    expect((await verify(authority, other.token)).payload).toMatchObject(claims)
+    expect((await verify(authority, other.token)).payload.uti).not.toBe(uti)
+  })
+
   test('can be wrong in each way that a verifier must notice', async () => {
     const expired = await authority.issueToken({ lifetime: -5_000 })
     await expect(verify(authority, expired.token)).rejects.toThrow('"exp" claim timestamp check failed')

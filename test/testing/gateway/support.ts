@@ -41,7 +41,7 @@ export function useStrictGateways(): StrictGateways {
     },
     async start(options = {}) {
       const upstream = { host: '127.0.0.1', port: server.port, user: 'sa', password: 'geheim', encrypt: false }
-      const gateway = await startGateway({ upstream, verification: authority.verification, rules: 'all', ...options })
+      const gateway = await startGateway({ upstream, verification: authority.verification, ...options })
       gateways.push(gateway)
       return gateway
     },

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PrismaClient } from '../../generated/prisma/client.ts'
+import type { Subject, Wire } from './subject.ts'
+import { firstLine, Skip, type Verification } from './verification.ts'
+
+const HOUR = 3_600_000
+
+/** How old connections grow in the step that rotates them, and how long that works, in ms. */
+const MAX_AGE = 5_000
+const ROTATING_FOR = 16_000
+
+/** How many work at once, and how long each rests between two statements, in ms. */
+const WORKERS = 4
+const REST = 100
+
+/** Work goes on for so long after a token's end, in ms. */
+const BEYOND = 30_000
+
+/** Rotates connections by their age while queries and transactions run on them. */
+export async function verifyRotation(verification: Verification, subject: Subject, wire: Wire): Promise<void> {
+  await verification.step(`rotation by maxAge of ${MAX_AGE / 1000} s, ${wire}`, (signal) =>
+    subject.withPrisma(
+      wire,
+      signal,
+      async (prisma, adapter) => {
+        const done = await work(prisma, Date.now() + ROTATING_FOR, signal)
+        const { rotations } = adapter.stats()
+        if (rotations < 2) throw new Error(`${rotations} rotations in ${ROTATING_FOR / 1000} s.`)
+        return `${rotations} rotations under ${done} statements, none failed`
+      },
+      { rotation: { maxAge: MAX_AGE } },
+    ),
+  )
+}
+
+/** Works until the token that is in use has expired, and a little longer. */
+export async function verifyTokenEnd(
+  verification: Verification,
+  subject: Subject,
+  wire: Wire,
+  hours: number,
+): Promise<void> {
+  const title = 'work over the end of a token'
+  if (hours === 0) return verification.skip(title, 'not asked for (--hours 2)')
+  const limit = hours * HOUR
+  await verification.step(
+    title,
+    async (signal) => {
+      const first = await subject.setup.tokenSource.get()
+      const end = first.expiresOn + Math.min(BEYOND, limit / 10)
+      if (end > Date.now() + limit) {
+        const minutes = Math.ceil((first.expiresOn - Date.now()) / 60_000)
+        throw new Skip(`the token lives for ${minutes} min more: --hours ${Math.ceil(minutes / 60) + 1}`)
+      }
+      return subject.withPrisma(wire, signal, async (prisma, adapter) => {
+        const done = await work(prisma, end, signal)
+        const { rotations, tokensAcquired } = adapter.stats()
+        if (rotations === 0) throw new Error('The token expired, and no rotation was seen.')
+        return `${done} statements, none failed; ${tokensAcquired} tokens, ${rotations} rotations`
+      })
+    },
+    limit + 10 * 60_000,
+  )
+}
+
+/** Runs statements and transactions until a time; how many. @throws with how many failed, and how the first did */
+async function work(prisma: PrismaClient, until: number, signal: AbortSignal): Promise<number> {
+  let done = 0
+  const failures: unknown[] = []
+  const worker = async (number: number) => {
+    while (Date.now() < until && !signal.aborted) {
+      try {
+        if (number === 0) await prisma.$transaction([ask(prisma), ask(prisma)])
+        else await ask(prisma)
+        done++
+      } catch (error) {
+        failures.push(error)
+      }
+      await sleep(REST, undefined, { signal }).catch(() => {})
+    }
+  }
+  await Promise.all(Array.from({ length: WORKERS }, (_, number) => worker(number)))
+  if (failures.length > 0 && !signal.aborted) {
+    const message = `${failures.length} of ${done + failures.length} failed; the first: ${firstLine(failures[0])}`
+    const { code } = failures[0] as { code?: string }
+    throw Object.assign(new Error(message), code === undefined ? {} : { code })
+  }
+  return done
+}
+
+const ask = (prisma: PrismaClient) => prisma.$queryRawUnsafe('SELECT 1 AS [one]')
