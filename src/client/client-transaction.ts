@@ -1,12 +1,12 @@
-import {
-  type IsolationLevel,
-  isDriverAdapterError,
-  type SqlQuery,
-  type SqlResultSet,
-  type Transaction,
-  type TransactionOptions,
+import type {
+  IsolationLevel,
+  SqlQuery,
+  SqlResultSet,
+  Transaction,
+  TransactionOptions,
 } from '@prisma/driver-adapter-utils'
 import { failureOf } from '../connect/failure.ts'
+import { isOfRolledBack } from '../driver/driver-errors.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import type { Pool } from '../pool/pool.ts'
 import { learn } from './client-adapter.ts'
@@ -93,8 +93,7 @@ export class ClientTransaction implements Transaction {
       return result
     } catch (raw) {
       const error = explainOn(this.#connection, raw, cutOff)
-      // What the server has rolled back by itself is not sent to it.
-      this.#answered = !(isDriverAdapterError(error) && error.cause.kind === 'TransactionAlreadyClosed')
+      this.#answered = !isOfRolledBack(raw)
       const failure = failureOf(error, true)
       learn(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)
