@@ -76,6 +76,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'a connection that was lost throws no suspicion on others',
     breaks: ['not validated'],
+    from: 57,
     plant: () => replace(Validations.prototype, 'suspect', () => () => {}),
   },
   {
@@ -104,6 +105,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'a token is good for new work up to its end',
     breaks: ['expired token used'],
+    from: 62,
     plant: () =>
       replace(
         Connections.prototype,
@@ -174,6 +176,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'all replacements log in at once',
     breaks: ['logins at once', 'too many connections'],
+    from: 21,
     plant: () => change({ loginsAtOnce: 20 }),
   },
   {
@@ -193,7 +196,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'whoever came last is served first',
-    breaks: ['out of turn'],
+    breaks: ['out of turn', 'endless wait'],
     plant: () =>
       replace(
         Queue.prototype,
