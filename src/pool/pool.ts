@@ -73,7 +73,7 @@ export class Pool<C extends PoolConnection> {
     const { signal } = this.#stopped
     const login = {
       mayBegin: () => this.#size < max + loginsAtOnce,
-      open: () => this.#logins.count(async () => this.#add(await this.#logins.open(signal, signal))),
+      open: (wanted: AbortSignal) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal))),
       ended: () => this.#step(),
     }
     this.#rotation = new Rotation(this.#connections, login, settings, clock, random, emit)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type Clock, type Random, Stopwatch } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { RotationEvent, RotationReason } from '../events.ts'
@@ -11,7 +12,8 @@ import type { PoolSettings } from './settings.ts'
 export interface ReplacementLogin {
   /** Whether there may be one more connection. */
   mayBegin(): boolean
-  open(): Promise<void>
+  /** @param wanted - aborted when there is nothing left to replace: then no token is waited for */
+  open(wanted: AbortSignal): Promise<void>
   /** Called when one has succeeded or failed. */
   ended(): void
 }
@@ -37,6 +39,8 @@ interface Run {
   opened: number
   /** Replacements that are open, and whose old connection has not been given back yet. */
   owed: number
+  /** Aborted when nothing is left to replace. */
+  ended: AbortController
 }
 
 /**
@@ -102,6 +106,7 @@ export class Rotation {
 
   /** Nothing is left to rotate. */
   cancel(): void {
+    this.#run?.ended.abort()
     this.#plan = undefined
     this.#run = undefined
     this.#failures = 0
@@ -134,14 +139,24 @@ export class Rotation {
     this.#plan = undefined
     const { outdated, replacementsNeeded: wanted } = this.#connections
     if (outdated.length === 0) return
-    this.#run = { reason, age: new Stopwatch(this.#clock), wanted, begun: 0, opened: 0, owed: 0 }
+    this.#run = {
+      reason,
+      age: new Stopwatch(this.#clock),
+      wanted,
+      begun: 0,
+      opened: 0,
+      owed: 0,
+      ended: new AbortController(),
+    }
+    // Each of its logins listens.
+    setMaxListeners(0, this.#run.ended.signal)
     this.#emit({ type: 'rotation.started', at: this.#clock.now(), reason, connections: wanted })
   }
 
   async #openOne(run: Run): Promise<void> {
     run.begun++
     try {
-      await this.#login.open()
+      await this.#login.open(run.ended.signal)
       if (this.#run !== run) return
       run.opened++
       if (!this.#connections.closeOutdated()) run.owed++

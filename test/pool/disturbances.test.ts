@@ -65,6 +65,22 @@ describe('a rotation', () => {
   })
 })
 
+describe('a replacement', () => {
+  it('is given up, and no token asked for, when its connection has ended while it waits for a token', async () => {
+    const it = setUp({ maxAge: 59 * MINUTE, sessionsOutliveTokens: true })
+    await acquire(it)
+    it.credential.answer(...Array.from({ length: 1_000 }, () => new Error('No authority.')))
+    await it.clock.advance(59 * MINUTE)
+    const [connection] = it.server.open
+    connection?.drop()
+    await it.clock.advance(0)
+    const { requests } = it.credential
+    await it.clock.advance(10 * MINUTE)
+    expect(requests).toBeGreaterThan(1)
+    expect([it.credential.requests, it.clock.timers]).toEqual([requests, 0])
+  })
+})
+
 describe('a sign of life', () => {
   it('is asked for again where a connection has rested since it gave one', async () => {
     const it = setUp()
