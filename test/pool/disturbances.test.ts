@@ -67,7 +67,7 @@ describe('a rotation', () => {
 
 describe('a replacement', () => {
   it('is given up, and no token asked for, when its connection has ended while it waits for a token', async () => {
-    const it = setUp({ maxAge: 59 * MINUTE, sessionsOutliveTokens: true })
+    const it = setUp({ maxAge: 62 * MINUTE, sessionsOutliveTokens: true })
     await acquire(it)
     it.credential.answer(...Array.from({ length: 1_000 }, () => new Error('No authority.')))
     await it.clock.advance(59 * MINUTE)
