@@ -1,4 +1,4 @@
-import type { PoolStats } from './pool/pool.ts'
+import type { PoolStats } from './pool/pool-stats.ts'
 import type { TokenSourceStats } from './token/token-source.ts'
 
 /** What `adapter.stats()` returns, over all clients of the adapter. Numbers only: nothing here is secret. */
