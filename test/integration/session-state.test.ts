@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { PacketType } from '../../src/tds/packet.ts'
 import { useDatabase } from './database.ts'
+import { until } from './faults/time.ts'
 
 const db = useDatabase()
 
@@ -49,13 +50,16 @@ describe('the isolation level of a transaction', () => {
     ['Serializable', 'serializable'],
     ['RepeatableRead', 'repeatable read'],
     ['ReadUncommitted', 'read uncommitted'],
-  ] as const)('(%s) ends with it: the next work on the session has the session’s own', async (isolationLevel, level) => {
-    const { prisma } = db.connect({}, ONE)
-    const before = await sessionOf(prisma)
-    expect(await prisma.$transaction((tx) => levelOf(tx), { isolationLevel })).toBe(level)
-    expect(await levelOf(prisma)).toMatch(/^read committed/)
-    expect(await sessionOf(prisma)).toBe(before)
-  })
+  ] as const)(
+    '(%s) ends with it: the next work on the session has the session’s own',
+    async (isolationLevel, level) => {
+      const { prisma } = db.connect({}, ONE)
+      const before = await sessionOf(prisma)
+      expect(await prisma.$transaction((tx) => levelOf(tx), { isolationLevel })).toBe(level)
+      expect(await levelOf(prisma)).toMatch(/^read committed/)
+      expect(await sessionOf(prisma)).toBe(before)
+    },
+  )
 
   it('ends with one that is rolled back, too', async () => {
     const { prisma } = db.connect({}, ONE)
@@ -101,7 +105,10 @@ describe('a transaction that the server has ended (XACT_ABORT)', () => {
       await tx.$executeRaw`SELECT 1 / 0 AS x`.catch(() => {})
       await tx.tag.count()
     })
-    await expect(ended).rejects.toMatchObject({ code: 'P2028', message: expect.stringContaining('rolled the transaction back') })
+    await expect(ended).rejects.toMatchObject({
+      code: 'P2028',
+      message: expect.stringContaining('rolled the transaction back'),
+    })
     expect(await committed()).toEqual([])
   })
 
@@ -125,10 +132,10 @@ describe('a session that is killed while its COMMIT is under way', () => {
       hanging = db.azure.gateway.inject({ at: 'request', action: { hang: true }, times: 1 })
     })
     const failure = ended.catch((error: unknown) => error)
-    await vi.waitFor(() => expect(hanging?.hits).toBe(1))
+    await until(() => expect(hanging?.hits).toBe(1))
     db.azure.gateway.dropSessions({ how: 'reset' })
     expect(await failure).toMatchObject({ meta: { code: 'CONNECTION_LOST' } })
-    await vi.waitFor(async () => expect(await committed()).toEqual([]))
+    await until(async () => expect(await committed()).toEqual([]))
     await prisma.tag.create({ data: { name: 'next' } })
     expect(adapter.stats().connectionsOpen).toBe(1)
   })

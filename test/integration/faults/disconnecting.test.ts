@@ -1,3 +1,4 @@
+import type { AccessToken } from '@azure/identity'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultAction, Stage } from '../../../src/testing/index.ts'
 import { countingClock } from '../../support/counting-clock.ts'
@@ -24,7 +25,7 @@ afterAll(() => {
 /** A client whose timers are counted. A login that hangs is not given up within a test, unless told so. */
 function client(
   { connectionTimeout = 10 * minute, waitTimeout = 15 * second } = {},
-  give = () => azure.authority.issueToken(),
+  give: () => Promise<AccessToken> = () => azure.authority.issueToken(),
 ) {
   const clock = countingClock()
   const credential = new TroubledCredential(give)

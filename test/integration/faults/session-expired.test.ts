@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { FaultError, InjectedFault } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
 import { failureOf, useFaultyAzure } from './support.ts'
-import { hour, second, until } from './time.ts'
+import { hour, until } from './time.ts'
 import { TroubledCredential } from './troubled-credential.ts'
 
 const azure = useFaultyAzure()
@@ -13,16 +13,15 @@ const EXPIRED: FaultError = {
   message: 'Query cannot be executed, access token is expired. Please login with a new access token.',
 }
 
+const TOKEN_EXPIRED: FaultError = {
+  number: 18456,
+  class: 20,
+  message: "Login failed for user '<token-identified principal>'. Token is expired.",
+}
+
 const REFUSALS: [string, FaultError][] = [
   ['37396', EXPIRED],
-  [
-    '18456, "Token is expired"',
-    {
-      number: 18456,
-      class: 20,
-      message: "Login failed for user '<token-identified principal>'. Token is expired.",
-    },
-  ],
+  ['18456, "Token is expired"', TOKEN_EXPIRED],
 ]
 const refuseNextRequest = (refuse: FaultError): InjectedFault =>
   azure.gateway.inject({ at: 'request', action: { refuse }, times: 1 })
@@ -58,18 +57,14 @@ describe('a statement on a session that the server ends for its token', () => {
   })
 
   it('and whose next token is refused too is not run a third time', async () => {
-    let requests = 0
-    const credential = new TroubledCredential(async () => {
-      const lifetime = ++requests === 1 ? 1 * hour : -1 * second
-      return { ...(await azure.authority.issueToken({ lifetime })), expiresOnTimestamp: Date.now() + 1 * hour }
-    })
-    const { prisma, counter } = await connected(credential)
+    const { prisma, credential, counter } = await connected()
     refuseNextRequest(EXPIRED)
+    azure.gateway.inject({ at: 'login', action: { refuse: TOKEN_EXPIRED } })
     expect(await failureOf(counter.increment(prisma))).toMatchObject({
       meta: { code: expect.stringMatching(/^(SESSION_TOKEN_EXPIRED|TOKEN_REFUSED)$/) },
       message: expect.stringMatching(/token.* expired/i),
     })
-    expect([await counter.value(), requests]).toEqual([0, 2])
+    expect([await counter.value(), credential.requests]).toEqual([0, 2])
   })
 })
 

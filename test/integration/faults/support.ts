@@ -79,10 +79,10 @@ export function useFaultyAzure(): FaultyAzure {
 }
 
 /** The life of a first token from {@link rotatesOnce}, in ms. */
-const SHORT = 6 * second
+const SHORT = 10 * second
 
 /**
- * Gives a first token of 6 s, whose refresh is due as early as may be (0.9 s), and then tokens of an hour: a client
+ * Gives a first token of 10 s, whose refresh is due as early as may be (1.5 s), and then tokens of an hour: a client
  * rotates once, soon.
  *
  * @param ready - the second token is given no sooner

@@ -5,7 +5,7 @@ import { failureOf, start, useFaultyAzure } from './support.ts'
 import { hour, second, until } from './time.ts'
 
 const azure = useFaultyAzure()
-const LONG = { timeout: 24 * hour }
+const LONG = { timeout: 24 * hour, maxWait: 24 * hour }
 
 /** A client whose first token lives for 3 s, and whose credential has no other. */
 function short() {
