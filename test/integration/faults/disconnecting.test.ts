@@ -1,3 +1,4 @@
+import type { AccessToken } from '@azure/identity'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultAction, Stage } from '../../../src/testing/index.ts'
 import { countingClock } from '../../support/counting-clock.ts'
@@ -20,6 +21,8 @@ afterEach(() => expect(unhandled).toEqual([]))
 afterAll(() => {
   process.off('unhandledRejection', note)
 })
+
+const issued = (): Promise<AccessToken> => azure.authority.issueToken()
 
 /** A client whose timers are counted. A login that hangs is not given up within a test, unless told so. */
 function client(
