@@ -85,7 +85,7 @@ describe('a sign of life', () => {
 
   it('is asked for after a transaction that the server has ended, whose ROLLBACK is not sent', async () => {
     const it = setUp()
-    const adapter = new ClientAdapter('a', it.pool, { supportsRelationJoins: false }, () => {})
+    const adapter = new ClientAdapter('a', it.pool, { supportsRelationJoins: false }, it.clock, () => {})
     const transaction = await adapter.startTransaction()
     const [connection] = it.server.open
     if (connection === undefined) return expect.unreachable()

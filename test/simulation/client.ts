@@ -230,7 +230,7 @@ export class SimClient {
       throw error
     }
     this.#isConnected = true
-    return new ClientAdapter('simulated', pool, { supportsRelationJoins: false }, () => {})
+    return new ClientAdapter('simulated', pool, { supportsRelationJoins: false }, this.#clock.local, () => {})
   }
 
   async #dispose(adapter: SqlDriverAdapter): Promise<void> {
