@@ -8,14 +8,16 @@ const azure = useFaultyAzure()
 const LONG = { timeout: 24 * hour, maxWait: 24 * hour }
 
 /** A client whose token lives for some seconds, and whose credential has no other. */
-function short() {
+async function short() {
+  // Loading the driver takes seconds, too, on a busy machine.
+  await azure.db.prisma.user.count()
   const token = azure.authority.issueToken({ lifetime: 8 * second })
   return azure.connect({ credential: { getToken: () => token } })
 }
 
 describe('at the end of its token', () => {
   it('what runs on a connection is cut, with a reason that says whether it took effect', async () => {
-    const { prisma, events } = short()
+    const { prisma, events } = await short()
     const transaction = prisma.$transaction(async (tx) => {
       await tx.tag.create({ data: { name: 'never committed' } })
       await tx.$executeRaw`WAITFOR DELAY '00:01:00'`
@@ -44,7 +46,7 @@ describe('at the end of its token', () => {
 
   it('a COMMIT whose answer has not come is not called rolled back', async () => {
     const counter = await Counter.in(azure)
-    const { prisma } = short()
+    const { prisma } = await short()
     let hanging: InjectedFault | undefined
     const transaction = prisma.$transaction(async (tx) => {
       await counter.increment(tx)
