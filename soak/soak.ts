@@ -74,8 +74,12 @@ export class Soak {
     this.#tell = tell
   }
 
-  /** @param stop - ends the run before its time */
+  /**
+   * @param stop - ends the run before its time
+   * @throws Error where Node was started without `--expose-gc`
+   */
   async run(minutes: number, stop: AbortSignal): Promise<Report> {
+    if (globalThis.gc === undefined) throw new Error('Node must be started with --expose-gc, as npm run soak does.')
     this.#watchWarnings()
     const azure: Azure = await Child.start(new URL('azure-process.ts', import.meta.url), [String(TOKEN_LIFE)])
     try {
@@ -307,15 +311,10 @@ function leftOver(before: readonly string[]): string[] {
   return left
 }
 
-/**
- * Bytes on the heap that are in use, after a collection. Twice: what finalizers let go is collected then.
- *
- * @throws Error where Node was started without `--expose-gc`
- */
+/** Bytes on the heap that are in use, after a collection. Twice: what finalizers let go is collected then. */
 async function heapInUse(): Promise<number> {
-  if (globalThis.gc === undefined) throw new Error('Node must be started with --expose-gc, as npm run soak does.')
-  globalThis.gc()
+  globalThis.gc?.()
   await new Promise((resolve) => setImmediate(resolve))
-  globalThis.gc()
+  globalThis.gc?.()
   return process.memoryUsage().heapUsed
 }
