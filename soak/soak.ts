@@ -8,7 +8,7 @@ import type { GatewayStats } from '../src/testing/index.ts'
 import { Dice } from '../test/simulation/random.ts'
 import { countingClock } from '../test/support/counting-clock.ts'
 import type { Order } from './azure-process.ts'
-import { causeOf, explain, type FaultSpan, mayHaveRun, WAIT_TIMEOUT } from './explain.ts'
+import { causeOf, explain, type FaultSpan, mayHaveRun, SLOW, WAIT_TIMEOUT } from './explain.ts'
 import { faultPlan } from './faults.ts'
 import type { Report } from './report.ts'
 import { Ledger, type Work } from './workload.ts'
@@ -40,6 +40,8 @@ const LAST_REQUESTS = 20_000
 const COUNT_EVERY = 50
 const MEASURE_EVERY = 5_000
 const TELL_EVERY = 10_000
+/** A timer that is this late shows that the machine is too busy to tell what Azure would have done, in ms. */
+const SLOW_FROM = 500
 /** Lines that are kept to be shown with a failure that nothing explains. */
 const KEPT_LINES = 60
 
@@ -100,9 +102,15 @@ export class Soak {
     })
 
     const startedAt = performance.now()
-    const over = AbortSignal.any([stop, AbortSignal.timeout(length)])
+    // Node 20 collects a signal of `AbortSignal.timeout` that only `AbortSignal.any` holds.
+    const ended = new AbortController()
+    const timer = setTimeout(() => ended.abort(), length)
+    stop.addEventListener('abort', () => ended.abort())
+    if (stop.aborted) ended.abort()
+    const over = ended.signal
     const work = Promise.all(ledgers.map((own, i) => this.#work(adapter, own, new Dice(this.#seed, i + 1), over)))
     await Promise.all([this.#disturb(azure, over), this.#watch(over)])
+    clearTimeout(timer)
     const seconds = (performance.now() - startedAt) / 1000
     await Promise.race([work, sleep(LAST_WORK, undefined, { ref: false })])
 
@@ -220,7 +228,7 @@ export class Soak {
       for (const { kind, disturbance } of faults) {
         this.#faults[kind] = (this.#faults[kind] ?? 0) + 1
         this.#note(`fault begins: ${kind}`)
-        const span = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY }
+        const span: FaultSpan = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY }
         this.#spans.push(span)
         begun.push({ span, handle: (await azure.ask({ begin: disturbance })) as number })
       }
@@ -238,7 +246,9 @@ export class Soak {
     let measured = startedAt
     let told = startedAt
     while (!until.aborted) {
+      const from = Date.now()
       await sleep(COUNT_EVERY)
+      if (Date.now() - from > COUNT_EVERY + SLOW_FROM) this.#spans.push({ kind: SLOW, from, until: Date.now() })
       const now = performance.now()
       this.#mostSockets = Math.max(this.#mostSockets, socketCount())
       if (now - measured >= MEASURE_EVERY) {
