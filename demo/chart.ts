@@ -99,7 +99,7 @@ function timeAxis(panel: Panel, bottom: number): string[] {
   const parts: string[] = []
   for (let ms = 0; ms <= length; ms += step) {
     const x = xOf(panel.from + ms, panel)
-    const label = step < 1_000 ? `${ms} ms` : `${ms / 1_000} s`
+    const label = length < 2_000 ? `${ms} ms` : `${ms / 1_000} s`
     parts.push(line(x, panel.top, x, bottom + 4, 'grid'), text(x, bottom + 18, label, '', 'middle'))
   }
   return parts
