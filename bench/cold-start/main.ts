@@ -16,7 +16,7 @@ const PROGRAMS = {
 const BUNDLED = ['official-default', 'ours-lazy'] as const
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '9' }, delays: { type: 'string', default: '0,5,30' } },
+  options: { runs: { type: 'string', default: '7' }, delays: { type: 'string', default: '0,5,30' } },
 })
 const runs = Number(values.runs)
 const delays = values.delays.split(',').map(Number)

@@ -41,16 +41,16 @@ export class ClientAdapter implements SqlDriverAdapter {
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#run((connection) => connection.queryRaw(query))
+    return this.#attempt('statement', (connection) => connection.queryRaw(query))
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#run((connection) => connection.executeRaw(query))
+    return this.#attempt('statement', (connection) => connection.executeRaw(query))
   }
 
   /** Runs the script as one batch: it is not split at semicolons, and `GO` is not a statement. */
   executeScript(script: string): Promise<void> {
-    return this.#run((connection) => connection.executeScript(script))
+    return this.#attempt('statement', (connection) => connection.executeScript(script))
   }
 
   /** A transaction that could not be begun has done nothing yet: beginning it is run again. */
@@ -69,14 +69,6 @@ export class ClientAdapter implements SqlDriverAdapter {
     return this.#pool.close().finally(this.#onDisposed)
   }
 
-  #run<T>(statement: (connection: ClientConnection) => Promise<T>): Promise<T> {
-    return this.#attempt('statement', async (connection) => {
-      const result = await statement(connection)
-      this.#pool.release(connection)
-      return result
-    })
-  }
-
   async #attempt<T>(kind: Work, work: (connection: ClientConnection) => Promise<T>): Promise<T> {
     const started = new Stopwatch(this.#clock)
     const counts: FailureCounts = {}
@@ -85,7 +77,10 @@ export class ClientAdapter implements SqlDriverAdapter {
         const acquired = this.#pool.acquire(again ? started : undefined)
         const connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
         try {
-          return await work(connection)
+          const result = await work(connection)
+          // A transaction gives it back when it ends.
+          if (kind === 'statement') this.#pool.release(connection)
+          return result
         } catch (raw) {
           const error = explainOn(connection, raw)
           const failure = failureOf(error, true)

@@ -1,4 +1,5 @@
 import { type Clock, Stopwatch, type Timer } from '../clock.ts'
+import type { WaitLimit } from './wait-limit.ts'
 
 /** It is looked again after this, in ms, whether work has waited too long: the limit may change meanwhile. */
 const LOOK_EVERY = 5_000
@@ -8,13 +9,6 @@ interface Waiter<T> {
   reject(error: unknown): void
   readonly age: Stopwatch
   timer: Timer | undefined
-}
-
-/** How long work may wait as things stand, and what it is told after that. */
-export interface WaitLimit {
-  /** In ms. */
-  timeout: number
-  error(): unknown
 }
 
 /** Work that waits for a connection: first come, first served. */

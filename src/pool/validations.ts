@@ -43,8 +43,13 @@ export class Validations<C extends PoolConnection> {
   isNeeded(entry: PoolEntry<C>): boolean {
     const { validation, validateAfter } = this.#settings
     if (validation === 'never') return false
-    if (entry.silence > validateAfter || entry.isSuspect(this.#suspicion)) return true
+    if (entry.silence > validateAfter || this.suspects(entry)) return true
     return validation === 'always' && !entry.validated
+  }
+
+  /** Whether it has not answered since there was reason to doubt it. */
+  suspects(entry: PoolEntry<C>): boolean {
+    return entry.isSuspect(this.#suspicion)
   }
 
   /** Makes one round trip. @returns whether the other end answered in time */

@@ -1,6 +1,7 @@
 import { Alarm } from '../../src/alarm.ts'
 import { ClientAdapter } from '../../src/client/client-adapter.ts'
 import { ClientTransaction } from '../../src/client/client-transaction.ts'
+import { Stopwatch, systemClock } from '../../src/clock.ts'
 import { CredentialChain } from '../../src/credentials/chain.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { PrismaCodeError } from '../../src/errors/prisma-error.ts'
@@ -197,7 +198,7 @@ export const bugs: readonly Bug[] = [
         'join',
         (original) =>
           function (this: Queue<unknown>) {
-            return original.call(this, 'head')
+            return original.call(this, new Stopwatch(systemClock))
           },
       ),
   },

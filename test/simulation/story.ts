@@ -151,7 +151,7 @@ function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unpla
         client,
         statements: dice.integer(0, 6),
         duration: dice.scaled(1, 10 * second),
-        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 2),
+        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 8),
         level: dice.pick({ '': 3, SERIALIZABLE: 2, SNAPSHOT: 1 }),
       }
     case 'connect':
