@@ -82,9 +82,11 @@ export function explain(failure: Failure, spans: readonly FaultSpan[], tokenLife
   // A transaction shorter than this ends before its token does, with nothing wrong: the rotation comes earlier.
   if (cause === 'TRANSACTION_TOKEN_EXPIRED' && ownLength > tokenLife / 5) return 'its own length'
   const { faults, felt, patience = 0 } = reasons(tokenLife)[cause] ?? { faults: [], felt: 0 }
-  const leads = ({ kind }: FaultSpan) => (kind === SLOW ? faults.length > 0 : faults.includes(kind))
-  const seen = spans.find((span) => span.from <= until && span.until >= from - felt && leads(span))
-  if (seen !== undefined && until - from >= patience) return seen.kind
+  const meanwhile = spans.filter((span) => span.from <= until && span.until >= from - felt).map(({ kind }) => kind)
+  const seen =
+    meanwhile.find((kind) => kind !== SLOW && faults.includes(kind)) ??
+    meanwhile.find((kind) => kind === SLOW && faults.length > 0)
+  if (seen !== undefined && until - from >= patience) return seen
   return cause === NOT_STARTED && busy ? 'no connection free' : undefined
 }
 

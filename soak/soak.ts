@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type AccessToken, ManagedIdentityCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { Child } from '../bench/child.ts'
+import { reasonOf } from '../demo/recording.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import { type AdapterEvent, PrismaMssqlEntra, TokenSource } from '../src/index.ts'
 import type { GatewayStats } from '../src/testing/index.ts'
@@ -43,7 +44,7 @@ const TELL_EVERY = 10_000
 /** A timer that is this late shows that the machine is too busy to tell what Azure would have done, in ms. */
 const SLOW_FROM = 500
 /** Lines that are kept to be shown with a failure that nothing explains. */
-const KEPT_LINES = 60
+const KEPT_LINES = 30
 
 /** Where the local Azure is, and what makes `ManagedIdentityCredential` ask its authority. */
 interface Ready {
@@ -143,6 +144,7 @@ export class Soak {
       unexplained: this.#unexplained,
       neverEnded,
       findings,
+      slow: this.#spans.reduce((sum, { kind, from, until }) => sum + (kind === SLOW ? until - from : 0), 0) / 1000,
       requestsAfterExpiry: gateway.requestsAfterExpiry,
       leastTimeLeft: gateway.leastTimeLeft,
       heap: this.#heap,
@@ -212,8 +214,7 @@ export class Soak {
     const why = explain({ cause, from, until, ownLength, busy }, this.#spans, TOKEN_LIFE)
     this.#note(`${cause} after ${until - from} ms: ${why ?? 'unexplained'}`)
     if (why === undefined) {
-      const detail = (error as Error).message?.trim() ?? String(error)
-      this.#unexplained.push({ cause, detail, before: [...this.#lines] })
+      this.#unexplained.push({ cause, detail: reasonOf(error), before: [...this.#lines] })
     } else {
       const name = `${cause}: ${why}`
       this.#explained[name] = (this.#explained[name] ?? 0) + 1

@@ -126,6 +126,7 @@ describe('the report', () => {
     explained: { 'CONNECTION_LOST: request: drop': 30 },
     unexplained: [],
     neverEnded: 0,
+    slow: 0,
     findings: [],
     requestsAfterExpiry: 0,
     leastTimeLeft: 40,
