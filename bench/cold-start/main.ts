@@ -31,14 +31,16 @@ const built = await buildPrograms(...names.map(sourceOf))
 const bundled = await bundlePrograms(...BUNDLED.map(sourceOf))
 const programs: Program[] = [
   ...built.map((path, i) => ({ title: PROGRAMS[names[i] ?? 'ours-lazy'], path })),
-  ...bundled.map((path, i) => ({ title: `${PROGRAMS[BUNDLED[i] ?? 'ours-lazy']}, one bundled file`, path })),
+  ...bundled.map((path, i) => ({ title: PROGRAMS[BUNDLED[i] ?? 'ours-lazy'], path })),
 ]
 
 const azure = await Azure.start()
 try {
   console.log(`Node ${process.version}, ${availableParallelism()} cores, ${runs} runs of each, interleaved\n`)
   for (const linkDelay of delays) {
-    console.log(`Link delay ${linkDelay} ms in each direction:\n\n${tableOf(await measure(linkDelay))}\n`)
+    const rows = await measure(linkDelay)
+    console.log(`Link delay ${linkDelay} ms in each direction:\n\n${tableOf(rows.slice(0, built.length))}\n`)
+    console.log(`The same, one bundled file each:\n\n${tableOf(rows.slice(built.length))}\n`)
   }
 } finally {
   await azure.close()
