@@ -93,8 +93,8 @@ export class ClientTransaction implements Transaction {
       return result
     } catch (raw) {
       const error = explainOn(this.#connection, raw, cutOff)
-      // What the server has rolled back by itself is not sent to it.
-      this.#answered = !(isDriverAdapterError(error) && error.cause.kind === 'TransactionAlreadyClosed')
+      // Everything else failed here: what the server has rolled back by itself, for example, is not sent to it.
+      this.#answered = isDriverAdapterError(error)
       const failure = failureOf(error, true)
       learn(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)

@@ -169,8 +169,8 @@ export class Promises implements ClientWatch, ServerWatch {
       this.counts.rotations++
       if (run === undefined) return
       run.runs = false
-      for (const session of client.sessions) if (this.#isOutdated(session)) session.isRetired = true
       if (event.reason !== 'refused') this.#checkWarmth(client, run)
+      for (const session of client.sessions) if (this.#isOutdated(session)) session.isRetired = true
     }
   }
 
@@ -235,7 +235,8 @@ export class Promises implements ClientWatch, ServerWatch {
 
   onClose(client: SimClient, session: Session, reason: CloseReason): void {
     this.log(() => `client ${client.number}: closes ${session.id} (${reason})`)
-    const isAtWork = session.transaction !== undefined || (session.interrupt !== undefined && !session.isValidating)
+    const isInTransaction = client.running.has(session.transaction ?? '')
+    const isAtWork = isInTransaction || (session.interrupt !== undefined && !session.isValidating)
     const { least } = this.#credential.timeLeft(session.token)
     if (isAtWork && least > 0 && reason !== 'unusable' && !(reason === 'disconnected' && client.disconnecting)) {
       this.#verdict.blame('cut too early', `${session.work} on ${session.id}, ${reason}`)
