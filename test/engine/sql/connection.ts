@@ -1,4 +1,4 @@
-import { Client, type QueryArrayResult, type QueryResult } from 'pg'
+import type { Client, QueryArrayResult, QueryResult } from 'pg'
 import { Catalogue } from './catalogue.ts'
 import type { Databases } from './databases.ts'
 
@@ -21,9 +21,7 @@ export class DatabaseConnection {
   }
 
   static async open(database: string, databases: Databases): Promise<DatabaseConnection> {
-    const client = new Client({ ...databases.postgres, database })
-    client.on('error', () => {})
-    await client.connect()
+    const client = await databases.connect(database)
     await client.query(SETTINGS)
     return new DatabaseConnection(database, client, databases)
   }
