@@ -16,7 +16,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // `npm run test:slow` runs these: vitest.slow.config.ts.
     exclude: [...defaultExclude, SLOW],
-    globalSetup: ['test/global-setup.ts'],
     testTimeout: 240_000,
     hookTimeout: 240_000,
     restoreMocks: true,

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type Postgres, startPostgres } from './postgres.ts'
-import type { SharedPostgres } from './shared-postgres.ts'
-import { Databases, makeTemplate } from './sql/databases.ts'
+import { Databases } from './sql/databases.ts'
 import { SqlError } from './sql/sql-error.ts'
 import { SqlSession } from './sql/sql-session.ts'
 import { acceptLogin, isFederated, loginFailed, packetSizeOf, readLogin, refuseLogin } from './wire/login.ts'
@@ -16,8 +15,8 @@ export interface EngineOptions {
   password?: string
   /** A database that is made at start. @defaultValue `app` */
   database?: string
-  /** A PostgreSQL to run on, with other engines. @defaultValue one of its own */
-  postgres?: SharedPostgres | undefined
+  /** A PostgreSQL to run on. @defaultValue one of its own */
+  postgres?: Postgres
 }
 
 /** A TDS server on 127.0.0.1 for SQL logins: SQL Server's dialect on PostgreSQL. */
@@ -36,14 +35,11 @@ export interface Engine {
 const FIRST_SPID = 51
 const LAST_SPID = 32_767
 
-/** What the databases of an engine are known by in a PostgreSQL of its own. */
-const SOLE_NAMESPACE = 'engine'
-
 /** Starts an engine, and a PostgreSQL beneath it unless one is given. */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
   const { user = 'sa', password = `Local-${Math.random().toString(36).slice(2)}`, database = 'app' } = options
-  const postgres = options.postgres ?? { ...(await startPreparedPostgres()), namespace: SOLE_NAMESPACE }
-  const databases = await Databases.open(postgres, postgres.namespace)
+  const postgres = options.postgres ?? (await startPostgres())
+  const databases = await Databases.open(postgres)
   if ((await databases.find(database)) === undefined) await databases.create(database)
 
   const sockets = new Set<Socket>()
@@ -101,16 +97,8 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       server.close()
       for (const socket of sockets) socket.destroy()
       await closed
-      if (options.postgres !== undefined) await databases.dropAll()
       await databases.close()
-      await postgres.close()
+      if (options.postgres === undefined) await postgres.close()
     },
   }
-}
-
-/** A PostgreSQL that engines can make their databases in. */
-export async function startPreparedPostgres(): Promise<Postgres> {
-  const postgres = await startPostgres()
-  await makeTemplate(postgres)
-  return postgres
 }

@@ -36,7 +36,7 @@ export async function applyMigrations(run: RunBatch): Promise<void> {
 
 /** Drops the example database's tables, and nothing else; those that are not there are passed over. */
 export async function dropEverything(run: RunBatch): Promise<void> {
-  await run(TABLES.map((table) => `DROP TABLE IF EXISTS [dbo].[${table}]`).join(';\n'))
+  for (const table of TABLES) await run(`DROP TABLE IF EXISTS [dbo].[${table}]`)
 }
 
 /** Deletes every row. */

@@ -1,4 +1,4 @@
-import type { Client, QueryArrayResult, QueryResult } from 'pg'
+import { Client, type QueryArrayResult, type QueryResult } from 'pg'
 import { Catalogue } from './catalogue.ts'
 import type { Databases } from './databases.ts'
 
@@ -21,7 +21,9 @@ export class DatabaseConnection {
   }
 
   static async open(database: string, databases: Databases): Promise<DatabaseConnection> {
-    const client = await databases.connect(database)
+    const client = new Client({ ...databases.postgres, database })
+    client.on('error', () => {})
+    await client.connect()
     await client.query(SETTINGS)
     return new DatabaseConnection(database, client, databases)
   }

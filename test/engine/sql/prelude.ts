@@ -89,11 +89,7 @@ $$ SELECT c.oid::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespa
    WHERE lower(CASE WHEN strpos(name, '.') > 0 THEN n.nspname || '.' || c.relname ELSE c.relname END) = lower(mssql.bare(name)) COLLATE "C"
    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'mssql') AND c.relkind = 'r' LIMIT 1 $$;
 CREATE FUNCTION mssql.schema_id(name text) RETURNS int LANGUAGE sql STABLE AS $$ SELECT oid::int FROM pg_namespace WHERE lower(nspname) = lower(mssql.bare(name)) $$;
--- PostgreSQL knows the databases of an engine as namespace.name.
-CREATE FUNCTION mssql.databases(OUT id int, OUT name text) RETURNS SETOF record LANGUAGE sql STABLE AS
-$$ SELECT oid::int, substr(datname, strpos(datname, '.') + 1) FROM pg_database WHERE split_part(datname, '.', 1) = split_part(current_database(), '.', 1) $$;
-CREATE FUNCTION mssql.db_name() RETURNS text LANGUAGE sql STABLE AS $$ SELECT substr(current_database(), strpos(current_database(), '.') + 1) $$;
-CREATE FUNCTION mssql.db_id(name text) RETURNS smallint LANGUAGE sql STABLE AS $$ SELECT (row_number() OVER ())::smallint FROM mssql.databases() d WHERE lower(d.name) = lower(mssql.bare($1)) $$;
+CREATE FUNCTION mssql.db_id(name text) RETURNS smallint LANGUAGE sql STABLE AS $$ SELECT (row_number() OVER ())::smallint FROM pg_database WHERE lower(datname) = lower(mssql.bare(name)) $$;
 -- The one login is dbo, which owns the database: it has every right, on what there is and by names that there are.
 CREATE FUNCTION mssql.serverproperty(name text) RETURNS text LANGUAGE plpgsql STABLE AS
 $$ BEGIN CASE lower(name) WHEN 'productversion' THEN RETURN '16.0.1000.0'; WHEN 'edition' THEN RETURN 'Local engine on PostgreSQL';
@@ -105,7 +101,7 @@ $$ BEGIN
   IF lower(class) NOT IN ('database', 'schema') THEN PERFORM mssql.fail(50001, format('The local engine does not support HAS_PERMS_BY_NAME of the class %s.', class)); END IF;
   IF lower(permission) NOT IN ('any', 'control', 'alter', 'select', 'insert', 'update', 'delete', 'references', 'execute', 'view definition')
     AND NOT (lower(class) = 'database' AND lower(permission) IN ('connect', 'create table', 'create schema', 'create view')) THEN RETURN NULL; END IF;
-  RETURN (CASE lower(class) WHEN 'database' THEN lower(mssql.bare(securable)) = lower(mssql.db_name()) ELSE mssql.schema_id(securable) IS NOT NULL END)::int; END $$;
+  RETURN (CASE lower(class) WHEN 'database' THEN lower(mssql.bare(securable)) = lower(current_database()) ELSE mssql.schema_id(securable) IS NOT NULL END)::int; END $$;
 CREATE FUNCTION mssql.drop_constraint(s text, t text, c text) RETURNS void LANGUAGE plpgsql AS
 $$ DECLARE col text; BEGIN
   DELETE FROM mssql.default_constraints d WHERE d.schema = s AND d."table" = t AND lower(d.name) = lower(c) RETURNING d."column" INTO col;
@@ -118,7 +114,7 @@ CREATE FUNCTION mssql.column_property(id int, name text, property text) RETURNS 
 $$ SELECT CASE lower(property) WHEN 'isidentity' THEN (attidentity <> '')::int WHEN 'allowsnull' THEN (NOT attnotnull)::int END
    FROM pg_attribute WHERE attrelid = id::oid AND lower(attname) = lower(name) COLLATE "C" AND attnum > 0 $$;
 CREATE VIEW mssql.tables AS
-SELECT c.oid, mssql.db_name() COLLATE mssql.ci AS "TABLE_CATALOG", n.nspname::text COLLATE mssql.ci AS "TABLE_SCHEMA",
+SELECT c.oid, current_database()::text COLLATE mssql.ci AS "TABLE_CATALOG", n.nspname::text COLLATE mssql.ci AS "TABLE_SCHEMA",
   c.relname::text COLLATE mssql.ci AS "TABLE_NAME", 'BASE TABLE' COLLATE mssql.ci AS "TABLE_TYPE"
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'mssql');
@@ -138,7 +134,8 @@ FROM mssql.tables JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT att
   LATERAL (SELECT coalesce(col_description(oid, attnum), 'nvarchar(max)') AS type) AS commented,
   LATERAL (SELECT split_part(type, '(', 1) AS name, substring(type FROM '\\(.*') AS args, substring(type FROM '\\((\\d+)')::int AS first) AS parts;
 CREATE SCHEMA sys;
-CREATE VIEW sys.databases AS SELECT name COLLATE mssql.ci AS name, id AS database_id FROM mssql.databases();
+CREATE VIEW sys.databases AS SELECT datname::text COLLATE mssql.ci AS name, oid::int AS database_id FROM pg_database
+WHERE NOT datistemplate AND datname NOT IN ('postgres', 'local_engine_template');
 CREATE VIEW mssql.constraints AS
 SELECT k.conrelid, k.conkey, "TABLE_CATALOG" AS "CONSTRAINT_CATALOG", "TABLE_SCHEMA" AS "CONSTRAINT_SCHEMA",
   k.conname::text COLLATE mssql.ci AS "CONSTRAINT_NAME", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME",
