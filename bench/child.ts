@@ -29,6 +29,7 @@ export class Child<Order extends object, Answer, Ready> {
   }
 
   async close(): Promise<void> {
+    if (!this.#process.connected) return
     const exit = once(this.#process, 'exit')
     this.#process.disconnect()
     await exit

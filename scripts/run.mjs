@@ -22,7 +22,7 @@ const tasks = {
     run('tsx', ['bench/cold-start/main.ts', ...args])
   },
   'test:slow'() {
-    console.log('The slow tests take some three minutes: each waits for what takes long in life.')
+    console.log('The slow tests take three to ten minutes: each waits for what takes long in life.')
     run('vitest', ['run', '--config', 'vitest.slow.config.ts', ...args])
   },
   'verify:azure': () => run('tsx', ['scripts/verify-azure.ts', ...args]),

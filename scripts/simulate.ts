@@ -9,7 +9,7 @@ import type { Violation } from '../test/simulation/verdict.ts'
 import type { Report } from '../test/simulation/worker.ts'
 import { run } from '../test/simulation/world.ts'
 
-const help = `Simulates tokens, rotations, connections and queries on a virtual clock, with faults.
+const help = `Runs the pool on a virtual clock, against a model of the server, the network and the credential, with faults.
 
   npm run simulate -- --hours 1000000    as many virtual hours, on every core
   npm run simulate -- --seed 7           one story, told in full

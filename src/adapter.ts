@@ -19,9 +19,9 @@ const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 
 /**
  * The driver adapter to give to Prisma Client: connects to Azure SQL or SQL Server with Microsoft Entra tokens, and
- * moves all work to connections with a new token before the old one expires.
+ * replaces each connection by one with the next token before its own token expires.
  *
- * A drop-in for `PrismaMssql` of `@prisma/adapter-mssql`, less user and password.
+ * A drop-in replacement for `PrismaMssql` of `@prisma/adapter-mssql`, without user and password.
  *
  * @example
  * ```ts
@@ -39,9 +39,9 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly #clock: Clock
   readonly #random: Random
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
-  /** One for each client that is connected. */
+  /** One for each client that is connected, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
-  /** One of them, which was made for the client that connects next. */
+  /** The one that was made ahead, for the client that connects next. */
   #warm: Pool<ClientConnection> | undefined
   #finishedRotations = 0
   #unsubscribe: (() => void) | undefined
@@ -72,19 +72,18 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(schema !== undefined && { schemaName: schema }),
     }
     for (const warning of warnings) this.#warn(warning)
-    // What fails here is tried again by the first query, which tells of it.
+    // A failure here is reported by whoever waits for it, or tries again.
     if (options.eager) this.warmUp().catch(() => {})
   }
 
   /**
-   * Signs in and opens a connection now, for the query that comes next: call it where the process starts, or wakes up
-   * from a freeze, and go on with other work. Harmless at any time: what is there already is not opened again, and a
-   * query that comes meanwhile waits for the same token and the same login.
+   * Signs in and opens a connection now, for the query that comes next. Call it when the process starts, or when it
+   * wakes up from a freeze, and go on with other work. Harmless at any time: a connection that is open is only checked,
+   * and replaced if it is dead. A query that comes meanwhile waits for the same token and the same login.
    *
-   * A warm-up that fails costs a query nothing: one that was waiting for it, like one that comes later, has an attempt
-   * of its own with all the time that it may take.
+   * If it fails, so does work that is waiting for it; later work makes an attempt of its own.
    *
-   * @returns resolves when the connection is open
+   * @returns resolves when a connection is open
    * @throws as a query would: an error with Prisma's own code (P1000, P1001, …), whose `cause` is the
    * {@link EntraError}
    */
@@ -99,8 +98,8 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   /**
-   * Ends a warm-up that no client has taken over, and closes its connections: for a process that has made an adapter
-   * and will not query. What a client works with is ended by its own `$disconnect`. The adapter can be used afterwards.
+   * Closes the connection of a warm-up that no client has taken over: for a process that made an adapter and will not
+   * query. A client's own connections are closed by its `$disconnect`. The adapter can be used again afterwards.
    */
   async dispose(): Promise<void> {
     const pool = this.#warm
@@ -114,11 +113,12 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   /**
-   * Signs in, opens a connection and gives the adapter that Prisma Client works with. Called by Prisma Client. After
-   * `warmUp()`, or with `eager`, it waits for what is under way, or for nothing.
+   * Called by Prisma Client, by `$connect()` or the first query. Signs in and opens a connection; after `warmUp()`, or
+   * with `eager`, it waits for the warm-up instead.
    *
-   * @throws where no token could be had or no connection opened: an error with Prisma's own code for that (P1000,
-   * P1001, …), whose `cause` is the {@link EntraError}
+   * @returns the adapter that Prisma Client works with
+   * @throws if there is no token or no connection: an error with Prisma's own code (P1000, P1001, …), whose `cause` is
+   * the {@link EntraError}
    */
   async connect(): Promise<SqlDriverAdapter> {
     const pool = this.#warm ?? this.#newPool()
@@ -130,11 +130,11 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       this.#forget(pool)
       throw prismaError(error)
     }
-    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, () => this.#forget(pool))
+    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#clock, () => this.#forget(pool))
   }
 
   #newPool(): Pool<ClientConnection> {
-    // Where the driver cannot be loaded, opening a connection tells of it.
+    // If the driver cannot be loaded, opening a connection says so.
     this.#opener.load().catch(() => {})
     const pool = new Pool<ClientConnection>(
       this.#tokenSource,
@@ -148,7 +148,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     return pool
   }
 
-  /** What a health endpoint would show: tokens, rotations, connections, work in flight. */
+  /** Numbers for a health endpoint: tokens, rotations, connections, work in flight. */
   stats(): AdapterStats {
     const pools = [...this.#pools].map((pool) => pool.stats())
     return statsOf(this.#tokenSource.stats(), pools, this.#finishedRotations, this.#clock.now())

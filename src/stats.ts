@@ -1,21 +1,21 @@
-import type { PoolStats } from './pool/pool.ts'
+import type { PoolStats } from './pool/pool-stats.ts'
 import type { TokenSourceStats } from './token/token-source.ts'
 
-/** What `adapter.stats()` gives. Numbers only: nothing here is secret. */
+/** What `adapter.stats()` returns, over all clients of the adapter. Numbers only: nothing here is secret. */
 export interface AdapterStats extends TokenSourceStats {
-  /** Rotations finished. */
+  /** Rotations that have finished. */
   rotations: number
-  /** Connections that are logged in. */
+  /** Connections that are logged in, at work or idle. */
   connectionsOpen: number
   /** Connections that are logging in. */
   connecting: number
-  /** Queries and transactions at work. */
+  /** Connections that a query or a transaction runs on. */
   inFlight: number
   /** Queries and transactions that wait for a connection, or for a token to open one with. */
   waiting: number
-  /** When the first token in use expires, in ms since the epoch; undefined where no connection is open. */
+  /** When the first token of an open connection expires, in ms since the epoch; undefined if none is open. */
   tokenExpiresOn: number | undefined
-  /** Seconds left on that token; below 0 when it has expired. */
+  /** The time left on that token, in s; below 0 only with `sessionsOutliveTokens`. */
   tokenSecondsLeft: number | undefined
 }
 

@@ -16,7 +16,7 @@ const PROGRAMS = {
 const BUNDLED = ['official-default', 'ours-lazy'] as const
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '9' }, delays: { type: 'string', default: '0,5,30' } },
+  options: { runs: { type: 'string', default: '7' }, delays: { type: 'string', default: '0,5,30' } },
 })
 const runs = Number(values.runs)
 const delays = values.delays.split(',').map(Number)
@@ -31,14 +31,16 @@ const built = await buildPrograms(...names.map(sourceOf))
 const bundled = await bundlePrograms(...BUNDLED.map(sourceOf))
 const programs: Program[] = [
   ...built.map((path, i) => ({ title: PROGRAMS[names[i] ?? 'ours-lazy'], path })),
-  ...bundled.map((path, i) => ({ title: `${PROGRAMS[BUNDLED[i] ?? 'ours-lazy']}, one bundled file`, path })),
+  ...bundled.map((path, i) => ({ title: PROGRAMS[BUNDLED[i] ?? 'ours-lazy'], path })),
 ]
 
 const azure = await Azure.start()
 try {
   console.log(`Node ${process.version}, ${availableParallelism()} cores, ${runs} runs of each, interleaved\n`)
   for (const linkDelay of delays) {
-    console.log(`Link delay ${linkDelay} ms in each direction:\n\n${tableOf(await measure(linkDelay))}\n`)
+    const rows = await measure(linkDelay)
+    console.log(`Link delay ${linkDelay} ms in each direction:\n\n${tableOf(rows.slice(0, built.length))}\n`)
+    console.log(`The same, one bundled file each:\n\n${tableOf(rows.slice(built.length))}\n`)
   }
 } finally {
   await azure.close()

@@ -2,7 +2,7 @@
  * What a query costs in a steady state: queries a second and the processor's time, beside the official adapter and the
  * driver alone.
  *
- *     npm run bench:steady -- [--rounds 8] [--duration 500] [--delays 0,5] [--workers 1,8,32] [--plot docs/steady.svg]
+ *     npm run bench:steady -- [--rounds 6] [--duration 500] [--delays 0,5] [--workers 1,8,32] [--plot docs/steady.svg]
  */
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -19,7 +19,7 @@ const NAMES: readonly Contestant[] = ['official', 'socket', 'ours', 'tedious']
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '6' },
     duration: { type: 'string', default: '500' },
     delays: { type: 'string', default: '0,5' },
     workers: { type: 'string', default: '1,8,32' },

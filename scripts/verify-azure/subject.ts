@@ -13,6 +13,9 @@ export type Wire = 'TDS 7' | 'strict'
 /** A statement may take as long as a slow line takes for 10 MB, in ms. */
 const REQUEST_TIMEOUT = 150_000
 
+/** Prisma's own 2 s to begin would judge the machine, or the line, in ms. */
+const TRANSACTIONS = { maxWait: 30_000, timeout: 60_000 }
+
 /** How long the server is waited for when it is asked whether it takes TLS first, in ms. */
 const PROBE_TIMEOUT = 10_000
 
@@ -50,7 +53,7 @@ export class Subject {
     options?: PrismaMssqlEntraOptions,
   ): Promise<T> {
     const adapter = this.adapter(wire, options)
-    const prisma = new PrismaClient({ adapter })
+    const prisma = new PrismaClient({ adapter, transactionOptions: TRANSACTIONS })
     return closing(
       signal,
       () => prisma.$disconnect(),

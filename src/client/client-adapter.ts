@@ -6,6 +6,7 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
+import { type Clock, Stopwatch } from '../clock.ts'
 import { type Failure, failureOf } from '../connect/failure.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
@@ -21,6 +22,7 @@ export class ClientAdapter implements SqlDriverAdapter {
   readonly adapterName: string
   readonly #pool: Pool<ClientConnection>
   readonly #connectionInfo: ConnectionInfo
+  readonly #clock: Clock
   readonly #onDisposed: () => void
 
   /** @param onDisposed - called when the pool is closed */
@@ -28,25 +30,27 @@ export class ClientAdapter implements SqlDriverAdapter {
     adapterName: string,
     pool: Pool<ClientConnection>,
     connectionInfo: ConnectionInfo,
+    clock: Clock,
     onDisposed: () => void,
   ) {
     this.adapterName = adapterName
     this.#pool = pool
     this.#connectionInfo = connectionInfo
+    this.#clock = clock
     this.#onDisposed = onDisposed
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#run((connection) => connection.queryRaw(query))
+    return this.#attempt('statement', (connection) => connection.queryRaw(query))
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#run((connection) => connection.executeRaw(query))
+    return this.#attempt('statement', (connection) => connection.executeRaw(query))
   }
 
   /** Runs the script as one batch: it is not split at semicolons, and `GO` is not a statement. */
   executeScript(script: string): Promise<void> {
-    return this.#run((connection) => connection.executeScript(script))
+    return this.#attempt('statement', (connection) => connection.executeScript(script))
   }
 
   /** A transaction that could not be begun has done nothing yet: beginning it is run again. */
@@ -65,29 +69,25 @@ export class ClientAdapter implements SqlDriverAdapter {
     return this.#pool.close().finally(this.#onDisposed)
   }
 
-  #run<T>(statement: (connection: ClientConnection) => Promise<T>): Promise<T> {
-    return this.#attempt('statement', async (connection) => {
-      const result = await statement(connection)
-      this.#pool.release(connection)
-      return result
-    })
-  }
-
   async #attempt<T>(kind: Work, work: (connection: ClientConnection) => Promise<T>): Promise<T> {
+    const started = new Stopwatch(this.#clock)
     const counts: FailureCounts = {}
     try {
       for (let again = false; ; again = true) {
-        const acquired = this.#pool.acquire(again)
+        const acquired = this.#pool.acquire(again ? started : undefined)
         const connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
         try {
-          return await work(connection)
+          const result = await work(connection)
+          // A transaction gives it back when it ends.
+          if (kind === 'statement') this.#pool.release(connection)
+          return result
         } catch (raw) {
           const error = explainOn(connection, raw)
           const failure = failureOf(error, true)
           if (failure !== undefined) counts[failure] = (counts[failure] ?? 0) + 1
           learn(this.#pool, connection, failure, error)
           this.#pool.release(connection)
-          if (!mayRunAgain(kind, failure, counts)) throw error
+          if (!mayRunAgain(kind, failure, counts) || started.left(this.#pool.workTimeout) <= 0) throw error
         }
       }
     } catch (error) {

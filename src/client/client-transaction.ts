@@ -1,9 +1,10 @@
-import type {
-  IsolationLevel,
-  SqlQuery,
-  SqlResultSet,
-  Transaction,
-  TransactionOptions,
+import {
+  type IsolationLevel,
+  isDriverAdapterError,
+  type SqlQuery,
+  type SqlResultSet,
+  type Transaction,
+  type TransactionOptions,
 } from '@prisma/driver-adapter-utils'
 import { failureOf } from '../connect/failure.ts'
 import { prismaError } from '../errors/prisma-error.ts'
@@ -26,6 +27,8 @@ export class ClientTransaction implements Transaction {
   readonly #pool: Pool<ClientConnection>
   #last: Promise<unknown> = Promise.resolve()
   #ended = false
+  /** Whether the server answered when something was last asked of it. */
+  #answered = true
 
   /** @param isolationLevel - of its own; undefined for the session's */
   constructor(
@@ -85,9 +88,13 @@ export class ClientTransaction implements Transaction {
 
   async #explained<T>(statement: () => Promise<T>, cutOff: typeof transactionExpired): Promise<T> {
     try {
-      return await statement()
+      const result = await statement()
+      this.#answered = true
+      return result
     } catch (raw) {
       const error = explainOn(this.#connection, raw, cutOff)
+      // Everything else failed here: what the server has rolled back by itself, for example, is not sent to it.
+      this.#answered = isDriverAdapterError(error)
       const failure = failureOf(error, true)
       learn(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)
@@ -111,6 +118,6 @@ export class ClientTransaction implements Transaction {
     // Nobody waits for it; the connection is not lent before.
     void this.#connection
       .restoreIsolationLevel(this.#isolationLevel)
-      .finally(() => this.#pool.release(this.#connection))
+      .finally(() => this.#pool.release(this.#connection, this.#answered))
   }
 }

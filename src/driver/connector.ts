@@ -15,20 +15,20 @@ interface Target {
 }
 
 /**
- * Opens the sockets of one pool, as long as its token is good, and sees to it that TLS follows.
+ * Opens the socket of one connection, and those that redirects ask for, while its token is good. Makes sure that TLS
+ * follows.
  *
- * @param closed - aborted when no connection is wanted any more
+ * @param closed - aborted when the connection is not wanted any more
  * @throws {@link EntraError} `NOT_SENT` past the token's end, and when closed
  */
 export function connectorFor(config: MssqlConfig, lease: Lease, closed: AbortSignal): Connector {
   const { server, port = 1433, options = {} } = config
   const { connector: usersOwn, multiSubnetFailover: parallel, encrypt = true } = options
   return async (to: Target = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
-    // Else tarn would log in, find the connection past its time and log in again, over and over.
     if (lease.timeLeft <= 0) {
       throw new EntraError(
         'NOT_SENT',
-        'The token of this pool has expired. The statement did not run; it can be run again.',
+        'The token expired before the connection was opened. The statement did not run; it can be run again.',
       )
     }
     closed.throwIfAborted()

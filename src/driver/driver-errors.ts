@@ -1,4 +1,4 @@
-import { DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { LoginContext, LoginRefusal } from '../errors/login-refusals.ts'
@@ -122,13 +122,14 @@ function connectionLost(cause: Error): EntraError {
   )
 }
 
-/** The server has rolled the transaction back by itself (XACT_ABORT, a deadlock). */
-function rolledBack(error: Error): DriverAdapterError {
+/**
+ * The server has rolled the transaction back by itself (XACT_ABORT, a deadlock). Prisma Client shows it with the code of
+ * its own for a transaction that has ended.
+ */
+function rolledBack(error: Error): Error {
   const [, reason = error] = causesOf(error) as Iterable<Error>
-  return new DriverAdapterError({
-    kind: 'TransactionAlreadyClosed',
-    cause: `The server rolled it back: ${reason.message}`,
-  })
+  const message = `Transaction API error: The server rolled the transaction back: ${reason.message}`
+  return Object.assign(new Error(message, { cause: error }), { code: 'P2028' })
 }
 
 function statementTimeout(cause: Error): EntraError {

@@ -44,9 +44,9 @@ export class Connections<C extends PoolConnection> {
     return this.#entries.get(connection)
   }
 
+  /** Counts one that was opened; it is not idle yet. */
   add(entry: PoolEntry<C>): void {
     this.#entries.set(entry.connection, entry)
-    this.#idle.push(entry)
     entry.connection.onEnd(() => this.#ended(entry))
   }
 
@@ -74,9 +74,9 @@ export class Connections<C extends PoolConnection> {
   }
 
   /** Work has ended on it; it is not idle yet. */
-  giveBack(entry: PoolEntry<C>, suspicion: number): void {
+  giveBack(entry: PoolEntry<C>, suspicion: number, answered: boolean): void {
     this.#lent--
-    entry.giveBack(suspicion)
+    entry.giveBack(suspicion, answered)
   }
 
   /** May be lent from now on. */

@@ -7,8 +7,8 @@ export class PoolEntry<C extends PoolConnection> {
   readonly connection: C
   /** Counts up from 1. */
   readonly id: number
-  /** `closing`: it is not used any more, and has not ended yet. */
-  state: 'idle' | 'lent' | 'validating' | 'closing' = 'idle'
+  /** `closing`: it is not used any more, and has not ended yet. `validating`, too, when it has just been opened. */
+  state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
   /** Whether its replacement is there, so that it is closed as soon as nothing runs on it. */
   retired = false
   /** Why the pool has closed it; undefined while it has not. */
@@ -58,9 +58,10 @@ export class PoolEntry<C extends PoolConnection> {
     this.#validated = false
   }
 
-  /** Work has ended on it. */
-  giveBack(suspicion: number): void {
+  /** Work has ended on it. @param answered - whether the other end answered just now */
+  giveBack(suspicion: number, answered: boolean): void {
     this.state = 'idle'
+    if (!answered) return
     this.#heard = new Stopwatch(this.#clock)
     this.#cleared = suspicion
   }

@@ -6,6 +6,9 @@ import type { TokenSource } from '../token/token-source.ts'
 import type { OpenConnection, PoolConnection } from './connection.ts'
 import { loginDelay } from './schedule.ts'
 
+/** What a login ends with that no work waits for any more. */
+const NOBODY_WAITS = new Error('No work waits for this login any more.')
+
 /** Logins failed, and how long the next one waits. */
 interface Backoff {
   error: unknown
@@ -33,6 +36,8 @@ export class Logins<C extends PoolConnection> {
   #underWay = 0
   #waitingForToken = 0
   #succeeded = false
+  /** Aborted when no work waits any more: then no token is waited for. */
+  #demand = new AbortController()
   #backoff: Backoff | undefined
 
   constructor(source: TokenSource, open: OpenConnection<C>, timing: ConnectTiming, clock: Clock, random: Random) {
@@ -73,6 +78,22 @@ export class Logins<C extends PoolConnection> {
     } finally {
       this.#underWay--
     }
+  }
+
+  /** The same as `open`, for work that waits: ended by `nobodyWaits`. */
+  openForWork(stopped: AbortSignal): Promise<C> {
+    if (this.#demand.signal.aborted) this.#demand = new AbortController()
+    return this.open(this.#demand.signal, stopped)
+  }
+
+  /** Has logins that wait for a token end: no work waits for them any more. */
+  nobodyWaits(): void {
+    this.#demand.abort(NOBODY_WAITS)
+  }
+
+  /** Whether a login ended because no work waited for it any more. */
+  wasGivenUp(error: unknown): boolean {
+    return error === NOBODY_WAITS
   }
 
   /**

@@ -1,42 +1,25 @@
 import { setMaxListeners } from 'node:events'
 import { Alarm } from '../alarm.ts'
-import type { Clock, Random } from '../clock.ts'
+import type { Clock, Random, Stopwatch } from '../clock.ts'
 import type { EntraError } from '../errors/entra-error.ts'
-import type { CloseReason, PoolEvent, TokenEvent } from '../events.ts'
+import type { CloseReason, PoolEvent } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import type { OpenConnection, PoolConnection } from './connection.ts'
 import { Connections } from './connections.ts'
 import { PoolEntry } from './entry.ts'
 import { Logins } from './logins.ts'
-import { disconnected, loginTooSlow, poolTimedOut } from './pool-errors.ts'
-import { Queue, type WaitLimit } from './queue.ts'
+import { disconnected } from './pool-errors.ts'
+import { type PoolStats, poolStats } from './pool-stats.ts'
+import { Queue } from './queue.ts'
 import { Rotation } from './rotation.ts'
-import { maxAgeOf, rotationDelay, timeLeft } from './schedule.ts'
+import { maxAgeOf, timeLeft } from './schedule.ts'
 import type { PoolSettings } from './settings.ts'
 import { Validations } from './validations.ts'
-
-/** What a login ends with that nobody waits for any more. */
-const NOBODY_WAITS = new Error('No work waits for this login any more.')
+import { type WaitLimit, waitLimit } from './wait-limit.ts'
 
 /** Where no work waits, the next login after a failure may begin after this, in ms. */
 const NEXT_ON_DEMAND = 2_000
-
-/** What a pool has and does, as a health endpoint would show it. */
-export interface PoolStats {
-  /** Connections that are logged in. */
-  open: number
-  /** Of those, the ones that work runs on. */
-  busy: number
-  /** Connections that are logging in. */
-  connecting: number
-  /** Queries and transactions that wait for a connection. */
-  waiting: number
-  /** Rotations finished. */
-  rotations: number
-  /** When the first token in use expires, in ms since the epoch; undefined where no connection is open. */
-  tokenExpiresOn: number | undefined
-}
 
 /**
  * The connections of one client: lends each to one piece of work at a time, opens what is needed with the current
@@ -57,8 +40,6 @@ export class Pool<C extends PoolConnection> {
   readonly #alarm: Alarm
   #opened = 0
   #unsubscribe: (() => void) | undefined
-  /** Aborted when no work waits any more: then no token is waited for. */
-  #demand = new AbortController()
   readonly #stopped = new AbortController()
   #connecting: Promise<void> | undefined
   #closed = false
@@ -85,7 +66,7 @@ export class Pool<C extends PoolConnection> {
       clock,
       Math.min(poolTimeout, waitTimeout, connectRetryTimeout),
       () => this.#waitLimit(),
-      () => this.#demand.abort(NOBODY_WAITS),
+      () => this.#logins.nobodyWaits(),
     )
     this.#logins = new Logins(source, open, settings, clock, random)
     this.#validations = new Validations(settings, clock, () => this.#serve())
@@ -95,32 +76,25 @@ export class Pool<C extends PoolConnection> {
       open: () => this.#logins.count(async () => this.#add(await this.#logins.open(signal, signal))),
       ended: () => this.#step(),
     }
-    this.#rotation = new Rotation(this.#connections, login, loginsAtOnce, clock, random, emit)
+    this.#rotation = new Rotation(this.#connections, login, settings, clock, random, emit)
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may be under way; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, signal)
   }
 
   stats(): PoolStats {
-    const { all, size, lent } = this.#connections
-    return {
-      open: size,
-      busy: lent,
-      connecting: this.#logins.underWay,
-      waiting: this.#queue.length,
-      rotations: this.#rotation.finished,
-      tokenExpiresOn: size === 0 ? undefined : Math.min(...all.map(({ connection }) => connection.lease.expiresOn)),
-    }
+    return poolStats(this.#connections, this.#logins, this.#queue, this.#rotation)
   }
 
   /**
    * A connection for one piece of work, which gives it back by `release`: at once where one is idle, else as soon as
    * one is given back or opened.
    *
-   * @param again - whether the work had a connection before and did not run: then it waits at the head of the queue
+   * @param since - when the work began, if it had a connection before and did not run: then it waits at the head of the
+   * queue, and no longer than if it had waited since
    * @throws {@link EntraError} `CONNECT_TIMEOUT`, `TOKEN_UNAVAILABLE`, `CLOSED`, or why no connection could be opened
    */
-  acquire(again = false): C | Promise<C> {
+  acquire(since?: Stopwatch): C | Promise<C> {
     if (this.#closed) return Promise.reject(disconnected())
     // A process that slept may get here before its timers.
     if (this.#alarm.due) this.#step()
@@ -129,20 +103,29 @@ export class Pool<C extends PoolConnection> {
       if (entry !== undefined && !this.#validations.isNeeded(entry)) return this.#connections.lend(entry)
       if (entry !== undefined) this.#connections.rest(entry)
     }
-    const connection = this.#queue.join(again ? 'head' : 'end')
+    const connection = this.#queue.join(since)
     this.#serve()
     return connection
   }
 
-  /** Takes a connection back from the work that it was lent to. */
-  release(connection: C): void {
+  /**
+   * Takes a connection back from the work that it was lent to.
+   *
+   * @param answered - whether the server answered it just now
+   */
+  release(connection: C, answered = true): void {
     const entry = this.#connections.get(connection)
     if (entry?.state !== 'lent') return
-    this.#connections.giveBack(entry, this.#validations.suspicion)
+    this.#connections.giveBack(entry, this.#validations.suspicion, answered)
     const reason = this.#reasonToClose(entry)
     if (reason !== undefined) this.#connections.close(entry, reason)
     else this.#rest(entry)
     if (this.#queue.length > 0) this.#serve()
+  }
+
+  /** After this a piece of work is not run again, in ms since it began. */
+  get workTimeout(): number {
+    return this.#settings.connectRetryTimeout
   }
 
   /** How long a lent connection may be used, in ms; 0 or less when its token has expired. */
@@ -203,7 +186,7 @@ export class Pool<C extends PoolConnection> {
     this.#unsubscribe?.()
     this.#rotation.cancel()
     this.#queue.reject(disconnected())
-    this.#demand.abort(NOBODY_WAITS)
+    this.#logins.nobodyWaits()
     this.#stopped.abort(disconnected())
     for (const entry of this.#connections.all) {
       if (entry.state !== 'lent') this.#connections.close(entry, 'disconnected')
@@ -223,6 +206,16 @@ export class Pool<C extends PoolConnection> {
   /** Connections open and being opened. */
   get #size(): number {
     return this.#connections.size + this.#logins.underWay
+  }
+
+  /**
+   * A connection that has just been opened, or has just answered, serves the first in the queue: it is not asked again,
+   * however short `validateAfter` is.
+   */
+  #offer(entry: PoolEntry<C>): void {
+    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !this.#validations.suspects(entry)
+    if (this.#queue.length > 0 && mayServe) this.#queue.serve(this.#connections.lend(entry))
+    else this.#rest(entry)
   }
 
   /** Has a connection wait for work, until it has been idle for too long. */
@@ -271,7 +264,7 @@ export class Pool<C extends PoolConnection> {
     entry.state = 'validating'
     const isAlive = await this.#validations.run(entry)
     if (entry.state !== 'validating') return
-    if (isAlive) this.#rest(entry)
+    if (isAlive) this.#offer(entry)
     else {
       this.#validations.suspect()
       this.#connections.close(entry, 'unusable')
@@ -280,11 +273,9 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
-    if (this.#demand.signal.aborted) this.#demand = new AbortController()
-    const { signal } = this.#demand
     await this.#logins.count(async () => {
       try {
-        this.#add(await this.#logins.open(signal, this.#stopped.signal))
+        this.#add(await this.#logins.openForWork(this.#stopped.signal))
       } catch (error) {
         this.#loginFailed(error)
       }
@@ -296,17 +287,20 @@ export class Pool<C extends PoolConnection> {
     const { maxAge } = this.#settings
     const { suspicion } = this.#validations
     const entry = new PoolEntry(connection, ++this.#opened, maxAgeOf(maxAge, this.#random()), suspicion, this.#clock)
-    this.#unsubscribe ??= this.#source.subscribe((event) => this.#onToken(event))
+    this.#unsubscribe ??= this.#source.subscribe(({ type }) => {
+      if (type === 'token.acquired') this.#step()
+    })
     const { id } = entry
     const { expiresOn } = connection.lease
     this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })
     this.#connections.add(entry)
     if (this.#closed) this.#connections.close(entry, 'disconnected')
+    else this.#offer(entry)
     this.#serve()
   }
 
   #loginFailed(error: unknown): void {
-    if (this.#closed || error === NOBODY_WAITS) return
+    if (this.#closed || this.#logins.wasGivenUp(error)) return
     const served = this.#connections.canServe
     const mayPass = served || this.#logins.mayPass(error)
     const { connectRetryTimeout } = this.#settings
@@ -323,19 +317,6 @@ export class Pool<C extends PoolConnection> {
     this.#step()
   }
 
-  #onToken(event: TokenEvent): void {
-    if (event.type === 'token.acquired') this.#step()
-  }
-
-  #planRotation(): void {
-    const { outdated, deadlineIn } = this.#connections
-    if (outdated.length === 0) return
-    if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.#rotation.plan('max-age', 0)
-    else if (!this.#rotation.pending) {
-      this.#rotation.plan('token', rotationDelay(deadlineIn, this.#settings.spread, this.#random()))
-    }
-  }
-
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
     if (this.#closed) {
@@ -343,9 +324,9 @@ export class Pool<C extends PoolConnection> {
       return
     }
     const next = this.#connections.closeDue()
-    this.#planRotation()
+    this.#rotation.planWhatIsDue()
+    if (this.#connections.size === 0) this.#rotation.cancel()
     if (this.#size === 0) {
-      this.#rotation.cancel()
       this.#unsubscribe?.()
       this.#unsubscribe = undefined
     }
@@ -354,17 +335,13 @@ export class Pool<C extends PoolConnection> {
     this.#serve()
   }
 
-  /** How long work may wait as things stand. */
   #waitLimit(): WaitLimit {
-    const { max, poolTimeout, waitTimeout, connectRetryTimeout } = this.#settings
-    const longest = Math.max(poolTimeout, connectRetryTimeout)
-    const { error } = this.#logins
-    if (this.#connections.canServe) {
-      if (error === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
-      return { timeout: longest, error: () => error }
+    const wait = {
+      served: this.#connections.canServe,
+      forToken: this.#logins.waitForToken,
+      loginError: this.#logins.error,
+      noToken: (waited: number) => this.#source.unavailable(waited),
     }
-    if (this.#logins.waitForToken) return { timeout: waitTimeout, error: () => this.#source.unavailable(waitTimeout) }
-    // The login that is under way settles it, or the one after; this is for one that never ends.
-    return { timeout: longest + waitTimeout, error: () => error ?? loginTooSlow(longest + waitTimeout) }
+    return waitLimit(wait, this.#settings)
   }
 }

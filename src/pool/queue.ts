@@ -1,4 +1,5 @@
 import { type Clock, Stopwatch, type Timer } from '../clock.ts'
+import type { WaitLimit } from './wait-limit.ts'
 
 /** It is looked again after this, in ms, whether work has waited too long: the limit may change meanwhile. */
 const LOOK_EVERY = 5_000
@@ -8,13 +9,6 @@ interface Waiter<T> {
   reject(error: unknown): void
   readonly age: Stopwatch
   timer: Timer | undefined
-}
-
-/** How long work may wait as things stand, and what it is told after that. */
-export interface WaitLimit {
-  /** In ms. */
-  timeout: number
-  error(): unknown
 }
 
 /** Work that waits for a connection: first come, first served. */
@@ -46,11 +40,11 @@ export class Queue<T> {
     return this.#waiters.reduce((longest, { age }) => Math.max(longest, age.elapsed), 0)
   }
 
-  /** Waits at the end of the queue, or at its head. */
-  join(where: 'end' | 'head'): Promise<T> {
+  /** Waits at the end of the queue. @param since - when the wait began, if that was before: then at its head */
+  join(since?: Stopwatch): Promise<T> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter<T> = { resolve, reject, age: new Stopwatch(this.#clock), timer: undefined }
-      if (where === 'end') this.#waiters.push(waiter)
+      const waiter: Waiter<T> = { resolve, reject, age: since ?? new Stopwatch(this.#clock), timer: undefined }
+      if (since === undefined) this.#waiters.push(waiter)
       else this.#waiters.unshift(waiter)
       this.#watch(waiter)
     })

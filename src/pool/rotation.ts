@@ -4,6 +4,8 @@ import type { RotationEvent, RotationReason } from '../events.ts'
 import { retryDelay } from '../token/refresh-policy.ts'
 import type { PoolConnection } from './connection.ts'
 import type { Connections } from './connections.ts'
+import { rotationDelay } from './schedule.ts'
+import type { PoolSettings } from './settings.ts'
 
 /** How a rotation opens a replacement. */
 export interface ReplacementLogin {
@@ -44,7 +46,7 @@ interface Run {
 export class Rotation {
   readonly #connections: Replaceable
   readonly #login: ReplacementLogin
-  readonly #loginsAtOnce: number
+  readonly #settings: Pick<PoolSettings, 'loginsAtOnce' | 'spread'>
   readonly #clock: Clock
   readonly #random: Random
   readonly #emit: (event: RotationEvent) => void
@@ -56,14 +58,14 @@ export class Rotation {
   constructor(
     connections: Replaceable,
     login: ReplacementLogin,
-    loginsAtOnce: number,
+    settings: Pick<PoolSettings, 'loginsAtOnce' | 'spread'>,
     clock: Clock,
     random: Random,
     emit: (event: RotationEvent) => void,
   ) {
     this.#connections = connections
     this.#login = login
-    this.#loginsAtOnce = loginsAtOnce
+    this.#settings = settings
     this.#clock = clock
     this.#random = random
     this.#emit = emit
@@ -88,6 +90,14 @@ export class Rotation {
   plan(reason: RotationReason, delay: number): void {
     if (this.#plan !== undefined && this.#failures > 0) return
     if (this.#run === undefined && delay < this.delay) this.#plan = { reason, delay, age: new Stopwatch(this.#clock) }
+  }
+
+  /** Plans a rotation where connections are outdated and none is planned. */
+  planWhatIsDue(): void {
+    const { outdated, deadlineIn } = this.#connections
+    if (outdated.length === 0) return
+    if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.plan('max-age', 0)
+    else if (!this.pending) this.plan('token', rotationDelay(deadlineIn, this.#settings.spread, this.#random()))
   }
 
   /** Nothing is left to rotate. */
@@ -116,7 +126,7 @@ export class Rotation {
   #mayOpen(run: Run): boolean {
     const underWay = run.begun - run.opened
     // After a failure one tries for all.
-    const atOnce = this.#failures > 0 && run.opened === 0 ? 1 : this.#loginsAtOnce
+    const atOnce = this.#failures > 0 && run.opened === 0 ? 1 : this.#settings.loginsAtOnce
     return run.begun < run.wanted && underWay < atOnce && this.#login.mayBegin()
   }
 

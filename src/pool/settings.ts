@@ -2,42 +2,50 @@ import type { config as MssqlConfig } from 'mssql'
 import { type ConnectTiming, defaultConnectTiming } from '../connect/connect-policy.ts'
 
 /**
- * When a connection is asked for a sign of life before it is lent: `after-idle` when it has not been used for
- * `validateAfter`, `always` or `never`.
+ * When a connection has to answer a round trip before it is lent: `after-idle` if it was not used for `validateAfter`,
+ * `always` or `never`.
  */
 export type Validation = 'after-idle' | 'always' | 'never'
 
-/** The numbers that a user of the adapter can set by its option `rotation`. All durations in ms. */
+/** What a user of the adapter can set by its option `rotation`. All durations in ms. */
 export interface RotationTiming extends ConnectTiming {
   /**
-   * A connection older than this is replaced even if its token is good, as Django's `CONN_MAX_AGE` does: for rights
-   * that changed, or a server that moved. In ms, 10_000 at least.
+   * A connection older than this is replaced even if its token is good, as by Django's `CONN_MAX_AGE`: after rights
+   * have changed, or a server has moved. Up to a tenth is taken off at random. In ms, at least 10_000.
    *
    * @defaultValue off
    */
   maxAge: number | undefined
   /**
-   * After a new token came, the rotation begins after a random part of this share of the time at hand, so that many
-   * instances do not log in at the same second.
+   * A rotation begins at a random moment of this share of the time from the new token to the old one's deadline, so
+   * that many instances do not log in at the same second. 0 begins at once.
    *
    * @defaultValue 0.5
    */
   spread: number
-  /** How many replacements log in at a time. @defaultValue 3 */
+  /** How many replacements log in at a time; so many connections more than `max` there may be meanwhile. @defaultValue 3 */
   loginsAtOnce: number
-  /** How long work and `$connect` wait for a valid token, in ms. @defaultValue the config's connect timeout */
+  /**
+   * How long work and `$connect` wait for a valid token, in ms.
+   *
+   * @defaultValue the config's connect timeout, 15_000 without one; 180_000 if a person is asked
+   */
   waitTimeout: number
   /**
-   * Lets statements and transactions that are still running when their connection's token expires go on, for as long
-   * as the server does. New work never begins on such a connection. For reports and transactions that take longer
-   * than a token has left after its refresh, where a session may outlive its proof of identity.
+   * Lets statements and transactions that are running when their connection's token expires go on, for as long as the
+   * server lets them. No new work begins on such a connection. For reports and transactions that take longer than a
+   * token has left after its refresh, if a session may outlive its proof of identity.
    *
    * @defaultValue false
    */
   sessionsOutliveTokens: boolean
-  /** How long `$disconnect` lets running work go on before it cuts the connections, in ms. @defaultValue 5_000 */
+  /** How long `$disconnect` lets running work go on before it closes the connections, in ms. @defaultValue 5_000 */
   disconnectTimeout: number
-  /** A connection that was used within this is lent without asking it for a sign of life, in ms. @defaultValue 500 */
+  /**
+   * A connection that was used within this time, in ms, is lent as it is; any other has to answer a round trip first.
+   *
+   * @defaultValue 500
+   */
   validateAfter: number
 }
 
@@ -52,15 +60,15 @@ export const defaultRotationTiming: RotationTiming = {
   validateAfter: 500,
 }
 
-/** All that a pool goes by. */
+/** Everything that a pool goes by. */
 export interface PoolSettings extends RotationTiming {
-  /** The most connections at work or idle; a rotation opens `loginsAtOnce` more for a while. @defaultValue 10 */
+  /** The most connections; during a rotation there may be `loginsAtOnce` more. @defaultValue 10 */
   max: number
-  /** Idle connections that stay open. @defaultValue 0 */
+  /** Connections that stay open though they are idle. None is opened for it. @defaultValue 0 */
   min: number
-  /** How long work waits while all connections are at work, in ms. @defaultValue 30_000 */
+  /** How long work waits for a connection while all are at work, in ms. @defaultValue 30_000 */
   poolTimeout: number
-  /** After this time without work a connection is closed, in ms. @defaultValue 30_000 */
+  /** A connection is closed when it has been idle for this long, in ms. @defaultValue 30_000 */
   maxIdleConnectionLifetime: number
   validation: Validation
 }

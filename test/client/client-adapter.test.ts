@@ -2,14 +2,17 @@ import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { ClientAdapter } from '../../src/client/client-adapter.ts'
-import { HOUR, query, setUp } from '../pool/support.ts'
+import { HOUR, MINUTE, query, setUp } from '../pool/support.ts'
 import type { FakeConnection } from '../support/fake-server.ts'
 
 type Made = ReturnType<typeof setUp> & { adapter: SqlDriverAdapter }
 
 function client(...args: Parameters<typeof setUp>): Made {
   const made = setUp(...args)
-  return { ...made, adapter: new ClientAdapter('ours', made.pool, { supportsRelationJoins: false }, () => {}) }
+  return {
+    ...made,
+    adapter: new ClientAdapter('ours', made.pool, { supportsRelationJoins: false }, made.clock, () => {}),
+  }
 }
 
 /** The connection that is open, after a query has opened it. */
@@ -58,6 +61,15 @@ describe('a statement', () => {
       cause: { code: 'NOT_SENT' },
     })
     expect(it.server.statements).toHaveLength(1 + 4)
+  })
+
+  it('is not run again once it has been at it for connectRetryTimeout', async () => {
+    const it = client({ connectRetryTimeout: 10_000 })
+    ;(await opened(it)).failures.push(withCode('EINVALIDSTATE'))
+    const failed = it.adapter.executeRaw(query('after 10000')).catch((error: unknown) => error)
+    await it.clock.advance(10_000)
+    expect(await failed).toMatchObject({ cause: { code: 'NOT_SENT' } })
+    expect(it.server.statements).toHaveLength(2)
   })
 
   it('whose connection was lost afterwards is not run again, since it may have run', async () => {
@@ -169,6 +181,52 @@ describe('a transaction', () => {
     await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({ code: 'P2034' })
     await transaction.rollback()
     expect([sent(it), connection?.closedBy]).toEqual([['1: BEGIN'], 'expired'])
+  })
+
+  it('goes on past the deadline of its connection, and is cut at its token’s end', async () => {
+    const it = client({}, { random: 1 })
+    const transaction = await it.adapter.startTransaction()
+    it.credential.answer(...Array.from({ length: 100 }, () => new Error('down')))
+    await it.clock.advance(59 * MINUTE)
+    await transaction.executeRaw(query('UPDATE'))
+    const failed = transaction.executeRaw(query(`after ${HOUR}`)).catch((error: unknown) => error)
+    await it.clock.advance(MINUTE)
+    expect(await failed).toMatchObject({ code: 'P2034', cause: { code: 'TRANSACTION_TOKEN_EXPIRED' } })
+    expect(it.events.at(-1)).toMatchObject({ type: 'connection.closed', reason: 'expired' })
+  })
+
+  it('whose COMMIT is cut at its token’s end is not called rolled back', async () => {
+    const it = client({}, { random: 1 })
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    ;(connection as FakeConnection).answers = false
+    const failed = transaction.commit().catch((error: unknown) => error)
+    await it.clock.advance(HOUR)
+    expect(await failed).toMatchObject({ cause: { code: 'STATEMENT_TOKEN_EXPIRED' } })
+  })
+
+  it('stays on its connection through a rotation, while other work runs on the replacement', async () => {
+    const it = client({ maxIdleConnectionLifetime: HOUR })
+    const transaction = await it.adapter.startTransaction()
+    await it.clock.advance(57 * MINUTE)
+    await transaction.executeRaw(query('UPDATE'))
+    await it.adapter.executeRaw(query('INSERT'))
+    await transaction.commit()
+    await it.clock.advance(0)
+    expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE', '2: INSERT', '1: COMMIT'])
+    expect(it.pool.stats()).toMatchObject({ open: 1, busy: 0, rotations: 1 })
+  })
+
+  it('goes on past its token’s end where sessions may outlive it, and nothing new begins on its connection', async () => {
+    const it = client({ sessionsOutliveTokens: true, maxIdleConnectionLifetime: HOUR })
+    const transaction = await it.adapter.startTransaction()
+    await it.clock.advance(80 * MINUTE)
+    await transaction.executeRaw(query('UPDATE'))
+    await it.adapter.executeRaw(query('INSERT'))
+    await transaction.commit()
+    await it.clock.advance(0)
+    expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE', '2: INSERT', '1: COMMIT'])
+    expect([...it.server.open].map(({ number }) => number)).toEqual([2])
   })
 
   it('whose session the server ended for its token may be run again by its caller', async () => {

@@ -4,6 +4,7 @@ import { PrismaClient } from '../../generated/prisma/client.ts'
 import { PrismaMssqlEntra, type PrismaMssqlEntraOptions } from '../../src/index.ts'
 import { type LocalAzure, type LocalAzureOptions, startLocalAzure } from '../local-azure.ts'
 import { applyMigrations, deleteAllRows, dropEverything } from './schema.ts'
+import { sharedUpstream } from './shared-upstream.ts'
 import { openSqlLogin, type SqlLogin } from './sql-login.ts'
 
 /** A Prisma Client and the adapter that it stands on. */
@@ -29,6 +30,9 @@ export interface DatabaseOptions extends LocalAzureOptions {
   /** Keep rows after a test that changed none. @defaultValue false */
   keepRows?: boolean
 }
+
+/** How long transactions wait for their beginning and may take, in ms: on a busy machine Prisma's own 2 and 5 s are short. */
+const PATIENT = { maxWait: 60_000, timeout: 60_000 }
 
 /** Somebody else may be waiting for the same real server. */
 const SETUP_TIMEOUT = 600_000
@@ -64,7 +68,7 @@ export function useDatabase(options: DatabaseOptions = {}): Database {
   }
 
   beforeAll(async () => {
-    azure = await startLocalAzure(options)
+    azure = await startLocalAzure({ ...options, upstream: await sharedUpstream() })
     login = await openSqlLogin(azure.upstream)
     await login.lock('prisma-adapter-mssql-entra tests')
     await dropEverything(login.run)
@@ -96,9 +100,12 @@ function clientOn(
     ...(options.tokenSource === undefined && { credential: azure.credential() }),
     ...options,
   })
-  if (onQuery === undefined) return { prisma: new PrismaClient({ adapter }), adapter }
-  const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] })
-  prisma.$on('query', ({ query }) => onQuery(query))
+  const prisma = new PrismaClient({
+    adapter,
+    transactionOptions: PATIENT,
+    log: [{ emit: 'event', level: 'query' }],
+  })
+  if (onQuery !== undefined) prisma.$on('query', ({ query }) => onQuery(query))
   return { prisma, adapter }
 }
 

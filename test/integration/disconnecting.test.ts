@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { countingClock } from '../support/counting-clock.ts'
 import { useDatabase } from './database.ts'
+import { until } from './faults/time.ts'
 
 const db = useDatabase()
 
@@ -20,8 +21,8 @@ describe('$disconnect', () => {
     await prisma.$disconnect()
     expect(clock.timers).toBe(0)
     expect(adapter.stats()).toMatchObject({ connectionsOpen: 0, connecting: 0, inFlight: 0 })
-    await vi.waitFor(() => expect(gateway.stats().sessionsOpen).toBeLessThanOrEqual(before.sessions))
-    await vi.waitFor(() => expect(sockets()).toBeLessThanOrEqual(before.sockets))
+    await until(() => expect(gateway.stats().sessionsOpen).toBeLessThanOrEqual(before.sessions))
+    await until(() => expect(sockets()).toBeLessThanOrEqual(before.sockets))
   })
 
   it('lets what runs end', async () => {
@@ -32,7 +33,7 @@ describe('$disconnect', () => {
         await tx.tag.update({ where: { id }, data: { name: 'y' } })
         // A statement by itself: Prisma Client cancels transactions when it disconnects, its own implicit ones too.
         const waiting = prisma.$executeRaw`UPDATE [Tag] SET [name] = 'z' WHERE [id] = ${id}`.then((count) => count)
-        await vi.waitFor(() => expect(adapter.stats().inFlight).toBe(1), { timeout: 20_000 })
+        await until(() => expect(adapter.stats().inFlight).toBe(1))
         return [waiting, prisma.$disconnect()] as const
       },
       { timeout: 30_000 },

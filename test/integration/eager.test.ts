@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { countingClock } from '../support/counting-clock.ts'
 import { failureOf, useFaultyAzure } from './faults/support.ts'
+import { until } from './faults/time.ts'
 
 const azure = useFaultyAzure()
 
@@ -21,7 +22,7 @@ describe('the first query', () => {
   it('that comes while its login is under way begins none of its own', async () => {
     const login = azure.gateway.inject({ at: 'login', action: { delay: 300 } })
     const { prisma, adapter } = azure.connect({ eager: true })
-    await vi.waitFor(() => expect(login.hits).toBe(1))
+    await until(() => expect(login.hits).toBe(1))
     await prisma.$connect()
     await prisma.user.count()
     expect([azure.gateway.stats().logins, adapter.stats().tokensRequested]).toEqual([1, 1])
@@ -66,10 +67,10 @@ describe('warmUp()', () => {
         const clock = countingClock()
         const hang = azure.gateway.inject({ at, action: { hang: true } })
         const { prisma, adapter } = azure.connect({ eager: true, clock })
-        await vi.waitFor(() => expect(hang.hits).toBe(1))
+        await until(() => expect(hang.hits).toBe(1))
         if (taken) {
           const query = failureOf(prisma.user.count())
-          await vi.waitFor(() => expect(adapter.stats().waiting).toBeGreaterThan(0))
+          await until(() => expect(adapter.stats().waiting).toBeGreaterThan(0))
           await adapter.dispose()
           await prisma.$disconnect()
           expect(await query).toMatchObject({ code: 'CLOSED' })
@@ -78,8 +79,8 @@ describe('warmUp()', () => {
         expect(adapter.stats()).toMatchObject({ connectionsOpen: 0, connecting: 0 })
         azure.gateway.clearFaults()
       }
-      await vi.waitFor(() => expect(azure.gateway.stats().sessionsOpen).toBe(0))
-      await vi.waitFor(() => expect(sockets()).toBeLessThanOrEqual(before))
+      await until(() => expect(azure.gateway.stats().sessionsOpen).toBe(0))
+      await until(() => expect(sockets()).toBeLessThanOrEqual(before))
     },
   )
 })

@@ -2,6 +2,7 @@ import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity
 import { describe, expect, it, vi } from 'vitest'
 import type { AdapterEvent } from '../../src/index.ts'
 import { useDatabase } from './database.ts'
+import { until } from './faults/time.ts'
 
 /** In ms: what a login takes on a slow machine is little beside what is left of it after the refresh. */
 const TOKEN_LIFETIME = 30_000
@@ -70,7 +71,7 @@ describe('rotation', () => {
     const { requestsAfterExpiry, mostSessionsOpen } = gateway.stats()
     expect(requestsAfterExpiry).toBe(0)
     expect(mostSessionsOpen).toBeLessThanOrEqual(MAX + LOGINS_AT_ONCE)
-    await vi.waitFor(() => {
+    await until(() => {
       const { tokensRequested, tokensAcquired, refreshesFailed } = adapter.stats()
       expect(refreshesFailed).toBe(0)
       expect(tokensAcquired).toBeGreaterThan(ROTATIONS)
@@ -94,7 +95,7 @@ describe('rotation', () => {
       async (tx) => {
         const before = await session(tx)
         await tx.tag.create({ data: { name: 'before' } })
-        await vi.waitFor(() => expect(adapter.stats().rotations).toBeGreaterThan(0), { timeout: 60_000 })
+        await until(() => expect(adapter.stats().rotations).toBeGreaterThan(0))
         expect(await session(tx)).toBe(before)
         expect(await session(prisma)).not.toBe(before)
         expect(await prisma.$queryRaw`SELECT @@TRANCOUNT AS count`).toEqual([{ count: 0 }])
@@ -103,7 +104,7 @@ describe('rotation', () => {
       { timeout: 120_000 },
     )
     expect(await prisma.tag.count()).toBe(2)
-    await vi.waitFor(() => {
+    await until(() => {
       expect(events).toContainEqual(expect.objectContaining({ type: 'connection.closed', connection: 1 }))
     })
     expect(events).not.toContainEqual(expect.objectContaining({ type: 'connection.closed', reason: 'expired' }))
@@ -113,14 +114,11 @@ describe('rotation', () => {
     const credential = hurried({ getToken: () => db.azure.authority.issueToken() })
     const { prisma, adapter } = db.connect({ credential, rotation: HURRY })
     await Promise.all(Array.from({ length: 5 }, () => prisma.user.count()))
-    await vi.waitFor(
-      async () => {
-        await prisma.user.count()
-        expect(adapter.stats().rotations).toBeGreaterThanOrEqual(2)
-      },
-      { timeout: 60_000 },
-    )
-    await vi.waitFor(() => {
+    await until(async () => {
+      await prisma.user.count()
+      expect(adapter.stats().rotations).toBeGreaterThanOrEqual(2)
+    })
+    await until(() => {
       const { connectionsOpen } = adapter.stats()
       expect(db.azure.gateway.stats().sessionsOpen).toBe(connectionsOpen)
     })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Stopwatch } from '../../src/clock.ts'
 import type { EntraError } from '../../src/errors/entra-error.ts'
 import { acquire, HOUR, numbers, setUp } from './support.ts'
 
@@ -44,7 +45,7 @@ describe('a pool', () => {
       served.push('first')
       it.pool.release(lent)
     })
-    const again = Promise.resolve(it.pool.acquire(true)).then((lent) => {
+    const again = Promise.resolve(it.pool.acquire(new Stopwatch(it.clock))).then((lent) => {
       served.push('again')
       it.pool.release(lent)
     })
@@ -94,7 +95,7 @@ describe('a pool', () => {
     await it.clock.advance(1)
     expect([connection.closedBy, other.closedBy]).toEqual([undefined, 'expired'])
     it.pool.release(connection)
-    expect(connection.closedBy).toBe('expired')
+    expect(connection.closedBy).toBe('replaced')
   })
 
   it('cuts a connection at the end of its token, whatever runs on it', async () => {
@@ -114,7 +115,7 @@ describe('a pool', () => {
     await it.clock.advance(2 * HOUR)
     expect(connection.closedBy).toBeUndefined()
     it.pool.release(connection)
-    expect(connection.closedBy).toBe('expired')
+    expect(connection.closedBy).toBe('replaced')
   })
 
   it('keeps min connections open where more of them become idle at the same moment', async () => {

@@ -65,6 +65,17 @@ describe('a login that fails', () => {
     expect(it.server.logins).toBeLessThanOrEqual(6)
   })
 
+  it('because the database is not there (4060) is tried again where it was there before', async () => {
+    const it = setUp()
+    ;(await acquire(it)).drop()
+    let left = 2
+    it.server.onLogin = () => {
+      if (left-- > 0) throw missing()
+    }
+    const work = acquire(it, 20_000)
+    expect((await work).number).toBe(4)
+  })
+
   it('leaves the work to the connections that there are', async () => {
     const it = setUp({ max: 10 })
     const connection = await acquire(it)

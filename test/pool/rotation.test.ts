@@ -32,6 +32,17 @@ async function load(it: ReturnType<typeof setUp>, workers: number, ms: number): 
   return waits
 }
 
+/** A pool whose one connection is past its deadline, because no replacement could be opened. */
+async function unableToRotate(error: () => EntraError) {
+  const made = setUp({ min: 1 })
+  made.pool.release(await acquire(made))
+  made.server.onLogin = () => {
+    throw error()
+  }
+  await made.clock.advance(58 * MINUTE + 1_000)
+  return made
+}
+
 describe('a rotation', () => {
   it('begins after a new token, spread over the time at hand, and is over before the old one ends', async () => {
     const it = setUp()
@@ -124,6 +135,38 @@ describe('a rotation', () => {
     it.server.onLogin = () => {}
     await load(it, 1, 60_000)
     expect(it.pool.stats().rotations).toBe(1)
+  })
+
+  it('opens no replacement where nothing was at work for a minute', async () => {
+    const it = setUp({ maxIdleConnectionLifetime: 2 * HOUR })
+    for (const connection of await busy(it, 8)) it.pool.release(connection)
+    await it.clock.advance(58 * MINUTE)
+    expect(it.events).toContainEqual(expect.objectContaining({ type: 'rotation.finished', connections: 0 }))
+    expect([it.pool.stats().open, it.server.logins]).toEqual([0, 8])
+  })
+
+  it('that could not log in by the deadline has new work wait for connectRetryTimeout, and fail with the reason', async () => {
+    const it = await unableToRotate(() => refused())
+    expect(it.server.open.size).toBe(0)
+    const failed = Promise.resolve(it.pool.acquire()).catch((error: unknown) => error)
+    await it.clock.advance(59_999)
+    expect(it.pool.stats().waiting).toBe(1)
+    await it.clock.advance(1)
+    expect(await failed).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+  })
+
+  it('that could not log in by the deadline costs no token once the server is back', async () => {
+    const it = await unableToRotate(() => refused())
+    it.server.onLogin = () => {}
+    await acquire(it, 5_000)
+    expect([it.credential.requests, it.pool.stats().open]).toEqual([2, 1])
+  })
+
+  it('that is refused for good fails new work from the deadline on at once', async () => {
+    const it = await unableToRotate(() => new EntraError('FIREWALL', 'Closed.', { number: 40615 }))
+    const failed = Promise.resolve(it.pool.acquire()).catch((error: unknown) => error)
+    await it.clock.advance(2_000)
+    expect(await failed).toMatchObject({ code: 'FIREWALL' })
   })
 
   it('replaces what is older than maxAge, with the same token', async () => {

@@ -12,8 +12,10 @@ export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 
 /** A pool on a server and a credential in memory, on a virtual clock. Tokens live for an hour. */
-export function setUp(settings: Partial<PoolSettings> = {}, { lifetime = HOUR, random = 0.5 } = {}) {
-  const clock = new VirtualClock()
+export function setUp(
+  settings: Partial<PoolSettings> = {},
+  { lifetime = HOUR, random = 0.5, clock = new VirtualClock() } = {},
+) {
   const server = new FakeServer(clock)
   const credential = new FakeCredential(clock, lifetime)
   const source = new TokenSource(credential, { scope: 's', clock, random: () => random })

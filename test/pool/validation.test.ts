@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import { VirtualClock } from '../support/virtual-clock.ts'
 import { acquire, numbers, setUp } from './support.ts'
+
+/** Time goes by with each look at it, as it does in fact. */
+class TickingClock extends VirtualClock {
+  #looks = 0
+
+  override monotonic(): number {
+    return super.monotonic() + ++this.#looks / 1_000
+  }
+}
 
 describe('a connection', () => {
   it('is lent without a round trip within 500 ms of its last use', async () => {
@@ -44,6 +54,15 @@ describe('a connection', () => {
     expect(it.server.logins).toBe(1)
     await it.clock.advance(1)
     expect(numbers([await next])).toEqual([2])
+  })
+
+  it('that has just answered is lent, however short validateAfter is', async () => {
+    const it = setUp({ validateAfter: 0 }, { clock: new TickingClock() })
+    const connection = await acquire(it)
+    expect(connection.validations).toBe(0)
+    it.pool.release(connection)
+    expect(numbers([await acquire(it)])).toEqual([1])
+    expect(connection.validations).toBe(1)
   })
 
   it('has to answer each time where validateConnection is true, and once for each loan', async () => {

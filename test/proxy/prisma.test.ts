@@ -2,6 +2,7 @@ import { PrismaMssql } from '@prisma/adapter-mssql'
 import mssql from 'mssql'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { PrismaClient } from '../../generated/prisma/client.ts'
+import type { ProxyEvent } from '../../src/proxy/events.ts'
 import type { LoopbackProxy } from '../../src/proxy/proxy.ts'
 import { applyMigrations, deleteAllRows, dropEverything } from '../integration/schema.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
@@ -86,9 +87,15 @@ describe('the official adapter through the proxy', () => {
     )
   })
 
-  it('is told the server’s number and our words where it cannot be signed in', async () => {
+  it('is told the server’s own words where it cannot be signed in, and whoever listens hears what to do', async () => {
+    const events: ProxyEvent[] = []
+    const told = await openAzureDoor(azure, { onEvent: (event) => events.push(event) })
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message: 'Not from here.' } } })
-    await expect(official().user.count()).rejects.toThrow(/Not from here\. \(error 40615, state 1\)\nThe firewall/)
+    await expect(official(told.url()).user.count()).rejects.toThrow(/Not from here\.$/)
+    expect(events).toMatchObject([
+      { type: 'proxy.login-failed', error: { number: 40615, message: expect.stringMatching(/\nThe firewall/) } },
+    ])
+    await told.close()
   })
 
   it('waits for a database that is paused', async () => {

@@ -114,22 +114,25 @@ describe.each([true, 'strict'] as const)('a client that encrypts (%s)', (encrypt
 })
 
 describe('attention', () => {
-  it('overtakes nothing, and waits for nothing that is not before it', async () => {
-    const types: number[] = []
-    // Says more than anybody reads, and hears all the while.
-    const serve = async (stream: Duplex) => {
-      const packets = new PacketReader()
-      stream.write(Buffer.concat(Array<Buffer>(2_000).fill(encodeMessage(PacketType.TABULAR_RESULT, bytesOf(4088)))))
-      for await (const chunk of stream) {
-        for (const { type, status } of packets.push(chunk as Buffer)) {
-          if (status & PacketStatus.END_OF_MESSAGE) types.push(type)
+  it.each([false, true, 'strict'] as const)(
+    'of a client (encrypt: %s) overtakes nothing, and waits for nothing that is not before it',
+    async (encrypt) => {
+      const types: number[] = []
+      // Says more than anybody reads, and hears all the while.
+      const serve = async (stream: Duplex) => {
+        const packets = new PacketReader()
+        stream.write(Buffer.concat(Array<Buffer>(2_000).fill(encodeMessage(PacketType.TABULAR_RESULT, bytesOf(4088)))))
+        for await (const chunk of stream) {
+          for (const { type, status } of packets.push(chunk as Buffer)) {
+            if (status & PacketStatus.END_OF_MESSAGE) types.push(type)
+          }
         }
       }
-    }
-    const client = await through(true, { serve })
-    client.stream.pause()
-    client.stream.write(encodeMessage(PacketType.SQL_BATCH, bytesOf(20_000)))
-    client.stream.write(encodeMessage(PacketType.ATTENTION, Buffer.alloc(0)))
-    await vi.waitFor(() => expect(types).toEqual([PacketType.SQL_BATCH, PacketType.ATTENTION]), 10_000)
-  })
+      const client = await through(encrypt, { serve })
+      client.stream.pause()
+      const batch = encodeMessage(PacketType.SQL_BATCH, bytesOf(20_000))
+      client.stream.write(Buffer.concat([batch, encodeMessage(PacketType.ATTENTION, Buffer.alloc(0))]))
+      await vi.waitFor(() => expect(types).toEqual([PacketType.SQL_BATCH, PacketType.ATTENTION]), 10_000)
+    },
+  )
 })

@@ -109,13 +109,16 @@ describe('a server that does not take the login', () => {
     },
   )
 
-  it('is waited for no longer than it was told', async () => {
+  it('is not waited for where the time for that is 0', async () => {
     doors.server.reply = () => ({ refuse: 40613, message: 'Paused.' })
-    const door = await doors.open({ timing: { connectRetryInterval: 1, connectRetryTimeout: 1_000 } })
+    const events: ProxyEvent[] = []
+    const timing = { connectRetryInterval: 1, connectRetryTimeout: 0 }
+    const door = await doors.open({ timing, onEvent: (event) => events.push(event) })
     expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
-      message: { number: 40613, state: 5, message: expect.stringMatching(/Paused\./) },
+      message: { number: 40613, state: 5, message: 'Paused.' },
     })
-    expect(doors.server.logins.length).toBeGreaterThan(1)
+    expect(doors.server.logins).toHaveLength(1)
+    expect(events.map(({ type }) => type)).toEqual(['proxy.login-failed'])
   })
 
   it('has its number and words told to the client, and what to do', async () => {

@@ -94,9 +94,7 @@ export function useStrictAzure(): StrictAzure {
     tokens,
     async start(options = {}) {
       const upstream = { host: '127.0.0.1', port: behind.port, user: 'sa', password: 'geheim', encrypt: false }
-      return azure.keep(
-        await startGateway({ upstream, verification: authority.verification, rules: 'all', ...options }),
-      )
+      return azure.keep(await startGateway({ upstream, verification: authority.verification, ...options }))
     },
     async session(gateway, { server, client: encrypt = false, principal = PRINCIPALS[0]?.name, login = {} }) {
       const getToken = async () => {

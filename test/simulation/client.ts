@@ -114,7 +114,10 @@ export class SimClient {
 
   async warmUp(): Promise<void> {
     const { pool } = this
-    if (this.#isConnected && pool !== undefined) await this.#track('connect', 0, 0, () => pool.warmUp())
+    // One that is joined by another ends for both.
+    const isConnecting = [...this.running.values()].some(({ kind }) => kind === 'connect')
+    if (this.#isConnected && pool !== undefined && !isConnecting)
+      await this.#track('connect', 0, 0, () => pool.warmUp())
   }
 
   async disconnect(): Promise<void> {
@@ -227,7 +230,7 @@ export class SimClient {
       throw error
     }
     this.#isConnected = true
-    return new ClientAdapter('simulated', pool, { supportsRelationJoins: false }, () => {})
+    return new ClientAdapter('simulated', pool, { supportsRelationJoins: false }, this.#clock.local, () => {})
   }
 
   async #dispose(adapter: SqlDriverAdapter): Promise<void> {

@@ -65,7 +65,7 @@ export class SimCredential implements TokenCredential {
     const { fault } = this
     const given = new Promise<never>((_resolve, reject) => {
       abortSignal?.addEventListener?.('abort', () => {
-        request.givenUpAt = this.#clock.awake
+        request.givenUpAt = this.#clock.now
         if (fault !== 'ignoresAbort') reject(new Error('The operation was aborted.'))
       })
     })
@@ -107,8 +107,10 @@ export class SimCredential implements TokenCredential {
     const { awake, now } = this.#clock
     this.requests++
     this.onRequest()
-    const others = [...this.#running].filter(({ givenUpAt }) => awake - givenUpAt < HANGS_AFTER - second)
-    if (others.length > 0) this.#verdict.blame('requests in flight', `one more beside ${others.length}`)
+    const others = [...this.#running].filter(({ givenUpAt }) => now - givenUpAt < HANGS_AFTER - second)
+    // Where the local clock was set, or the process froze, nobody knows better.
+    const isDisturbed = this.#troubles.any(['process'], now - HANGS_AFTER, now)
+    if (!isDisturbed && others.length > 0) this.#verdict.blame('requests in flight', `one more beside ${others.length}`)
     this.#rate.add(awake)
     const recent = this.#rate.count(awake)
     // With a clock that leaves a token a few seconds it is asked for that often.
@@ -116,8 +118,7 @@ export class SimCredential implements TokenCredential {
       this.#verdict.blame('storm of token requests', `${recent} in a minute`)
     }
     const early = this.#retryAt - now
-    // Where the local clock was set, or the process froze, nobody knows better.
-    if (early <= 1 || this.#troubles.any(['process'], now - minute, now)) return
+    if (early <= 1 || isDisturbed) return
     this.#verdict.blame('Retry-After ignored', `asked ${early} ms too soon`)
   }
 

@@ -22,6 +22,8 @@ const LONGEST_TIMER = 245 * second
 const RECOVERY = 5 * minute
 /** Nothing is said of delays with tokens shorter than this, in ms. */
 const LONG_LIFE = 5 * minute
+/** A token that the server refused is replaced, for so long, in ms. */
+const REPLACING = 16 * second
 /** A failure like this leaves it open whether the statement ran; after all others it has not. */
 const MAY_HAVE_RUN = ['CONNECTION_LOST', 'STATEMENT_TIMEOUT', 'STATEMENT_TOKEN_EXPIRED', 'CLOSED']
 
@@ -52,6 +54,7 @@ export class Promises implements ClientWatch, ServerWatch {
   readonly #loans: Loans
   readonly #started = new Map<SimClient, Rate>()
   readonly #failedLogins = new Map<SimClient, Rate>()
+  readonly #activeAt = new Map<SimClient, number>()
   readonly #runs = new Map<SimClient, Run>()
   /** Work that began while there was more than there are connections. */
   readonly #queued = new WeakSet<Work>()
@@ -148,7 +151,7 @@ export class Promises implements ClientWatch, ServerWatch {
     this.log(() => `client ${client.number}: ${describe(event)}`)
     const run = this.#runs.get(client)
     if (event.type === 'rotation.started') {
-      const lent = this.#lentTo(client).size
+      const lent = this.#lentForLong(client)
       this.#runs.set(client, {
         at: this.#clock.now,
         runs: true,
@@ -166,8 +169,8 @@ export class Promises implements ClientWatch, ServerWatch {
       this.counts.rotations++
       if (run === undefined) return
       run.runs = false
-      for (const session of client.sessions) if (this.#isOutdated(session)) session.isRetired = true
       if (event.reason !== 'refused') this.#checkWarmth(client, run)
+      for (const session of client.sessions) if (this.#isOutdated(session)) session.isRetired = true
     }
   }
 
@@ -184,7 +187,7 @@ export class Promises implements ClientWatch, ServerWatch {
     if (!this.#isCalm(client, run.at - RECOVERY) || this.#setting.lifetime < LONG_LIFE) return
     const token = this.#source.current?.token
     const upToDate = [...client.sessions].filter((it) => it.state === 'open' && it.token === token).length
-    const wanted = Math.min(run.lent, this.#lentTo(client).size, client.settings.max)
+    const wanted = Math.min(run.lent, this.#lentForLong(client), client.settings.max)
     if (upToDate >= wanted) return
     this.#verdict.blame('given up before its replacement', `${upToDate} connections are open in place of ${wanted}`)
   }
@@ -195,8 +198,9 @@ export class Promises implements ClientWatch, ServerWatch {
     if (client === undefined) return
     const { settings, running, pool } = client
     const sessions = [...client.sessions].filter(({ state }) => state !== 'ended')
-    if (running.size === 0 && sessions.length === 1)
+    if (running.size === 0 && sessions.length === 1 && this.#wasIdle(client, second)) {
       this.#verdict.blame('idle costs', `client ${client.number} logs in`)
+    }
     if (sessions.length > settings.max + this.#loginsAtOnce) {
       this.#verdict.blame('too many connections', `${sessions.length} with a pool of ${settings.max}`)
     }
@@ -231,7 +235,8 @@ export class Promises implements ClientWatch, ServerWatch {
 
   onClose(client: SimClient, session: Session, reason: CloseReason): void {
     this.log(() => `client ${client.number}: closes ${session.id} (${reason})`)
-    const isAtWork = session.transaction !== undefined || (session.interrupt !== undefined && !session.isValidating)
+    const isInTransaction = client.running.has(session.transaction ?? '')
+    const isAtWork = isInTransaction || (session.interrupt !== undefined && !session.isValidating)
     const { least } = this.#credential.timeLeft(session.token)
     if (isAtWork && least > 0 && reason !== 'unusable' && !(reason === 'disconnected' && client.disconnecting)) {
       this.#verdict.blame('cut too early', `${session.work} on ${session.id}, ${reason}`)
@@ -273,10 +278,19 @@ export class Promises implements ClientWatch, ServerWatch {
     this.#verdict.blame('late rotation', `connection ${session.id} of client ${client.number} is at its end`)
   }
 
+  /** Whether for so long nothing was open and no work under way, in ms the process was running. */
+  #wasIdle(client: SimClient, duration: number): boolean {
+    if (isActive(client)) return false
+    return this.#clock.awake - (this.#activeAt.get(client) ?? Number.NEGATIVE_INFINITY) > duration
+  }
+
   /** Looked at after each step. */
   check(): void {
     this.#noteMisjudgement()
-    for (const client of this.#clients) for (const session of client.sessions) this.#checkExpiry(client, session)
+    for (const client of this.#clients) {
+      if (isActive(client)) this.#activeAt.set(client, this.#clock.awake)
+      for (const session of client.sessions) this.#checkExpiry(client, session)
+    }
     this.#loans.check()
     if (this.#clock.awake < this.#nextPatrol) return
     this.#nextPatrol = this.#clock.awake + 10 * second
@@ -321,7 +335,7 @@ export class Promises implements ClientWatch, ServerWatch {
 
   /** A token is asked for where work or a connection needs one, and the one at hand is due or refused. */
   #onRequest(): void {
-    if (this.#clients.every(({ running, sessions }) => running.size === 0 && sessions.size === 0)) {
+    if (this.#clients.every((client) => this.#wasIdle(client, REPLACING))) {
       this.#verdict.blame('idle costs', 'a token request for nobody')
     }
     const { current, timing } = this.#source
@@ -366,10 +380,21 @@ export class Promises implements ClientWatch, ServerWatch {
     return lent
   }
 
+  /** Those that are lent and not on their way out. */
+  #lentForLong(client: SimClient): number {
+    return [...this.#lentTo(client)].filter(({ isRetired }) => !isRetired).length
+  }
+
   /** How much work there was of late. */
   #busyness(client: SimClient): number {
     return Math.max(this.#started.get(client)?.count(this.#clock.awake) ?? 0, client.running.size)
   }
+}
+
+function isActive({ running, sessions }: SimClient): boolean {
+  if (running.size > 0) return true
+  for (const { state } of sessions) if (state === 'open') return true
+  return false
 }
 
 function describe(event: PoolEvent | TokenEvent): string {

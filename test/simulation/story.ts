@@ -77,7 +77,7 @@ export function tellStory(seed: number): Story {
   const setting = makeSetting(dice)
   const hours = setting.lifetime < 2 * minute ? 2 : setting.lifetime < 20 * minute ? 8 : 48
   const events: StoryEvent[] = []
-  const episodes = Math.ceil(hours * (setting.lifetime < 20 * minute ? 3 : 0.8))
+  const episodes = Math.ceil(hours * (setting.lifetime < 20 * minute ? 2.5 : 0.6))
   for (let i = 0; i < episodes; i++) {
     const begin = dice.between(0, hours * hour)
     const span = dice.scaled(second, 20 * minute)
@@ -144,14 +144,14 @@ function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unpla
     case 'query':
       return { type, client, duration: dice.chance(0.9) ? dice.scaled(1, 5 * second) : dice.scaled(second, lifetime) }
     case 'burst':
-      return { type, client, count: dice.integer(2, 60), duration: dice.scaled(1, 2 * second) }
+      return { type, client, count: dice.integer(2, 40), duration: dice.scaled(1, 2 * second) }
     case 'transaction':
       return {
         type,
         client,
         statements: dice.integer(0, 6),
         duration: dice.scaled(1, 10 * second),
-        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 2),
+        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 8),
         level: dice.pick({ '': 3, SERIALIZABLE: 2, SNAPSHOT: 1 }),
       }
     case 'connect':

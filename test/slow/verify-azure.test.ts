@@ -40,7 +40,6 @@ beforeAll(async () => {
   gateway = await startGateway({
     upstream: azure.upstream,
     verification: azure.authority.verification,
-    rules: 'all',
   })
   login = await openSqlLogin(azure.upstream)
   engine = await makeEngine(folder)

@@ -49,8 +49,8 @@ export const GATEWAY_RULES = [
  */
 export type GatewayKind = 'azure' | 'fabric' | 'synapse' | 'strict-only'
 
-/** Rules turned on or off one by one; the others are as the kind has them. `all`: all are; `none`: it takes anything. */
-export type RuleChoice = Partial<Record<GatewayRule, boolean>> | 'all' | 'none'
+/** Rules turned on or off one by one; the others are as the kind has them. `none`: it takes anything. */
+export type RuleChoice = Partial<Record<GatewayRule, boolean>> | 'none'
 
 /** Rules that hold for one kind of server alone. */
 const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
@@ -61,13 +61,8 @@ const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
 
 /** The rules in force. */
 export function rulesOf(kind: GatewayKind, choice: RuleChoice = {}): ReadonlySet<GatewayRule> {
-  const inForce = GATEWAY_RULES.filter((rule) => {
-    const owner = RULES_OF_A_KIND[rule]
-    const byKind = owner === undefined || owner === kind
-    if (typeof choice === 'string') return choice === 'all' && byKind
-    return choice[rule] ?? byKind
-  })
-  return new Set(inForce)
+  if (choice === 'none') return new Set()
+  return new Set(GATEWAY_RULES.filter((rule) => choice[rule] ?? (RULES_OF_A_KIND[rule] ?? kind) === kind))
 }
 
 /** A client broke a rule; its connection is closed. */

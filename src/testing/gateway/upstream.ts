@@ -1,13 +1,10 @@
 import type { Duplex } from 'node:stream'
 import { parseConnectionString } from '../../config/connection-string.ts'
 import { EntraError } from '../../errors/entra-error.ts'
-import { ByteReader } from '../../tds/bytes.ts'
 import { connectToServer, logIn } from '../../tds/client-login.ts'
-import type { LoginToken } from '../../tds/login-response.ts'
+import { agreedPacketSize, type LoginToken } from '../../tds/login-response.ts'
 import type { Login7 } from '../../tds/login7.ts'
-import { DEFAULT_PACKET_SIZE } from '../../tds/packet.ts'
 import { TdsProtocolError } from '../../tds/protocol-error.ts'
-import { EnvChange, TokenType } from '../../tds/tokens.ts'
 import { LoginError, upstreamUnavailable } from './login-error.ts'
 
 /** The SQL Server behind a gateway, and a SQL login on it. */
@@ -87,14 +84,4 @@ export async function logInUpstream(upstream: Upstream, wishes: Login7, signal: 
       ? error
       : upstreamUnavailable(wishes.database || (upstream.database ?? 'master'), error)
   }
-}
-
-/** The packet size from here on, in bytes. */
-function agreedPacketSize(answer: readonly LoginToken[]): number {
-  const HEADER_LENGTH = 4
-  const change = answer.findLast(
-    ({ type, bytes }) => type === TokenType.ENVCHANGE && bytes[3] === EnvChange.PACKET_SIZE,
-  )
-  if (change === undefined) return DEFAULT_PACKET_SIZE
-  return Number(new ByteReader(change.bytes.subarray(HEADER_LENGTH), 'ENVCHANGE').bVarchar())
 }
