@@ -14,6 +14,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/shared-engine.ts'],
     // `npm run test:slow` runs these: vitest.slow.config.ts.
     exclude: [...defaultExclude, SLOW],
     testTimeout: 240_000,

@@ -1,60 +1,82 @@
-import type { GenerationSpan, Recording, Sample } from './recording.ts'
+import type { Handover, Recording, Sample } from './recording.ts'
 
 const WIDTH = 900
 const LEFT = 64
 const RIGHT = 24
-const TOP = 64
-const LANE = 26
-const DOTS_HEIGHT = 220
-const GAP = 40
+const LATENCIES_TOP = 96
+const LATENCIES_HEIGHT = 100
+const LANE = 20
+const ZOOM_LANE = 16
 /** More dots than this make the file large and the picture no clearer; failures are drawn all. */
 const MOST_DOTS = 1_500
+/** Bars with less room than this carry no number, in pixels. */
+const ROOM_FOR_NUMBER = 28
 
-interface Scale {
-  x: (time: number) => number
-  y: (latency: number) => number
+/** What of a run is drawn where. */
+interface Panel {
+  /** In ms since the epoch. */
+  from: number
+  until: number
+  top: number
+  lane: number
 }
 
-/** A picture of a run: generations as bars with the end of their token, each query as a dot, failures in red. */
-export function drawChart(recording: Recording, now: number, tokenLife: number): string {
-  const generations = recording.generations.filter(({ openedAt }) => openedAt <= now)
-  const dotsTop = TOP + generations.length * LANE + GAP
-  const height = dotsTop + DOTS_HEIGHT + 56
-  const seconds = (now - recording.startedAt) / 1000
-  const slowest = Math.max(10, ...recording.samples.map(({ latency }) => latency))
-  const decades = Math.ceil(Math.log10(slowest))
-  const scale: Scale = {
-    x: (time) => LEFT + ((time - recording.startedAt) / (now - recording.startedAt)) * (WIDTH - LEFT - RIGHT),
-    y: (latency) => dotsTop + DOTS_HEIGHT * (1 - Math.log10(Math.max(latency, 1)) / decades),
-  }
-  const title = `${recording.samples.length} queries, ${generations.length - 1} rotations, ${recording.failureCount} failures`
+/**
+ * A picture of a run: latencies above, below them a lane for each connection in the colour of its token, with a
+ * line where each token ends; then one handover, enlarged.
+ *
+ * @param until - where the picture ends, in ms since the epoch
+ * @param tokenLife - in s
+ */
+export function drawChart(recording: Recording, until: number, tokenLife: number): string {
+  const { samples, laneCount, startedAt, failureCount, handovers } = recording
+  const lanes: Panel = { from: startedAt, until, top: LATENCIES_TOP + LATENCIES_HEIGHT + 62, lane: LANE }
+  const bottom = lanes.top + laneCount * LANE
+  // The first handover is of a cold process.
+  const shown = handovers[Math.min(1, handovers.length - 1)]
+  const zoom = shown && { ...windowOf(shown), top: bottom + 100, lane: ZOOM_LANE }
+  const height = (zoom === undefined ? bottom : zoom.top + laneCount * ZOOM_LANE) + 44
+  const failures = failureCount === 1 ? '1 failure' : `${failureCount} failures`
+  const title = `${samples.length.toLocaleString('en')} queries on tokens of ${tokenLife} s: ${failures}`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${title}">`,
     `<style>${STYLE}</style>`,
-    `<rect class="paper" width="${WIDTH}" height="${height}" rx="8"/>`,
-    text(LEFT, 28, `${title}: tokens of ${tokenLife} s`, 'title'),
-    text(
-      LEFT,
-      48,
-      'bar: a generation of connections; paler: draining; line: its token expires; dot: a query; red: it failed',
-    ),
-    ...timeAxis(seconds, recording.startedAt, scale, height),
-    ...generations.map((span, lane) => generation(span, lane, scale, now)),
-    ...latencyAxis(decades, scale),
-    ...dots(recording.samples, scale),
+    `<rect class="paper" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>`,
+    text(LEFT, 32, title, 'title'),
+    text(LEFT, 54, 'A new connection takes over before the token of the old one expires. No query fails, none waits.'),
+    text(LEFT, LATENCIES_TOP - 12, 'Each dot is a query', 'head'),
+    ...latencies(samples, lanes),
+    text(LEFT, lanes.top - 30, 'Each bar is a connection, in the colour of its token', 'head'),
+    ...timeAxis(lanes, bottom),
+    ...(zoom === undefined ? [] : [loupe(lanes, bottom, zoom)]),
+    ...tokenEnds(recording, lanes, bottom),
+    ...bars(recording, lanes),
+    ...(zoom === undefined ? [] : enlarged(recording, lanes, zoom)),
     '</svg>',
     '',
   ].join('\n')
 }
 
 const STYLE = `
-text{font:12px system-ui,sans-serif;fill:#57606a}.title{font-size:16px;font-weight:600;fill:#24292f}
-.paper{fill:#fff}.grid{stroke:#d0d7de;stroke-width:1}.bar{fill:#2f81f7}.draining{fill:#2f81f7;opacity:.35}
-.end{stroke:#bf8700;stroke-width:2}.dot{fill:#1a7f37;opacity:.45}.failed{fill:#d1242f}.id{fill:#fff;font-weight:600}
-@media(prefers-color-scheme:dark){text{fill:#9198a1}.title{fill:#f0f6fc}.paper{fill:#0d1117}.grid{stroke:#30363d}
-.dot{fill:#3fb950}.end{stroke:#d29922}.failed{fill:#f85149}}`.replaceAll('\n', '')
+text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#57606a}
+.title{font-size:17px;font-weight:600;fill:#1f2328}.head{font-weight:600;fill:#1f2328}
+.paper{fill:#fff;stroke:#d0d7de}.grid{stroke:#d0d7de}.loupe{fill:#57606a;fill-opacity:.1;stroke:#57606a;stroke-opacity:.5}
+.dot{fill:#57606a;opacity:.4}.failed{fill:#d1242f}.number{fill:#fff;font-size:11px}
+.end{stroke-width:1.5;stroke-dasharray:4 3;fill:none}
+.t0{fill:#0969da;stroke:#0969da}.t1{fill:#bc4c00;stroke:#bc4c00}.t2{fill:#8250df;stroke:#8250df}.t3{fill:#1b7c83;stroke:#1b7c83}
+rect.t0,rect.t1,rect.t2,rect.t3,text.t0,text.t1,text.t2,text.t3{stroke:none}
+@media(prefers-color-scheme:dark){text{fill:#9198a1}.title,.head{fill:#f0f6fc}.paper{fill:#0d1117;stroke:#3d444d}.grid{stroke:#30363d}
+.loupe{fill:#9198a1;stroke:#9198a1}.dot{fill:#9198a1}.failed{fill:#f85149}.number{fill:#fff}
+text.t0{fill:#58a6ff}text.t1{fill:#f0883e}text.t2{fill:#bc8cff}text.t3{fill:#39c5cf}}`.replaceAll('\n', '')
 
+const COLOURS = 4
+const colourOf = (token: number) => `t${token % COLOURS}`
 const round = (value: number) => Math.round(value * 10) / 10
+
+function xOf(time: number, { from, until }: Panel): number {
+  const share = Math.min(Math.max((time - from) / (until - from), 0), 1)
+  return LEFT + share * (WIDTH - LEFT - RIGHT)
+}
 
 function text(x: number, y: number, content: string, style = '', anchor = 'start'): string {
   const named = style === '' ? '' : ` class="${style}"`
@@ -65,43 +87,82 @@ function line(x1: number, y1: number, x2: number, y2: number, style: string): st
   return `<line class="${style}" x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}"/>`
 }
 
-function timeAxis(seconds: number, startedAt: number, scale: Scale, height: number): string[] {
-  const step = [1, 2, 5, 10, 20, 30, 60].find((it) => seconds / it <= 12) ?? 120
+/** Steps that a person counts in, in ms. */
+const STEPS = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000]
+
+function timeAxis(panel: Panel, bottom: number): string[] {
+  const length = panel.until - panel.from
+  const step = STEPS.find((it) => length / it <= 10) ?? length
   const parts: string[] = []
-  for (let second = 0; second <= seconds; second += step) {
-    const x = scale.x(startedAt + second * 1000)
-    parts.push(line(x, TOP, x, height - 40, 'grid'), text(x, height - 22, `${second} s`, '', 'middle'))
+  for (let ms = 0; ms <= length; ms += step) {
+    const x = xOf(panel.from + ms, panel)
+    const label = step < 1_000 ? `${ms} ms` : `${ms / 1_000} s`
+    parts.push(line(x, panel.top, x, bottom + 4, 'grid'), text(x, bottom + 18, label, '', 'middle'))
   }
   return parts
 }
 
-function latencyAxis(decades: number, scale: Scale): string[] {
-  return Array.from({ length: decades + 1 }, (_, power) => {
-    const y = scale.y(10 ** power)
-    return line(LEFT, y, WIDTH - RIGHT, y, 'grid') + text(LEFT - 8, y + 4, `${10 ** power} ms`, '', 'end')
+function latencies(samples: readonly Sample[], panel: Panel): string[] {
+  const decades = Math.ceil(Math.log10(Math.max(100, ...samples.map(({ latency }) => latency))))
+  const yOf = (latency: number) => LATENCIES_TOP + LATENCIES_HEIGHT * (1 - Math.log10(Math.max(latency, 1)) / decades)
+  const axis = Array.from({ length: decades + 1 }, (_, power) => {
+    const y = yOf(10 ** power)
+    const label = power < 3 ? `${10 ** power} ms` : `${10 ** (power - 3)} s`
+    return line(LEFT, y, WIDTH - RIGHT, y, 'grid') + text(LEFT - 8, y + 4, label, '', 'end')
   })
-}
-
-function generation(span: GenerationSpan, lane: number, scale: Scale, now: number): string {
-  const y = TOP + lane * LANE + 4
-  const opened = scale.x(span.openedAt)
-  const retired = scale.x(span.retiredAt ?? now)
-  const closed = scale.x(span.closedAt ?? now)
-  const bar = (from: number, to: number, style: string) =>
-    `<rect class="${style}" x="${round(from)}" y="${y}" width="${round(Math.max(to - from, 1))}" height="${LANE - 8}" rx="3"/>`
-  const draining = closed > retired + 1 ? bar(retired, closed, 'draining') : ''
-  const end = scale.x(span.tokenExpiresOn)
-  const mark = span.tokenExpiresOn <= now ? line(end, y - 3, end, y + LANE - 5, 'end') : ''
-  return (
-    bar(opened, Math.max(retired, opened + 1), 'bar') + draining + mark + text(opened + 6, y + 13, `${span.id}`, 'id')
-  )
-}
-
-function dots(samples: readonly Sample[], scale: Scale): string[] {
   const every = Math.max(1, Math.ceil(samples.length / MOST_DOTS))
   const shown = samples.filter(({ failed }, i) => failed || i % every === 0)
-  return shown.map(({ at, latency, failed }) => {
-    const [style, radius] = failed ? ['failed', 4] : ['dot', 1.8]
-    return `<circle class="${style}" cx="${round(scale.x(at))}" cy="${round(scale.y(latency))}" r="${radius}"/>`
+  const dots = shown.map(({ at, latency, failed }) => {
+    const [style, radius] = failed ? ['failed', 4] : ['dot', 1.6]
+    return `<circle class="${style}" cx="${round(xOf(at, panel))}" cy="${round(yOf(latency))}" r="${radius}"/>`
   })
+  return [...axis, ...dots]
+}
+
+function bars({ connections }: Recording, panel: Panel): string[] {
+  return connections.flatMap(({ connection, lane, token, openedAt, closedAt = panel.until }) => {
+    if (closedAt <= panel.from || openedAt >= panel.until) return []
+    const x = xOf(openedAt, panel)
+    const width = Math.max(xOf(closedAt, panel) - x, 1)
+    const y = panel.top + lane * panel.lane + 1
+    const height = panel.lane - 3
+    const rect = `<rect class="${colourOf(token)}" x="${round(x)}" y="${y}" width="${round(width)}" height="${height}" rx="2"/>`
+    const number = width < ROOM_FOR_NUMBER ? '' : text(x + 5, y + height / 2 + 4, `${connection}`, 'number')
+    return rect + number
+  })
+}
+
+function tokenEnds({ tokens }: Recording, panel: Panel, bottom: number): string[] {
+  return tokens.flatMap((expiresOn, token) => {
+    if (expiresOn > panel.until || expiresOn < panel.from) return []
+    const x = xOf(expiresOn, panel)
+    const style = colourOf(token)
+    return [
+      line(x, panel.top - 6, x, bottom, `end ${style}`),
+      text(x, panel.top - 10, `token ${token + 1} expires`, style, 'middle'),
+    ]
+  })
+}
+
+/** A little before the handover until a little after it. */
+function windowOf({ startedAt, finishedAt }: Handover): Pick<Panel, 'from' | 'until'> {
+  const margin = Math.max(finishedAt - startedAt, 100) / 4
+  return { from: startedAt - margin, until: finishedAt + margin }
+}
+
+/** Where the handover is in the run, and that it is shown enlarged below. */
+function loupe(lanes: Panel, bottom: number, zoom: Panel): string {
+  const [left, right] = [round(xOf(zoom.from, lanes)), round(xOf(zoom.until, lanes))]
+  const neck = bottom + 26
+  const base = zoom.top - 34
+  return `<path class="loupe" d="M${left} ${lanes.top}H${right}V${neck}L${WIDTH - RIGHT} ${base}H${LEFT}L${left} ${neck}Z"/>`
+}
+
+function enlarged(recording: Recording, lanes: Panel, zoom: Panel): string[] {
+  const factor = (lanes.until - lanes.from) / (zoom.until - zoom.from)
+  return [
+    text(LEFT, zoom.top - 12, `One handover, ${Math.round(factor)} times closer`, 'head'),
+    ...timeAxis(zoom, zoom.top + recording.laneCount * zoom.lane),
+    ...bars(recording, zoom),
+  ]
 }

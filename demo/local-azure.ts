@@ -3,8 +3,8 @@ import type { config as MssqlConfig } from 'mssql'
 import { type AuthenticationMethod, PrismaMssqlEntra, type SignInOptions } from '../src/index.ts'
 import { type Authority, defaultPrincipals, type Gateway, startAuthority, startGateway } from '../src/testing/index.ts'
 import { startEngine } from '../test/engine/engine.ts'
-import { installAzureCli } from './azure-cli.ts'
-import { certifiedPrincipals, signInOptions } from './credentials.ts'
+
+import { certifiedPrincipals, installAzureCli, signInOptions } from './sign-in.ts'
 
 /** The local Azure with the example database in it. */
 export interface LocalAzure {

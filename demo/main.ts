@@ -5,7 +5,7 @@ import { PrismaClient } from '../generated/prisma/client.ts'
 import { PrismaMssqlEntra } from '../src/index.ts'
 import { drawChart } from './chart.ts'
 import { UsageError } from './command-line.ts'
-import { drawFrame, frameOf, lineOf } from './display.ts'
+import { pictureOf } from './display.ts'
 import { type LocalAzure, startLocalAzure } from './local-azure.ts'
 import { faultOf, migrate } from './migration.ts'
 import { type DemoOptions, readOptions, USAGE } from './options.ts'
@@ -55,21 +55,28 @@ async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
   const recording = new Recording(Date.now())
   const adapter = new PrismaMssqlEntra(azure.config, {
     ...azure.signIn,
-    onEvent: (event) => recording.onEvent(event),
+    onEvent: (event) => {
+      if (event.type === 'token.acquired' && event.credential !== recording.credential) {
+        screen.print(screen.palette.dim(`${event.credential} gives the tokens`))
+      }
+      recording.onEvent(event)
+    },
   })
   const prisma = new PrismaClient({ adapter })
+  const timer = setTimeout(() => stop.abort(), options.seconds * 1000)
+  const outage = setTimeout(() => failFirst(azure, options), options.seconds * 500)
+  let endedAt = Date.now()
+  const drawing = setInterval(() => show(recording, adapter, options), FRAME_EVERY)
   try {
     await seed(prisma)
-    const timer = setTimeout(() => stop.abort(), options.seconds * 1000)
-    const outage = setTimeout(() => failFirst(azure, options), options.seconds * 500)
-    const drawing = draw(recording, adapter, options, stop.signal)
     await Promise.all(
       Array.from({ length: options.workers }, (_, worker) => work(prisma, worker, recording, stop.signal)),
     )
-    clearTimeout(timer)
-    clearTimeout(outage)
-    await drawing
+    show(recording, adapter, options)
+    endedAt = Date.now()
   } finally {
+    for (const each of [timer, outage, drawing]) clearTimeout(each)
+    screen.leavePanel()
     await prisma.$disconnect()
   }
   const { requestsAfterExpiry, leastTimeLeft, logins } = azure.gateway.stats()
@@ -78,7 +85,7 @@ async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
   screen.print(summaryOf(recording, counts, screen.palette))
   if (options.svg !== undefined) {
     await mkdir(dirname(options.svg), { recursive: true })
-    await writeFile(options.svg, drawChart(recording, Date.now(), options.tokenLife))
+    await writeFile(options.svg, drawChart(recording, endedAt, options.tokenLife))
     screen.print(screen.palette.dim(`  The picture is in ${options.svg}.`))
   }
   const migrated = options.migrate ? await migrate(azure) : undefined
@@ -105,10 +112,7 @@ async function work(prisma: PrismaClient, worker: number, recording: Recording, 
   }
 }
 
-async function draw(recording: Recording, adapter: PrismaMssqlEntra, options: DemoOptions, until: AbortSignal) {
-  while (!until.aborted) {
-    const frame = frameOf(recording, adapter.stats(), { now: Date.now(), ...options })
-    screen.show({ lines: (palette) => drawFrame(frame, palette), line: () => lineOf(frame) }, Date.now())
-    await sleep(FRAME_EVERY, undefined, { signal: until }).catch(() => {})
-  }
+function show(recording: Recording, adapter: PrismaMssqlEntra, options: DemoOptions): void {
+  const now = Date.now()
+  screen.show(pictureOf(recording, adapter.stats(), { now, ...options }), now)
 }

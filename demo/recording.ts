@@ -9,27 +9,38 @@ export interface Sample {
   failed: boolean
 }
 
-/** A generation, from its opening to its closing. All times in ms since the epoch. */
-export interface GenerationSpan {
-  id: number
+/** A connection, from its login to its end. Times in ms since the epoch. */
+export interface ConnectionSpan {
+  connection: number
+  /** The lowest lane that no other connection was in when this one opened: lanes are reused. */
+  lane: number
+  /** The token that it was opened with: its place in `tokens`. */
+  token: number
   openedAt: number
-  /** When the next one took over. */
-  retiredAt: number | undefined
   closedAt: number | undefined
-  tokenExpiresOn: number
 }
 
-/** All that happened in a run. */
+/** A rotation, from its start until every replacement was open. Times in ms since the epoch. */
+export interface Handover {
+  startedAt: number
+  finishedAt: number
+}
+
+/** Everything that happened in a run. */
 export class Recording {
   readonly startedAt: number
   readonly samples: Sample[] = []
-  readonly generations: GenerationSpan[] = []
-  /** The messages of what failed, with how often. */
+  readonly connections: ConnectionSpan[] = []
+  /** When each token expires, in ms since the epoch, in the order in which connections were opened with them. */
+  readonly tokens: number[] = []
+  readonly handovers: Handover[] = []
+  /** The messages of failures, with a count each. */
   readonly failures = new Map<string, number>()
   /** The credentials that gave the tokens, in the order in which each first did. */
   readonly credentials = new Set<string>()
   /** The one that gave the last token. */
   credential: string | undefined
+  #rotationStartedAt = 0
 
   constructor(startedAt: number) {
     this.startedAt = startedAt
@@ -44,26 +55,46 @@ export class Recording {
       await work()
     } catch (error) {
       failed = true
-      const message = (error as Error).message.trim().split('\n').at(-1) ?? 'unknown'
+      const message = reasonOf(error)
       this.failures.set(message, (this.failures.get(message) ?? 0) + 1)
     }
     this.samples.push({ at, latency: performance.now() - begun, failed })
   }
 
   onEvent(event: AdapterEvent): void {
-    if (event.type === 'generation.opened') {
-      const span = { id: event.generation, openedAt: event.at, tokenExpiresOn: event.expiresOn }
-      this.generations.push({ ...span, retiredAt: undefined, closedAt: undefined })
-    } else if (event.type === 'rotation.finished') {
-      const span = this.generations.find(({ id }) => id === event.from)
-      if (span !== undefined) span.retiredAt = event.at
-    } else if (event.type === 'generation.closed') {
-      const span = this.generations.find(({ id }) => id === event.generation)
-      if (span !== undefined) span.closedAt = event.at
-    } else if (event.type === 'token.acquired') {
-      this.credential = event.credential
-      this.credentials.add(event.credential)
+    switch (event.type) {
+      case 'token.acquired':
+        this.credential = event.credential
+        this.credentials.add(event.credential)
+        break
+      case 'connection.opened':
+        this.#opened(event.connection, event.at, event.expiresOn)
+        break
+      case 'connection.closed': {
+        const span = this.connections.find(({ connection }) => connection === event.connection)
+        if (span !== undefined) span.closedAt = event.at
+        break
+      }
+      case 'rotation.started':
+        this.#rotationStartedAt = event.at
+        break
+      case 'rotation.finished':
+        this.handovers.push({ startedAt: this.#rotationStartedAt, finishedAt: event.at })
+        break
     }
+  }
+
+  #opened(connection: number, openedAt: number, expiresOn: number): void {
+    const taken = new Set(this.connections.filter(({ closedAt }) => closedAt === undefined).map(({ lane }) => lane))
+    let lane = 0
+    while (taken.has(lane)) lane++
+    if (!this.tokens.includes(expiresOn)) this.tokens.push(expiresOn)
+    this.connections.push({ connection, lane, token: this.tokens.indexOf(expiresOn), openedAt, closedAt: undefined })
+  }
+
+  /** Lanes that were ever in use. */
+  get laneCount(): number {
+    return this.connections.reduce((count, { lane }) => Math.max(count, lane + 1), 0)
   }
 
   get failureCount(): number {
@@ -76,6 +107,14 @@ export class Recording {
     while (first > 0 && (this.samples[first - 1]?.at ?? 0) >= now - span) first--
     return this.samples.slice(first)
   }
+}
+
+/** Prisma's messages begin with the code around the call; the adapter's end with where to read on. */
+function reasonOf(error: unknown): string {
+  const lines = String((error as Error).message)
+    .trim()
+    .split('\n')
+  return lines.findLast((line) => !line.startsWith('See ')) ?? 'unknown'
 }
 
 /** The latency that this share of the samples does not exceed, in ms; 0 without samples. */

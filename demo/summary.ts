@@ -1,6 +1,6 @@
 import { faultOf, type Migrated } from './migration.ts'
-import type { Palette } from './palette.ts'
 import { percentile, type Recording } from './recording.ts'
+import type { Palette } from './screen.ts'
 
 /** What the two ends of the run counted. */
 export interface Counts {

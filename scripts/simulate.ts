@@ -41,11 +41,7 @@ async function simulate(hours: number, from: number, threads: number): Promise<v
   )
   await Promise.all(
     Array.from({ length: threads }, (_, i) =>
-      runInThread(
-        bundle,
-        { firstSeed: from + i, step: threads, hours: hours / threads, stopAtFirst: false },
-        (report) => sum.add(report),
-      ),
+      runInThread(bundle, { firstSeed: from + i, step: threads, hours: hours / threads }, (report) => sum.add(report)),
     ),
   )
   clearInterval(display)

@@ -1,9 +1,12 @@
-// The local Azure in a process of its own: started by azure.ts, it ends when the channel to its parent does.
+// The local Azure in a process of its own, so that heap and sockets of the soak's are those of client and adapter.
+import { serveParent } from '../bench/child.ts'
 import type { InjectedFault } from '../src/testing/index.ts'
 import { applyMigrations, dropEverything } from '../test/integration/schema.ts'
 import { openSqlLogin } from '../test/integration/sql-login.ts'
 import { startLocalAzure } from '../test/local-azure.ts'
-import { type Orders, obey, type Ready } from './orders.ts'
+import type { Disturbance } from './faults.ts'
+
+export type Order = { begin: Disturbance } | { end: number } | { token: true } | { stats: true }
 
 // Ctrl-C goes to the whole group; the parent says when it is over.
 process.on('SIGINT', () => {})
@@ -15,31 +18,28 @@ await login.lock('prisma-adapter-mssql-entra tests')
 await dropEverything(login.run)
 await applyMigrations(login.run)
 
-const injected = new Map<number, InjectedFault>()
-let count = 0
+const injected: (InjectedFault | undefined)[] = []
 
-const orders: Orders = {
-  begin(disturbance) {
-    const handle = ++count
-    if ('authority' in disturbance) injected.set(handle, authority.inject(disturbance.authority))
-    else if ('gateway' in disturbance) injected.set(handle, gateway.inject(disturbance.gateway))
-    else gateway.dropSessions()
-    return handle
-  },
-  end(handle) {
-    const fault = injected.get(handle)
-    injected.delete(handle)
-    fault?.clear()
-    return fault?.hits ?? 0
-  },
-  stats: () => ({ authority: authority.stats(), gateway: gateway.stats() }),
+/** @returns the number to end it by */
+function begin(disturbance: Disturbance): number {
+  if ('sessions' in disturbance) gateway.dropSessions()
+  const fault =
+    'authority' in disturbance
+      ? authority.inject(disturbance.authority)
+      : 'gateway' in disturbance
+        ? gateway.inject(disturbance.gateway)
+        : undefined
+  return injected.push(fault) - 1
 }
 
-obey(orders)
 process.once('disconnect', async () => {
   await dropEverything(login.run)
   await login.close()
   await azure.close()
 })
-const ready: Ready = { config: azure.config(), environment: authority.environment('app-service') }
-process.send?.(ready)
+serveParent<Order>({ config: azure.config(), environment: authority.environment('app-service') }, async (order) => {
+  if ('begin' in order) return begin(order.begin)
+  if ('end' in order) return injected[order.end]?.clear()
+  if ('token' in order) return authority.issueToken({ lifetime: 3_600_000 })
+  return gateway.stats()
+})

@@ -1,145 +1,321 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Screen } from '../demo/screen.ts'
-import type { AdapterEvent, PrismaMssqlEntra } from '../src/index.ts'
-import type { AzureProcess } from './azure.ts'
-import { Books } from './books.ts'
-import { createClient } from './client.ts'
-import { Crew } from './crew.ts'
-import { EventLog } from './event-log.ts'
-import { watchExpiry } from './expiry-watch.ts'
-import { Failures } from './failures.ts'
-import { FaultLog } from './fault-log.ts'
-import { faultPlan } from './fault-plan.ts'
-import { Incidents } from './incidents.ts'
-import type { SoakOptions } from './options.ts'
-import { showProgress } from './progress.ts'
+import { type AccessToken, ManagedIdentityCredential } from '@azure/identity'
+import type { config as MssqlConfig } from 'mssql'
+import { Child } from '../bench/child.ts'
+import { PrismaClient } from '../generated/prisma/client.ts'
+import { type AdapterEvent, PrismaMssqlEntra, TokenSource } from '../src/index.ts'
+import type { GatewayStats } from '../src/testing/index.ts'
+import { Dice } from '../test/simulation/random.ts'
+import { countingClock } from '../test/support/counting-clock.ts'
+import type { Order } from './azure-process.ts'
+import { causeOf, explain, type FaultSpan, mayHaveRun, WAIT_TIMEOUT } from './explain.ts'
+import { faultPlan } from './faults.ts'
 import type { Report } from './report.ts'
-import { heapInUse, socketCount } from './resources.ts'
-import { RotationWatch } from './rotation-watch.ts'
-import { Saboteur } from './saboteur.ts'
-import { Usage } from './usage.ts'
-import { watchWarnings } from './warnings.ts'
+import { Ledger, type Work } from './workload.ts'
 
-/** Events that are kept to be shown with a failure. */
-const EVENTS = 100
-/** How long work may take to end after all faults are over, in ms. */
-const LAST_WORK = 120_000
-/** How long the gateway may take to see that a session has ended, in ms. */
-const SESSION_END = 10_000
-/** The token request that is waited for, and those that the token source gave up on and the credential did not. */
+const WORKERS = 8
+/** In ms. */
+const TOKEN_LIFE = 10_000
+const MAX = 5
+const LOGINS_AT_ONCE = 3
+/** Of the token request that is waited for, and of those that the token source gave up and the credential did not. */
 const TOKEN_SOCKETS = 3
 
-/**
- * Runs client and adapter against the local Azure while that goes wrong as planned.
- *
- * @param stop - ends the run before its time
- */
-export async function soak(
-  azure: AzureProcess,
-  { minutes, seed, tokenLife, workers, max }: SoakOptions,
-  screen: Screen,
-  stop: AbortSignal,
-): Promise<Report> {
-  const length = minutes * 60_000
-  const warnings = watchWarnings()
-  const faults = new FaultLog(LAST_WORK)
-  const events = new EventLog(EVENTS)
-  const failures = new Failures()
-  const rotations = new RotationWatch(faults)
-  const incidents = new Incidents(events, tokenLife * 1000)
-  const onEvent = (event: AdapterEvent) => {
-    events.addEvent(event)
-    rotations.onEvent(event)
+/** Waits that suit tokens of seconds, in ms. The defaults are for tokens of an hour. */
+const CONNECT_TIMEOUT = 4_000
+const TOKEN_REQUEST_TIMEOUT = 3_000
+const CONNECT_RETRY_INTERVAL = 500
+
+/** After work that failed, in ms: a fault that refuses at once is not to be met a thousand times. */
+const AFTER_FAILURE = 100
+/** Between two pieces of work, in ms: the other process needs some time too. */
+const BETWEEN = 10
+/** Every so often all workers rest, in ms: a rotation with nothing to do. */
+const REST_EVERY = 120_000
+const REST = 12_000
+/** How long work may take to end after the last fault, and what the credential goes on with after the client, in ms. */
+const LAST_WORK = 120_000
+const LAST_REQUESTS = 20_000
+/** How often sockets are counted, the heap is measured and the progress is told, in ms. */
+const COUNT_EVERY = 50
+const MEASURE_EVERY = 5_000
+const TELL_EVERY = 10_000
+/** Lines that are kept to be shown with a failure that nothing explains. */
+const KEPT_LINES = 60
+
+/** Where the local Azure is, and what makes `ManagedIdentityCredential` ask its authority. */
+interface Ready {
+  config: MssqlConfig
+  environment: Record<string, string>
+}
+
+type Azure = Child<Order, unknown, Ready>
+
+/** A soak: Prisma Client and the adapter in this process, the local Azure and its faults in another. */
+export class Soak {
+  readonly #seed: number
+  readonly #tell: (line: string) => void
+  readonly #spans: FaultSpan[] = []
+  readonly #lines: string[] = []
+  readonly #heap: number[] = []
+  readonly #faults: Report['faults'] = {}
+  readonly #explained: Report['explained'] = {}
+  readonly #unexplained: Report['unexplained'] = []
+  readonly #warnings: string[] = []
+  #connections = 0
+  #mostConnections = 0
+  #mostSockets = 0
+  #running = 0
+  #done = 0
+  #longest = 0
+
+  constructor(seed: number, tell: (line: string) => void) {
+    this.#seed = seed
+    this.#tell = tell
   }
-  const client = createClient(azure, max, onEvent, (most) => {
-    if (most > 2 * max) incidents.add('too many connections', `${most}: ${generationsOf(client.adapter)}`)
+
+  /** @param stop - ends the run before its time */
+  async run(minutes: number, stop: AbortSignal): Promise<Report> {
+    this.#watchWarnings()
+    const azure: Azure = await Child.start(new URL('azure-process.ts', import.meta.url), [String(TOKEN_LIFE)])
+    try {
+      return await this.#runOn(azure, minutes * 60_000, stop)
+    } finally {
+      await azure.close()
+    }
+  }
+
+  async #runOn(azure: Azure, length: number, stop: AbortSignal): Promise<Report> {
+    const before = process.getActiveResourcesInfo()
+    const clock = countingClock()
+    const adapter = this.#adapter(azure.ready, clock)
+    const prisma = new PrismaClient({ adapter })
+    const ledgers: Ledger[] = []
+    await calmly(azure, async (calm) => {
+      for (let i = 1; i <= WORKERS; i++) ledgers.push(await Ledger.open(calm, prisma, `worker-${i}`))
+    })
+
+    const startedAt = performance.now()
+    const over = AbortSignal.any([stop, AbortSignal.timeout(length)])
+    const work = Promise.all(ledgers.map((own, i) => this.#work(adapter, own, new Dice(this.#seed, i + 1), over)))
+    await Promise.all([this.#disturb(azure, over), this.#watch(over)])
+    const seconds = (performance.now() - startedAt) / 1000
+    await Promise.race([work, sleep(LAST_WORK, undefined, { ref: false })])
+
+    const neverEnded = this.#running
+    const findings: string[] = []
+    await calmly(azure, async (calm) => {
+      for (const own of ledgers) findings.push(...(await own.audit(calm)))
+    })
+    const { rotations, tokensRequested: tokenRequests } = adapter.stats()
+    await prisma.$disconnect()
+    // Read at once: a timer that is left may still end by itself.
+    const timers = Array.from({ length: clock.timers }, () => 'a timer of the adapter')
+    const until = performance.now() + LAST_REQUESTS
+    let gateway = await statsOf(azure)
+    while ((leftOver(before).length > 0 || gateway.sessionsOpen > 0) && performance.now() < until) {
+      await sleep(200)
+      gateway = await statsOf(azure)
+    }
+    const sessions = Array.from({ length: gateway.sessionsOpen }, () => 'a session of the gateway')
+    return {
+      seed: this.#seed,
+      seconds,
+      done: this.#done,
+      longest: this.#longest,
+      rotations,
+      tokenRequests,
+      logins: gateway.logins,
+      faults: this.#faults,
+      explained: this.#explained,
+      unexplained: this.#unexplained,
+      neverEnded,
+      findings,
+      requestsAfterExpiry: gateway.requestsAfterExpiry,
+      leastTimeLeft: gateway.leastTimeLeft,
+      heap: this.#heap,
+      sockets: { most: this.#mostSockets, allowed: MAX + LOGINS_AT_ONCE + TOKEN_SOCKETS },
+      connections: { most: this.#mostConnections, allowed: MAX + LOGINS_AT_ONCE },
+      left: [...timers, ...leftOver(before), ...sessions],
+      warnings: this.#warnings,
+    }
+  }
+
+  #adapter({ config, environment }: Ready, clock: ReturnType<typeof countingClock>): PrismaMssqlEntra {
+    Object.assign(process.env, environment)
+    const beforeConnect: MssqlConfig['beforeConnect'] = (connection) => {
+      this.#mostConnections = Math.max(this.#mostConnections, ++this.#connections)
+      connection.once('end', () => this.#connections--)
+    }
+    return new PrismaMssqlEntra(
+      { ...config, connectionTimeout: CONNECT_TIMEOUT, pool: { max: MAX }, beforeConnect },
+      {
+        tokenSource: new TokenSource(new ManagedIdentityCredential(), {
+          scope: 'https://database.windows.net/.default',
+          requestTimeout: TOKEN_REQUEST_TIMEOUT,
+          clock,
+        }),
+        rotation: {
+          waitTimeout: WAIT_TIMEOUT,
+          connectRetryInterval: CONNECT_RETRY_INTERVAL,
+          loginsAtOnce: LOGINS_AT_ONCE,
+        },
+        onEvent: (event) => this.#note(describe(event)),
+        clock,
+      },
+    )
+  }
+
+  async #work(adapter: PrismaMssqlEntra, ledger: Ledger, dice: Dice, until: AbortSignal): Promise<void> {
+    const startedAt = performance.now()
+    while (!until.aborted) {
+      const rests = (performance.now() - startedAt) % REST_EVERY > REST_EVERY - REST
+      const works = rests ? [] : await ledger.next(dice)
+      const succeeded = await Promise.all(works.map((work) => this.#do(adapter, work)))
+      await sleep(succeeded.includes(false) ? AFTER_FAILURE : BETWEEN)
+    }
+  }
+
+  async #do(adapter: PrismaMssqlEntra, work: Work): Promise<boolean> {
+    const from = Date.now()
+    this.#running++
+    try {
+      await work.run()
+      this.#done++
+      if (work.tally !== undefined) work.tally.sure++
+      return true
+    } catch (error) {
+      const cause = causeOf(error)
+      if (work.tally !== undefined && work.undecided() && mayHaveRun(cause)) work.tally.unsure++
+      this.#failed(error, cause, from, work.ownLength, adapter.stats().inFlight >= MAX)
+      return false
+    } finally {
+      this.#running--
+      this.#longest = Math.max(this.#longest, Date.now() - from - work.ownLength)
+    }
+  }
+
+  #failed(error: unknown, cause: string, from: number, ownLength: number, busy: boolean): void {
+    const until = Date.now()
+    const why = explain({ cause, from, until, ownLength, busy }, this.#spans, TOKEN_LIFE)
+    this.#note(`${cause} after ${until - from} ms: ${why ?? 'unexplained'}`)
+    if (why === undefined) {
+      const detail = (error as Error).message?.trim() ?? String(error)
+      this.#unexplained.push({ cause, detail, before: [...this.#lines] })
+    } else {
+      const name = `${cause}: ${why}`
+      this.#explained[name] = (this.#explained[name] ?? 0) + 1
+    }
+  }
+
+  async #disturb(azure: Azure, until: AbortSignal): Promise<void> {
+    for (const { calm, lasts, faults } of faultPlan(this.#seed)) {
+      await pause(calm, until)
+      if (until.aborted) return
+      const begun: { span: FaultSpan; handle: number }[] = []
+      for (const { kind, disturbance } of faults) {
+        this.#faults[kind] = (this.#faults[kind] ?? 0) + 1
+        this.#note(`fault begins: ${kind}`)
+        const span = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY }
+        this.#spans.push(span)
+        begun.push({ span, handle: (await azure.ask({ begin: disturbance })) as number })
+      }
+      await pause(lasts, until)
+      for (const { span, handle } of begun) {
+        await azure.ask({ end: handle })
+        span.until = Date.now()
+        this.#note(`fault ends: ${span.kind}`)
+      }
+    }
+  }
+
+  async #watch(until: AbortSignal): Promise<void> {
+    const startedAt = performance.now()
+    let measured = startedAt
+    let told = startedAt
+    while (!until.aborted) {
+      await sleep(COUNT_EVERY)
+      const now = performance.now()
+      this.#mostSockets = Math.max(this.#mostSockets, socketCount())
+      if (now - measured >= MEASURE_EVERY) {
+        measured = now
+        this.#heap.push(await heapInUse())
+      }
+      if (now - told >= TELL_EVERY) {
+        told = now
+        const explained = Object.values(this.#explained).reduce((sum, count) => sum + count, 0)
+        const failures = `${explained} failures explained, ${this.#unexplained.length} not`
+        this.#tell(`${Math.round((now - startedAt) / 1000)} s: ${this.#done} queries, ${failures}`)
+      }
+    }
+  }
+
+  /** Keeps a line, to be shown with a failure. */
+  #note(text: string): void {
+    this.#lines.push(`${new Date().toISOString().slice(11, 23)} ${text}`)
+    if (this.#lines.length > KEPT_LINES) this.#lines.shift()
+  }
+
+  #watchWarnings(): void {
+    process.on('warning', ({ name, message }) => {
+      if (name !== 'DeprecationWarning' && name !== 'ExperimentalWarning') this.#warnings.push(`${name}: ${message}`)
+    })
+    process.on('unhandledRejection', (reason) => this.#warnings.push(`nobody handled a rejection: ${String(reason)}`))
+  }
+}
+
+/** Gives a client whose token lives for an hour, at times without faults: for what is not part of the run. */
+async function calmly(azure: Azure, work: (prisma: PrismaClient) => Promise<void>): Promise<void> {
+  const credential = { getToken: async () => (await azure.ask({ token: true })) as AccessToken }
+  const prisma = new PrismaClient({ adapter: new PrismaMssqlEntra(azure.ready.config, { credential }) })
+  try {
+    await work(prisma)
+  } finally {
+    await prisma.$disconnect()
+  }
+}
+
+async function statsOf(azure: Azure): Promise<GatewayStats> {
+  return (await azure.ask({ stats: true })) as GatewayStats
+}
+
+function describe({ type, at, ...fields }: AdapterEvent): string {
+  const shown = Object.entries(fields).map(([name, value]) => {
+    if (value instanceof Error) return `${name} ${value.message.split('\n')[0]}`
+    const isTime = name === 'expiresOn' || name === 'refreshAfter'
+    return `${name} ${isTime ? `in ${Math.round(value - at)} ms` : value}`
   })
-  const { prisma, adapter, connections } = client
-  const books: Books[] = []
-  for (let worker = 1; worker <= workers; worker++) books.push(await Books.open(prisma, `worker-${worker}`))
-
-  const usage = await Usage.begin(length)
-  const crew = new Crew({ client, faults, failures, incidents, events, tokenLife: tokenLife * 1000, max, seed })
-  const saboteur = new Saboteur({ azure, log: faults, events })
-  const startedAt = performance.now()
-  const over = afterTime(length, stop)
-  const work = crew.work(books, over)
-  await Promise.all([
-    saboteur.work(faultPlan(seed), over),
-    usage.watch(over),
-    watchExpiry(azure, incidents, over),
-    showProgress(screen, length, { client, crew, faults, failures, usage }, over),
-  ])
-  const seconds = (performance.now() - startedAt) / 1000
-  await Promise.race([work, sleep(LAST_WORK, undefined, { ref: false })])
-
-  const neverEnded = crew.running
-  const findings: string[] = []
-  for (const own of books) findings.push(...(await own.audit(prisma)))
-  const heapAtEnd = await heapInUse()
-  const socketsAtEnd = socketCount()
-  const stats = adapter.stats()
-  const { gateway } = await azure.order('stats')
-  const left = await client.close()
-  const sessions = await sessionsLeft(azure)
-  if (sessions > 0) left.push(`${sessions} sessions of the gateway`)
-  return {
-    seed,
-    seconds,
-    rotations: stats.rotations,
-    rotationsUndisturbed: rotations.undisturbed,
-    tokenRequests: stats.tokensRequested,
-    tokenRequestsFailed: stats.refreshesFailed,
-    logins: gateway.logins,
-    loginsRefused: Object.values(gateway.loginFailures).reduce((sum, count) => sum + count, 0),
-    done: crew.done,
-    failures: failures.table(),
-    incidents: incidents.kept,
-    longest: crew.longest,
-    neverEnded,
-    faults: saboteur.table(),
-    heap: { start: usage.heapAtStart, end: heapAtEnd, growth: usage.trend.growth(stats.tokensRequested) },
-    sockets: {
-      start: usage.socketsAtStart,
-      most: usage.mostSockets,
-      end: socketsAtEnd,
-      allowed: 2 * max + TOKEN_SOCKETS,
-    },
-    connections: { most: connections.most, allowed: 2 * max },
-    requestsAfterExpiry: gateway.requestsAfterExpiry,
-    leastTimeLeft: gateway.leastTimeLeft,
-    findings,
-    left,
-    warnings: [...warnings],
-  }
+  return `${type}: ${shown.join(', ')}`
 }
 
-/** What connections there are, as the adapter tells it: those of a generation that is being opened are not among them. */
-function generationsOf(adapter: PrismaMssqlEntra): string {
-  const { generation, draining } = adapter.stats()
-  const all = [...draining, ...(generation === undefined ? [] : [generation])]
-  return all.map(({ id, connections }) => `${connections} of generation ${id}`).join(', ')
+async function pause(ms: number, until: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal: until }).catch(() => {})
 }
 
-/** Sessions that the gateway has not seen end, a while after the client has closed its own end. */
-async function sessionsLeft(azure: AzureProcess): Promise<number> {
-  const until = performance.now() + SESSION_END
-  for (;;) {
-    const { gateway } = await azure.order('stats')
-    if (gateway.sessionsOpen === 0 || performance.now() > until) return gateway.sessionsOpen
-    await sleep(100)
-  }
+/** TCP sockets of this process that are open or being opened; idle keep-alive connections are not counted. */
+function socketCount(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
 }
 
-/** Aborted after so many ms, or with the signal. */
-function afterTime(length: number, stop: AbortSignal): AbortSignal {
-  const over = new AbortController()
-  const end = () => {
-    clearTimeout(timer)
-    over.abort()
+/** What keeps the process alive that was not there before. */
+function leftOver(before: readonly string[]): string[] {
+  const left = process.getActiveResourcesInfo()
+  for (const kind of before) {
+    const i = left.indexOf(kind)
+    if (i >= 0) left.splice(i, 1)
   }
-  const timer = setTimeout(end, length)
-  if (stop.aborted) end()
-  else stop.addEventListener('abort', end, { once: true })
-  return over.signal
+  return left
+}
+
+/**
+ * Bytes on the heap that are in use, after a collection. Twice: what finalizers let go is collected then.
+ *
+ * @throws Error where Node was started without `--expose-gc`
+ */
+async function heapInUse(): Promise<number> {
+  if (globalThis.gc === undefined) throw new Error('Node must be started with --expose-gc, as npm run soak does.')
+  globalThis.gc()
+  await new Promise((resolve) => setImmediate(resolve))
+  globalThis.gc()
+  return process.memoryUsage().heapUsed
 }

@@ -1,16 +1,16 @@
 import type { ConnectionInfo, SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
+import { ClientAdapter } from './client/client-adapter.ts'
+import type { ClientConnection } from './client/client-connection.ts'
 import type { Clock, Random } from './clock.ts'
 import type { ConfigWarning } from './config/config.ts'
+import { ConnectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { holdEventLoop } from './event-loop.ts'
 import { type AdapterEvent, notify, publish } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
-import { connectionInfoFor, loadDriver, officialPools } from './rotation/official-pool.ts'
-import type { OpenPool } from './rotation/pool.ts'
-import { RotatingAdapter } from './rotation/rotating-adapter.ts'
-import { Rotation } from './rotation/rotation.ts'
-import type { RotationTiming } from './rotation/rotation-policy.ts'
+import { Pool } from './pool/pool.ts'
+import { type PoolSettings, poolSettings } from './pool/settings.ts'
 import { setUp } from './setup.ts'
 import { type AdapterStats, statsOf } from './stats.ts'
 import type { TokenSource } from './token/token-source.ts'
@@ -19,9 +19,9 @@ const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 
 /**
  * The driver adapter to give to Prisma Client: connects to Azure SQL or SQL Server with Microsoft Entra tokens, and
- * moves all work to connections with a new token before the old one expires.
+ * replaces each connection by one with the next token before its own token expires.
  *
- * A drop-in for `PrismaMssql` of `@prisma/adapter-mssql`, less user and password.
+ * A drop-in replacement for `PrismaMssql` of `@prisma/adapter-mssql`, without user and password.
  *
  * @example
  * ```ts
@@ -33,16 +33,16 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly provider = 'sqlserver'
   readonly adapterName = ADAPTER_NAME
   readonly #tokenSource: TokenSource
-  readonly #open: OpenPool
+  readonly #opener: ConnectionOpener
   readonly #connectionInfo: ConnectionInfo
-  readonly #timing: RotationTiming
+  readonly #settings: PoolSettings
   readonly #clock: Clock
   readonly #random: Random
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
-  /** One for each client that is connected. */
-  readonly #rotations = new Set<Rotation>()
-  /** One of them, which was begun for the client that connects next. */
-  #warm: Rotation | undefined
+  /** One for each client that is connected, and the warm one. */
+  readonly #pools = new Set<Pool<ClientConnection>>()
+  /** The one that was made ahead, for the client that connects next. */
+  #warm: Pool<ClientConnection> | undefined
   #finishedRotations = 0
   #unsubscribe: (() => void) | undefined
 
@@ -56,7 +56,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const schema = options.schema ?? said.schema
     this.#clock = clock
     this.#random = random
-    this.#timing = timing
+    this.#settings = poolSettings(mssql, timing)
     this.#onEvent = options.onEvent
     this.#tokenSource = tokenSource
     const official = {
@@ -64,42 +64,48 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#open = officialPools(mssql, official, audience, clock)
-    this.#connectionInfo = connectionInfoFor(official)
+    this.#opener = new ConnectionOpener(mssql, official, audience)
+    // What the official adapter says of a connection.
+    this.#connectionInfo = {
+      maxBindValues: 2098,
+      supportsRelationJoins: false,
+      ...(schema !== undefined && { schemaName: schema }),
+    }
     for (const warning of warnings) this.#warn(warning)
-    // What fails here is tried again by the first query, which tells of it.
+    // A failure here is reported by whoever waits for it, or tries again.
     if (options.eager) this.warmUp().catch(() => {})
   }
 
   /**
-   * Signs in and opens a connection now, for the query that comes next: call it where the process starts, or wakes up
-   * from a freeze, and go on with other work. Harmless at any time: what is there already is not opened again, and a
-   * query that comes meanwhile waits for the same token and the same login.
+   * Signs in and opens a connection now, for the query that comes next. Call it when the process starts, or when it
+   * wakes up from a freeze, and go on with other work. Harmless at any time: a connection that is open is only checked,
+   * and replaced if it is dead. A query that comes meanwhile waits for the same token and the same login.
    *
-   * A warm-up that fails costs a query nothing: one that was waiting for it, like one that comes later, has an attempt
-   * of its own with all the time that it may take.
+   * If it fails, so does work that is waiting for it; later work makes an attempt of its own.
    *
-   * @returns resolves when the connection is open
+   * @returns resolves when a connection is open
    * @throws as a query would: an error with Prisma's own code (P1000, P1001, …), whose `cause` is the
    * {@link EntraError}
    */
   async warmUp(): Promise<void> {
+    this.#warm ??= this.#pools.size === 0 ? this.#newPool() : undefined
+    const pool = [...this.#pools].at(-1)
     try {
-      await holdEventLoop(([...this.#rotations].at(-1) ?? this.#beginWarm()).warmUp())
+      await holdEventLoop(pool?.warmUp() ?? Promise.resolve())
     } catch (error) {
       throw prismaError(error)
     }
   }
 
   /**
-   * Ends a warm-up that no client has taken over, and closes its connections: for a process that has made an adapter
-   * and will not query. What a client works with is ended by its own `$disconnect`. The adapter can be used afterwards.
+   * Closes the connection of a warm-up that no client has taken over: for a process that made an adapter and will not
+   * query. A client's own connections are closed by its `$disconnect`. The adapter can be used again afterwards.
    */
   async dispose(): Promise<void> {
-    const rotation = this.#warm
-    if (rotation === undefined) return
+    const pool = this.#warm
+    if (pool === undefined) return
     this.#warm = undefined
-    await rotation.stop().finally(() => this.#forget(rotation))
+    await pool.close().finally(() => this.#forget(pool))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -107,56 +113,45 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   /**
-   * Signs in and gives the adapter that Prisma Client works with. Called by Prisma Client. After `warmUp()`, or with
-   * `eager`, waits for nothing: Prisma Client goes on to load its query compiler, and the first query waits for the
-   * connection.
+   * Called by Prisma Client, by `$connect()` or the first query. Signs in and opens a connection; after `warmUp()`, or
+   * with `eager`, it waits for the warm-up instead.
    *
-   * @throws where no token could be had or no connection opened: an error with Prisma's own code for that (P1000,
-   * P1001, …), whose `cause` is the {@link EntraError}
+   * @returns the adapter that Prisma Client works with
+   * @throws if there is no token or no connection: an error with Prisma's own code (P1000, P1001, …), whose `cause` is
+   * the {@link EntraError}
    */
   async connect(): Promise<SqlDriverAdapter> {
-    const rotation = this.#warm ?? (await this.#start())
-    if (rotation === this.#warm) this.#warm = undefined
-    const onDisposed = () => this.#forget(rotation)
-    return new RotatingAdapter(this.adapterName, rotation, this.#clock, onDisposed, this.#connectionInfo)
-  }
-
-  async #start(): Promise<Rotation> {
-    const rotation = this.#newRotation()
+    const pool = this.#warm ?? this.#newPool()
+    this.#warm = undefined
     try {
-      await holdEventLoop(rotation.start())
+      await holdEventLoop(pool.connect())
     } catch (error) {
-      this.#forget(rotation)
+      await pool.close()
+      this.#forget(pool)
       throw prismaError(error)
     }
-    return rotation
+    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#clock, () => this.#forget(pool))
   }
 
-  #beginWarm(): Rotation {
-    const rotation = this.#newRotation()
-    this.#warm = rotation
-    rotation.begin()
-    return rotation
+  #newPool(): Pool<ClientConnection> {
+    // If the driver cannot be loaded, opening a connection says so.
+    this.#opener.load().catch(() => {})
+    const pool = new Pool<ClientConnection>(
+      this.#tokenSource,
+      (lease, signal) => this.#opener.open(lease, signal),
+      this.#settings,
+      this.#clock,
+      this.#random,
+      (event) => this.#emit(event),
+    )
+    this.#remember(pool)
+    return pool
   }
 
-  #newRotation(): Rotation {
-    const rotation = new Rotation({
-      tokenSource: this.#tokenSource,
-      open: this.#open,
-      // Where it cannot be loaded, opening tells of it.
-      load: () => void loadDriver().catch(() => {}),
-      timing: this.#timing,
-      clock: this.#clock,
-      random: this.#random,
-      emit: (event) => this.#emit(event),
-    })
-    this.#remember(rotation)
-    return rotation
-  }
-
-  /** What a health endpoint would show: tokens, rotations, generations, connections, work in flight. */
+  /** Numbers for a health endpoint: tokens, rotations, connections, work in flight. */
   stats(): AdapterStats {
-    return statsOf(this.#tokenSource.stats(), [...this.#rotations], this.#finishedRotations, this.#clock.now())
+    const pools = [...this.#pools].map((pool) => pool.stats())
+    return statsOf(this.#tokenSource.stats(), pools, this.#finishedRotations, this.#clock.now())
   }
 
   #emit(event: AdapterEvent): void {
@@ -169,15 +164,15 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     if (this.#onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
   }
 
-  #remember(rotation: Rotation): void {
-    this.#rotations.add(rotation)
-    this.#unsubscribe ??= this.#tokenSource.subscribe((event) => notify(this.#onEvent, event))
+  #remember(pool: Pool<ClientConnection>): void {
+    this.#pools.add(pool)
+    this.#unsubscribe ??= this.#tokenSource.observe((event) => notify(this.#onEvent, event))
   }
 
-  #forget(rotation: Rotation): void {
-    if (!this.#rotations.delete(rotation)) return
-    this.#finishedRotations += rotation.rotations
-    if (this.#rotations.size > 0) return
+  #forget(pool: Pool<ClientConnection>): void {
+    if (!this.#pools.delete(pool)) return
+    this.#finishedRotations += pool.stats().rotations
+    if (this.#pools.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
   }

@@ -33,6 +33,11 @@ export class Alarm {
     this.#set = undefined
   }
 
+  /** How long until its time comes by the clock, in ms; `Infinity` where it is not set. */
+  get left(): number {
+    return this.#set === undefined ? Number.POSITIVE_INFINITY : this.#set.age.left(this.#set.delay)
+  }
+
   /** Whether its time has come by the clock: a process that was frozen may ask before its timers run. */
   get due(): boolean {
     return this.#set !== undefined && this.#set.age.left(this.#set.delay) <= 0

@@ -1,17 +1,29 @@
 import { channel } from 'node:diagnostics_channel'
 
+/**
+ * Why a connection was closed.
+ *
+ * - `idle`: nothing ran on it for `maxIdleConnectionLifetime`
+ * - `replaced`: a rotation put another one in its place
+ * - `expired`: its token was at its end, before it was replaced
+ * - `unusable`: it did not answer, was in the middle of a transaction, is moving, or the server refused its token
+ * - `lost`: the other end closed it, or the network did
+ * - `disconnected`: the client was disconnected
+ */
+export type CloseReason = 'idle' | 'replaced' | 'expired' | 'unusable' | 'lost' | 'disconnected'
+
 /** Fields that every event has. */
 interface EventBase {
   /** When it happened, in ms since the epoch. */
   at: number
 }
 
-/** A token that was not there before was had from the credential. */
+/** The credential gave a new token. */
 export interface TokenAcquiredEvent extends EventBase {
   type: 'token.acquired'
-  /** The name of the credential that gave it, `ManagedIdentityCredential` for one. */
+  /** The name of the credential that gave it, for example `ManagedIdentityCredential`. */
   credential: string
-  /** The credentials that were asked before it and could not give a token, and why; not there where there are none. */
+  /** The credentials that were asked before it and could not give a token, and why; undefined if there are none. */
   failed?: { credential: string; reason: string }[]
   /** When the token expires, in ms since the epoch. */
   expiresOn: number
@@ -21,7 +33,7 @@ export interface TokenAcquiredEvent extends EventBase {
   durationMs: number
 }
 
-/** The credential gave the same token again, which is normal: it answers from its cache until shortly before expiry. */
+/** The credential gave the same token again, which is normal: it has a cache of its own. */
 export interface TokenUnchangedEvent extends EventBase {
   type: 'token.unchanged'
   /** When the token expires, in ms since the epoch. */
@@ -30,57 +42,51 @@ export interface TokenUnchangedEvent extends EventBase {
   retryInMs: number
 }
 
-/** A token request failed. The token at hand, if it is still good, goes on being used. */
+/** A token request failed. The current token stays in use as long as it is good. */
 export interface TokenRefreshFailedEvent extends EventBase {
   type: 'token.refresh-failed'
   /** Why. */
   error: Error
-  /** How many have failed in a row, this one included. */
+  /** How many requests have failed in a row, including this one. */
   attempt: number
   /** When the next request is made, in ms from `at`. */
   retryInMs: number
 }
 
 /**
- * A new token shows that this machine's clock and the authority's differ by more than a minute. Nothing fails for that
- * as long as the credential reckons with the local clock, as most do; the cure is to synchronize the clock (NTP).
+ * A new token shows that this machine's clock and the authority's differ by more than a minute. Most credentials reckon
+ * with the local clock, so nothing fails for that alone. Synchronize the clock (NTP).
  */
 export interface ClockSkewEvent extends EventBase {
   type: 'clock.skew'
-  /** How far the local clock is ahead, in ms; negative where it is behind. */
+  /** How far the local clock is ahead, in ms; negative if it is behind. */
   skewMs: number
 }
 
-/**
- * Why a rotation began: a new token, an age limit, a token that is at its end while work wants to go on, a token that
- * the server refused, or a pool that could open no connection any more.
- */
-export type RotationReason = 'token' | 'max-age' | 'deadline' | 'refused' | 'unavailable'
+/** Why a rotation began: a new token, `maxAge`, or a token that the server no longer accepts. */
+export type RotationReason = 'token' | 'max-age' | 'refused'
 
-/** A rotation began: the next generation is being opened. Work goes on on the current one. */
+/** A rotation began: replacements are being opened. Work goes on meanwhile. */
 export interface RotationStartedEvent extends EventBase {
   type: 'rotation.started'
-  /** The number of the generation in use. */
-  from: number
   reason: RotationReason
-}
-
-/** New work goes to the next generation from now on. */
-export interface RotationFinishedEvent extends EventBase {
-  type: 'rotation.finished'
-  from: number
-  to: number
-  reason: RotationReason
-  /** From the beginning of the rotation to the swap, in ms. */
-  durationMs: number
-  /** Connections that the new generation had open when it took over. */
+  /** Replacements to open: as many as were busy at once in the last 30 to 60 s, `min` at least. */
   connections: number
 }
 
-/** The next generation could not be opened. The current one, if its token is still good, goes on being used. */
+/** All replacements are open. Each old connection is closed, or will be when nothing runs on it any more. */
+export interface RotationFinishedEvent extends EventBase {
+  type: 'rotation.finished'
+  reason: RotationReason
+  /** From its start until the last replacement was open, in ms. */
+  durationMs: number
+  /** Replacements opened. */
+  connections: number
+}
+
+/** A replacement could not be opened. The old connections stay in use while their token is good. */
 export interface RotationFailedEvent extends EventBase {
   type: 'rotation.failed'
-  from: number
   reason: RotationReason
   error: Error
   /** When it is tried again, in ms from `at`. */
@@ -88,37 +94,38 @@ export interface RotationFailedEvent extends EventBase {
 }
 
 /**
- * A connection could not be opened while work waits for one: the server cannot be reached, or the database is paused,
- * moving or busy. It is tried again.
+ * A connection could not be opened while work waits for one, for example because the database is paused or the server
+ * cannot be reached. It is tried again.
  */
 export interface ConnectRetryEvent extends EventBase {
   type: 'connect.retry'
   error: Error
-  /** How many attempts have failed in a row, this one included. */
+  /** How many attempts have failed in a row, including this one. */
   attempt: number
   /** When it is tried again, in ms from `at`. */
   retryInMs: number
 }
 
-/** A generation took over: the first one at connect, or the next one at a swap. */
-export interface GenerationOpenedEvent extends EventBase {
-  type: 'generation.opened'
-  generation: number
-  /** When the token that its connections were opened with expires, in ms since the epoch. */
+/** A connection has logged in. */
+export interface ConnectionOpenedEvent extends EventBase {
+  type: 'connection.opened'
+  /** Its number, counted from 1 for each client. */
+  connection: number
+  /** When the token that it was opened with expires, in ms since the epoch. */
   expiresOn: number
 }
 
-/** A generation's last connection was closed. */
-export interface GenerationClosedEvent extends EventBase {
-  type: 'generation.closed'
-  generation: number
-  /** `drained`: its work was done. `expired`: its token's end came first. `disconnected`: `$disconnect`. */
-  reason: 'drained' | 'expired' | 'disconnected'
+/** A connection has ended. */
+export interface ConnectionClosedEvent extends EventBase {
+  type: 'connection.closed'
+  /** Its number, as in `connection.opened`. */
+  connection: number
+  reason: CloseReason
   /** How long it was open, in ms. */
   ageMs: number
 }
 
-/** Something in the config or the options is taken, but probably not as it was meant. Told by the constructor. */
+/** Something in the config or the options works, but probably not as you meant it. Comes from the constructor. */
 export interface ConfigWarningEvent extends EventBase {
   type: 'config.warning'
   message: string
@@ -129,21 +136,18 @@ export interface ConfigWarningEvent extends EventBase {
 /** Events of a `TokenSource`. */
 export type TokenEvent = TokenAcquiredEvent | TokenUnchangedEvent | TokenRefreshFailedEvent | ClockSkewEvent
 
-/** Events of the rotation of one connected adapter. */
-export type RotationEvent =
-  | RotationStartedEvent
-  | RotationFinishedEvent
-  | RotationFailedEvent
-  | ConnectRetryEvent
-  | GenerationOpenedEvent
-  | GenerationClosedEvent
+/** Events of rotation. */
+export type RotationEvent = RotationStartedEvent | RotationFinishedEvent | RotationFailedEvent
 
-/** All that `onEvent` may be called with. No event ever holds a token or a secret. */
-export type AdapterEvent = TokenEvent | RotationEvent | ConfigWarningEvent
+/** Events of the connections of one client. */
+export type PoolEvent = RotationEvent | ConnectRetryEvent | ConnectionOpenedEvent | ConnectionClosedEvent
+
+/** Every event that `onEvent` may be called with. None ever holds a token or a secret. */
+export type AdapterEvent = TokenEvent | PoolEvent | ConfigWarningEvent
 
 /**
- * Publishes an event on the `node:diagnostics_channel` named `prisma-adapter-mssql-entra:` followed by the event's
- * type, `prisma-adapter-mssql-entra:token.acquired` for one.
+ * Publishes an event on the `node:diagnostics_channel` named after its type, for example
+ * `prisma-adapter-mssql-entra:token.acquired`.
  */
 export function publish(event: { type: string; at: number }): void {
   const target = channel(`prisma-adapter-mssql-entra:${event.type}`)
@@ -151,8 +155,8 @@ export function publish(event: { type: string; at: number }): void {
 }
 
 /**
- * Calls the user's listener. One that throws, or whose promise is rejected, is the user's bug, not a reason to lose a
- * rotation or to end the process: it is told as a warning.
+ * Calls the user's listener. One that throws, or whose promise is rejected, is the user's bug, and no reason to lose a
+ * rotation or to end the process: it becomes a warning.
  */
 export function notify<E extends { type: string }>(listener: ((event: E) => unknown) | undefined, event: E): void {
   const warn = (error: unknown) =>

@@ -10,10 +10,11 @@ export type { EntraErrorMeta } from './errors/prisma-error.ts'
 export type {
   AdapterEvent,
   ClockSkewEvent,
+  CloseReason,
   ConfigWarningEvent,
+  ConnectionClosedEvent,
+  ConnectionOpenedEvent,
   ConnectRetryEvent,
-  GenerationClosedEvent,
-  GenerationOpenedEvent,
   RotationEvent,
   RotationFailedEvent,
   RotationFinishedEvent,
@@ -25,7 +26,7 @@ export type {
   TokenUnchangedEvent,
 } from './events.ts'
 export type { PrismaMssqlEntraOptions, RotationOptions } from './options.ts'
-export type { AdapterStats, GenerationStats } from './stats.ts'
+export type { AdapterStats } from './stats.ts'
 export type { Lease } from './token/lease.ts'
 export type { RefreshTiming } from './token/refresh-policy.ts'
 export { TokenSource, type TokenSourceOptions, type TokenSourceStats, type TokenWait } from './token/token-source.ts'

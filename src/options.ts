@@ -2,44 +2,48 @@ import type { Clock, Random } from './clock.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import type { AdapterEvent } from './events.ts'
-import type { RotationTiming } from './rotation/rotation-policy.ts'
-import { defaultRotationTiming } from './rotation/rotation-policy.ts'
+import { defaultRotationTiming, type RotationTiming } from './pool/settings.ts'
 import { defaultRefreshTiming, type RefreshTiming } from './token/refresh-policy.ts'
 import type { TokenSource } from './token/token-source.ts'
 
-/** The numbers of refresh and rotation. All have defaults that need no change for Entra's own tokens. */
+/** When to refresh tokens and replace connections. The defaults suit Entra's own tokens. */
 export interface RotationOptions extends Partial<RefreshTiming>, Partial<Omit<RotationTiming, 'maxAge'>> {
   /** {@inheritDoc RotationTiming.maxAge} */
   maxAge?: number
 }
 
-/** Options of `PrismaMssqlEntra`: those of `PrismaMssql`, and how to sign in. */
+/** Options of `PrismaMssqlEntra`: those of `PrismaMssql`, how to sign in, and when to refresh and rotate. */
 export interface PrismaMssqlEntraOptions extends SignInOptions {
   /** The database schema of the models. @defaultValue the `schema` of the connection string, else the login's */
   schema?: string
-  /** Called with errors of a connection pool that no query would show. */
+  /** Called with a connection's errors that belong to no query. A lost connection is none: see `connection.closed`. */
   onPoolError?: (error: unknown) => void
-  /** Called with errors of a connection that a transaction runs on. */
+  /** Called with the errors of a connection that a transaction runs on. */
   onConnectionError?: (error: unknown) => void
-  /** A source of tokens to share between adapters; instead of all that says how to sign in, and of `scope`. */
+  /**
+   * A source of tokens to share between adapters, instead of `scope` and everything that says how to sign in. It
+   * refreshes by its own `timing`: the `refresh…` and `deadline…` numbers of `rotation` have no effect beside it.
+   *
+   * @defaultValue a source of its own
+   */
   tokenSource?: TokenSource
   /**
    * What the token is for.
    *
-   * @defaultValue by the server's host name: `https://database.windows.net/.default` for Azure SQL, Synapse and Fabric,
-   * or the US government's or China's
+   * @defaultValue by the server's host name: `https://database.windows.net/.default`, or that of the US government's
+   * or China's cloud
    */
   scope?: string
   /**
-   * Signs in and connects as soon as the adapter is made, beside Prisma Client's own start: `warmUp()` is called. Then
-   * `$connect()` waits for nothing, and it is the first query that tells what failed.
+   * Signs in and connects as soon as the adapter is made, by `warmUp()`. `$connect()`, or the first query, waits for
+   * that. So a transaction's `maxWait` does not run while the first connection signs in.
    *
    * @defaultValue false
    */
   eager?: boolean
-  /** When to refresh and how to rotate. */
+  /** When to refresh tokens and replace connections. */
   rotation?: RotationOptions
-  /** Called with each event: tokens acquired, refreshes failed, rotations, generations. Must not throw. */
+  /** Called with each event. If it throws, or its promise is rejected, that is a warning and changes nothing. */
   onEvent?: (event: AdapterEvent) => void
   /** For tests. @defaultValue the machine's clock */
   clock?: Clock
@@ -57,10 +61,14 @@ const DURATIONS = [
   'disconnectTimeout',
   'connectRetryTimeout',
   'connectRetryInterval',
+  'validateAfter',
 ] as const
 
+/** In ms. With less, a connection is hardly worth its login. */
+const LEAST_MAX_AGE = 10_000
+
 /**
- * The numbers to go by: the user's, with the defaults where there are none.
+ * The user's numbers, completed by the defaults.
  *
  * @throws {@link EntraError} `CONFIG_INVALID`
  */
@@ -72,7 +80,8 @@ export function resolveTiming(
   const all = { ...defaultRefreshTiming, ...defaultRotationTiming, ...options, waitTimeout }
   for (const name of SHARES) check(name, all[name], all[name] >= 0 && all[name] <= 1, 'a number from 0 to 1')
   for (const name of DURATIONS) check(name, all[name], all[name] >= 0 && Number.isFinite(all[name]), 'a number of ms')
-  check('maxAge', all.maxAge, all.maxAge === undefined || all.maxAge > 0, 'a number of ms above 0')
+  const { maxAge } = all
+  check('maxAge', maxAge, maxAge === undefined || maxAge >= LEAST_MAX_AGE, `a number of ms, at least ${LEAST_MAX_AGE}`)
   check('loginsAtOnce', all.loginsAtOnce, all.loginsAtOnce >= 1, 'a number of 1 or more')
   return { refresh: all, rotation: all }
 }

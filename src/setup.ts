@@ -6,7 +6,7 @@ import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
 import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
-import type { RotationTiming } from './rotation/rotation-policy.ts'
+import type { RotationTiming } from './pool/settings.ts'
 import { TokenSource } from './token/token-source.ts'
 
 /** What adapter, proxy and doctor have in common: how to sign in, and by which clock. */

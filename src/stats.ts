@@ -1,67 +1,43 @@
-import type { Generation } from './rotation/generation.ts'
-import type { Rotation } from './rotation/rotation.ts'
+import type { PoolStats } from './pool/pool-stats.ts'
 import type { TokenSourceStats } from './token/token-source.ts'
 
-/** One generation, as a health endpoint would show it. */
-export interface GenerationStats {
-  id: number
-  /** How long it has been open, in ms. */
-  ageMs: number
-  /** When the token of its connections expires, in ms since the epoch. */
-  tokenExpiresOn: number
-  /** Seconds left on that token; below 0 when it has expired. */
-  tokenSecondsLeft: number
-  /** Connections open, those that are logging in included. */
-  connections: number
-  /** Queries and transactions at work. */
-  inFlight: number
-}
-
-/** What `adapter.stats()` gives. Numbers only: nothing here is secret. */
+/** What `adapter.stats()` returns, over all clients of the adapter. Numbers only: nothing here is secret. */
 export interface AdapterStats extends TokenSourceStats {
-  /** Rotations finished. */
+  /** Rotations that have finished. */
   rotations: number
-  /** The generation that takes new work; undefined while no client is connected. */
-  generation: GenerationStats | undefined
-  /** Generations that take no new work and still have connections, oldest first. */
-  draining: GenerationStats[]
-  /** Connections open, over all generations. */
+  /** Connections that are logged in, at work or idle. */
   connectionsOpen: number
-  /** Queries and transactions at work, over all generations. */
+  /** Connections that are logging in. */
+  connecting: number
+  /** Connections that a query or a transaction runs on. */
   inFlight: number
-  /** Queries and transactions that wait for a free connection. */
+  /** Queries and transactions that wait for a connection, or for a token to open one with. */
   waiting: number
+  /** When the first token of an open connection expires, in ms since the epoch; undefined if none is open. */
+  tokenExpiresOn: number | undefined
+  /** The time left on that token, in s; below 0 only with `sessionsOutliveTokens`. */
+  tokenSecondsLeft: number | undefined
 }
 
-/** Adds up what the rotations of an adapter's connected clients are doing; `generation` is the last connected one's. */
+/** Adds up what the pools of an adapter's connected clients are doing. */
 export function statsOf(
   token: TokenSourceStats,
-  rotations: readonly Rotation[],
-  finishedBefore: number,
+  pools: readonly PoolStats[],
+  rotationsBefore: number,
   now: number,
 ): AdapterStats {
-  const current = rotations.flatMap(({ current }) => (current ? [generationStats(current, now)] : []))
-  const draining = rotations.flatMap((rotation) => rotation.draining.map((old) => generationStats(old, now)))
-  const all = [...current, ...draining]
+  const sum = (name: 'rotations' | 'open' | 'connecting' | 'busy' | 'waiting') =>
+    pools.reduce((total, pool) => total + pool[name], 0)
+  const expiries = pools.flatMap(({ tokenExpiresOn }) => tokenExpiresOn ?? [])
+  const tokenExpiresOn = expiries.length === 0 ? undefined : Math.min(...expiries)
   return {
     ...token,
-    rotations: rotations.reduce((sum, rotation) => sum + rotation.rotations, finishedBefore),
-    generation: current.at(-1),
-    draining,
-    connectionsOpen: all.reduce((sum, { connections }) => sum + connections, 0),
-    inFlight: all.reduce((sum, { inFlight }) => sum + inFlight, 0),
-    waiting: rotations.reduce((sum, { waiting }) => sum + waiting, 0),
-  }
-}
-
-function generationStats(generation: Generation, now: number): GenerationStats {
-  const { expiresOn } = generation.lease
-  return {
-    id: generation.id,
-    ageMs: now - generation.openedAt,
-    tokenExpiresOn: expiresOn,
-    tokenSecondsLeft: Math.round((expiresOn - now) / 1000),
-    connections: generation.pool.connectionCount(),
-    inFlight: generation.inFlight,
+    rotations: rotationsBefore + sum('rotations'),
+    connectionsOpen: sum('open'),
+    connecting: sum('connecting'),
+    inFlight: sum('busy'),
+    waiting: sum('waiting'),
+    tokenExpiresOn,
+    tokenSecondsLeft: tokenExpiresOn === undefined ? undefined : Math.round((tokenExpiresOn - now) / 1000),
   }
 }

@@ -109,11 +109,12 @@ describe('the factory', () => {
       tokensAcquired: 0,
       refreshesFailed: 0,
       rotations: 0,
-      generation: undefined,
-      draining: [],
       connectionsOpen: 0,
+      connecting: 0,
       inFlight: 0,
       waiting: 0,
+      tokenExpiresOn: undefined,
+      tokenSecondsLeft: undefined,
     })
   })
 

@@ -12,7 +12,6 @@ function setUp({ eager = true, hang = true } = {}) {
   const adapter = new PrismaMssqlEntra('sqlserver://h', { credential, clock, eager, schema: 'app' })
   return { clock, credential, adapter }
 }
-const QUERY = { sql: 'SELECT 1', args: [], argTypes: [] }
 
 describe('an eager adapter', () => {
   it('asks for a token as soon as it is made; one that is not asks for none', async () => {
@@ -23,42 +22,25 @@ describe('an eager adapter', () => {
     await eager.adapter.dispose()
   })
 
-  it('gives Prisma Client an adapter at once, which knows what the official one would say, and asks once', async () => {
-    const { adapter, credential } = setUp()
-    const connected = await adapter.connect()
-    expect(connected.getConnectionInfo?.()).toEqual({
-      maxBindValues: 2098,
-      schemaName: 'app',
-      supportsRelationJoins: false,
-    })
-    await settle()
-    expect(credential.requests).toBe(1)
-    await connected.dispose()
+  it('has Prisma Client wait for the warm-up that has begun, and asks once', async () => {
+    const { adapter, clock, credential } = setUp()
+    const failed = adapter.connect().catch((error: unknown) => error)
+    await clock.advance(15_000)
+    expect(await failed).toMatchObject({ code: 'P1000', cause: { code: 'TOKEN_UNAVAILABLE' } })
+    expect([credential.mostInFlight, clock.timers]).toEqual([1, 0])
   })
 
-  it('tells of what failed in the first query, and nowhere else', async () => {
+  it('tells of what failed in connect(), and nowhere else', async () => {
     const { adapter, clock, credential } = setUp({ hang: false })
     // An unhandled rejection would fail this file.
     await clock.advance(60_000)
-    const connected = await adapter.connect()
     credential.answer(new EntraError('CONFIG_INVALID', 'There is still no identity here.'))
-    const failed = connected.queryRaw(QUERY).catch((error: unknown) => error)
+    const failed = adapter.connect().catch((error: unknown) => error)
     await clock.advance(20_000)
     expect(await failed).toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('still no identity'),
     })
-    await connected.dispose()
-    expect(clock.timers).toBe(0)
-  })
-
-  it('serves one client with its warm-up; the next one connects by itself', async () => {
-    const { adapter, clock } = setUp()
-    const first = await adapter.connect()
-    const second = adapter.connect().catch((error: unknown) => error)
-    await clock.advance(15_000)
-    expect(await second).toMatchObject({ code: 'P1000' })
-    await first.dispose()
     expect(clock.timers).toBe(0)
   })
 })
@@ -78,16 +60,14 @@ describe('warmUp()', () => {
     await adapter.dispose()
   })
 
-  it('is ended by dispose(), or by the disposal of the client that took it, and leaves nothing', async () => {
-    for (const taken of [false, true]) {
-      const { adapter, clock, credential } = setUp({ eager: false })
-      const warmUp = adapter.warmUp().catch((error: unknown) => error)
-      await settle()
-      await (taken ? await adapter.connect() : adapter).dispose()
-      expect(await warmUp).toMatchObject({ code: 'CLOSED' })
-      expect([credential.aborted, clock.timers]).toEqual([1, 0])
-      await adapter.dispose()
-    }
+  it('is ended by dispose(), and leaves nothing', async () => {
+    const { adapter, clock, credential } = setUp({ eager: false })
+    const warmUp = adapter.warmUp().catch((error: unknown) => error)
+    await settle()
+    await adapter.dispose()
+    expect(await warmUp).toMatchObject({ code: 'CLOSED' })
+    expect([credential.aborted, clock.timers]).toEqual([1, 0])
+    await adapter.dispose()
   })
 
   it('after that begins anew', async () => {

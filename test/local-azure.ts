@@ -6,13 +6,15 @@ import { type Authority, startAuthority } from '../src/testing/authority/authori
 import { type Gateway, startGateway } from '../src/testing/gateway/gateway.ts'
 import type { Upstream } from '../src/testing/gateway/upstream.ts'
 import { TokenSource } from '../src/token/token-source.ts'
-import { startUpstream } from './upstream.ts'
+import { type RunningUpstream, startUpstream } from './upstream.ts'
 
 export interface LocalAzureOptions {
   /** How long tokens live, in ms. @defaultValue 3_600_000 (1 h) */
   tokenLifetime?: number
   /** How long each byte takes between client and gateway, in each direction, in ms. @defaultValue 0 */
   linkDelay?: number
+  /** What stands behind the gateway; it is closed with the rest. @defaultValue {@link startUpstream} */
+  upstream?: RunningUpstream
 }
 
 /** An authority, a gateway that takes its tokens, and a SQL Server behind it: the engine, or a real one. */
@@ -37,7 +39,7 @@ export interface LocalAzure {
 export async function startLocalAzure(options: LocalAzureOptions = {}): Promise<LocalAzure> {
   const [authority, upstream] = await Promise.all([
     startAuthority({ ...(options.tokenLifetime !== undefined && { tokenLifetime: options.tokenLifetime }) }),
-    startUpstream(),
+    options.upstream ?? startUpstream(),
   ])
   const detour = process.env.THROUGH_PROXY ? await startDetour(authority, upstream.server) : undefined
   const gateway = await startGateway({

@@ -26,7 +26,7 @@ describe('the numbers of rotation', () => {
   it.each([
     [{ spread: 1.1 }, /spread must be a number from 0 to 1, not 1.1/],
     [{ refreshFraction: -1 }, /refreshFraction/],
-    [{ maxAge: 0 }, /maxAge must be a number of ms above 0/],
+    [{ maxAge: 9_999 }, /maxAge must be a number of ms, at least 10000, not 9999/],
     [{ loginsAtOnce: 0 }, /loginsAtOnce/],
     [{ waitTimeout: Number.NaN }, /waitTimeout/],
     [{ disconnectTimeout: Number.POSITIVE_INFINITY }, /disconnectTimeout/],

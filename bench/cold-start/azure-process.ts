@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { applyMigrations, dropEverything } from '../../test/integration/schema.ts'
 import { openSqlLogin } from '../../test/integration/sql-login.ts'
 import { startLocalAzure } from '../../test/local-azure.ts'
+import { serveParent } from '../child.ts'
 import type { Answer, Counts, Order, Ready } from './azure.ts'
 
 const azure = await startLocalAzure()
@@ -46,7 +47,6 @@ async function carryOut({ begin }: Order): Promise<Answer> {
 
 const isMachine = ({ kind }: { kind: string }) => kind === 'system-assigned'
 
-process.on('message', async (order: Order) => process.send?.(await carryOut(order)))
 process.once('disconnect', async () => {
   await rm(folder, { recursive: true })
   await dropEverything(login.run)
@@ -58,4 +58,4 @@ const ready: Ready = {
   place: { server: 'localhost', port: gateway.port, database },
   environment: { ...authority.environment('app-service'), NODE_EXTRA_CA_CERTS: certificate },
 }
-process.send?.(ready)
+serveParent(ready, carryOut)

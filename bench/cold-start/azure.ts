@@ -1,6 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { Child } from '../child.ts'
 
 /** Where a program connects to. */
 export interface Place {
@@ -40,55 +38,33 @@ export interface Answer {
 
 /** The local Azure, in another process than the one that takes the time. */
 export class Azure {
-  readonly #process: ChildProcess
+  readonly #process: Child<Order, Answer, Ready>
   readonly ready: Ready
 
-  /** Use {@link startAzure}. */
-  constructor(process: ChildProcess, ready: Ready) {
+  private constructor(process: Child<Order, Answer, Ready>) {
     this.#process = process
-    this.ready = ready
+    this.ready = process.ready
+  }
+
+  static async start(): Promise<Azure> {
+    return new Azure(await Child.start<Order, Answer, Ready>(new URL('azure-process.ts', import.meta.url)))
   }
 
   /** Counts from zero. @param linkDelay - in each direction, in ms @returns a token */
   async begin(linkDelay: number): Promise<string> {
-    const { token } = await this.#order({ begin: { linkDelay } })
+    const { token } = await this.#process.ask({ begin: { linkDelay } })
     if (token === undefined) throw new Error('The local Azure gave no token.')
     return token
   }
 
   /** Since `begin`, once every connection has ended. */
   async counts(): Promise<Counts> {
-    const { counts } = await this.#order({})
+    const { counts } = await this.#process.ask({})
     if (counts === undefined) throw new Error('The local Azure did not count.')
     return counts
   }
 
-  async close(): Promise<void> {
-    const exit = once(this.#process, 'exit')
-    this.#process.disconnect()
-    await exit
-  }
-
-  async #order(order: Order): Promise<Answer> {
-    const answer = messageOf(this.#process)
-    this.#process.send(order)
-    return (await answer) as Answer
-  }
-}
-
-export async function startAzure(): Promise<Azure> {
-  const child = fork(fileURLToPath(new URL('azure-process.ts', import.meta.url)))
-  return new Azure(child, (await messageOf(child)) as Ready)
-}
-
-async function messageOf(child: ChildProcess): Promise<unknown> {
-  const over = new AbortController()
-  const onExit = () => over.abort(new Error('The local Azure has ended.'))
-  child.once('exit', onExit)
-  try {
-    const [message] = await once(child, 'message', { signal: over.signal })
-    return message
-  } finally {
-    child.off('exit', onExit)
+  close(): Promise<void> {
+    return this.#process.close()
   }
 }

@@ -1,3 +1,4 @@
+import { markdownTable } from '../markdown.ts'
 import { spreadOf } from '../statistics.ts'
 import type { Counts } from './azure.ts'
 import type { Start } from './run-program.ts'
@@ -26,8 +27,7 @@ export function tableOf(rows: readonly Row[]): string {
     )
   })
   const head = ['', 'first row, ms', 'ratio', 'CPU, ms', 'token requests', 'logins', 'TDS round trips', 'bytes']
-  const rule = head.map((_, column) => (column === 0 ? '---' : '---:'))
-  return [head, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return markdownTable(head, lines)
 }
 
 /** One number where all are the same. */

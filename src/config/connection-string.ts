@@ -26,7 +26,7 @@ export interface ConnectionString {
   warnings: ConfigWarning[]
 }
 
-/** tarn's, and so mssql's. */
+/** As mssql has it. */
 const DEFAULT_POOL_MAX = 10
 
 /**

@@ -30,7 +30,7 @@ const ENCRYPT = {
 const LONGEST_WAIT = 1000
 const LONGEST_QUERY = 10_000
 
-/** An idle time that never ends: tarn takes 0 for its default. */
+/** As good as for ever, in ms: the longest that a timer takes. */
 const NEVER = 2 ** 31 - 1
 
 /** Each parameter that means something here, with the meaning and the unit that its format gives it. */

@@ -3,12 +3,12 @@
 /** The numbers of it. */
 export interface ConnectTiming {
   /**
-   * How long a database that is paused, moving or busy, or a server that cannot be reached, is waited for, in ms.
+   * How long work waits for a database that is paused, moving or busy, or a server that cannot be reached, in ms.
    *
    * @defaultValue 60_000
    */
   connectRetryTimeout: number
-  /** The first wait in between, in ms; each later one is twice as long, up to a minute. @defaultValue 5_000 */
+  /** The wait before the second attempt, in ms. Each later wait is twice as long, up to a minute. @defaultValue 5_000 */
   connectRetryInterval: number
 }
 

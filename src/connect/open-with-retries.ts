@@ -11,15 +11,11 @@ export interface OpenAttempt<Opened> {
   source: TokenSource
   /** Opens what is wanted with a lease's token. */
   open: (lease: Lease, signal: AbortSignal) => Promise<Opened>
-  /** Loads what `open` needs, while the token is on its way. @defaultValue nothing */
-  load?: () => void
   timing: ConnectTiming & { waitTimeout: number }
   clock: Clock
   random: Random
   signal: AbortSignal
   emit: (event: ConnectRetryEvent) => void
-  /** Whether the server refused a token just before: then a refusal here is the second, and final. */
-  tokenRefused: boolean
   /** Whether a token that the server refuses is worth asking the credential for another one. @defaultValue it is */
   replaceable?: (lease: Lease) => boolean
   /** Whether this database could be opened before. */
@@ -36,12 +32,10 @@ export interface OpenAttempt<Opened> {
  */
 export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Promise<{ lease: Lease; opened: Opened }> {
   const { source, clock, timing, signal } = attempt
-  let { tokenRefused } = attempt
+  let tokenRefused = false
   let wait: Stopwatch | undefined
   for (let failures = 0; ; ) {
-    const leased = source.get({ timeout: timing.waitTimeout, signal })
-    attempt.load?.()
-    const lease = await leased
+    const lease = await source.get({ timeout: timing.waitTimeout, signal })
     wait ??= new Stopwatch(clock)
     try {
       return { lease, opened: await attempt.open(lease, signal) }
@@ -50,8 +44,8 @@ export async function openWithRetries<Opened>(attempt: OpenAttempt<Opened>): Pro
       const failure = failureOf(error, attempt.databaseWasOpened)
       if (failure === 'token' && !tokenRefused && (attempt.replaceable?.(lease) ?? true)) {
         tokenRefused = true
-        source.invalidate(lease)
-        continue
+        const next = await source.refused(lease, error, { timeout: timing.waitTimeout, signal })
+        if (next !== undefined) continue
       }
       if (failure !== 'unavailable' || !attempt.patient(error)) throw error
       const retryInMs = connectRetryDelay(++failures, wait.elapsed, attempt.random(), timing)

@@ -104,8 +104,8 @@ function tooManyConnections(): Verdict {
     code: 'TOO_MANY_CONNECTIONS',
     why: 'The database is at its limit of sessions or workers; every running statement takes a worker, and so does a login.',
     remedy:
-      'Have fewer connections (connectionLimit, times the instances of your service; during a rotation up to twice as ' +
-      'many), make statements shorter, or take a larger service tier. ' +
+      'Have fewer connections (connectionLimit, and rotation.loginsAtOnce more during a rotation, times the instances ' +
+      'of your service), make statements shorter, or take a larger service tier. ' +
       '`SELECT program_name, COUNT(*) FROM sys.dm_exec_sessions GROUP BY program_name` shows who has them.',
   }
 }

@@ -43,7 +43,7 @@ const FAILURES: ReadonlyArray<readonly [codes: readonly string[], verdict: Netwo
     ['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'EADDRNOTAVAIL'],
     {
       code: 'SERVER_UNREACHABLE',
-      why: 'No way leads there from this machine.',
+      why: 'This machine has no route to that address.',
       remedy: 'Check network, VPN and routes of this machine, and whether the server has a private endpoint only.',
     },
   ],

@@ -173,7 +173,6 @@ export class ProxyConnection {
       random: this.#parts.random,
       signal: this.#gone.signal,
       emit: this.#parts.emit,
-      tokenRefused: false,
       // A credential that has just given a token has no better one, and may take seconds to say so.
       replaceable: (lease) => lease.now() - lease.acquiredAt >= JUST_GIVEN,
       databaseWasOpened: opened.has(database),

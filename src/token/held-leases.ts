@@ -41,13 +41,6 @@ export class HeldLeases {
     return this.replacing
   }
 
-  /** Takes a lease that was refused away before there is another one. */
-  drop(lease: Lease): void {
-    this.#refused.set(lease.token, lease)
-    this.current = undefined
-    this.replacing = true
-  }
-
   /** Holds what the credential gave. @returns the lease that it is, where that one is known and as good */
   take(lease: Lease): Lease | undefined {
     const { current } = this

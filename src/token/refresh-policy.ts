@@ -6,7 +6,7 @@
 /** The numbers of the policy. */
 export interface RefreshTiming {
   /**
-   * Where the credential does not say when to refresh, the next token is asked for this share of the lifetime before
+   * If the credential does not say when to refresh, the next token is asked for this share of the lifetime before
    * expiry, no less than `refreshMarginMin` and no more than `refreshMarginMax`.
    *
    * @defaultValue 0.2
@@ -17,15 +17,15 @@ export interface RefreshTiming {
   /** In ms. @defaultValue 600_000 (10 min) */
   refreshMarginMax: number
   /**
-   * The next token is asked for after a random part of this share of the time between its refresh and the hard window,
-   * so that many instances that were started together do not ask together ever after.
+   * The next token is asked for at a random moment of this share of the time from its refresh to the deadline, so that
+   * instances that were started together do not go on asking together.
    *
    * @defaultValue 0.25
    */
   refreshSpread: number
   /**
-   * From this share of the lifetime before expiry on (within `deadlineMarginMin` and `deadlineMarginMax`), new work
-   * waits for a new token: the hard window.
+   * The deadline is this share of the lifetime before expiry, no less than `deadlineMarginMin` and no more than
+   * `deadlineMarginMax`. From then on new work waits for a new token.
    *
    * @defaultValue 0.05
    */
@@ -80,7 +80,7 @@ export function defaultRefreshAfter(acquiredAt: number, expiresOn: number, timin
   return expiresOn - Math.min(margin, lifetime * SHORT_LIFE_REFRESH_SHARE)
 }
 
-/** The beginning of the hard window: from then on new work waits for a new token. */
+/** The deadline: from then on new work waits for a new token. */
 export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: RefreshTiming): number {
   const lifetime = expiresOn - acquiredAt
   const margin = clamp(lifetime * timing.deadlineFraction, timing.deadlineMarginMin, timing.deadlineMarginMax)
@@ -88,7 +88,7 @@ export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: Refr
 }
 
 /**
- * When to ask for the next token: at `refreshAfter`, or by chance later, in the part of the time before the hard window
+ * When to ask for the next token: at `refreshAfter`, or by chance later, in the part of the time before the deadline
  * that `refreshSpread` gives.
  *
  * @param random - from 0 to 1
@@ -104,7 +104,7 @@ export function isFresh(token: TokenTimes, now: number, timing: RefreshTiming): 
 
 /**
  * How long to wait before asking again after the credential gave the token it had given before: a quarter of the time
- * that is left before the hard window, so that the questions come closer as expiry nears.
+ * that is left before the deadline, so that the questions come closer as expiry nears.
  */
 export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTiming): number {
   const lifetime = token.expiresOn - token.acquiredAt

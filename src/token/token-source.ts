@@ -51,6 +51,7 @@ export class TokenSource {
   readonly #random: Random
   readonly #onEvent: ((event: TokenEvent) => void) | undefined
   readonly #subscribers = new Set<(event: TokenEvent) => void>()
+  readonly #observers = new Set<(event: TokenEvent) => void>()
   readonly #stats = { tokensRequested: 0, tokensAcquired: 0, refreshesFailed: 0 }
   /** Who waits for a token to begin with. */
   readonly #waiters: Waiters<Lease>
@@ -97,7 +98,7 @@ export class TokenSource {
     this.#refusedWaiters = new Waiters(this.#clock, () => this.#rest())
   }
 
-  /** The last token that was had, whatever its age; undefined before the first and after `invalidate`. */
+  /** The last token that was had, whatever its age; undefined before the first. */
   get current(): Lease | undefined {
     return this.#leases.current
   }
@@ -126,7 +127,7 @@ export class TokenSource {
       return Promise.resolve(fresh)
     }
     return this.#wait(this.#waiters, timeout, signal, () => {
-      throw unavailable(timeout, this.#lastError, this.#credential.progress())
+      throw this.unavailable(timeout)
     })
   }
 
@@ -149,14 +150,9 @@ export class TokenSource {
     return this.#wait(this.#refusedWaiters, wait.timeout ?? DEFAULT_WAIT, wait.signal, () => undefined)
   }
 
-  /**
-   * Takes a lease away from all: the credential is asked anew before one is given out. One that answers from its cache
-   * gives the same token again, and then that is the token there is.
-   */
-  invalidate(lease: Lease): void {
-    if (this.#leases.current !== lease) return
-    this.#leases.drop(lease)
-    this.#step()
+  /** What work is told that has waited for a token as long as it may. @param waited - in ms */
+  unavailable(waited: number): EntraError {
+    return unavailable(waited, this.#lastError, this.#credential.progress())
   }
 
   /**
@@ -171,10 +167,19 @@ export class TokenSource {
     }
   }
 
+  /** Calls `listener` with each event, until the function that is returned is called. Asks for nothing. */
+  observe(listener: (event: TokenEvent) => void): () => void {
+    this.#observers.add(listener)
+    return () => {
+      this.#observers.delete(listener)
+    }
+  }
+
   /** Ends the source: no timer and no request stays, whoever waits for a token is told `CLOSED`. */
   close(): void {
     this.#closed = true
     this.#subscribers.clear()
+    this.#observers.clear()
     this.#waiters.rejectAll(closed())
     this.#refusedWaiters.rejectAll(closed())
     this.#rest()
@@ -245,8 +250,9 @@ export class TokenSource {
       settle = () => this.#fail(error)
     }
     if (this.#inFlight !== request) return
-    this.#inFlight = undefined
+    // Whoever hears of it may ask for a token at once: no other request is needed for that.
     settle()
+    this.#inFlight = undefined
     this.#step()
   }
 
@@ -299,6 +305,6 @@ export class TokenSource {
   #emit(event: TokenEvent): void {
     publish(event)
     notify(this.#onEvent, event)
-    for (const subscriber of [...this.#subscribers]) notify(subscriber, event)
+    for (const subscriber of [...this.#subscribers, ...this.#observers]) notify(subscriber, event)
   }
 }

@@ -25,7 +25,6 @@ async function tries(timing: { connectRetryInterval: number; connectRetryTimeout
     random: () => 0,
     signal: new AbortController().signal,
     emit: ({ retryInMs }) => retries.push(retryInMs),
-    tokenRefused: false,
     databaseWasOpened: false,
     patient: () => isPatient,
   }).catch((error: unknown) => error)

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { drawChart } from '../../demo/chart.ts'
 import { UsageError } from '../../demo/command-line.ts'
-import { drawFrame, type Frame, frameOf, lineOf } from '../../demo/display.ts'
+import { pictureOf } from '../../demo/display.ts'
 import { insertsOf, type Migrated } from '../../demo/migration.ts'
 import { readOptions } from '../../demo/options.ts'
-import { coloured, colourless } from '../../demo/palette.ts'
 import { percentile, Recording } from '../../demo/recording.ts'
+import { coloured, colourless, Screen } from '../../demo/screen.ts'
 import { environmentsOf, outageOf, readMethods } from '../../demo/sign-in.ts'
 import { faultsOf, migrationSummaryOf, summaryOf } from '../../demo/summary.ts'
+import type { AdapterStats } from '../../src/index.ts'
 
 describe('the options', () => {
   it('have defaults', () => {
@@ -83,6 +84,34 @@ function recording(samples: [at: number, latency: number, failed?: boolean][]): 
   return made
 }
 
+/** Times in s since the start. */
+function opened(made: Recording, connection: number, at: number, expiresOn: number): void {
+  made.onEvent({ type: 'connection.opened', at: start + at * 1000, connection, expiresOn: start + expiresOn * 1000 })
+}
+
+function closed(made: Recording, connection: number, at: number): void {
+  made.onEvent({ type: 'connection.closed', at: start + at * 1000, connection, reason: 'replaced', ageMs: 0 })
+}
+
+function rotated(made: Recording, from: number, until: number): void {
+  const rotation = { reason: 'token', connections: 2 } as const
+  made.onEvent({ type: 'rotation.started', at: start + from * 1000, ...rotation })
+  made.onEvent({ type: 'rotation.finished', at: start + until * 1000, durationMs: 0, ...rotation })
+}
+
+/** Two connections that were replaced by two others, 5 s before the end of their token. */
+function handedOver(): Recording {
+  const made = recording(Array.from({ length: 5_000 }, (_, i) => [i * 4, 5, i % 500 === 0]))
+  opened(made, 1, 0, 15)
+  opened(made, 2, 1, 15)
+  opened(made, 3, 10, 25)
+  closed(made, 1, 10.1)
+  opened(made, 4, 10.2, 25)
+  closed(made, 2, 10.4)
+  rotated(made, 10, 10.4)
+  return made
+}
+
 describe('a recording', () => {
   it('notes how work went', async () => {
     const made = new Recording(start)
@@ -93,23 +122,35 @@ describe('a recording', () => {
     await made.measure(
       () => start,
       async () => {
-        throw new Error('\nInvalid invocation:\n\nthe reason')
+        throw new Error('\nInvalid invocation:\n\nthe reason\nSee docs/errors.md#code')
       },
     )
     expect(made.samples.map(({ failed }) => failed)).toEqual([false, true])
     expect([...made.failures]).toEqual([['the reason', 1]])
   })
 
-  it('follows generations', () => {
+  it('gives each connection a lane of its own, and a lane to the next one when it is free', () => {
     const made = new Recording(start)
-    made.onEvent({ type: 'generation.opened', at: 1, generation: 1, expiresOn: 15 })
-    made.onEvent({ type: 'generation.opened', at: 9, generation: 2, expiresOn: 24 })
-    made.onEvent({ type: 'rotation.finished', at: 9, from: 1, to: 2, reason: 'token', durationMs: 1, connections: 1 })
-    made.onEvent({ type: 'generation.closed', at: 10, generation: 1, reason: 'drained', ageMs: 9 })
-    expect(made.generations).toEqual([
-      { id: 1, openedAt: 1, retiredAt: 9, closedAt: 10, tokenExpiresOn: 15 },
-      { id: 2, openedAt: 9, retiredAt: undefined, closedAt: undefined, tokenExpiresOn: 24 },
+    opened(made, 1, 0, 15)
+    opened(made, 2, 1, 15)
+    opened(made, 3, 9, 24)
+    closed(made, 1, 10)
+    opened(made, 4, 11, 24)
+    expect(made.connections.map(({ connection, lane, token }) => [connection, lane, token])).toEqual([
+      [1, 0, 0],
+      [2, 1, 0],
+      [3, 2, 1],
+      [4, 0, 1],
     ])
+    expect(made.connections[0]).toMatchObject({ openedAt: start, closedAt: start + 10_000 })
+    expect(made.laneCount).toBe(3)
+    expect(made.tokens).toEqual([start + 15_000, start + 24_000])
+  })
+
+  it('notes when each rotation began and ended', () => {
+    const made = new Recording(start)
+    rotated(made, 9, 10)
+    expect(made.handovers).toEqual([{ startedAt: start + 9_000, finishedAt: start + 10_000 }])
   })
 
   it('knows whose tokens serve', () => {
@@ -127,74 +168,93 @@ describe('a recording', () => {
   })
 })
 
-const frame: Frame = {
-  elapsed: 10,
-  seconds: 60,
-  tokenLife: 15,
-  secondsLeft: 3,
-  credential: 'AzureCliCredential',
-  generation: 2,
-  draining: 1,
-  connections: 12,
-  inFlight: 8,
-  perSecond: 210.4,
-  p50: 5.04,
-  p99: 31.2,
+const stats: AdapterStats = {
+  tokensRequested: 2,
+  tokensAcquired: 2,
+  refreshesFailed: 0,
   rotations: 1,
-  queries: 2000,
-  failures: 0,
+  connectionsOpen: 2,
+  connecting: 0,
+  inFlight: 2,
+  waiting: 0,
+  tokenExpiresOn: start + 25_000,
+  tokenSecondsLeft: 5,
 }
 
+/** At 20 s of 60. */
+const picture = (made: Recording, elapsed = 20) =>
+  pictureOf(made, stats, { now: start + elapsed * 1000, seconds: 60, tokenLife: 15 })
+
 describe('the display', () => {
-  it('shows all there is', () => {
-    const text = drawFrame(frame, colourless).join('\n')
-    for (const part of [
-      '10 of 60 s',
-      '3.0 s left',
-      'AzureCliCredential',
-      '2  (1 draining)',
-      '12 open, 8 at work',
-      '210 a second',
-      'p99 31.2 ms',
-    ]) {
-      expect(text).toContain(part)
-    }
-    expect(text).not.toContain('\u001b')
-    expect(drawFrame(frame, coloured).join('')).toContain('\u001b[')
+  it('shows each connection as a lane that changes from one token to the next', () => {
+    const lines = picture(handedOver()).lines(colourless, 80)
+    const lanes = lines.filter((line) => /[12]{10}/.test(line))
+    // 39 s in 79 columns: 10 s are 20 of them.
+    expect(lanes).toHaveLength(3)
+    expect(lanes[0]).toMatch(/^ +1{20,22}2{18,22} +┊ +$/)
+    expect(lanes[1]).toMatch(/^ +1{18,22} +┊ +┊ +$/)
+    expect(lanes[2]).toMatch(/^ +2{18,22} +┊ +$/)
   })
 
-  it('is one line where there is no terminal', () => {
-    expect(lineOf(frame)).toBe(
-      ' 10 s  token  3.0 s of AzureCliCredential  generation 2  connections 12  210 queries/s  p50 5.0 ms  p99 31.2 ms  rotations 1  failures 0',
-    )
+  it('fits 80 columns and 24 rows with as many connections as a pool may have', () => {
+    const made = recording(Array.from({ length: 100_000 }, (_, i) => [i / 5, 12_345.6]))
+    made.credential = 'ManagedIdentityCredential'
+    for (let connection = 1; connection <= 13; connection++) opened(made, connection, 0, 25)
+    const lines = picture(made).lines(colourless, 80)
+    expect(lines.length).toBeLessThan(24)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
+    expect(picture(made).line().length).toBeLessThanOrEqual(80)
+  })
+
+  it('has colours only where there is a terminal that wants them', () => {
+    expect(picture(handedOver()).lines(coloured, 80).join('')).toContain('\u001b[34m▆')
+    expect(picture(handedOver()).lines(colourless, 80).join('')).not.toContain('\u001b')
+  })
+
+  it('never shows more time than the run has', () => {
+    expect(picture(handedOver(), 61).lines(colourless, 80)[0]).toContain(' 60 of 60 s')
   })
 
   it('counts what is recent', () => {
-    const stats = {
-      tokensRequested: 1,
-      tokensAcquired: 1,
-      refreshesFailed: 0,
-      rotations: 0,
-      generation: { id: 1, ageMs: 0, tokenExpiresOn: start + 14_000, tokenSecondsLeft: 4, connections: 1, inFlight: 0 },
-      draining: [],
-      connectionsOpen: 1,
-      inFlight: 0,
-      waiting: 0,
-    }
     const made = recording([
       [0, 500],
-      [9_000, 4],
-      [9_500, 6, true],
+      [19_000, 4],
+      [19_500, 6, true],
     ])
-    made.credential = 'ManagedIdentityCredential'
-    expect(frameOf(made, stats, { now: start + 10_000, seconds: 60, tokenLife: 15 })).toMatchObject({
-      perSecond: 1,
-      p99: 6,
-      secondsLeft: 4,
-      credential: 'ManagedIdentityCredential',
-      queries: 3,
-      failures: 1,
-    })
+    opened(made, 1, 0, 25)
+    expect(picture(made).line()).toBe(' 20 s  token 1:  5.0 s left  2 open  1 queries/s  p99 6 ms  1 failed')
+  })
+})
+
+/** What a terminal was sent. */
+function terminal(): { stream: NodeJS.WriteStream; sent(): string } {
+  let sent = ''
+  const write = (text: string) => {
+    sent += text
+    return true
+  }
+  return { stream: { isTTY: true, columns: 80, rows: 5, write } as unknown as NodeJS.WriteStream, sent: () => sent }
+}
+
+describe('the screen', () => {
+  const panel = (...lines: string[]) => ({ lines: () => lines, line: () => '' })
+
+  it('draws the panel over itself, and keeps it below what is printed meanwhile', () => {
+    const { stream, sent } = terminal()
+    const screen = new Screen(stream, {}, 0)
+    screen.show(panel('one', 'two'), 0)
+    screen.print('told')
+    expect(sent()).toBe('\u001b[?7lone\ntwo\n\u001b[?7h' + '\u001b[2A\u001b[Jtold\n' + '\u001b[?7lone\ntwo\n\u001b[?7h')
+    screen.leavePanel()
+    screen.print('summary')
+    expect(sent()).toMatch(/\?7hsummary\n$/)
+  })
+
+  it('draws no more lines than the terminal has', () => {
+    const { stream, sent } = terminal()
+    new Screen(stream, {}, 0).show(panel('1', '2', '3', '4', '5', '6'), 0)
+    expect(sent()).toContain('4\n')
+    expect(sent()).not.toContain('5\n')
   })
 })
 
@@ -250,16 +310,25 @@ describe('the migration at the end', () => {
 })
 
 describe('the picture', () => {
-  it('has a bar a generation, a mark for an expiry that came, and every failure', () => {
-    const made = recording(Array.from({ length: 10_000 }, (_, i) => [i, 5, i % 1000 === 0]))
-    made.onEvent({ type: 'generation.opened', at: start, generation: 1, expiresOn: start + 6_000 })
-    made.onEvent({ type: 'generation.opened', at: start + 4_000, generation: 2, expiresOn: start + 12_000 })
-    const svg = drawChart(made, start + 10_000, 6)
-    expect(svg.match(/class="bar"/g)).toHaveLength(2)
-    expect(svg.match(/class="end"/g)).toHaveLength(1)
+  it('has a bar for each connection in the colour of its token, and a line for each end of a token that came', () => {
+    const svg = drawChart(handedOver(), start + 20_000, 15)
+    const [run = '', handover = ''] = svg.split('One handover, ')
+    expect([...run.matchAll(/rect class="(t\d)"/g)].map(([, token]) => token)).toEqual(['t0', 't0', 't1', 't1'])
+    expect([...handover.matchAll(/rect class="(t\d)"/g)].map(([, token]) => token)).toEqual(['t0', 't0', 't1', 't1'])
+    expect(svg.match(/class="end t0"/g)).toHaveLength(1)
+    expect(svg).not.toContain('end t1')
+    expect(svg).toContain('token 1 expires')
+    expect(handover).toMatch(/^33 times closer/)
+  })
+
+  it('shows every failure, and some of the other queries', () => {
+    const svg = drawChart(handedOver(), start + 20_000, 15)
     expect(svg.match(/class="failed"/g)).toHaveLength(10)
     expect(svg.match(/<circle/g)?.length).toBeLessThan(1_600)
-    expect(svg).toContain('10000 queries, 1 rotations, 10 failures')
-    expect(svg).toContain('prefers-color-scheme:dark')
+    expect(svg).toContain('5,000 queries on tokens of 15 s: 10 failures')
+  })
+
+  it('is readable on a dark page too', () => {
+    expect(drawChart(recording([]), start + 20_000, 15)).toContain('prefers-color-scheme:dark')
   })
 })

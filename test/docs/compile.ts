@@ -15,10 +15,12 @@ export async function compile(samples: readonly string[]): Promise<ScriptResult>
     const compilerOptions = {
       module: 'preserve',
       moduleResolution: 'bundler',
+      noUnusedLocals: false,
       rewriteRelativeImportExtensions: false,
       allowImportingTsExtensions: true,
       paths: {
         'prisma-adapter-mssql-entra': [join(ROOT, 'src/index.ts')],
+        'prisma-adapter-mssql-entra/testing': [join(ROOT, 'src/testing/index.ts')],
         'prisma-adapter-mssql-entra/*': [join(ROOT, 'src/*.ts')],
       },
     }

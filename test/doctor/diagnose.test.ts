@@ -4,8 +4,8 @@ import { diagnose } from '../../src/doctor/diagnose.ts'
 import type { StepReport } from '../../src/doctor/examination.ts'
 import { STEPS } from '../../src/doctor/step.ts'
 import { startGateway } from '../../src/testing/gateway/gateway.ts'
-import { MovableClock } from '../integration/faults/movable-clock.ts'
 import { secretsIn } from '../integration/secrets.ts'
+import { MovableClock } from './movable-clock.ts'
 import { giving, usePractice } from './support.ts'
 
 const practice = usePractice()

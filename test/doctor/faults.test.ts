@@ -10,8 +10,8 @@ import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
 import type { FaultAction, FaultError, Stage } from '../../src/testing/gateway/faults.ts'
 import { freePort, NO_SUCH_HOST } from '../errors/provoke.ts'
-import { MovableClock } from '../integration/faults/movable-clock.ts'
 import { secretsIn } from '../integration/secrets.ts'
+import { MovableClock } from './movable-clock.ts'
 import { giving, usePractice } from './support.ts'
 
 const practice = usePractice()

@@ -36,6 +36,16 @@ const failure = async (work: Promise<unknown>) => {
   return { number: error?.number, message: error?.message }
 }
 
+describe('DBCC USEROPTIONS', () => {
+  it('shows the isolation level that is set, and where none is that rows have versions', async () => {
+    const level = async (sql: string) =>
+      (await rows(`${sql} DBCC USEROPTIONS`)).find((row) => row['Set Option'] === 'isolation level')?.Value
+    expect(await level('')).toBe('read committed snapshot')
+    expect(await level('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE')).toBe('serializable')
+    await expect(rows('DBCC CHECKDB')).rejects.toThrow('DBCC')
+  })
+})
+
 describe('a login', () => {
   it.each([
     ['a wrong password', { password: 'wrong' }, /Login failed for user 'sa'/],

@@ -3,9 +3,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
+import { ConnectionOpener } from '../../src/driver/open-connection.ts'
 import type { EntraErrorCode } from '../../src/errors/entra-error.ts'
 import { PrismaMssqlEntra, type TokenEvent, TokenSource } from '../../src/index.ts'
-import { officialPools } from '../../src/rotation/official-pool.ts'
 import type { FaultError, GatewayFault } from '../../src/testing/gateway/faults.ts'
 import { type GatewayOptions, startGateway } from '../../src/testing/gateway/gateway.ts'
 import { Lease } from '../../src/token/lease.ts'
@@ -133,9 +133,9 @@ export function provocations(db: Database): Provocations {
     SESSION_TOKEN_EXPIRED: async () => {
       const { prisma } = db.connect()
       await prisma.$queryRaw`SELECT 1 AS one`
-      // The first statement, then those that set up the sessions of the next generation, then the statement again.
+      // The statement, then the one that sets up the next session, then the statement again.
       const end: GatewayFault = { at: 'request', action: { refuse: { number: 37396, class: 20 } }, times: 1 }
-      const pass: GatewayFault = { at: 'request', action: { delay: 0 }, times: 2 }
+      const pass: GatewayFault = { at: 'request', action: { delay: 0 }, times: 1 }
       const again = () => thrownBy(() => prisma.$queryRaw`SELECT 1 AS one`)
       return under(db, end, () => under(db, pass, () => under(db, end, again)))
     },
@@ -157,8 +157,8 @@ export function provocations(db: Database): Provocations {
       const { token } = await db.azure.authority.issueToken()
       const now = Date.now()
       const lease = new Lease(token, { expiresOn: now, refreshAfter: now - 1 }, systemClock)
-      const open = officialPools(db.azure.config(), {}, 'https://database.windows.net/', systemClock)
-      return thrownBy(() => open(lease, new AbortController().signal))
+      const opener = new ConnectionOpener(db.azure.config(), {}, 'https://database.windows.net/')
+      return thrownBy(() => opener.open(lease, new AbortController().signal))
     },
     TRANSACTION_TOKEN_EXPIRED: () => {
       const { prisma } = db.connect({ credential: shortLived(db) })

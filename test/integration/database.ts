@@ -4,6 +4,7 @@ import { PrismaClient } from '../../generated/prisma/client.ts'
 import { PrismaMssqlEntra, type PrismaMssqlEntraOptions } from '../../src/index.ts'
 import { type LocalAzure, type LocalAzureOptions, startLocalAzure } from '../local-azure.ts'
 import { applyMigrations, deleteAllRows, dropEverything } from './schema.ts'
+import { sharedUpstream } from './shared-upstream.ts'
 import { openSqlLogin, type SqlLogin } from './sql-login.ts'
 
 /** A Prisma Client and the adapter that it stands on. */
@@ -22,6 +23,9 @@ export interface Database {
   /** Runs a batch past the gateway, with a SQL login. */
   sql: SqlLogin['run']
 }
+
+/** How long transactions wait for their beginning and may take, in ms: on a busy machine Prisma's own 2 and 5 s are short. */
+const PATIENT = { maxWait: 60_000, timeout: 60_000 }
 
 /** Somebody else may be waiting for the same real server. */
 const SETUP_TIMEOUT = 600_000
@@ -50,7 +54,7 @@ export function useDatabase(options: LocalAzureOptions = {}): Database {
   }
 
   beforeAll(async () => {
-    azure = await startLocalAzure(options)
+    azure = await startLocalAzure({ ...options, upstream: await sharedUpstream() })
     login = await openSqlLogin(azure.upstream)
     await login.lock('prisma-adapter-mssql-entra tests')
     await dropEverything(login.run)
@@ -81,7 +85,7 @@ function clientOn(
     ...(options.tokenSource === undefined && { credential: azure.credential() }),
     ...options,
   })
-  return { prisma: new PrismaClient({ adapter }), adapter }
+  return { prisma: new PrismaClient({ adapter, transactionOptions: PATIENT }), adapter }
 }
 
 function started<T>(part: T | undefined): T {

@@ -14,12 +14,12 @@ const config = {
 }
 const adapter = new PrismaMssqlEntra(config, {
   credential: new ManagedIdentityCredential(),
-  rotation: { maxAge: 500, connectRetryTimeout: 0 },
+  rotation: { spread: 0, connectRetryTimeout: 0 },
   onEvent: (event) => console.log(event),
 })
 const prisma = new PrismaClient({ adapter, log: ['query', 'info', 'warn', 'error'] })
 await prisma.$connect()
-while (adapter.stats().rotations < 2) await prisma.$transaction((tx) => tx.user.count())
+while (adapter.stats().rotations === 0) await prisma.$transaction((tx) => tx.user.count())
 await prisma.$queryRaw`SELECT * FROM [nothing]`.catch((error) => console.error(error))
 console.log(inspect([adapter, prisma, adapter.stats()], { depth: 9, showHidden: true }))
 await prisma.$disconnect()

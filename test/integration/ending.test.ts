@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { runScript } from '../support/run-script.ts'
 import { useDatabase } from './database.ts'
+import { until } from './faults/time.ts'
 
 const db = useDatabase()
 
@@ -24,6 +25,6 @@ describe('a script', () => {
     ['queries once and returns: once its idle connections are closed', 'return', '0\n'],
   ])('that %s, ends by itself', async (_, how, output) => {
     expect(await runToItsEnd(how)).toEqual({ code: 0, output })
-    await vi.waitFor(() => expect(db.azure.gateway.stats()).toMatchObject({ sessionsOpen: 0, loggingIn: 0 }))
+    await until(() => expect(db.azure.gateway.stats()).toMatchObject({ sessionsOpen: 0, loggingIn: 0 }))
   })
 })

@@ -1,17 +1,20 @@
-import type { IsolationLevel, SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils'
+import { DriverAdapterError, type SqlDriverAdapter, type SqlQuery } from '@prisma/driver-adapter-utils'
+import { ClientAdapter } from '../../src/client/client-adapter.ts'
+import type { ClientConnection } from '../../src/client/client-connection.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { PrismaCodeError } from '../../src/errors/prisma-error.ts'
-import type { RotationEvent } from '../../src/events.ts'
-import { RotatingAdapter } from '../../src/rotation/rotating-adapter.ts'
-import { Rotation } from '../../src/rotation/rotation.ts'
-import type { RotationTiming } from '../../src/rotation/rotation-policy.ts'
+import type { CloseReason, PoolEvent } from '../../src/events.ts'
+import { Pool } from '../../src/pool/pool.ts'
+import type { PoolSettings } from '../../src/pool/settings.ts'
 import type { Lease } from '../../src/token/lease.ts'
-import { isFresh } from '../../src/token/refresh-policy.ts'
+import { hardDeadline, isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { SimClock } from './clock.ts'
-import { SimPool } from './pool.ts'
+import { levelFor, SimConnection } from './connection.ts'
 import type { Dice } from './random.ts'
 import type { SimServer } from './server.ts'
+import { Session } from './session.ts'
+import type { Level } from './story.ts'
 
 /** One piece of work under way, or a connect. */
 export interface Work {
@@ -21,8 +24,6 @@ export interface Work {
   /** True time, in ms. */
   startedAt: number
   startedAwake: number
-  /** By the local clock, in ms. */
-  startedLocal: number
   /** What it takes by itself, in ms. */
   duration: number
   statements: number
@@ -30,64 +31,72 @@ export interface Work {
   lease: Lease | undefined
   /** Whether the client had to connect first. */
   connects: boolean
+  /** When it asked for a connection: counts up for each client; 0 before that. */
+  arrived: number
+  /** Whether it was told that its COMMIT succeeded. */
+  committed: boolean
+  /** What it was lent last. */
+  session: Session | undefined
 }
 
 /** What a client tells those who watch it. */
 export interface ClientWatch {
   onStarted(work: Work): void
-  onSucceeded(work: Work): void
-  onFailed(work: Work, code: string): void
-  onEvent(client: SimClient, event: RotationEvent): void
-  onConnecting(client: SimClient, pool: SimPool): void
-  onTerminate(client: SimClient, pool: SimPool): void
-  onDisconnected(client: SimClient): void
-}
-
-interface Connected {
-  rotation: Rotation
-  adapter: SqlDriverAdapter
+  onEnded(work: Work, code: string | undefined): void
+  onEvent(client: SimClient, event: PoolEvent): void
+  onLoginFailed(client: SimClient): void
+  onClose(client: SimClient, session: Session, reason: CloseReason): void
 }
 
 /** One Prisma Client with its adapter: connects when it is first used, runs work, and is disconnected. */
 export class SimClient {
   readonly number: number
-  readonly max: number
-  readonly pools = new Set<SimPool>()
-  readonly running = new Set<Work>()
-  rotation: Rotation | undefined
+  readonly database: number
+  readonly settings: PoolSettings
+  readonly sessions = new Set<Session>()
+  readonly running = new Map<string, Work>()
+  pool: Pool<ClientConnection> | undefined
   /** When the last disconnect ended, true time; Infinity while one is under way. */
   disconnectedAt = Number.NEGATIVE_INFINITY
+  /** When the pool that is disconnected began to close, in ms the process was running; undefined where none is. */
+  closingSince: number | undefined
   /** When the last connect began, which work that came later waited for too. True time, in ms. */
   connectStartedAt = Number.POSITIVE_INFINITY
   readonly #clock: SimClock
   readonly #dice: Dice
   readonly #server: SimServer
   readonly #source: TokenSource
-  readonly #timing: RotationTiming
   readonly #watch: ClientWatch
-  #connected: Promise<Connected> | undefined
-  #count = 0
+  #connected: Promise<SqlDriverAdapter> | undefined
+  #isConnected = false
   #disconnecting = 0
   #disconnection = Promise.resolve()
+  #works = 0
+  #arrivals = 0
 
-  constructor(parts: {
-    number: number
-    max: number
-    clock: SimClock
-    dice: Dice
-    server: SimServer
-    source: TokenSource
-    timing: RotationTiming
-    watch: ClientWatch
-  }) {
-    this.number = parts.number
-    this.max = parts.max
-    this.#clock = parts.clock
-    this.#dice = parts.dice
-    this.#server = parts.server
-    this.#source = parts.source
-    this.#timing = parts.timing
-    this.#watch = parts.watch
+  constructor(
+    number: number,
+    database: number,
+    settings: PoolSettings,
+    clock: SimClock,
+    dice: Dice,
+    server: SimServer,
+    source: TokenSource,
+    watch: ClientWatch,
+  ) {
+    this.number = number
+    this.database = database
+    this.settings = settings
+    this.#clock = clock
+    this.#dice = dice
+    this.#server = server
+    this.#source = source
+    this.#watch = watch
+  }
+
+  /** What its pool is set to. */
+  get poolSettings(): PoolSettings {
+    return this.settings
   }
 
   /** Whether nothing is connected, connecting or disconnecting. */
@@ -100,9 +109,15 @@ export class SimClient {
   }
 
   async connect(): Promise<void> {
-    await this.#track('connect', 0, 0, async () => {
-      await this.#connect()
-    })
+    await this.#track('connect', 0, 0, () => this.#connect())
+  }
+
+  async warmUp(): Promise<void> {
+    const { pool } = this
+    // One that is joined by another ends for both.
+    const isConnecting = [...this.running.values()].some(({ kind }) => kind === 'connect')
+    if (this.#isConnected && pool !== undefined && !isConnecting)
+      await this.#track('connect', 0, 0, () => pool.warmUp())
   }
 
   async disconnect(): Promise<void> {
@@ -112,72 +127,79 @@ export class SimClient {
     this.#disconnecting++
     this.disconnectedAt = Number.POSITIVE_INFINITY
     // One that could not be connected has nothing to dispose of.
-    this.#disconnection = connected.then(({ adapter }) => adapter.dispose()).catch(() => {})
+    this.#disconnection = connected.then((adapter) => this.#dispose(adapter)).catch(() => {})
     await this.#disconnection
     this.#disconnecting--
     if (this.#disconnecting === 0) this.disconnectedAt = this.#clock.now
-    this.#watch.onDisconnected(this)
   }
 
   async query(duration: number): Promise<void> {
     await this.#track('query', duration, 1, async (work) => {
-      const { adapter } = await this.#connect()
-      await adapter.queryRaw({ sql: work.id, args: [duration], argTypes: [] })
+      const adapter = await this.#connect()
+      this.#arrive(work)
+      await adapter.queryRaw(queryOf(work.id, duration))
     })
   }
 
-  async transaction(statements: number, duration: number, pause: number): Promise<void> {
+  async transaction(statements: number, duration: number, pause: number, level: Level): Promise<void> {
     const total = statements * (duration + pause)
     await this.#track('transaction', total, statements + 2, async (work) => {
-      const { adapter } = await this.#connect()
-      const transaction = await adapter.startTransaction(work.id as IsolationLevel)
-      await this.#runTransaction(work.id, transaction, statements, duration, pause)
+      const adapter = await this.#connect()
+      this.#arrive(work)
+      const transaction = await adapter.startTransaction(levelFor(work.id, level))
+      // As Prisma does: whatever fails, the transaction is rolled back; and where its time is up, whatever runs.
+      const abandoned = this.#dice.chance(0.05)
+      try {
+        for (let i = 1; i <= statements; i++) {
+          await this.#clock.sleep(pause)
+          const running = transaction.executeRaw(queryOf(`${work.id}.${i}`, duration))
+          if (abandoned) running.catch(() => {})
+          else await running
+        }
+        if (abandoned) throw new Abandoned()
+      } catch (error) {
+        await transaction.rollback().catch(() => {})
+        if (error instanceof Abandoned) return
+        throw error
+      }
+      await transaction.commit()
+      work.committed = true
     })
   }
 
-  /** As Prisma does: whatever fails, the transaction is rolled back. */
-  async #runTransaction(id: string, transaction: Transaction, statements: number, duration: number, pause: number) {
-    try {
-      for (let i = 1; i <= statements; i++) {
-        await transaction.executeRaw({ sql: `${id}.${i}`, args: [duration], argTypes: [] })
-        await this.#clock.sleep(pause)
-      }
-      if (this.#dice.chance(0.1)) await transaction.rollback()
-      else await transaction.commit()
-    } catch (error) {
-      await transaction.rollback().catch(() => {})
-      throw error
-    }
+  #arrive(work: Work): void {
+    work.arrived = ++this.#arrivals
   }
 
-  async #track(kind: Work['kind'], duration: number, statements: number, run: (work: Work) => Promise<void>) {
+  async #track(
+    kind: Work['kind'],
+    duration: number,
+    statements: number,
+    run: (work: Work) => Promise<unknown>,
+  ): Promise<void> {
     const { current } = this.#source
     const work: Work = {
-      id: `${this.number}.${kind.charAt(0)}${++this.#count}`,
+      id: `${kind}-${this.number}-${++this.#works}`,
       kind,
       client: this,
       startedAt: this.#clock.now,
       startedAwake: this.#clock.awake,
-      startedLocal: this.#clock.localNow,
       duration,
       statements,
-      lease: current && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
-      connects: this.rotation === undefined,
+      lease: current !== undefined && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
+      connects: !this.#isConnected,
+      arrived: 0,
+      committed: false,
+      session: undefined,
     }
-    this.running.add(work)
+    this.running.set(work.id, work)
     this.#watch.onStarted(work)
-    try {
-      await run(work)
-      this.running.delete(work)
-      this.#watch.onSucceeded(work)
-    } catch (error) {
-      this.running.delete(work)
-      this.#watch.onFailed(work, codeOf(error))
-    }
+    const code = await run(work).then(() => undefined, codeOf)
+    this.running.delete(work.id)
+    this.#watch.onEnded(work, code)
   }
 
-  /** Prisma Client connects once for all, and not before a disconnect that is under way has ended. */
-  #connect(): Promise<Connected> {
+  #connect(): Promise<SqlDriverAdapter> {
     if (this.#connected === undefined) {
       this.connectStartedAt = this.#clock.now
       const connected = this.#disconnection.then(() => this.#open())
@@ -189,42 +211,71 @@ export class SimClient {
     return this.#connected
   }
 
-  async #open(): Promise<Connected> {
-    const rotation = new Rotation({
-      tokenSource: this.#source,
-      open: (lease, signal) => this.#openPool(lease, signal),
-      timing: this.#timing,
-      clock: this.#clock.local,
-      random: this.#dice.next,
-      emit: (event) => this.#watch.onEvent(this, event),
-    })
-    await rotation.start()
-    this.rotation = rotation
-    const adapter = new RotatingAdapter('simulated', rotation, this.#clock.local, () => {
-      if (this.rotation === rotation) this.rotation = undefined
-    })
-    return { rotation, adapter }
-  }
-
-  async #openPool(lease: Lease, signal: AbortSignal): Promise<SimPool> {
-    const pool = new SimPool(this.number, this.max, lease, this.#clock, this.#server, {
-      onConnecting: (pool) => this.#watch.onConnecting(this, pool),
-      onTerminate: (pool) => this.#watch.onTerminate(this, pool),
-    })
-    this.pools.add(pool)
+  /** As `PrismaMssqlEntra.connect` does. */
+  async #open(): Promise<SqlDriverAdapter> {
+    const pool = new Pool<ClientConnection>(
+      this.#source,
+      (lease, signal) => this.#logIn(lease, signal),
+      this.poolSettings,
+      this.#clock.local,
+      this.#dice.next,
+      (event) => this.#watch.onEvent(this, event),
+    )
+    this.pool = pool
     try {
-      await pool.probe(signal)
-      return pool
+      await pool.connect()
     } catch (error) {
-      this.pools.delete(pool)
-      signal.throwIfAborted()
+      await pool.close()
+      this.pool = undefined
       throw error
     }
+    this.#isConnected = true
+    return new ClientAdapter('simulated', pool, { supportsRelationJoins: false }, this.#clock.local, () => {})
   }
+
+  async #dispose(adapter: SqlDriverAdapter): Promise<void> {
+    this.#isConnected = false
+    this.closingSince = this.#clock.awake
+    await adapter.dispose()
+    this.closingSince = undefined
+    this.pool = undefined
+  }
+
+  async #logIn(lease: Lease, signal: AbortSignal): Promise<SimConnection> {
+    const freshUntil = hardDeadline(lease, this.#source.timing)
+    const id = this.#server.logins + 1
+    const session = new Session(id, this.number, this.database, { token: lease.token, freshUntil }, this.#clock)
+    const onAbort = () => session.end('not wanted')
+    signal.throwIfAborted()
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.sessions.add(session)
+    session.onEnd(() => {
+      this.sessions.delete(session)
+      this.#server.sessions.delete(session)
+    })
+    try {
+      await this.#server.logIn(session)
+      return new SimConnection(lease, session, this.#server, (it, reason) => this.#watch.onClose(this, it, reason))
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#watch.onLoginFailed(this)
+      throw error
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+}
+
+class Abandoned extends Error {}
+
+function queryOf(id: string, duration: number): SqlQuery {
+  return { sql: id, args: [duration], argTypes: [] }
 }
 
 function codeOf(raw: unknown): string {
   const error = raw instanceof PrismaCodeError ? raw.cause : raw
   if (error instanceof EntraError) return error.number === undefined ? error.code : `${error.code} ${error.number}`
-  return error instanceof Error ? error.name : String(error)
+  if (error instanceof DriverAdapterError) return error.cause.kind
+  const { number, name } = error as { number?: unknown; name?: unknown }
+  return String(number ?? name ?? error)
 }

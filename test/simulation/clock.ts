@@ -4,6 +4,9 @@ export const second = 1_000
 export const minute = 60 * second
 export const hour = 60 * minute
 
+/** When every story begins, in ms since the epoch. */
+export const EPOCH = Date.UTC(2026, 0, 1)
+
 interface Entry {
   at: number
   order: number
@@ -18,30 +21,22 @@ interface Entry {
  * - the local one is what the code under test takes for the time: it may be wrong, and be set.
  */
 export class SimClock {
+  /** Events so far. */
+  steps = 0
   readonly #heap: Entry[] = []
   #monotonic = 0
   #order = 0
   #productTimers = 0
-  readonly #epoch: number
   #suspended = 0
   #frozen = 0
   #skew = 0
 
   /** The clock of the code under test. */
-  readonly local: Clock = {
-    now: () => this.localNow,
-    monotonic: () => this.monotonic,
-    // As Node does it: whole milliseconds, and no less than one.
-    setTimer: (delay, callback) => this.#set(Math.max(Math.trunc(delay), 1), callback, true),
-  }
-
-  constructor(epoch: number) {
-    this.#epoch = epoch
-  }
+  readonly local: Clock = new LocalClock(this)
 
   /** The true time, in ms since the epoch. */
   get now(): number {
-    return this.#epoch + this.#monotonic + this.#suspended
+    return EPOCH + this.#monotonic + this.#suspended
   }
 
   get monotonic(): number {
@@ -70,7 +65,7 @@ export class SimClock {
   /** When the next timer is due by the true clock, if the machine stays awake. */
   get nextAt(): number {
     for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
-      if (top.callback !== undefined) return Math.max(this.#epoch + top.at + this.#suspended, this.now)
+      if (top.callback !== undefined) return Math.max(EPOCH + top.at + this.#suspended, this.now)
       this.#pop()
     }
     return Number.POSITIVE_INFINITY
@@ -78,11 +73,11 @@ export class SimClock {
 
   /** A timer of the model's: of the network, a server, a user. */
   after(delay: number, callback: () => void): Timer {
-    return this.#set(delay, callback, false)
+    return this.set(delay, callback, false)
   }
 
   sleep(delay: number): Promise<void> {
-    return new Promise((resolve) => this.#set(delay, resolve, false))
+    return new Promise((resolve) => this.set(delay, resolve, false))
   }
 
   /** Goes on to the next timer and runs it. */
@@ -98,7 +93,7 @@ export class SimClock {
 
   /** Goes on to a true time at which no timer is due. */
   advanceTo(time: number): void {
-    this.#monotonic = Math.max(this.#monotonic, time - this.#epoch - this.#suspended)
+    this.#monotonic = Math.max(this.#monotonic, time - EPOCH - this.#suspended)
   }
 
   /** The process stands still (SIGSTOP, a frozen function): timers come due meanwhile, and run when it goes on. */
@@ -113,11 +108,12 @@ export class SimClock {
   }
 
   /** The local clock is set. */
-  set(skew: number): void {
+  setLocal(skew: number): void {
     this.#skew = skew
   }
 
-  #set(delay: number, callback: () => void, ofProduct: boolean): Timer {
+  /** @param ofProduct - whether it is the code under test that waits */
+  set(delay: number, callback: () => void, ofProduct: boolean): Timer {
     const entry: Entry = { at: this.#monotonic + delay, order: this.#order++, callback, ofProduct }
     this.#push(entry)
     if (ofProduct) this.#productTimers++
@@ -163,6 +159,28 @@ export class SimClock {
     }
     heap[index] = last
     return top
+  }
+}
+
+/** What the code under test takes for the time. */
+export class LocalClock implements Clock {
+  readonly #clock: SimClock
+
+  constructor(clock: SimClock) {
+    this.#clock = clock
+  }
+
+  now(): number {
+    return this.#clock.localNow
+  }
+
+  monotonic(): number {
+    return this.#clock.monotonic
+  }
+
+  /** As Node does it: whole milliseconds, and no less than one. */
+  setTimer(delay: number, callback: () => void): Timer {
+    return this.#clock.set(Math.max(Math.trunc(delay), 1), callback, true)
   }
 }
 

@@ -15,116 +15,110 @@ export interface SimToken {
   refreshAfter: number | undefined
   /** By how much the local clock was ahead of the monotonic one when the credential answered with it. */
   given: { least: number; most: number } | undefined
-}
-
-/** A fault that is on from one true time to another. */
-export interface Interval<Fault extends string> {
-  fault: Fault
-  from: number
-  until: number
+  /** Whether a server said that it takes it no longer. */
+  refused: boolean
 }
 
 /** Requests that one source may make in a minute: on demand every 2 s, and some ahead of time. */
 const MOST_REQUESTS = 45
 
+/** A request that was given up longer ago than this hangs for ever: another one may begin beside it. In ms. */
+const HANGS_AFTER = 3 * minute
+
 /** A credential with a cache, as MSAL has it, in front of an authority that fails in all the ways there are. */
 export class SimCredential implements TokenCredential {
   readonly tokens = new Map<string, SimToken>()
-  /** The token in the credential's cache. */
-  cached: SimToken | undefined
   requests = 0
+  /** Called where a request begins: whether there is a need for it is for the promises to say. */
+  onRequest: () => void = () => {}
   readonly #clock: SimClock
   readonly #dice: Dice
   readonly #setting: Setting
-  readonly #faults: Interval<CredentialFault>[]
   readonly #troubles: Troubles
   readonly #verdict: Verdict
   readonly #rate = new Rate()
-  #inFlight = 0
+  readonly #running = new Set<{ givenUpAt: number }>()
+  #cached: SimToken | undefined
+  #fault: { name: CredentialFault; until: number } | undefined
   #retryAt = 0
 
-  constructor(parts: {
-    clock: SimClock
-    dice: Dice
-    setting: Setting
-    faults: Interval<CredentialFault>[]
-    troubles: Troubles
-    verdict: Verdict
-  }) {
-    this.#clock = parts.clock
-    this.#dice = parts.dice
-    this.#setting = parts.setting
-    this.#faults = parts.faults
-    this.#troubles = parts.troubles
-    this.#verdict = parts.verdict
+  constructor(clock: SimClock, dice: Dice, setting: Setting, troubles: Troubles, verdict: Verdict) {
+    this.#clock = clock
+    this.#dice = dice
+    this.#setting = setting
+    this.#troubles = troubles
+    this.#verdict = verdict
   }
 
-  async getToken(_scope: string | string[], options: GetTokenOptions = {}): Promise<AccessToken | null> {
+  /** Something is wrong with it from now on. */
+  begin(name: CredentialFault, duration: number): void {
+    const { now } = this.#clock
+    this.#fault = { name, until: now + duration }
+    this.#troubles.add('credential', now, now + duration)
+  }
+
+  async getToken(_scope: string | string[], { abortSignal }: GetTokenOptions = {}): Promise<AccessToken | null> {
     const startedAt = this.#clock.now
-    this.requests++
-    if (++this.#inFlight > 1) this.#verdict.blame('requests in flight', `${this.#inFlight} token requests at once`)
-    const { awake } = this.#clock
-    this.#rate.add(awake)
-    const recent = this.#rate.count(awake)
-    // With a clock that leaves a token a few seconds it is asked for that often.
-    if (recent > (this.misjudged ? 4 : 1) * MOST_REQUESTS)
-      this.#verdict.blame('storm of token requests', `${recent} token requests in a minute`)
-    this.#checkRetryAfter()
-    let counted = true
-    const countOut = () => {
-      if (counted) this.#inFlight--
-      counted = false
-    }
+    this.#checkRequest()
+    const request = { givenUpAt: Number.POSITIVE_INFINITY }
+    this.#running.add(request)
+    const { fault } = this
     const given = new Promise<never>((_resolve, reject) => {
-      options.abortSignal?.addEventListener?.('abort', () => {
-        countOut()
-        if (this.#faultAt(startedAt) !== 'ignoresAbort') reject(new Error('The operation was aborted.'))
+      abortSignal?.addEventListener?.('abort', () => {
+        request.givenUpAt = this.#clock.now
+        if (fault !== 'ignoresAbort') reject(new Error('The operation was aborted.'))
       })
     })
     try {
-      return await Promise.race([this.#answer(startedAt), given])
+      return await Promise.race([this.#answer(fault), given])
     } catch (error) {
       const { now } = this.#clock
-      this.#troubles.add('credential', startedAt, now)
-      if (error instanceof Throttled) {
-        this.#retryAt = now + error.retryAfterInMs
-        this.#troubles.add('credential', now, this.#retryAt)
-      }
+      const retryAfter = error instanceof Throttled ? error.retryAfterInMs : 0
+      this.#troubles.add('credential', startedAt, now + retryAfter)
+      this.#retryAt = Math.max(this.#retryAt, now + retryAfter)
       throw error
     } finally {
-      countOut()
+      this.#running.delete(request)
     }
   }
 
-  async #answer(startedAt: number): Promise<AccessToken | null> {
-    const { cached } = this
+  async #answer(fault: CredentialFault | undefined): Promise<AccessToken | null> {
+    const cached = this.#cached
     if (cached !== undefined && this.#clock.localNow < cached.expiresOn - this.#setting.cacheMargin) {
       return this.#give(cached)
     }
-    const fault = this.#faultAt(startedAt)
-    if (fault === 'hangs' || fault === 'ignoresAbort') {
-      this.#troubles.add('credential', startedAt, startedAt + 30 * second)
-      return new Promise<never>(() => {})
+    const { now } = this.#clock
+    if (fault === 'hangs') return new Promise<never>(() => this.#troubles.add('credential', now, now + 30 * second))
+    if (fault === 'ignoresAbort') {
+      const delay = this.#dice.scaled(second, 10 * minute)
+      this.#troubles.add('credential', now, now + delay)
+      await this.#clock.sleep(delay)
+      return this.#give(this.#issue())
     }
     const delay = this.#dice.scaled(20, 500) * this.#setting.latency
     await this.#clock.sleep(fault === 'slow' ? delay + 4 * second : delay)
-    switch (fault) {
-      case 'fails':
-        throw Object.assign(new Error('The authority cannot be reached.'), { statusCode: 503 })
-      case 'throttles':
-        throw new Throttled(this.#dice.integer(1, 40) * second)
-      case 'null':
-        this.#troubles.add('credential', startedAt, this.#clock.now)
-        return null
-      default:
-        return this.#give(this.#issue())
-    }
+    if (fault === 'fails') throw Object.assign(new Error('The authority cannot be reached.'), { statusCode: 503 })
+    if (fault === 'throttles') throw new Throttled(this.#dice.integer(1, 40) * second)
+    if (fault === 'null') this.#troubles.add('credential', now, this.#clock.now)
+    return fault === 'null' ? null : this.#give(this.#issue())
   }
 
-  #checkRetryAfter(): void {
-    const early = this.#retryAt - this.#clock.now
-    // The local clock was set, or the process froze: it knows no better.
-    if (early <= 1 || this.#troubles.any(['process'], this.#clock.now - minute, this.#clock.now)) return
+  #checkRequest(): void {
+    const { awake, now } = this.#clock
+    this.requests++
+    this.onRequest()
+    const others = [...this.#running].filter(({ givenUpAt }) => now - givenUpAt < HANGS_AFTER - second)
+    // Where the local clock was set, or the process froze, nobody knows better.
+    const isDisturbed = this.#troubles.any(['process'], now - HANGS_AFTER, now)
+    if (!isDisturbed && others.length > 0) this.#verdict.blame('requests in flight', `one more beside ${others.length}`)
+    this.#rate.add(awake)
+    const recent = this.#rate.count(awake)
+    // With a clock that leaves a token a few seconds it is asked for that often.
+    if (recent > (this.misjudged ? 4 : 1) * MOST_REQUESTS) {
+      this.#verdict.blame('storm of token requests', `${recent} in a minute`)
+    }
+    const early = this.#retryAt - now
+    if (early <= 1 || isDisturbed) return
     this.#verdict.blame('Retry-After ignored', `asked ${early} ms too soon`)
   }
 
@@ -134,9 +128,10 @@ export class SimCredential implements TokenCredential {
     const token = `token-${this.tokens.size + 1}`
     const expiresOn = Math.floor((relativeExpiry ? localNow : now) + lifetime)
     const refreshAfter = givesRefreshAfter ? expiresOn - lifetime / 2 : undefined
-    const issued: SimToken = { token, expiresAt: now + lifetime, expiresOn, refreshAfter, given: undefined }
+    const expiresAt = now + lifetime
+    const issued: SimToken = { token, expiresAt, expiresOn, refreshAfter, given: undefined, refused: false }
     this.tokens.set(token, issued)
-    this.cached = issued
+    this.#cached = issued
     return issued
   }
 
@@ -144,7 +139,8 @@ export class SimCredential implements TokenCredential {
     const ahead = this.#clock.localNow - this.#clock.monotonic
     const { least, most } = issued.given ?? { least: ahead, most: ahead }
     issued.given = { least: Math.min(least, ahead), most: Math.max(most, ahead) }
-    return answerOf(issued)
+    const { token, expiresOn: expiresOnTimestamp, refreshAfter: refreshAfterTimestamp } = issued
+    return { token, expiresOnTimestamp, ...(refreshAfterTimestamp !== undefined && { refreshAfterTimestamp }) }
   }
 
   /**
@@ -161,8 +157,14 @@ export class SimCredential implements TokenCredential {
     return { least: left(issued.given.most), most: left(issued.given.least) }
   }
 
-  #faultAt(time: number): CredentialFault | undefined {
-    return this.#faults.find(({ from, until }) => from <= time && time < until)?.fault
+  /** Whether it has expired by the server's clock. */
+  isExpired(token: string): boolean {
+    return this.#clock.now >= (this.tokens.get(token)?.expiresAt ?? 0)
+  }
+
+  /** What is wrong with it now. */
+  get fault(): CredentialFault | undefined {
+    return this.#fault !== undefined && this.#clock.now < this.#fault.until ? this.#fault.name : undefined
   }
 
   /** Whether the local clock is so wrong that a token looks valid that is not, or none can. */
@@ -170,8 +172,11 @@ export class SimCredential implements TokenCredential {
     const { now, localNow, skew } = this.#clock
     const { lifetime, relativeExpiry } = this.#setting
     if (!relativeExpiry && skew > 0.5 * lifetime) return true
-    const { cached } = this
-    return cached !== undefined && now >= cached.expiresAt - minute && localNow < cached.expiresOn
+    if (this.#cached === undefined) return false
+    const { expiresAt, expiresOn } = this.#cached
+    // Its own cache goes by the local clock too.
+    const isBehind = expiresOn - localNow > expiresAt - now + second && now >= expiresAt - 11 * minute
+    return isBehind || (now >= expiresAt - minute && localNow < expiresOn)
   }
 }
 
@@ -183,13 +188,5 @@ class Throttled extends Error {
   constructor(retryAfterInMs: number) {
     super('Too many requests.')
     this.retryAfterInMs = retryAfterInMs
-  }
-}
-
-function answerOf({ token, expiresOn, refreshAfter }: SimToken): AccessToken {
-  return {
-    token,
-    expiresOnTimestamp: expiresOn,
-    ...(refreshAfter !== undefined && { refreshAfterTimestamp: refreshAfter }),
   }
 }

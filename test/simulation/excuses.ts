@@ -1,26 +1,28 @@
-import type { Lease } from '../../src/token/lease.ts'
 import { second } from './clock.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 import type { Side, Troubles } from './troubles.ts'
 
 /** What is known of work that failed. All times are true ones, in ms. */
 export interface Failure {
-  /** The code of an `EntraError` with its number, the name of another error, or `TRANSACTION_TOKEN_EXPIRED`. */
+  /** The code of an `EntraError` with its number, or what another error is called. */
   code: string
   from: number
   until: number
+  database: number
   /** Whether the client was disconnected meanwhile. */
   disconnected: boolean
+  /** Whether the server answered one of its statements with an error of its own. */
+  failedByItself: boolean
   /** Where its last statement was sent. */
   session: Session | undefined
   /** Whether the token of that session has expired. */
   expired: boolean
-  /** The lease that the token source had all the while and that new work could begin with; undefined if there was none. */
-  freshLease: Lease | undefined
-  /** Whether all connections of the current generation were at work. */
+  /** Whether there was, all the while, one token that new work could begin with. */
+  hadToken: boolean
+  /** Whether connections are lent without asking them for a sign of life. */
+  unvalidated: boolean
+  /** Whether all connections are at work. */
   exhausted: boolean
-  /** Whether connections of earlier generations held as many as there may be. */
-  crowded: boolean
 }
 
 /** With a credential that is well for this long, waiting work has its token, in ms. */
@@ -34,62 +36,63 @@ const TOKEN_WAIT = 15_100
 /** Work does not give up sooner than this where waiting may help, in ms. */
 const PATIENCE = 14 * second
 
+/** What does not pass by itself is told at once, and looked at again after 2 s. In ms. */
+const FINAL = 5 * second
+
 /** Whether a failure is one that the promises allow. */
 export function isExcused(failure: Failure, troubles: Troubles): boolean {
-  const { code, session, expired } = failure
+  const { code, session, expired, database, until, from } = failure
   if (failure.disconnected) return true
   switch (code) {
     case 'TOKEN_UNAVAILABLE':
       return hadNoToken() && wasPatient() && wereBad('credential', CREDENTIAL_GOOD_ENOUGH)
     case 'TOKEN_INVALID':
       return hadNoToken() && wereBad('credential', CREDENTIAL_GOOD_ENOUGH)
-    case 'LOGIN_FAILED 18456':
-      return wereBad('server', SERVER_GOOD_ENOUGH)
-    case 'LOGIN_FAILED 40613':
-    case 'LOGIN_FAILED 10928':
+    case 'TOKEN_REFUSED 18456':
+    case 'PRINCIPAL_UNKNOWN 18456':
+    case 'DATABASE_NOT_FOUND 4060':
+      return troubles.any([database, 'process'], until - FINAL, until) || wereBad(database, SERVER_GOOD_ENOUGH)
+    case 'DATABASE_UNAVAILABLE 40613':
+    case 'TOO_MANY_CONNECTIONS 10928':
+    case 'SERVER_UNREACHABLE':
+    case 'LOGIN_TIMEOUT':
     case 'CONNECT_FAILED':
-      return wasPatient() && wereBad('server', SERVER_GOOD_ENOUGH)
-    case 'SESSION_TOKEN_EXPIRED':
-      // Without another token the work goes on on what sessions the old one has, ended ones among them.
-      return troubles.any(['server', 'credential', 'process'], failure.from, failure.until)
-    case 'NOT_SENT':
-      return troubles.any(['server', 'process'], failure.from, failure.until)
-    case 'CONNECTION_LOST':
-      return endedByServer(session)
-    case 'STATEMENT_TOKEN_EXPIRED':
-      return expired
-    case 'TRANSACTION_TOKEN_EXPIRED':
-      return expired || session?.poisoned === true || session?.endedBy === '37396'
-    case 'TimeoutError':
-      return troubles.any(['server', 'process'], failure.from, failure.until)
+      return wasPatient() && wereBad(database, SERVER_GOOD_ENOUGH)
     case 'CONNECT_TIMEOUT':
-      return failure.exhausted || failure.crowded || troubles.any(['server', 'process'], failure.from, failure.until)
+      return wasPatient() && (failure.exhausted || troubles.any([database, 'process', 'credential'], from, until))
+    case 'SESSION_TOKEN_EXPIRED 37396':
+      return failure.unvalidated || troubles.any([database, 'credential', 'process'], from, until)
+    case 'NOT_SENT':
+      return troubles.any([database, 'credential', 'process'], from, until)
+    case 'CONNECTION_LOST':
+    case 'STATEMENT_TIMEOUT':
+      return session?.endedBy === 'the network'
+    case 'STATEMENT_TOKEN_EXPIRED':
+      return expired || session?.endedBy === 'expired'
+    case 'TRANSACTION_TOKEN_EXPIRED':
+      // Where the server took its token no longer, the session was closed for that.
+      return expired || session?.answers === 37396 || ['37396', 'unusable', 'expired'].includes(session?.endedBy ?? '')
     default:
-      return false
+      return failure.failedByItself || session?.isMoving === true
   }
 
   /** Timers of work that a freeze came over, or a clock that was set, do not wait for what else comes late. */
   function wasDisturbed(): boolean {
-    return troubles.any(['process'], failure.from, failure.until)
+    return troubles.any(['process'], from, until)
   }
 
   function hadNoToken(): boolean {
-    return wasDisturbed() || failure.freshLease === undefined
+    return wasDisturbed() || !failure.hadToken
   }
 
   function wasPatient(): boolean {
-    return wasDisturbed() || failure.until - failure.from >= PATIENCE
+    return wasDisturbed() || until - from >= PATIENCE
   }
 
   function wereBad(side: Side, goodEnough: number): boolean {
-    const { until } = failure
     if (wasDisturbed()) return true
     // A token is waited for last of all, and only where it is needed.
-    const from = side === 'credential' ? Math.max(failure.from, until - TOKEN_WAIT) : failure.from
-    return troubles.any([side], from, until) && troubles.longestGoodSpan([side], from, until) < goodEnough
+    const since = side === 'credential' ? Math.max(from, until - TOKEN_WAIT) : from
+    return troubles.any([side], since, until) && troubles.longestGoodSpan([side], since, until) < goodEnough
   }
-}
-
-function endedByServer(session: Session | undefined): boolean {
-  return session?.endedBy === 'the server cut it' || session?.endedBy === 'the network lost it'
 }

@@ -1,6 +1,6 @@
+import { hour, minute, second } from './clock.ts'
 import type { Story } from './story.ts'
 import type { Violation } from './verdict.ts'
-import { elapsed } from './world.ts'
 
 /** A story that breaks a promise, for people to read. */
 export function narrate(story: Story, violation: Violation): string {
@@ -18,4 +18,10 @@ export function narrate(story: Story, violation: Violation): string {
     `  ${elapsed(violation.at)}  ! ${violation.breach}`,
     `Replay it with: npm run simulate -- --seed ${story.seed}`,
   ].join('\n')
+}
+
+/** As hours:minutes:seconds.milliseconds. */
+export function elapsed(ms: number): string {
+  const pad = (value: number, digits: number) => String(Math.floor(value)).padStart(digits, '0')
+  return `${pad(ms / hour, 2)}:${pad((ms % hour) / minute, 2)}:${pad((ms % minute) / second, 2)}.${pad(ms % second, 3)}`
 }

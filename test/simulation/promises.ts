@@ -1,33 +1,46 @@
-import type { RotationEvent } from '../../src/events.ts'
-import type { GenerationPool } from '../../src/rotation/pool.ts'
-import { hardDeadline, isFresh } from '../../src/token/refresh-policy.ts'
+import type { CloseReason, PoolEvent, TokenEvent } from '../../src/events.ts'
+import { isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { ClientWatch, SimClient, Work } from './client.ts'
 import { minute, type SimClock, second } from './clock.ts'
 import type { SimCredential } from './credential.ts'
 import { isExcused } from './excuses.ts'
-import type { SimPool } from './pool.ts'
-import type { SimServer } from './server.ts'
+import { Loans } from './loans.ts'
+import type { ServerWatch, SimServer, Statement } from './server.ts'
+import type { Session } from './session.ts'
 import type { Setting } from './story.ts'
-import type { Troubles } from './troubles.ts'
+import type { Side, Troubles } from './troubles.ts'
 import { Rate, type Verdict } from './verdict.ts'
 
 /** No work takes longer than this beside what it takes by itself, in ms the process was running. */
-const LONGEST_WAIT = 5 * minute
+const LONGEST_WAIT = 4 * minute
 /** The same where the client was disconnected meanwhile: Prisma Client ends each connect before it disconnects. */
 const LONGEST_WAIT_DISCONNECTED = 30 * minute
 /** After a jump of the clock a timer is at most this late, in ms. */
 const LONGEST_TIMER = 245 * second
-/** An unused pool that is not current is closed after this long, in ms the process was running. */
-const LONGEST_CLOSING = 3 * minute
 /** How long things need to be as always again after a trouble, in ms. */
 const RECOVERY = 5 * minute
 /** Nothing is said of delays with tokens shorter than this, in ms. */
 const LONG_LIFE = 5 * minute
-const ALL = ['credential', 'server', 'process'] as const
+/** A token that the server refused is replaced, for so long, in ms. */
+const REPLACING = 16 * second
+/** A failure like this leaves it open whether the statement ran; after all others it has not. */
+const MAY_HAVE_RUN = ['CONNECTION_LOST', 'STATEMENT_TIMEOUT', 'STATEMENT_TOKEN_EXPIRED', 'CLOSED']
 
-/** Watches clients, pools and tokens, and blames what breaks a promise. */
-export class Promises implements ClientWatch {
+/** A rotation that runs, or the last one. */
+interface Run {
+  at: number
+  runs: boolean
+  /** Connections to open, those that were opened, and those given up for them. */
+  wanted: number
+  opened: number
+  replaced: number
+  /** Connections that work ran on when it began. */
+  lent: number
+}
+
+/** Watches clients, connections and tokens, and blames what breaks a promise. */
+export class Promises implements ClientWatch, ServerWatch {
   log: (line: () => string) => void = () => {}
   readonly counts = { works: 0, failures: new Map<string, number>(), rotations: 0 }
   readonly #clock: SimClock
@@ -37,41 +50,39 @@ export class Promises implements ClientWatch {
   readonly #server: SimServer
   readonly #troubles: Troubles
   readonly #verdict: Verdict
-  readonly #clients: SimClient[]
+  readonly #clients: readonly SimClient[]
+  readonly #loans: Loans
   readonly #started = new Map<SimClient, Rate>()
-  /** Pools that took over at some time. */
-  readonly #tookOver = new WeakSet<GenerationPool>()
+  readonly #failedLogins = new Map<SimClient, Rate>()
+  readonly #activeAt = new Map<SimClient, number>()
+  readonly #runs = new Map<SimClient, Run>()
   /** Work that began while there was more than there are connections. */
   readonly #queued = new WeakSet<Work>()
-  /** When connections of earlier generations last left no room for another, true time. */
-  readonly #crowdedAt = new WeakMap<SimClient, number>()
-  readonly #overdueSince = new WeakMap<SimPool, number>()
-  readonly #unusedSince = new WeakMap<SimPool, number>()
-  /** Logins of a pool that has connections, after one had failed. */
-  readonly #vainLogins = new WeakMap<SimPool, Rate>()
-  readonly #busyAtStart = new WeakMap<SimClient, { at: number; inFlight: number }>()
+  readonly #overdueSince = new WeakMap<Session, number>()
   #nextPatrol = 0
   #misjudgedSince: number | undefined
 
-  constructor(parts: {
-    clock: SimClock
-    setting: Setting
-    source: TokenSource
-    credential: SimCredential
-    server: SimServer
-    troubles: Troubles
-    verdict: Verdict
-    clients: SimClient[]
-  }) {
-    this.#clock = parts.clock
-    this.#setting = parts.setting
-    this.#source = parts.source
-    this.#credential = parts.credential
-    this.#server = parts.server
-    this.#troubles = parts.troubles
-    this.#verdict = parts.verdict
-    this.#clients = parts.clients
-    this.#server.mostLogins = (number) => this.#mostLogins(this.#clients[number])
+  constructor(
+    clock: SimClock,
+    setting: Setting,
+    source: TokenSource,
+    credential: SimCredential,
+    server: SimServer,
+    troubles: Troubles,
+    verdict: Verdict,
+    clients: readonly SimClient[],
+  ) {
+    this.#clock = clock
+    this.#setting = setting
+    this.#source = source
+    this.#credential = credential
+    this.#server = server
+    this.#troubles = troubles
+    this.#verdict = verdict
+    this.#clients = clients
+    this.#loans = new Loans(clock, setting, server, verdict, clients)
+    server.watch = this
+    credential.onRequest = () => this.#onRequest()
   }
 
   onStarted(work: Work): void {
@@ -79,166 +90,240 @@ export class Promises implements ClientWatch {
     const rate = this.#started.get(work.client) ?? new Rate(RECOVERY)
     this.#started.set(work.client, rate)
     rate.add(this.#clock.awake)
-    if (this.#busyness(work.client) > work.client.max) this.#queued.add(work)
+    if (this.#busyness(work.client) > work.client.settings.max) this.#queued.add(work)
     this.log(() => `${work.id} begins`)
   }
 
-  onSucceeded(work: Work): void {
-    this.log(() => `${work.id} is done`)
-    this.#checkFreshness(work)
-    const { client, startedAt, duration, statements } = work
+  onEnded(work: Work, code: string | undefined): void {
+    this.log(() => (code === undefined ? `${work.id} is done` : `${work.id} fails: ${code}`))
+    if (code !== undefined) this.#onFailed(work, code)
+    else this.#checkDelay(work)
+  }
+
+  #checkDelay(work: Work): void {
+    const { client, kind, startedAt, duration, statements } = work
+    const claims = kind === 'query' ? work.id : work.committed ? `${work.id}.commit` : ''
+    if (claims !== '' && !this.#server.ran.has(claims)) this.#verdict.blame('wrong word', `${claims} did not run`)
     const delay = this.#clock.now - startedAt - duration
     const usual = 3 * second + statements * 400 * this.#setting.latency
-    if (delay <= usual || work.connects || work.kind === 'connect' || this.#setting.lifetime < LONG_LIFE) return
-    if (client.pools.size > 2 || this.#queued.has(work) || this.#wasDisconnected(work)) return
-    if (this.#troubles.any(ALL, startedAt - RECOVERY, this.#clock.now)) return
+    if (delay <= usual || work.connects || kind === 'connect' || this.#setting.lifetime < LONG_LIFE) return
+    if (this.#queued.has(work) || this.#wasDisconnected(work)) return
+    if (!this.#isCalm(client, startedAt - RECOVERY)) return
     this.#verdict.blame('delayed without cause', `${work.id} took ${delay} ms longer than ${duration} ms`)
   }
 
-  onFailed(work: Work, code: string): void {
+  #onFailed(work: Work, code: string): void {
     this.counts.failures.set(code, (this.counts.failures.get(code) ?? 0) + 1)
-    this.log(() => `${work.id} fails: ${code}`)
-    this.#checkFreshness(work)
-    const { client } = work
+    const { client, session, kind, id } = work
     const { current } = this.#source
     const { now } = this.#clock
-    const session = this.#server.sessionOf(work.id)
+    const failedByItself = [id, `${id}.commit`].some((it) => this.#server.failed.has(it)) || this.#failedWithin(work)
+    const [name = ''] = code.split(' ')
+    const saysItRan = MAY_HAVE_RUN.includes(name) || failedByItself
+    const ran = kind === 'query' ? this.#server.ran.has(id) : this.#server.ran.has(`${id}.commit`)
+    if (ran && !saysItRan) this.#verdict.blame('wrong word', `${id} ran, and failed with ${code}`)
     const failure = {
       code,
       from: Math.min(work.startedAt, work.connects ? client.connectStartedAt : work.startedAt),
       until: now,
+      database: client.database,
       disconnected: this.#wasDisconnected(work),
+      failedByItself,
       session,
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= 0,
-      freshLease:
-        current === work.lease && current && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
-      exhausted: isExhausted(client),
-      crowded: isCrowded(client),
+      hadToken: current !== undefined && current === work.lease && isFresh(current, current.now(), this.#source.timing),
+      unvalidated: client.settings.validation === 'never',
+      exhausted: this.#lentTo(client).size >= client.settings.max,
     }
     if (isExcused(failure, this.#troubles)) return
-    this.#verdict.blame('failed without cause', `${work.id} failed with ${code} after ${now - work.startedAt} ms`)
+    this.#verdict.blame(
+      'failed without cause',
+      `${id} failed with ${code} after ${now - work.startedAt} ms (${session?.id} ${session?.endedBy})`,
+    )
   }
 
-  onEvent(client: SimClient, event: RotationEvent): void {
+  #failedWithin({ id, statements }: Work): boolean {
+    for (let i = 1; i <= statements; i++) if (this.#server.failed.has(`${id}.${i}`)) return true
+    return false
+  }
+
+  onEvent(client: SimClient, event: PoolEvent): void {
     this.log(() => `client ${client.number}: ${describe(event)}`)
-    const current = client.rotation?.current
-    if (event.type === 'generation.opened') {
-      for (const pool of client.pools) if (!pool.disposed) this.#tookOver.add(pool)
-    } else if (event.type === 'rotation.started') {
-      const fresh = current !== undefined && isFresh(current.lease, current.lease.now(), this.#source.timing)
-      this.#busyAtStart.set(client, { at: this.#clock.now, inFlight: fresh ? current.inFlight : 0 })
-    } else if (event.type === 'rotation.finished') {
+    const run = this.#runs.get(client)
+    if (event.type === 'rotation.started') {
+      const lent = this.#lentForLong(client)
+      this.#runs.set(client, {
+        at: this.#clock.now,
+        runs: true,
+        wanted: event.connections,
+        opened: 0,
+        replaced: 0,
+        lent,
+      })
+      if (event.reason === 'refused' && !this.#wasRefused(client)) {
+        this.#verdict.blame('rotated for another', `client ${client.number}`)
+      }
+    } else if (event.type === 'connection.opened' && run !== undefined) run.opened++
+    else if (event.type === 'rotation.failed' && run !== undefined) run.runs = false
+    else if (event.type === 'rotation.finished') {
       this.counts.rotations++
-      this.#checkWarmth(client, event)
+      if (run === undefined) return
+      run.runs = false
+      for (const session of client.sessions) if (this.#isOutdated(session)) session.isRetired = true
+      if (event.reason !== 'refused') this.#checkWarmth(client, run)
     }
   }
 
-  onConnecting(client: SimClient, pool: SimPool): void {
-    let open = 0
-    for (const other of client.pools) open += other.connectionCount()
-    if (open > 2 * client.max) this.#verdict.blame('too many connections', `${open} with a pool of ${client.max}`)
-    if (this.#timeLeft(pool).most <= 0 && !this.#processWasTroubled()) {
+  onToken(event: TokenEvent): void {
+    this.log(() => describe(event))
+  }
+
+  /** Whether the server takes one of the client's tokens no longer. */
+  #wasRefused({ sessions }: SimClient): boolean {
+    return [...sessions].some(({ token }) => this.#credential.tokens.get(token)?.refused === true)
+  }
+
+  #checkWarmth(client: SimClient, run: Run): void {
+    if (!this.#isCalm(client, run.at - RECOVERY) || this.#setting.lifetime < LONG_LIFE) return
+    const token = this.#source.current?.token
+    const upToDate = [...client.sessions].filter((it) => it.state === 'open' && it.token === token).length
+    const wanted = Math.min(run.lent, this.#lentForLong(client), client.settings.max)
+    if (upToDate >= wanted) return
+    this.#verdict.blame('given up before its replacement', `${upToDate} connections are open in place of ${wanted}`)
+  }
+
+  onLogin(session: Session): void {
+    this.log(() => `client ${session.client}: login ${session.id} with ${session.token}`)
+    const client = this.#clients[session.client]
+    if (client === undefined) return
+    const { settings, running, pool } = client
+    const sessions = [...client.sessions].filter(({ state }) => state !== 'ended')
+    if (running.size === 0 && sessions.length === 1 && this.#wasIdle(client, second)) {
+      this.#verdict.blame('idle costs', `client ${client.number} logs in`)
+    }
+    if (sessions.length > settings.max + this.#loginsAtOnce) {
+      this.#verdict.blame('too many connections', `${sessions.length} with a pool of ${settings.max}`)
+    }
+    const loggingIn = sessions.filter(({ state }) => state === 'logging in').length
+    if (pool?.stats().waiting === 0 && loggingIn > this.#loginsAtOnce && !this.#loans.hasWaited(client)) {
+      this.#verdict.blame('logins at once', `${loggingIn} in a rotation`)
+    }
+    if (this.#credential.timeLeft(session.token).most <= 0) {
       this.#verdict.blame('expired token used', `a login of client ${client.number}`)
     }
-    if (pool.loginsFail && pool.sessions.size > pool.loggingIn + 1) this.#countVainLogin(pool)
-    const warming = !this.#tookOver.has(pool)
-    if (warming && pool.loggingIn + 1 > 3) this.#verdict.blame('logins at once', `${pool.loggingIn + 1} in warming up`)
   }
 
-  /** Work that a further connection was refused to waits for those that there are. */
-  #countVainLogin(pool: SimPool): void {
-    const rate = this.#vainLogins.get(pool) ?? new Rate()
-    this.#vainLogins.set(pool, rate)
+  onLoginFailed(client: SimClient): void {
+    const rate = this.#failedLogins.get(client) ?? new Rate()
+    this.#failedLogins.set(client, rate)
     rate.add(this.#clock.awake)
     const recent = rate.count(this.#clock.awake)
-    if (recent > 3 * pool.max + 12) {
-      this.#verdict.blame('storm of logins', `${recent} in a minute, of a pool that has connections`)
+    const most = (this.#credential.misjudged ? 3 : 1) * (45 + 2 * client.settings.max)
+    if (recent > most) this.#verdict.blame('storm of logins', `${recent} failed in a minute`)
+  }
+
+  onStatement(session: Session, statement: Statement): void {
+    const isNew = this.#loans.onStatement(session, statement)
+    const late = -this.#credential.timeLeft(session.token).most
+    if (late < 0 || (this.#setting.sessionsOutliveTokens && !isNew)) return
+    this.#verdict.blame('expired token used', `${statement.id} began ${late} ms after the expiry`)
+  }
+
+  onDoubt(session: Session): void {
+    this.#loans.onDoubt(session)
+  }
+
+  onClose(client: SimClient, session: Session, reason: CloseReason): void {
+    this.log(() => `client ${client.number}: closes ${session.id} (${reason})`)
+    const isAtWork = session.transaction !== undefined || (session.interrupt !== undefined && !session.isValidating)
+    const { least } = this.#credential.timeLeft(session.token)
+    if (isAtWork && least > 0 && reason !== 'unusable' && !(reason === 'disconnected' && client.disconnecting)) {
+      this.#verdict.blame('cut too early', `${session.work} on ${session.id}, ${reason}`)
     }
+    if (reason === 'replaced') this.#checkReplaced(client, session)
+    if (reason === 'idle') this.#checkMinimum(client, session)
+    if (reason === 'expired' && !isAtWork) this.#checkPunctuality(client, session)
   }
 
-  onTerminate(client: SimClient, pool: SimPool): void {
-    if (pool.busy === 0 || client.disconnecting || this.#timeLeft(pool).least <= 0) return
-    if (this.#tookOver.has(pool)) this.#verdict.blame('cut too early', `${pool.busy} connections with work on them`)
+  /** One is given up for one that was opened; at the end of a rotation all that are left. */
+  #checkReplaced(client: SimClient, session: Session): void {
+    const run = this.#runs.get(client)
+    if (session.isRetired || (run?.runs && (run.opened >= run.wanted || ++run.replaced <= run.opened))) return
+    this.#verdict.blame('given up before its replacement', `connection ${session.id} of client ${client.number}`)
   }
 
-  onDisconnected(client: SimClient): void {
-    this.log(() => `client ${client.number} is disconnected`)
+  #isOutdated(session: Session): boolean {
+    return session.state === 'open' && (session.token !== this.#source.current?.token || this.#isOld(session))
+  }
+
+  /** Whether it may be over its age. */
+  #isOld(session: Session): boolean {
+    return session.age(this.#clock) >= 0.9 * (this.#setting.maxAge ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Idle connections stay open, as many as `min` says, where they are not on their way out. */
+  #checkMinimum(client: SimClient, closed: Session): void {
+    const open = [...client.sessions].filter((it) => it !== closed && it.state === 'open')
+    const left = open.filter(({ isRetired }) => !isRetired).length
+    if (left >= client.settings.min || closed.isRetired || open.some((it) => this.#isOld(it))) return
+    this.#verdict.blame('fewer than the minimum', `${left} of client ${client.number}`)
+  }
+
+  /** Idle connections are replaced before their token's deadline, which would close them. */
+  #checkPunctuality(client: SimClient, session: Session): void {
+    const { now } = this.#clock
+    if (this.#setting.lifetime < LONG_LIFE || session.age(this.#clock) < RECOVERY || session.isRetired) return
+    if (!this.#isCalm(client, now - this.#setting.lifetime)) return
+    this.#verdict.blame('late rotation', `connection ${session.id} of client ${client.number} is at its end`)
+  }
+
+  /** Whether for so long nothing was open and no work under way, in ms the process was running. */
+  #wasIdle(client: SimClient, duration: number): boolean {
+    if (isActive(client)) return false
+    return this.#clock.awake - (this.#activeAt.get(client) ?? Number.NEGATIVE_INFINITY) > duration
   }
 
   /** Looked at after each step. */
   check(): void {
     this.#noteMisjudgement()
     for (const client of this.#clients) {
-      if (isCrowded(client)) this.#crowdedAt.set(client, this.#clock.now)
-      for (const pool of client.pools) this.#checkPool(client, pool)
-      this.#checkPunctuality(client)
+      if (isActive(client)) this.#activeAt.set(client, this.#clock.awake)
+      for (const session of client.sessions) this.#checkExpiry(client, session)
     }
+    this.#loans.check()
     if (this.#clock.awake < this.#nextPatrol) return
     this.#nextPatrol = this.#clock.awake + 10 * second
-    for (const client of this.#clients) for (const work of client.running) this.#checkWait(work)
-    this.#checkRest()
+    for (const client of this.#clients) for (const work of client.running.values()) this.#checkWait(work)
+    this.checkRest()
   }
 
-  #checkPool(client: SimClient, pool: SimPool): void {
-    // Else what waits there is not served by the next generation.
-    if (pool.load > pool.max) this.#verdict.blame('queued in a pool', `${pool.load} with a pool of ${pool.max}`)
+  #checkExpiry(client: SimClient, session: Session): void {
+    if (session.state !== 'open') return
     const { awake } = this.#clock
-    const open = pool.sessions.size
-    if (open === 0 && pool.disposed) {
-      client.pools.delete(pool)
+    const mayStay = this.#setting.sessionsOutliveTokens && this.#lentTo(client).has(session)
+    if (mayStay || this.#credential.timeLeft(session.token).most > 0) {
+      this.#overdueSince.delete(session)
       return
     }
-    if (open > 0 && this.#timeLeft(pool).most <= 0) {
-      const since = this.#overdueSince.get(pool) ?? awake
-      this.#overdueSince.set(pool, since)
-      const limit = this.#processWasTroubled() ? LONGEST_TIMER : second
-      if (awake - since > limit && this.#tookOver.has(pool)) {
-        this.#verdict.blame('open after expiry', `${open} connections, ${awake - since} ms after`)
+    const since = this.#overdueSince.get(session) ?? awake
+    this.#overdueSince.set(session, since)
+    const limit = this.#processWasTroubled() ? LONGEST_TIMER : second
+    if (awake - since > limit) this.#verdict.blame('open after expiry', `connection ${session.id}`)
+  }
+
+  /** Where nothing is connected, nothing is left; a disconnect ends. */
+  checkRest(): void {
+    const { awake } = this.#clock
+    for (const { closingSince, settings, number } of this.#clients) {
+      if (closingSince !== undefined && awake - closingSince > settings.disconnectTimeout + second) {
+        this.#verdict.blame('left after disconnect', `client ${number} does not get away`)
       }
-    } else this.#overdueSince.delete(pool)
-    if (pool === client.rotation?.current?.pool || pool.busy > 0 || pool.loggingIn > 0) {
-      this.#unusedSince.delete(pool)
-      return
     }
-    const since = this.#unusedSince.get(pool) ?? awake
-    this.#unusedSince.set(pool, since)
-    if (awake - since > LONGEST_CLOSING) this.#verdict.blame('generation not closed', `of client ${client.number}`)
-  }
-
-  /** The next generation takes over before new work may not begin on the current one any more. */
-  #checkPunctuality(client: SimClient): void {
-    const current = client.rotation?.current
-    if (current === undefined || client.disconnecting || this.#setting.lifetime < LONG_LIFE) return
-    const { localNow, now } = this.#clock
-    const deadline = hardDeadline(current.lease, this.#source.timing)
-    if (localNow < deadline + second) return
-    const window = 2 * (current.lease.expiresOn - current.lease.refreshAfter) + RECOVERY
-    if (this.#troubles.any(ALL, now - window, now)) return
-    if (now - (this.#crowdedAt.get(client) ?? Number.NEGATIVE_INFINITY) < minute) return
-    if (current.openedAt > localNow - RECOVERY) return
-    this.#verdict.blame('late rotation', `client ${client.number}, generation ${current.id} is at its end`)
-  }
-
-  #checkWarmth(client: SimClient, event: RotationEvent & { type: 'rotation.finished' }): void {
-    const { reason, durationMs, connections } = event
-    const start = this.#busyAtStart.get(client)
-    if (start === undefined || (reason !== 'token' && reason !== 'max-age') || durationMs > 20 * second) return
-    if (client.pools.size > 2 || this.#troubles.any(ALL, start.at - RECOVERY, this.#clock.now)) return
-    if (this.#setting.lifetime < LONG_LIFE) return
-    const wanted = Math.min(start.inFlight, client.running.size, client.max)
-    if (connections < wanted)
-      this.#verdict.blame('cold swap', `${connections} connections open, ${wanted} in use before`)
-  }
-
-  #timeLeft(pool: SimPool): { least: number; most: number } {
-    return this.#credential.timeLeft(pool.lease.token)
-  }
-
-  /** New work does not begin with a token that is at its end. */
-  #checkFreshness({ id, startedAt, startedLocal }: Work): void {
-    const late = startedLocal - (this.#server.sessionOf(id)?.freshUntil ?? startedLocal + 1)
-    if (late < 0 || this.#troubles.any(['process'], startedAt, this.#clock.now)) return
-    this.#verdict.blame('expired token used', `${id} came ${late} ms after its token's hard window began`)
+    if (!this.#clients.every((client) => client.atRest && client.running.size === 0)) return
+    const timers = this.#clock.productTimers
+    const sessions = this.#server.sessions.size
+    if (timers === 0 && sessions === 0) return
+    this.#verdict.blame('left after disconnect', `${timers} timers, ${sessions} connections`)
   }
 
   #checkWait(work: Work): void {
@@ -247,13 +332,16 @@ export class Promises implements ClientWatch {
     if (waited > limit) this.#verdict.blame('endless wait', `${work.id} has waited for ${waited} ms`)
   }
 
-  #checkRest(): void {
-    if (!this.#clients.every((client) => client.atRest && client.running.size === 0)) return
-    const timers = this.#clock.productTimers
-    const sessions = this.#server.sessions.size
-    if (timers > 0 || sessions > 0) {
-      this.#verdict.blame('left after disconnect', `${timers} timers, ${sessions} connections`)
+  /** A token is asked for where work or a connection needs one, and the one at hand is due or refused. */
+  #onRequest(): void {
+    if (this.#clients.every((client) => this.#wasIdle(client, REPLACING))) {
+      this.#verdict.blame('idle costs', 'a token request for nobody')
     }
+    const { current, timing } = this.#source
+    if (current === undefined || !isFresh(current, current.now(), timing)) return
+    const isDue = current.now() >= current.refreshAfter
+    if (isDue || this.#credential.tokens.get(current.token)?.refused) return
+    this.#verdict.blame('asked without need', `${current.refreshAfter - current.now()} ms before its time`)
   }
 
   /** While the local clock hides a token's expiry, nothing can be promised. */
@@ -271,39 +359,47 @@ export class Promises implements ClientWatch {
     return this.#troubles.any(['process'], this.#clock.now - LONGEST_TIMER - second, this.#clock.now)
   }
 
+  /** Whether nothing was wrong for a client since then. */
+  #isCalm(client: SimClient, since: number): boolean {
+    const sides: Side[] = ['credential', 'process', client.database]
+    return !this.#troubles.any(sides, since, this.#clock.now)
+  }
+
   #wasDisconnected({ client, startedAt }: Work): boolean {
     return client.disconnectedAt >= startedAt
   }
 
-  /** Three times as many where the clock leaves a token a few seconds. */
-  #mostLogins(client: SimClient | undefined): number {
-    const most = 40 + 6 * this.#setting.max + 6 * this.#busyness(client)
-    return this.#credential.misjudged ? 3 * most : most
+  get #loginsAtOnce(): number {
+    return 3
+  }
+
+  #lentTo(client: SimClient): Set<Session> {
+    const lent = new Set<Session>()
+    for (const { session } of client.running.values()) if (session?.state === 'open') lent.add(session)
+    return lent
+  }
+
+  /** Those that are lent and not on their way out. */
+  #lentForLong(client: SimClient): number {
+    return [...this.#lentTo(client)].filter(({ isRetired }) => !isRetired).length
   }
 
   /** How much work there was of late. */
-  #busyness(client: SimClient | undefined): number {
-    if (client === undefined) return 0
+  #busyness(client: SimClient): number {
     return Math.max(this.#started.get(client)?.count(this.#clock.awake) ?? 0, client.running.size)
   }
 }
 
-/** Whether all connections of the current generation are at work. */
-function isExhausted({ pools, rotation }: SimClient): boolean {
-  return [...pools].some((pool) => pool === rotation?.current?.pool && pool.exhausted)
+function isActive({ running, sessions }: SimClient): boolean {
+  if (running.size > 0) return true
+  for (const { state } of sessions) if (state === 'open') return true
+  return false
 }
 
-/** Whether earlier generations leave no room for another. */
-function isCrowded({ pools, max }: SimClient): boolean {
-  let connections = 0
-  for (const pool of pools) connections += pool.connectionCount()
-  return pools.size > 2 || connections >= 2 * max
-}
-
-function describe(event: RotationEvent): string {
+function describe(event: PoolEvent | TokenEvent): string {
   const { type, at: _at, ...details } = event
   const parts = Object.entries(details).map(([name, value]) =>
-    value instanceof Error ? `${name}: ${value.message}` : `${name}: ${value}`,
+    value instanceof Error ? `${name}: ${value.message.split('\n')[0]}` : `${name}: ${value}`,
   )
   return `${type} (${parts.join(', ')})`
 }

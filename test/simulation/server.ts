@@ -1,252 +1,232 @@
-import { EntraError } from '../../src/errors/entra-error.ts'
-import { type SimClock, second } from './clock.ts'
-import type { Interval, SimCredential } from './credential.ts'
+import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-utils'
+import { connectFailed, loginRefused } from '../../src/connect/connect-errors.ts'
+import { minute, type SimClock, second } from './clock.ts'
+import type { SimCredential } from './credential.ts'
 import type { Dice } from './random.ts'
-import type { ServerFault, Setting } from './story.ts'
+import { type Session, sessionLevel } from './session.ts'
+import type { DatabaseFault, Setting } from './story.ts'
 import type { Troubles } from './troubles.ts'
-import { Rate, type Verdict } from './verdict.ts'
 
 /** The connect timeout of the driver, in ms. */
 const CONNECT_TIMEOUT = 15 * second
-
-/** What a session is opened with. */
-export interface SessionToken {
-  token: string
-  freshUntil: number
-}
-
-/** One connection, from before its login until it has ended. */
-export class Session {
-  readonly id: number
-  readonly client: number
-  readonly token: string
-  /** Until when new work may begin with it, by the local clock. */
-  readonly freshUntil: number
-  state: 'logging in' | 'open' | 'closed' = 'logging in'
-  /** The server takes no further statement: 37396. */
-  poisoned = false
-  /** The network lost it, and nobody knows yet. */
-  dead = false
-  /** Fails what is under way on it. */
-  interrupt: ((why: string) => void) | undefined
-  /** Tells its pool that it has ended. */
-  onEnd: (() => void) | undefined
-  /** Why it has ended. */
-  endedBy: string | undefined
-
-  constructor(id: number, client: number, { token, freshUntil }: SessionToken) {
-    this.id = id
-    this.client = client
-    this.token = token
-    this.freshUntil = freshUntil
-  }
-}
 
 /** What is sent on a session: one statement, by a name that is used once. */
 export interface Statement {
   id: string
   /** In ms. */
   duration: number
-  /** The transaction that it belongs to. */
-  transaction?: string
+  /** The work that it belongs to; undefined for what the connection sends of its own. */
+  work?: string
+  /** What it does beside running: to a transaction, or to the session's isolation level. */
+  does?: 'begin' | 'commit' | 'rollback' | 'set level'
+  level?: IsolationLevel
 }
 
-/** The server and the network before it. */
+/** What the server tells those who watch it. */
+export interface ServerWatch {
+  onLogin(session: Session): void
+  onStatement(session: Session, statement: Statement): void
+  /** Work has learned that a connection was lost, or that its session moves. */
+  onDoubt(session: Session): void
+}
+
+/** The server with its databases, and the network before it. */
 export class SimServer {
   readonly sessions = new Set<Session>()
+  /** Statements that have run. */
+  readonly ran = new Set<string>()
+  /** Statements that the server answered with an error of their own. */
+  readonly failed = new Set<string>()
   logins = 0
-  statements = 0
+  watch: ServerWatch | undefined
   readonly #clock: SimClock
   readonly #dice: Dice
   readonly #setting: Setting
-  readonly #faults: Interval<ServerFault>[]
   readonly #credential: SimCredential
   readonly #troubles: Troubles
-  readonly #verdict: Verdict
-  readonly #rates = new Map<number, Rate>()
-  readonly #ran = new Set<string>()
-  readonly #tried = new Set<string>()
-  readonly #sessionOf = new Map<string, Session>()
-  /** How many logins a client may make in a minute, for what is going on. */
-  mostLogins: (client: number) => number = () => Number.POSITIVE_INFINITY
+  readonly #faults = new Map<number, { name: DatabaseFault; until: number }>()
 
-  constructor(parts: {
-    clock: SimClock
-    dice: Dice
-    setting: Setting
-    faults: Interval<ServerFault>[]
-    credential: SimCredential
-    troubles: Troubles
-    verdict: Verdict
-  }) {
-    this.#clock = parts.clock
-    this.#dice = parts.dice
-    this.#setting = parts.setting
-    this.#faults = parts.faults
-    this.#credential = parts.credential
-    this.#troubles = parts.troubles
-    this.#verdict = parts.verdict
+  constructor(clock: SimClock, dice: Dice, setting: Setting, credential: SimCredential, troubles: Troubles) {
+    this.#clock = clock
+    this.#dice = dice
+    this.#setting = setting
+    this.#credential = credential
+    this.#troubles = troubles
   }
 
-  /** Begins a login; `ready` tells how it ends. */
-  connect(client: number, token: SessionToken): { session: Session; ready: Promise<void> } {
-    const session = new Session(++this.logins, client, token)
-    this.sessions.add(session)
-    this.#countLogin(client)
-    return { session, ready: this.#login(session) }
-  }
-
-  async #login(session: Session): Promise<void> {
-    const startedAt = this.#clock.now
-    const unreachable = this.#faultAt() === 'unreachable'
-    const slow = this.#faultAt() === 'slow'
-    try {
-      await this.#hold(session, unreachable ? CONNECT_TIMEOUT : this.#roundTrip(3) + (slow ? 4 * second : 0))
-    } catch (why) {
-      throw connectFailed(String(why))
-    }
-    const refusal = unreachable ? connectFailed('timed out') : this.#refusal(session)
-    if (refusal === undefined) {
-      session.state = 'open'
-      return
-    }
-    if (!this.#isTrulyExpired(session)) this.#troubles.add('server', startedAt, this.#clock.now)
-    this.close(session, 'refused')
-    throw refusal
-  }
-
-  /** Sends a statement and waits for its end. */
-  async execute(session: Session, statement: Statement): Promise<void> {
-    this.#check(session, statement)
-    if (session.state !== 'open') throw new EntraError('NOT_SENT', 'The connection was closed before.')
-    if (session.dead) {
-      this.#ranOnce(statement)
-      await this.#hold(session, this.#dice.scaled(second, 10 * second)).catch(() => {})
-      this.close(session, 'the network lost it')
-      throw lost('the network lost it')
-    }
-    if (session.poisoned || (this.#setting.endsExpiredSessions && this.#isTrulyExpired(session))) {
-      await this.#hold(session, this.#roundTrip(1)).catch(() => {})
-      this.close(session, '37396')
-      throw new EntraError('SESSION_TOKEN_EXPIRED', 'The server ended the session: token is expired (37396).')
-    }
-    this.#ranOnce(statement)
-    this.statements++
-    try {
-      await this.#hold(session, this.#roundTrip(1) + statement.duration)
-    } catch (why) {
-      throw lost(String(why))
-    }
-  }
-
-  close(session: Session, why: string): void {
-    if (session.state === 'closed') return
-    session.state = 'closed'
-    session.endedBy = why
-    this.sessions.delete(session)
-    session.interrupt?.(why)
-    session.onEnd?.()
+  /** Something is wrong with a database from now on. */
+  begin(database: number, name: DatabaseFault, duration: number): void {
+    const { now } = this.#clock
+    this.#faults.set(database, { name, until: now + duration })
+    this.#troubles.add(database, now, now + duration)
+    if (name !== 'moving') return
+    for (const session of this.#sessionsOf(database)) session.answers = this.#dice.chance(0.5) ? 3906 : 40613
   }
 
   /** The network or the server cuts every connection; nobody may notice at first. */
-  cut(silent: boolean): void {
-    for (const session of [...this.sessions]) {
-      if (silent && session.state === 'open' && session.interrupt === undefined) session.dead = true
-      else this.close(session, 'the server cut it')
+  cut(database: number, silent: boolean): void {
+    const { now } = this.#clock
+    this.#troubles.add(database, now, now + (silent ? minute : second))
+    for (const session of this.#sessionsOf(database)) {
+      if (silent && session.state === 'open') session.isDead = true
+      else session.end('the network')
     }
   }
 
-  /** The server takes no further statement on any session. */
-  kick(): void {
-    for (const session of this.sessions) session.poisoned = true
+  /** The server takes no further statement on any session: their tokens have expired, it says. */
+  kick(database: number): void {
+    this.#troubles.add(database, this.#clock.now, this.#clock.now + second)
+    for (const session of this.#sessionsOf(database)) session.answers = 37396
   }
 
-  #check(session: Session, { id, transaction }: Statement): void {
-    const late = -this.#credential.timeLeft(session.token).most
-    if (late >= 0) {
-      this.#verdict.blame('expired token used', `${id} began ${late} ms after the expiry of its connection's token`)
-    }
-    if (transaction === undefined) {
-      this.#sessionOf.set(id, session)
+  /** @throws what the driver's error means, as the adapter's own driver explains it */
+  async logIn(session: Session): Promise<void> {
+    const startedAt = this.#clock.now
+    this.logins++
+    this.sessions.add(session)
+    this.watch?.onLogin(session)
+    const fault = this.#faultOf(session.database)
+    const silent = fault === 'unreachable' || fault === 'silent'
+    const delay = silent ? CONNECT_TIMEOUT : this.#roundTrip(3) + (fault === 'slow' ? 4 * second : 0)
+    if (!(await this.#pass(session, delay))) throw connectFailed(coded('ECONNRESET'), true)
+    const refusal = silent ? connectFailed(coded('ETIMEOUT'), fault === 'silent') : this.#refusal(session)
+    if (refusal === undefined) {
+      session.state = 'open'
+      session.heard(this.#clock, false)
       return
     }
-    const bound = this.#sessionOf.get(transaction)
-    // A transaction that could not be begun may be begun again, elsewhere.
-    if (!this.#ran.has(`${transaction}.begin`)) this.#sessionOf.set(transaction, session)
-    else if (bound !== session) this.#verdict.blame('transaction on two connections', id)
-    else if (this.#tried.has(id)) this.#verdict.blame('retried in a transaction', id)
-    else this.#tried.add(id)
-  }
-
-  /** The session that a statement or a transaction was sent on last. */
-  sessionOf(id: string): Session | undefined {
-    return this.#sessionOf.get(id)
-  }
-
-  #ranOnce({ id }: Statement): void {
-    if (this.#ran.has(id)) this.#verdict.blame('statement run twice', id)
-    this.#ran.add(id)
-  }
-
-  #refusal(session: Session): EntraError | undefined {
-    switch (this.#faultAt()) {
-      case 'down':
-        return connectFailed('connection refused')
-      case 'refuses':
-        return loginFailed(18456)
-      case 'paused':
-        return loginFailed(40613)
-      case 'busy':
-        return loginFailed(10928)
-      default:
-        return this.#isTrulyExpired(session) ? loginFailed(18456) : undefined
+    if (!this.#credential.isExpired(session.token)) {
+      this.#troubles.add(session.database, startedAt, this.#clock.now)
     }
+    session.end('refused')
+    throw refusal
   }
 
-  #isTrulyExpired({ token }: Session): boolean {
-    return this.#clock.now >= (this.#credential.tokens.get(token)?.expiresAt ?? 0)
+  /** Sends a statement and waits for its answer. @throws as the driver does */
+  async execute(session: Session, statement: Statement): Promise<void> {
+    if (statement.work !== undefined) this.watch?.onStatement(session, statement)
+    if (session.state !== 'open') throw coded('EINVALIDSTATE')
+    if (session.isDead) return this.#sendIntoVoid(session, statement)
+    const refusal = this.#answerInstead(session, statement)
+    if (refusal === undefined) this.#run(session, statement)
+    const delay = this.#roundTrip(1) + (refusal === undefined ? statement.duration : 0)
+    if (!(await this.#pass(session, delay))) throw this.#lost(session, statement)
+    // What came while the network had lost the connection did not arrive.
+    if (session.isDead) return this.#sendIntoVoid(session, undefined)
+    session.heard(this.#clock, statement.work !== undefined)
+    if (refusal !== undefined) throw this.#refuse(session, statement, refusal)
   }
 
-  /** Waits, unless the session is closed meanwhile. */
-  #hold(session: Session, duration: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(duration, () => {
+  #run(session: Session, { id, does, level, work }: Statement): void {
+    this.ran.add(id)
+    if (does === 'begin') {
+      session.transaction = work
+      session.level = level ?? sessionLevel
+    } else if (does === 'set level') session.level = level ?? sessionLevel
+    else if (does !== undefined) session.transaction = undefined
+  }
+
+  /** The number of an error that the server answers instead of running the statement. */
+  #answerInstead(session: Session, { id, does, work }: Statement): number | undefined {
+    if (session.answers !== undefined) return session.answers
+    if (this.#setting.endsExpiredSessions && this.#credential.isExpired(session.token)) return 37396
+    if (work === undefined) return undefined
+    // COMMIT that is answered by an error leaves the transaction open; a deadlock rolls it back.
+    if (does === 'commit') return this.#own(id, 0.02, 8645)
+    return does === undefined ? this.#own(id, 0.01, 1205) : undefined
+  }
+
+  /** An error of the statement's own. */
+  #own(id: string, probability: number, number: number): number | undefined {
+    if (!this.#dice.chance(probability)) return undefined
+    this.failed.add(id)
+    return number
+  }
+
+  #refuse(session: Session, { does, work }: Statement, number: number): Error {
+    if (number === 1205) session.transaction = undefined
+    if (number === 37396) this.#token(session).refused = true
+    if (number === 37396 && this.#dice.chance(0.5)) session.end('37396')
+    if (number === 3906 || number === 40613) {
+      session.isMoving = true
+      if (work !== undefined) this.watch?.onDoubt(session)
+    }
+    const message = `Error ${number} of the server.`
+    if (does !== undefined) return Object.assign(new Error(message), { number, code: 'EREQUEST' })
+    return new DriverAdapterError({ kind: 'mssql', code: number, message })
+  }
+
+  /** Nobody answers: after a while the driver's time is up, or the system tells. */
+  async #sendIntoVoid(session: Session, statement: Statement | undefined): Promise<void> {
+    if (statement !== undefined && this.#dice.chance(0.3)) this.#run(session, statement)
+    this.#troubles.add(session.database, this.#clock.now, this.#clock.now + 20 * second)
+    const timesOut = this.#dice.chance(0.5)
+    const delay = timesOut ? 20 * second : this.#dice.scaled(second, 20 * second)
+    if (await this.#pass(session, delay)) session.end('the network')
+    if (statement?.work !== undefined) this.watch?.onDoubt(session)
+    throw coded(timesOut && session.endedBy === 'the network' ? 'ETIMEOUT' : 'ECLOSE')
+  }
+
+  #lost(session: Session, { work }: Statement): Error {
+    const { endedBy } = session
+    if (work !== undefined && endedBy === 'the network') this.watch?.onDoubt(session)
+    return coded(endedBy === 'the network' ? 'ESOCKET' : 'ECLOSE')
+  }
+
+  #refusal(session: Session): Error | undefined {
+    const fault = this.#faultOf(session.database)
+    if (fault === 'down') return connectFailed(coded('ECONNREFUSED'), false)
+    if (fault === 'unknown') return this.#refused(session, 18456, `Login failed for user '${BY_TOKEN}'.`)
+    if (fault === 'paused') return this.#refused(session, 40613, 'The database is not currently available.')
+    if (fault === 'full') return this.#refused(session, 10928, 'The limit for the database has been reached.')
+    if (fault === 'moving')
+      return this.#refused(session, this.#dice.chance(0.5) ? 4060 : 40613, 'Cannot open database.')
+    if (fault !== 'refuses' && !this.#credential.isExpired(session.token)) return undefined
+    this.#token(session).refused = true
+    return this.#refused(session, 18456, `Login failed for user '${BY_TOKEN}'. Token is expired.`)
+  }
+
+  #refused({ database }: Session, number: number, message: string): Error {
+    const context = { server: 'server', database: `db${database}`, audience: 'a', claims: undefined, now: 0 }
+    return loginRefused({ number, state: 1, message }, context)
+  }
+
+  #token({ token }: Session): { refused: boolean } {
+    return this.#credential.tokens.get(token) ?? { refused: false }
+  }
+
+  /** Waits. @returns whether the connection is still there */
+  #pass(session: Session, delay: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(delay, () => {
         session.interrupt = undefined
-        resolve()
+        resolve(true)
       })
-      session.interrupt = (why) => {
+      session.interrupt = () => {
         timer.cancel()
         session.interrupt = undefined
-        reject(why)
+        resolve(false)
       }
     })
-  }
-
-  #countLogin(client: number): void {
-    const rate = this.#rates.get(client) ?? new Rate()
-    this.#rates.set(client, rate)
-    rate.add(this.#clock.awake)
-    const recent = rate.count(this.#clock.awake)
-    if (recent > this.mostLogins(client)) this.#verdict.blame('storm of logins', `${recent} logins in a minute`)
   }
 
   #roundTrip(count: number): number {
     return Math.ceil(count * this.#dice.scaled(1, 30) * this.#setting.latency)
   }
 
-  #faultAt(time = this.#clock.now): ServerFault | undefined {
-    return this.#faults.find(({ from, until }) => from <= time && time < until)?.fault
+  #faultOf(database: number): DatabaseFault | undefined {
+    const fault = this.#faults.get(database)
+    return fault !== undefined && this.#clock.now < fault.until ? fault.name : undefined
+  }
+
+  #sessionsOf(database: number): Session[] {
+    return [...this.sessions].filter((session) => session.database === database)
   }
 }
 
-function connectFailed(why: string): EntraError {
-  return new EntraError('CONNECT_FAILED', `No connection to the server could be opened: ${why}`)
-}
+const BY_TOKEN = '<token-identified principal>'
 
-function loginFailed(number: number): EntraError {
-  return new EntraError('LOGIN_FAILED', `The server refused the login: ${number}`, { number, state: 1 })
-}
-
-function lost(why: string): EntraError {
-  return new EntraError('CONNECTION_LOST', `The connection was lost: ${why}`)
+/** An error as the driver or the system has it. */
+function coded(code: string): Error {
+  return Object.assign(new Error(`${code} on the way to the server`), { code })
 }

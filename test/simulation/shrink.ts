@@ -39,6 +39,9 @@ export async function shrink(story: Story, violation: Violation): Promise<Story>
 
 const simplerSettings: Partial<Setting>[] = [
   { latency: 1 },
+  { min: 0 },
+  { validation: 'after-idle' },
+  { sessionsOutliveTokens: false },
   { maxAge: undefined },
   { givesRefreshAfter: false },
   { endsExpiredSessions: false },

@@ -1,40 +1,55 @@
+import type { IsolationLevel } from '@prisma/driver-adapter-utils'
+import type { Validation } from '../../src/pool/settings.ts'
 import { hour, minute, second } from './clock.ts'
 import { Dice } from './random.ts'
 
 /** What may be wrong with the credential for a while. */
 export const credentialFaults = { fails: 3, throttles: 3, hangs: 2, ignoresAbort: 1, null: 1, slow: 2 } as const
-/** What may be wrong with the server for a while. */
-export const serverFaults = {
+
+/** What may be wrong with a database, or with the way to it, for a while. */
+export const databaseFaults = {
   down: 3,
   unreachable: 2,
-  refuses: 3,
+  silent: 1,
+  refuses: 2,
+  unknown: 1,
   paused: 3,
-  busy: 1,
+  moving: 2,
+  full: 2,
   slow: 2,
 } as const
 
 export type CredentialFault = keyof typeof credentialFaults
-export type ServerFault = keyof typeof serverFaults
+export type DatabaseFault = keyof typeof databaseFaults
 
 /** Something that happens. Times in ms; `at` is true time since the story's beginning. */
 export type StoryEvent = { at: number } & (
   | { type: 'query'; client: number; duration: number }
   | { type: 'burst'; client: number; count: number; duration: number }
-  | { type: 'transaction'; client: number; statements: number; duration: number; pause: number }
-  | { type: 'connect' | 'disconnect'; client: number }
+  | { type: 'transaction'; client: number; statements: number; duration: number; pause: number; level: Level }
+  | { type: 'connect' | 'disconnect' | 'warmUp'; client: number }
   | { type: 'credential'; fault: CredentialFault; duration: number }
-  | { type: 'server'; fault: ServerFault; duration: number; cut: boolean }
-  | { type: 'cut'; silent: boolean }
-  | { type: 'kick' }
+  | { type: 'database'; database: number; fault: DatabaseFault; duration: number; cut: boolean }
+  | { type: 'cut'; database: number; silent: boolean }
+  | { type: 'kick'; database: number }
   | { type: 'freeze' | 'suspend'; duration: number }
   | { type: 'clock'; skew: number }
 )
 
+/** Of a transaction; empty for the session's own. */
+export type Level = IsolationLevel | ''
+
 /** What stays as it is from the beginning of a story to its end. */
 export interface Setting {
   clients: number
-  /** Connections a pool may have. */
+  /** The clients share out so many of them. */
+  databases: number
+  /** Connections that a pool may have, and that stay open. */
   max: number
+  min: number
+  validation: Validation
+  sessionsOutliveTokens: boolean
+  maxAge: number | undefined
   /** Of tokens, in ms. */
   lifetime: number
   /** The credential gives the same token until this long before its end, in ms. */
@@ -45,8 +60,7 @@ export interface Setting {
   relativeExpiry: boolean
   /** The server ends sessions whose token has expired. */
   endsExpiredSessions: boolean
-  maxAge: number | undefined
-  /** One-way delays of the network are multiplied by this. */
+  /** Delays of the network are multiplied by this. */
   latency: number
 }
 
@@ -86,38 +100,46 @@ function makeSetting(dice: Dice): Setting {
     seconds: () => dice.scaled(8 * second, 2 * minute),
   }[life]()
   const cache = dice.pick({ none: 3, margin: 4, half: 2 })
+  const clients = dice.chance(0.6) ? 1 : dice.integer(2, 4)
+  const max = dice.chance(0.4) ? dice.integer(1, 3) : dice.integer(2, 10)
   return {
-    clients: dice.chance(0.6) ? 1 : dice.integer(2, 4),
-    max: dice.chance(0.4) ? dice.integer(1, 3) : dice.integer(2, 10),
+    clients,
+    databases: dice.integer(1, clients),
+    max,
+    min: dice.chance(0.5) ? 0 : dice.integer(1, Math.min(max, 4)),
+    validation: dice.pick({ 'after-idle': 8, always: 1, never: 1 }),
+    sessionsOutliveTokens: dice.chance(0.15),
+    maxAge: dice.chance(0.2) ? dice.scaled(2 * minute, 10 * hour) : undefined,
     lifetime: Math.floor(lifetime),
     cacheMargin: cache === 'none' ? lifetime : cache === 'margin' ? 5 * minute : lifetime / 2,
     givesRefreshAfter: cache === 'half',
     relativeExpiry: dice.chance(0.5),
     endsExpiredSessions: dice.chance(0.5),
-    maxAge: dice.chance(0.2) ? dice.scaled(2 * minute, 10 * hour) : undefined,
     latency: dice.chance(0.8) ? 1 : dice.between(1, 10),
   }
 }
 
 type Unplaced<T> = T extends unknown ? Omit<T, 'at'> : never
 
-function makeEvent(dice: Dice, { clients, lifetime }: Setting): Unplaced<StoryEvent> {
+function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unplaced<StoryEvent> {
   const client = dice.integer(0, clients - 1)
+  const database = dice.integer(0, databases - 1)
   const type = dice.pick({
     query: 40,
     burst: 10,
     transaction: 18,
     connect: 2,
     disconnect: 3,
+    warmUp: 1,
     credential: 9,
-    server: 9,
+    database: 9,
     cut: 4,
     kick: 3,
     freeze: 3,
     suspend: 3,
     clock: 1,
   })
-  const pause = () => (dice.chance(0.7) ? dice.scaled(second, hour) : dice.scaled(hour, 12 * hour))
+  const stop = () => (dice.chance(0.7) ? dice.scaled(second, hour) : dice.scaled(hour, 12 * hour))
   switch (type) {
     case 'query':
       return { type, client, duration: dice.chance(0.9) ? dice.scaled(1, 5 * second) : dice.scaled(second, lifetime) }
@@ -129,22 +151,26 @@ function makeEvent(dice: Dice, { clients, lifetime }: Setting): Unplaced<StoryEv
         client,
         statements: dice.integer(0, 6),
         duration: dice.scaled(1, 10 * second),
-        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 2),
+        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 8),
+        level: dice.pick({ '': 3, SERIALIZABLE: 2, SNAPSHOT: 1 }),
       }
     case 'connect':
     case 'disconnect':
+    case 'warmUp':
       return { type, client }
     case 'credential':
       return { type, fault: dice.pick(credentialFaults), duration: dice.scaled(second, lifetime) }
-    case 'server':
-      return { type, fault: dice.pick(serverFaults), duration: dice.scaled(second, lifetime), cut: dice.chance(0.3) }
+    case 'database': {
+      const fault = dice.pick(databaseFaults)
+      return { type, database, fault, duration: dice.scaled(second, lifetime), cut: dice.chance(0.3) }
+    }
     case 'cut':
-      return { type, silent: dice.chance(0.5) }
+      return { type, database, silent: dice.chance(0.5) }
     case 'kick':
-      return { type }
+      return { type, database }
     case 'freeze':
     case 'suspend':
-      return { type, duration: pause() }
+      return { type, duration: stop() }
     case 'clock':
       return { type, skew: dice.chance(0.3) ? 0 : (dice.chance(0.5) ? 1 : -1) * dice.scaled(second, 5 * hour) }
   }

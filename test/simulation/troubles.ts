@@ -1,5 +1,5 @@
-/** Whose trouble: `process` stands for a freeze or a clock that cannot be worked with. */
-export type Side = 'credential' | 'server' | 'process'
+/** Whose trouble: `process` stands for a freeze or a clock that cannot be worked with; a number is a database's. */
+export type Side = 'credential' | 'process' | number
 
 interface Trouble {
   side: Side

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { plant } from './planted-bugs.ts'
 import { tellStory } from './story.ts'
-import type { Violation } from './verdict.ts'
 import { type Outcome, run } from './world.ts'
 
 /** What a worker is told to do. */
@@ -10,13 +10,13 @@ export interface Task {
   step: number
   /** How many hours to simulate, if nothing breaks. */
   hours: number
-  stopAtFirst: boolean
+  /** The name of a bug to plant: the first promise that it breaks is the end. */
+  bug?: string
 }
 
 /** What a worker tells: the outcome of one story. */
 export interface Report extends Outcome {
   seed: number
-  violation: Violation | undefined
 }
 
 /** What a worker says last. */
@@ -28,7 +28,8 @@ const BATCH = 8
 Error.stackTraceLimit = 0
 void work(workerData as Task)
 
-async function work({ firstSeed, step, hours, stopAtFirst }: Task): Promise<void> {
+async function work({ firstSeed, step, hours, bug }: Task): Promise<void> {
+  if (bug !== undefined) plant(bug)
   let simulated = 0
   let reports: Report[] = []
   for (let seed = firstSeed; simulated < hours; seed += step) {
@@ -39,7 +40,7 @@ async function work({ firstSeed, step, hours, stopAtFirst }: Task): Promise<void
       parentPort?.postMessage(reports)
       reports = []
     }
-    if (outcome.violation !== undefined && stopAtFirst) break
+    if (outcome.violation !== undefined && bug !== undefined) break
   }
   parentPort?.postMessage(reports)
   // A story that broke may leave work waiting, which would keep the thread alive.

@@ -1,16 +1,15 @@
-import { defaultRotationTiming } from '../../src/rotation/rotation-policy.ts'
+import { defaultRotationTiming, type PoolSettings } from '../../src/pool/settings.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { SimClient } from './client.ts'
-import { hour, minute, SimClock, second, settle } from './clock.ts'
-import { type Interval, SimCredential } from './credential.ts'
+import { EPOCH, hour, minute, SimClock, second, settle } from './clock.ts'
+import { SimCredential } from './credential.ts'
+import { elapsed } from './narrate.ts'
 import { Promises } from './promises.ts'
 import { Dice } from './random.ts'
 import { SimServer } from './server.ts'
-import type { CredentialFault, ServerFault, Story, StoryEvent } from './story.ts'
+import type { Setting, Story, StoryEvent } from './story.ts'
 import { Troubles } from './troubles.ts'
 import { Verdict, type Violation } from './verdict.ts'
-
-const EPOCH = Date.UTC(2026, 0, 1)
 
 /** More steps than this without time passing are no steps forward. */
 const MOST_STEPS_AT_ONCE = 20_000
@@ -43,6 +42,12 @@ export async function run(story: Story, log?: (line: string) => void): Promise<O
   }
 }
 
+/** What the pools of a story are set to. */
+function settingsOf({ max, min, validation, sessionsOutliveTokens, maxAge }: Setting): PoolSettings {
+  const own = { max, min, validation, sessionsOutliveTokens, maxAge }
+  return { ...defaultRotationTiming, ...own, poolTimeout: 30_000, maxIdleConnectionLifetime: 30_000 }
+}
+
 class World {
   readonly verdict: Verdict
   readonly #story: Story
@@ -53,33 +58,35 @@ class World {
   readonly #clients: SimClient[] = []
   readonly #promises: Promises
   readonly #log: ((line: string) => void) | undefined
-  #steps = 0
   #stepsAtOnce = 0
   #lastNow = 0
 
   constructor(story: Story, log: ((line: string) => void) | undefined) {
     const { seed, setting } = story
-    const clock = new SimClock(EPOCH)
+    const clock = new SimClock()
     const verdict = new Verdict(() => clock.now - EPOCH)
     const troubles = this.#troubles
+    const credential = new SimCredential(clock, new Dice(seed, 2), setting, troubles, verdict)
+    const server = new SimServer(clock, new Dice(seed, 3), setting, credential, troubles)
+    const source = new TokenSource(credential, {
+      scope: 's',
+      clock: clock.local,
+      random: new Dice(seed, 4).next,
+      onEvent: (event) => this.#promises.onToken(event),
+    })
     this.#story = story
     this.#clock = clock
     this.verdict = verdict
     this.#log = log
-    const faults = faultsOf(story, troubles)
-    const common = { clock, setting, troubles, verdict }
-    const credential = new SimCredential({ ...common, dice: new Dice(seed, 2), faults: faults.credential })
-    const server = new SimServer({ ...common, credential, dice: new Dice(seed, 3), faults: faults.server })
-    const source = new TokenSource(credential, { scope: 's', clock: clock.local, random: new Dice(seed, 4).next })
-    const timing = { ...defaultRotationTiming, maxAge: setting.maxAge }
     this.#credential = credential
     this.#server = server
-    this.#promises = new Promises({ ...common, source, credential, server, clients: this.#clients })
+    this.#promises = new Promises(clock, setting, source, credential, server, troubles, verdict, this.#clients)
     if (log) this.#promises.log = (line) => this.#say(line())
     for (let number = 0; number < setting.clients; number++) {
       const dice = new Dice(seed, 5 + number)
-      const watch = this.#promises
-      this.#clients.push(new SimClient({ number, max: setting.max, clock, dice, server, source, timing, watch }))
+      const database = number % setting.databases
+      const settings = settingsOf(setting)
+      this.#clients.push(new SimClient(number, database, settings, clock, dice, server, source, this.#promises))
     }
   }
 
@@ -87,6 +94,7 @@ class World {
     for (const event of this.#story.events) {
       await this.#goOnUntil(EPOCH + event.at)
       if (this.verdict.violation) break
+      this.#say(`* ${JSON.stringify({ ...event, at: undefined })}`)
       this.#happen(event)
       await this.#settled()
     }
@@ -97,7 +105,7 @@ class World {
     return {
       violation: this.verdict.violation,
       hours,
-      steps: this.#steps,
+      steps: this.#clock.steps,
       works,
       faults: this.#story.events.filter(({ type }) => isFault(type)).length,
       rotations,
@@ -117,7 +125,7 @@ class World {
 
   async #settled(): Promise<void> {
     await settle()
-    this.#steps++
+    this.#clock.steps++
     this.#stepsAtOnce = this.#clock.now === this.#lastNow ? this.#stepsAtOnce + 1 : 0
     this.#lastNow = this.#clock.now
     if (this.#stepsAtOnce > MOST_STEPS_AT_ONCE) this.verdict.blame('livelock', 'time stands still')
@@ -126,62 +134,58 @@ class World {
 
   /** All clients leave; then nothing may be left. */
   async #end(): Promise<void> {
-    if (this.verdict.violation) return
-    for (const client of this.#clients) void client.disconnect()
-    await this.#settled()
-    await this.#goOnUntil(this.#clock.now + 10 * minute)
     // Work that was under way connects anew where it comes too late.
-    for (const client of this.#clients) void client.disconnect()
-    await this.#goOnUntil(this.#clock.now + this.#story.setting.lifetime + 10 * minute)
-    for (const client of this.#clients) void client.disconnect()
-    await this.#goOnUntil(this.#clock.now + 10 * minute)
+    for (const pause of [10 * minute, this.#story.setting.lifetime + 10 * minute, 10 * minute]) {
+      if (this.verdict.violation) return
+      for (const client of this.#clients) void client.disconnect()
+      await this.#settled()
+      await this.#goOnUntil(this.#clock.now + pause)
+    }
+    this.#promises.checkRest()
     const busy = this.#clients.filter((client) => !client.atRest || client.running.size > 0)
     if (busy.length > 0) this.verdict.blame('left after disconnect', `${busy.length} clients are not at rest`)
   }
 
   #happen(event: StoryEvent): void {
-    this.#say(`* ${JSON.stringify({ ...event, at: undefined })}`)
-    const { now } = this.#clock
+    const client = 'client' in event ? this.#clients[event.client] : undefined
     switch (event.type) {
       case 'query':
-        void this.#clients[event.client]?.query(event.duration)
+        void client?.query(event.duration)
         break
       case 'burst':
-        for (let i = 0; i < event.count; i++) void this.#clients[event.client]?.query(event.duration)
+        for (let i = 0; i < event.count; i++) void client?.query(event.duration)
         break
       case 'transaction':
-        void this.#clients[event.client]?.transaction(event.statements, event.duration, event.pause)
+        void client?.transaction(event.statements, event.duration, event.pause, event.level)
         break
       case 'connect':
-        void this.#clients[event.client]?.connect()
-        break
       case 'disconnect':
-        void this.#clients[event.client]?.disconnect()
+      case 'warmUp':
+        void client?.[event.type]()
+        break
+      case 'credential':
+        this.#credential.begin(event.fault, event.duration)
+        break
+      case 'database':
+        this.#server.begin(event.database, event.fault, event.duration)
+        if (event.cut) this.#server.cut(event.database, false)
         break
       case 'cut':
-        this.#troubles.add('server', now, now + 30 * second)
-        this.#server.cut(event.silent)
+        this.#server.cut(event.database, event.silent)
         break
       case 'kick':
-        this.#troubles.add('server', now, now + second)
-        this.#server.kick()
-        break
-      case 'server':
-        if (!event.cut) break
-        this.#troubles.add('server', now, now + second)
-        this.#server.cut(false)
+        this.#server.kick(event.database)
         break
       case 'freeze':
-      case 'suspend':
+      case 'suspend': {
+        const { now } = this.#clock
         this.#clock[event.type](event.duration)
         this.#troubles.add('process', now, this.#clock.now - 1)
         break
+      }
       case 'clock':
-        this.#clock.set(event.skew)
-        this.#troubles.add('process', now, now + second)
-        break
-      case 'credential':
-        break
+        this.#clock.setLocal(event.skew)
+        this.#troubles.add('process', this.#clock.now, this.#clock.now + second)
     }
   }
 
@@ -190,25 +194,6 @@ class World {
   }
 }
 
-function faultsOf({ events }: Story, troubles: Troubles) {
-  const credential: Interval<CredentialFault>[] = []
-  const server: Interval<ServerFault>[] = []
-  for (const event of events) {
-    const from = EPOCH + event.at
-    if (event.type === 'credential') credential.push({ fault: event.fault, from, until: from + event.duration })
-    else if (event.type === 'server') server.push({ fault: event.fault, from, until: from + event.duration })
-    else continue
-    troubles.add(event.type, from, from + event.duration)
-  }
-  return { credential, server }
-}
-
 function isFault(type: StoryEvent['type']): boolean {
-  return !['query', 'burst', 'transaction', 'connect', 'disconnect'].includes(type)
-}
-
-/** As hours:minutes:seconds.milliseconds. */
-export function elapsed(ms: number): string {
-  const pad = (value: number, digits: number) => String(Math.floor(value)).padStart(digits, '0')
-  return `${pad(ms / hour, 2)}:${pad((ms % hour) / minute, 2)}:${pad((ms % minute) / second, 2)}.${pad(ms % second, 3)}`
+  return !['query', 'burst', 'transaction', 'connect', 'disconnect', 'warmUp'].includes(type)
 }

@@ -373,47 +373,6 @@ describe('several credentials', () => {
   })
 })
 
-describe('a lease that the server refused', () => {
-  it('is not given out again until the credential was asked anew', async () => {
-    const { source } = setUp()
-    const refused = await source.get()
-    source.invalidate(refused)
-    expect((await source.get()).token).toBe('token-2')
-    source.invalidate(refused)
-    expect(source.current?.token).toBe('token-2')
-  })
-
-  it('is not replaced at once where the one before was refused too', async () => {
-    const { clock, credential, source } = setUp()
-    source.invalidate(await source.get())
-    source.invalidate(await source.get())
-    const third = source.get()
-    await clock.advance(2 * second - 1)
-    expect(credential.requests).toBe(2)
-    await clock.advance(1)
-    expect((await third).token).toBe('token-3')
-  })
-
-  it('is replaced for those who subscribe, though nobody waits and the credential fails at first', async () => {
-    const { clock, credential, source } = setUp()
-    source.subscribe(() => {})
-    const lease = await source.get()
-    credential.answer(new Error('no'))
-    source.invalidate(lease)
-    await clock.advance(minute)
-    expect(source.current?.token).toBe('token-3')
-  })
-
-  it('may come back where the credential insists', async () => {
-    const { credential, source } = setUp()
-    const refused = await source.get()
-    source.invalidate(refused)
-    credential.answer({ token: refused.token, expiresOnTimestamp: refused.expiresOn })
-    expect((await source.get()).token).toBe(refused.token)
-    expect(credential.requests).toBe(2)
-  })
-})
-
 describe('a clock that is set', () => {
   it('back by hours in a backoff, while work waits, does not put the next request off again and again', async () => {
     const { clock, credential, source } = setUp()

@@ -179,6 +179,8 @@ export class GatewayConnection {
       },
       secured: (tls, { strict, messages }) => {
         this.#client = new PacketLink(tls, this.#parts.rules, (rule) => this.#hangUp(rule))
+        // A client that is gone when it is written to costs its connection, and not the process.
+        this.#client.on('error', () => this.close())
         this.#insistOn(strict || messages === TLS_FLIGHTS ? [] : ['message-per-flight'])
         return this.#client
       },

@@ -108,6 +108,9 @@ class BatchReader {
         return this.#raiserror()
       case 'USE':
         return { kind: 'use', database: t.identifier() }
+      case 'DBCC':
+        if (t.identifier().toUpperCase() !== 'USEROPTIONS') throw unsupported('DBCC, but for USEROPTIONS')
+        return { kind: 'useroptions' }
       case 'WAITFOR':
         return this.#waitfor()
       case 'EXEC':

@@ -114,6 +114,8 @@ export class Interpreter {
       case 'isolation':
         transaction.isolation = statement.level
         return
+      case 'useroptions':
+        return yield* this.#userOptions()
       case 'option':
         return this.#option(statement.name, statement.value)
       case 'print':
@@ -337,6 +339,29 @@ export class Interpreter {
       // SQL Server's 0 is not to wait at all; PostgreSQL's is to wait for ever.
       await connection.script(`SET lock_timeout = ${options.lockTimeout < 0 ? 0 : Math.max(options.lockTimeout, 1)}`)
     } else if (!IGNORED_OPTIONS.has(name)) throw new SqlError(50_001, `The local engine does not support SET ${name}.`)
+  }
+
+  /** `DBCC USEROPTIONS`, of those options that change anything here. */
+  async *#userOptions(): AsyncGenerator<ResultItem> {
+    const { options, transaction } = this.#state
+    const level = transaction.isolation.toLowerCase()
+    const text = { name: 'nvarchar', length: 256 } as const
+    const rows = [
+      ['lock_timeout', String(options.lockTimeout)],
+      ...(options.noCount ? [['nocount', 'SET']] : []),
+      ...(options.xactAbort ? [['xact_abort', 'SET']] : []),
+      // As a database says it that keeps versions of rows, as those of Azure SQL do by default.
+      ['isolation level', level === 'read committed' ? 'read committed snapshot' : level],
+    ]
+    yield {
+      kind: 'columns',
+      columns: [
+        { name: 'Set Option', type: text },
+        { name: 'Value', type: text },
+      ],
+    }
+    for (const values of rows) yield { kind: 'row', values }
+    yield this.#done(rows.length)
   }
 
   async *#use(name: string): AsyncGenerator<ResultItem> {

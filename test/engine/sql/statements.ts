@@ -21,6 +21,7 @@ export type Statement =
   | { kind: 'rollback' | 'save'; name: string }
   | { kind: 'option'; name: string; value: string }
   | { kind: 'isolation'; level: IsolationLevel }
+  | { kind: 'useroptions' }
   | { kind: 'print'; value: Piece }
   | { kind: 'throw'; error: { number: Piece; message: Piece; state: Piece } | undefined }
   | { kind: 'raiserror'; message: Piece; severity: number; state: number }

@@ -23,7 +23,7 @@ export type Order =
 
 /** What it is answered. */
 export interface Answer {
-  /** When the current token expires, in ms since the epoch; undefined without one. */
+  /** When the first token in use expires, in ms since the epoch; undefined without a connection. */
   expiresOn: number | undefined
   /** How the queries ended that failed: Prisma's code, ours, and the message. */
   failures: string[]
@@ -96,7 +96,7 @@ process.on('message', async (order: Order) => {
   }
   const outcomes = await Promise.allSettled(await obey(order))
   const answer: Answer = {
-    expiresOn: adapter?.stats().generation?.tokenExpiresOn,
+    expiresOn: adapter?.stats().tokenExpiresOn,
     failures: outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [told(outcome.reason)] : [])),
   }
   process.send?.(answer, () => {

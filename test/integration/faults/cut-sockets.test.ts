@@ -3,13 +3,13 @@ import type { RotationOptions } from '../../../src/index.ts'
 import type { FaultAction } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
 import { failureOf, start, useFaultyAzure } from './support.ts'
-import { minute, second, until } from './time.ts'
+import { until } from './time.ts'
 
 const azure = useFaultyAzure()
 
 const CUTS: [string, FaultAction][] = [
   ['closes the socket', { drop: true }],
-  ['resets it', { reset: true }],
+  ['resets the socket', { reset: true }],
 ]
 
 /** How far the statement had come, the stage at which it is cut, and how often it has run then. */
@@ -28,31 +28,36 @@ const TIMED_OUT = {
   message: expect.stringMatching(/not run again.*may have run/s),
 }
 
-async function connected(config: Parameters<typeof azure.connect>[1] = {}, rotation: RotationOptions = {}) {
-  const client = azure.connect({ rotation }, config)
+/** What is idle is lent without a round trip, unless something was lost. */
+const UNASKED: RotationOptions = { validateAfter: 600_000 }
+
+async function connected(rotation: RotationOptions = {}, config: Parameters<typeof azure.connect>[1] = {}) {
+  const client = azure.connect({ rotation: { connectRetryInterval: 50, ...rotation } }, config)
   await client.prisma.user.count()
   return { ...client, counter: await Counter.in(azure) }
 }
 
 /** Opens so many connections. */
 async function busy({ prisma }: Pick<Awaited<ReturnType<typeof connected>>, 'prisma'>, connections: number) {
-  await Promise.all(Array.from({ length: connections }, () => prisma.$executeRaw`WAITFOR DELAY '00:00:00.200'`))
-  expect(azure.gateway.stats().sessionsOpen).toBe(connections)
+  await until(async () => {
+    await Promise.all(Array.from({ length: connections }, () => prisma.$executeRaw`WAITFOR DELAY '00:00:00.100'`))
+    expect(azure.gateway.stats().sessionsOpen).toBe(connections)
+  })
 }
 
 describe.each(CUTS)('a server that %s', (_, action) => {
-  it.each(MOMENTS)('%s: clear error, not run again, and the pool heals', async (_, at, ran) => {
-    const { prisma, adapter, counter } = await connected()
+  it.each(MOMENTS)('%s gives a clear error, and the statement is not run again', async (_, at, ran) => {
+    const { prisma, adapter, counter } = await connected(UNASKED)
     azure.gateway.inject({ at, action, times: 1 })
     expect(await failureOf(counter.increment(prisma))).toMatchObject(LOST)
     expect(await counter.value()).toBe(ran)
     await counter.increment(prisma)
     expect(await counter.value()).toBe(ran + 1)
-    expect(adapter.stats()).toMatchObject({ tokensRequested: 1, rotations: 0, generation: { id: 1 } })
+    expect(adapter.stats()).toMatchObject({ tokensRequested: 1, rotations: 0, connectionsOpen: 1 })
   })
 
-  it('in a transaction: clear error, and nothing is left', async () => {
-    const { prisma, counter } = await connected()
+  it('in a transaction rolls it back', async () => {
+    const { prisma, counter } = await connected(UNASKED)
     const transaction = prisma.$transaction(async (tx) => {
       await counter.increment(tx)
       azure.gateway.inject({ at: 'response', action, times: 1 })
@@ -64,8 +69,8 @@ describe.each(CUTS)('a server that %s', (_, action) => {
     expect(await counter.value()).toBe(1)
   })
 
-  it('at COMMIT: says that it may have committed, and does not commit again', async () => {
-    const { prisma, counter } = await connected()
+  it('at COMMIT leaves it open whether it committed, and it is not sent again', async () => {
+    const { prisma, counter } = await connected(UNASKED)
     const transaction = prisma.$transaction(async (tx) => {
       await counter.increment(tx)
       azure.gateway.inject({ at: 'response', action, times: 1 })
@@ -74,8 +79,17 @@ describe.each(CUTS)('a server that %s', (_, action) => {
     expect(await counter.value()).toBe(1)
   })
 
-  it('under fifty statements: each has run once, or not at all', async () => {
-    const { prisma, counter } = await connected({}, { connectRetryInterval: 50 })
+  it('at the validation of an idle connection costs the statement nothing', async () => {
+    const { prisma, adapter, counter, events } = await connected({ validateAfter: 0 })
+    const fault = azure.gateway.inject({ at: 'request', action, times: 1 })
+    await counter.increment(prisma)
+    expect([fault.hits, await counter.value()]).toEqual([1, 1])
+    expect(await events.nth(1, 'connection.closed')).toMatchObject({ connection: 1 })
+    expect(adapter.stats()).toMatchObject({ tokensRequested: 1, connectionsOpen: 1 })
+  })
+
+  it('under fifty statements has each of them run once, or not at all', async () => {
+    const { prisma, counter } = await connected()
     azure.gateway.inject({ at: 'response', action, times: 10 })
     const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => counter.increment(prisma)))
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
@@ -86,69 +100,48 @@ describe.each(CUTS)('a server that %s', (_, action) => {
   })
 })
 
-describe('a gateway that drops idle sessions after 30 min', () => {
-  const KEPT = { pool: { min: 5, max: 10, idleTimeoutMillis: 2_000_000_000 } }
-
-  it.each(['end', 'reset'] as const)('(%s): whatever comes next is run, on new connections', async (how) => {
-    const client = await connected(KEPT)
-    await busy(client, 5)
-    azure.clock.pass(30 * minute)
-    azure.gateway.dropSessions({ idleFor: 30 * minute, how })
-    await until(() => expect(client.adapter.stats().connectionsOpen).toBe(0))
-    await Promise.all(Array.from({ length: 20 }, () => client.counter.increment(client.prisma)))
-    expect(await client.counter.value()).toBe(20)
-    expect(client.adapter.stats()).toMatchObject({ rotations: 0, generation: { id: 1 } })
-  })
-
-  it('leaves sessions alone that are at work', async () => {
-    const client = await connected(KEPT)
-    await busy(client, 5)
-    azure.clock.pass(30 * minute)
-    await client.prisma.$transaction(async (tx) => {
-      await client.counter.increment(tx)
-      azure.gateway.dropSessions({ idleFor: 30 * minute })
-      await until(() => expect(azure.gateway.stats().sessionsOpen).toBe(1))
-      await client.counter.increment(tx)
-    })
-    expect(await client.counter.value()).toBe(2)
-  })
-
-  it('and tells of it only when the next statement comes: clear error, not run', async () => {
-    const { prisma, counter } = await connected(KEPT)
-    azure.clock.pass(30 * minute)
-    azure.gateway.inject({ at: 'request', action: { reset: true }, times: 1 })
-    expect(await failureOf(counter.increment(prisma))).toMatchObject(LOST)
-    expect(await counter.value()).toBe(0)
+describe('a network that drops every idle session', () => {
+  it.each(['end', 'reset'] as const)('(%s) has the statements that come next run on new connections', async (how) => {
+    const { prisma, adapter, counter } = await connected({}, { pool: { min: 5, max: 10 } })
+    await busy({ prisma }, 5)
+    azure.gateway.dropSessions({ how })
+    await until(() => expect(adapter.stats().connectionsOpen).toBe(0))
+    await Promise.all(Array.from({ length: 20 }, () => counter.increment(prisma)))
+    expect(await counter.value()).toBe(20)
+    expect(adapter.stats()).toMatchObject({ tokensRequested: 1, rotations: 0 })
   })
 })
 
 describe('a network that goes silent', () => {
-  it.each(MOMENTS)('%s: clear error when its time is up, not run again, and the pool heals', async (_, at, ran) => {
-    const { prisma, counter } = await connected({ requestTimeout: 300, options: { cancelTimeout: 300 } })
+  it.each(MOMENTS)('%s gives a clear error when requestTimeout is up, and it is not run again', async (_, at, ran) => {
+    const { prisma, counter } = await connected(UNASKED, { requestTimeout: 300, options: { cancelTimeout: 300 } })
     azure.gateway.inject({ at, action: { hang: true }, times: 1 })
     expect(await failureOf(counter.increment(prisma))).toMatchObject(TIMED_OUT)
     expect(await counter.value()).toBe(ran)
     await counter.increment(prisma)
     expect(await counter.value()).toBe(ran + 1)
   })
+
+  it('while a connection is idle costs the next statement no more than the login of another', async () => {
+    const { prisma, counter } = await connected({ validateAfter: 0 })
+    const silence = azure.gateway.inject({ at: 'request', action: { hang: true }, times: 1 })
+    await counter.increment(prisma)
+    expect([silence.hits, await counter.value()]).toEqual([1, 1])
+  })
 })
 
 describe('a server that goes away', () => {
-  it('cuts everything, and takes no connection for a while: what had not been sent waits and runs once', async () => {
-    const client = await connected()
-    await busy(client, 5)
+  it('and takes no connection for a while has what was not sent wait, and run once', async () => {
+    const { prisma, adapter, counter, events } = await connected()
+    await busy({ prisma }, 5)
     azure.gateway.inject({ at: 'accept', action: { reset: true } })
     azure.gateway.dropSessions()
-    await until(() => expect(client.adapter.stats().connectionsOpen).toBe(0))
-    const waiting = Promise.all(Array.from({ length: 20 }, () => start(client.counter.increment(client.prisma))))
-    await client.events.nth(1, 'connect.retry')
+    await until(() => expect(adapter.stats().connectionsOpen).toBe(0))
+    const waiting = Promise.all(Array.from({ length: 20 }, () => start(counter.increment(prisma))))
+    await events.nth(1, 'connect.retry')
     azure.gateway.clearFaults()
-    await until(() => {
-      azure.clock.pass(1 * second)
-      expect(azure.gateway.stats().sessionsOpen).toBeGreaterThan(0)
-    })
     await waiting
-    expect(await client.counter.value()).toBe(20)
-    expect(client.adapter.stats().tokensRequested).toBe(1)
+    expect(await counter.value()).toBe(20)
+    expect(adapter.stats().tokensRequested).toBe(1)
   })
 })

@@ -1,42 +1,37 @@
-import type { AccessToken } from '@azure/identity'
+import type { AccessToken, TokenCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import type { Clock } from '../../../src/clock.ts'
 import type { PrismaMssqlEntraOptions } from '../../../src/index.ts'
 import { type Authority, type Gateway, startAuthority, startGateway } from '../../../src/testing/index.ts'
 import { type Client, type Database, useDatabase } from '../database.ts'
 import { Events } from './events.ts'
-import { MovableClock } from './movable-clock.ts'
-import { hour } from './time.ts'
+import { hour, second } from './time.ts'
 
 /** A Prisma Client, its adapter, and what the adapter told. */
 export interface WatchedClient extends Client {
   events: Events
 }
 
-/** The example database behind an authority and a gateway whose time, like the adapters', is the test's to move. */
+/** The example database behind an authority and a gateway that are made to fail. Everything is on the machine's clock. */
 export interface FaultyAzure extends Pick<Database, 'sql'> {
   readonly db: Database
-  readonly clock: MovableClock
   readonly authority: Authority
   readonly gateway: Gateway
-  /** A client of its own, on the movable clock and a token of an hour; it is disconnected after the test. */
+  /** A client of its own with a token of an hour; it is disconnected after the test. */
   connect(options?: PrismaMssqlEntraOptions, config?: Partial<MssqlConfig>): WatchedClient
 }
 
-/** Starts it for a test file. Faults are taken away and statistics begin anew after each test. */
+/** Starts it for a test file. After each test faults are taken away, tokens live for an hour, and statistics begin anew. */
 export function useFaultyAzure(): FaultyAzure {
   const db = useDatabase()
-  const clock = new MovableClock()
   let authority: Authority
   let gateway: Gateway
 
   beforeAll(async () => {
-    authority = await startAuthority({ clock })
+    authority = await startAuthority()
     gateway = await startGateway({
       upstream: db.azure.upstream,
       verification: authority.verification,
-      clock,
       // A login that hangs is the client's to give up.
       loginTimeout: 24 * hour,
     })
@@ -44,6 +39,7 @@ export function useFaultyAzure(): FaultyAzure {
   afterEach(() => {
     authority.clearFaults()
     authority.resetStats()
+    authority.tokenLifetime = 1 * hour
     gateway.clearFaults()
     gateway.resetStats()
   })
@@ -54,7 +50,6 @@ export function useFaultyAzure(): FaultyAzure {
 
   return {
     db,
-    clock,
     get authority() {
       return authority
     },
@@ -65,11 +60,10 @@ export function useFaultyAzure(): FaultyAzure {
       const events = new Events(options.onEvent)
       const client = db.connect(
         {
-          clock,
           ...(options.tokenSource === undefined && { credential: { getToken: () => authority.issueToken() } }),
           ...options,
-          // The next token is asked for when it is due, and not up to two minutes later.
-          rotation: { refreshSpread: 0, ...options.rotation },
+          // The next token is asked for when it is due, and a rotation begins at once.
+          rotation: { refreshSpread: 0, spread: 0, ...options.rotation },
           onEvent: events.listen,
         },
         {
@@ -84,14 +78,25 @@ export function useFaultyAzure(): FaultyAzure {
   }
 }
 
+/** The life of a first token from {@link rotatesOnce}, in ms. */
+const SHORT = 10 * second
+
 /**
- * Gives tokens whose expiry is reckoned from the local clock, as most credentials do: the authority tells how long a
- * token lives.
+ * Gives a first token of 10 s, whose refresh is due as early as may be (1.5 s), and then tokens of an hour: a client
+ * rotates once, soon.
+ *
+ * @param ready - the second token is given no sooner
  */
-export function byLifetime({ authority, clock }: Pick<FaultyAzure, 'authority' | 'clock'>, local: Clock) {
-  return async (): Promise<AccessToken> => {
-    const token = await authority.issueToken()
-    return { ...token, expiresOnTimestamp: local.now() + token.expiresOnTimestamp - clock.now() }
+export function rotatesOnce(
+  { authority }: Pick<FaultyAzure, 'authority'>,
+  ready?: Promise<unknown>,
+): TokenCredential & { requests: number; getToken(): Promise<AccessToken> } {
+  return {
+    requests: 0,
+    async getToken() {
+      if (++this.requests > 1) return ready?.then(() => authority.issueToken()) ?? authority.issueToken()
+      return { ...(await authority.issueToken({ lifetime: SHORT })), refreshAfterTimestamp: Date.now() }
+    },
   }
 }
 

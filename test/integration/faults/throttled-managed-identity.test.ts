@@ -15,11 +15,8 @@ afterEach(() => {
 
 describe('ManagedIdentityCredential as it comes, throttled', () => {
   it('waits by itself as the endpoint’s Retry-After says, and work goes on meanwhile', async () => {
-    azure.authority.tokenLifetime = 4 * second
-    const { prisma, adapter, events } = azure.connect({
-      credential: new ManagedIdentityCredential(),
-      rotation: { spread: 0 },
-    })
+    azure.authority.tokenLifetime = 6 * second
+    const { prisma, adapter, events } = azure.connect({ credential: new ManagedIdentityCredential() })
     await prisma.user.count()
     const throttling = azure.authority.inject({ status: 429, retryAfter: 1, times: 1 })
     while (adapter.stats().rotations === 0) await prisma.user.count()

@@ -1,0 +1,123 @@
+import {
+  type IsolationLevel,
+  isDriverAdapterError,
+  type SqlQuery,
+  type SqlResultSet,
+  type Transaction,
+  type TransactionOptions,
+} from '@prisma/driver-adapter-utils'
+import { failureOf } from '../connect/failure.ts'
+import { prismaError } from '../errors/prisma-error.ts'
+import type { Pool } from '../pool/pool.ts'
+import { learn } from './client-adapter.ts'
+import { type ClientConnection, explainOn } from './client-connection.ts'
+import { statementExpired, transactionExpired, transactionRefused } from './expiry-errors.ts'
+
+/**
+ * A transaction on one connection, which is given back when the transaction has ended. Statements run one after the
+ * other, and each looks at the clock just before it is sent. None is ever run again by itself.
+ */
+export class ClientTransaction implements Transaction {
+  readonly provider: Transaction['provider']
+  readonly adapterName: string
+  readonly options: TransactionOptions
+  readonly #inner: Transaction
+  readonly #isolationLevel: IsolationLevel | undefined
+  readonly #connection: ClientConnection
+  readonly #pool: Pool<ClientConnection>
+  #last: Promise<unknown> = Promise.resolve()
+  #ended = false
+  /** Whether the server answered when something was last asked of it. */
+  #answered = true
+
+  /** @param isolationLevel - of its own; undefined for the session's */
+  constructor(
+    inner: Transaction,
+    isolationLevel: IsolationLevel | undefined,
+    connection: ClientConnection,
+    pool: Pool<ClientConnection>,
+  ) {
+    this.provider = inner.provider
+    this.adapterName = inner.adapterName
+    this.options = inner.options
+    this.#inner = inner
+    this.#isolationLevel = isolationLevel
+    this.#connection = connection
+    this.#pool = pool
+  }
+
+  queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    return this.#next(() => this.#inner.queryRaw(query))
+  }
+
+  executeRaw(query: SqlQuery): Promise<number> {
+    return this.#next(() => this.#inner.executeRaw(query))
+  }
+
+  async createSavepoint(name: string): Promise<void> {
+    await this.#next(async () => this.#inner.createSavepoint?.(name))
+  }
+
+  async rollbackToSavepoint(name: string): Promise<void> {
+    await this.#next(async () => this.#inner.rollbackToSavepoint?.(name))
+  }
+
+  async commit(): Promise<void> {
+    await this.#next(() => this.#inner.commit(), statementExpired).finally(() => this.#end())
+  }
+
+  /** Past the token's end nothing is sent: the server rolls back what the closed connection leaves. */
+  async rollback(): Promise<void> {
+    await this.#after(async () => {
+      if (this.#isExpired) this.#connection.close('expired')
+      else await this.#explained(() => this.#inner.rollback(), transactionExpired)
+    }).finally(() => this.#end())
+  }
+
+  get #isExpired(): boolean {
+    return this.#pool.timeLeft(this.#connection) <= 0
+  }
+
+  /** @param cutOff - what it means where the token's end cuts the statement off; a COMMIT may have been carried out */
+  #next<T>(statement: () => Promise<T>, cutOff = transactionExpired): Promise<T> {
+    return this.#after(async () => {
+      if (this.#isExpired) throw transactionExpired(this.#connection.lease.expiresOn)
+      return this.#explained(statement, cutOff)
+    })
+  }
+
+  async #explained<T>(statement: () => Promise<T>, cutOff: typeof transactionExpired): Promise<T> {
+    try {
+      const result = await statement()
+      this.#answered = true
+      return result
+    } catch (raw) {
+      const error = explainOn(this.#connection, raw, cutOff)
+      // What the server has rolled back by itself is not sent to it.
+      this.#answered = !(isDriverAdapterError(error) && error.cause.kind === 'TransactionAlreadyClosed')
+      const failure = failureOf(error, true)
+      learn(this.#pool, this.#connection, failure, error)
+      if (failure === 'token') throw transactionRefused(error)
+      throw failure === 'not-sent' && this.#connection.closedBy === 'expired'
+        ? cutOff(this.#connection.lease.expiresOn, error)
+        : error
+    }
+  }
+
+  #after<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work).catch((error) => {
+      throw prismaError(error)
+    })
+    this.#last = result.catch(() => {})
+    return result
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    // Nobody waits for it; the connection is not lent before.
+    void this.#connection
+      .restoreIsolationLevel(this.#isolationLevel)
+      .finally(() => this.#pool.release(this.#connection, this.#answered))
+  }
+}

@@ -1,0 +1,142 @@
+import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
+import type { LoginContext, LoginRefusal } from '../errors/login-refusals.ts'
+import { causesOf } from '../tds/tls-failure.ts'
+
+/** How a login failed. */
+export interface LoginFailure {
+  /** What the server answered, if it did. */
+  refusal?: LoginRefusal | undefined
+  /** Whether a connection to the server had been opened. */
+  reached: boolean
+}
+
+/** What a failed login is explained with. */
+export interface DriverContext {
+  failure: LoginFailure
+  login: LoginContext
+}
+
+interface DriverError extends Error {
+  code?: unknown
+  number?: unknown
+}
+
+const TOKEN_EXPIRED_IN_SESSION = 37396
+const LOGIN_FAILED = 18456
+const TOKEN_IS_EXPIRED = /token is expired/i
+
+/** Codes of tedious, and of the system, for a request whose connection went away while it was under way. */
+const LOST = new Set<unknown>([
+  'ECLOSE',
+  'ESOCKET',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+])
+
+/** What tedious says, without a code, where the connection ends in the middle of an answer. */
+const CUT_SHORT = 'unexpected end of message stream'
+
+/** Codes for a request that found no connection to be sent on, though there had been one. */
+const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
+
+/** Codes of mssql for a statement or COMMIT in a transaction that the server has ended. */
+const ROLLED_BACK = new Set<unknown>(['ENOTBEGUN', 'EABORT'])
+
+/**
+ * What to throw for an error of the driver: where a token or a connection is at fault an {@link EntraError} that says
+ * what happened to the statement, else the error itself.
+ */
+export function explainDriverError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const expired = expiredInSession(error)
+  if (expired !== undefined || isDriverAdapterError(error)) return expired ?? error
+  const { code } = error as DriverError
+  if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
+  if (ROLLED_BACK.has(code)) return rolledBack(error)
+  if (code === 'ETIMEOUT') return statementTimeout(error)
+  if (LOST.has(code) || error.message === CUT_SHORT) return connectionLost(error)
+  return error
+}
+
+/**
+ * What to throw for an error of the driver in opening a connection. tedious says no more of a refused login than "Login
+ * failed."; the server's own words come separately.
+ */
+export function explainLoginFailure(error: unknown, { failure, login }: DriverContext): unknown {
+  if (!(error instanceof Error)) return error
+  // What our own connector threw, inside of what the driver made of it.
+  for (const link of causesOf(error)) if (link instanceof EntraError) return link
+  if (failure.refusal !== undefined) return loginRefused(failure.refusal, login, error)
+  return connectFailed(error, failure.reached)
+}
+
+function expiredInSession(error: Error): EntraError | undefined {
+  const number = isDriverAdapterError(error) ? numberOfExpiry(error.cause) : numberOfExpiryInCauses(error)
+  if (number === undefined) return undefined
+  return new EntraError(
+    'SESSION_TOKEN_EXPIRED',
+    'The server ended the session because the token that it was opened with has expired. The statement did not run; ' +
+      'it can be run again.',
+    { cause: error, number },
+  )
+}
+
+function numberOfExpiry(cause: DriverAdapterError['cause']): number | undefined {
+  if (cause.kind === 'mssql') return cause.code === TOKEN_EXPIRED_IN_SESSION ? cause.code : undefined
+  if (cause.kind !== 'AuthenticationFailed') return undefined
+  return TOKEN_IS_EXPIRED.test(cause.originalMessage ?? '') ? LOGIN_FAILED : undefined
+}
+
+/** The official adapter does not translate what BEGIN, COMMIT and ROLLBACK fail with. */
+function numberOfExpiryInCauses(error: Error): number | undefined {
+  if (error.name === 'ConnectionError') return undefined
+  for (const link of causesOf(error)) {
+    const { number, message } = link as DriverError
+    if (number === TOKEN_EXPIRED_IN_SESSION) return number
+    if (number === LOGIN_FAILED && TOKEN_IS_EXPIRED.test(message)) return number
+  }
+  return undefined
+}
+
+function notSent(cause: Error): EntraError {
+  return new EntraError(
+    'NOT_SENT',
+    `The connection was closed before the statement was sent (${reasonOf(cause)}). It did not run; it can be run again.`,
+    { cause },
+  )
+}
+
+function connectionLost(cause: Error): EntraError {
+  return new EntraError(
+    'CONNECTION_LOST',
+    `The connection was lost while a statement was under way (${reasonOf(cause)}). Whether it ran is not known, so it ` +
+      'was not run again: look at the data before you do.',
+    { cause },
+  )
+}
+
+/**
+ * The server has rolled the transaction back by itself (XACT_ABORT, a deadlock). Prisma Client shows it with the code of
+ * its own for a transaction that has ended.
+ */
+function rolledBack(error: Error): Error {
+  const [, reason = error] = causesOf(error) as Iterable<Error>
+  const message = `Transaction API error: The server rolled the transaction back: ${reason.message}`
+  return Object.assign(new Error(message, { cause: error }), { code: 'P2028' })
+}
+
+function statementTimeout(cause: Error): EntraError {
+  return new EntraError(
+    'STATEMENT_TIMEOUT',
+    `The statement took longer than it may, and was cancelled (${reasonOf(cause)}). It was not run again: where the ` +
+      'server did not hear of that, it may have run. Make it faster, or let it take longer (socketTimeout, in ms).',
+    { cause },
+  )
+}

@@ -1,0 +1,144 @@
+import {
+  DriverAdapterError,
+  type IsolationLevel,
+  type SqlQuery,
+  type SqlResultSet,
+  type Transaction,
+} from '@prisma/driver-adapter-utils'
+import type { CloseReason } from '../events.ts'
+import type { PoolConnection } from '../pool/connection.ts'
+import type { Lease } from '../token/lease.ts'
+import { type DriverConnection, driverUnsupported, type OfficialAdapter } from './official-adapter.ts'
+
+/** What of a connection of tedious is not in its types. */
+interface DriverConnectionState {
+  closed: boolean
+  state: unknown
+  STATE: { LOGGED_IN: unknown }
+  inTransaction: boolean
+  socket: { destroyed: boolean; writable: boolean }
+}
+
+/** What a connection lacks of that, once it is logged in. */
+function missingIn(driver: Partial<DriverConnectionState>): string[] {
+  const kinds = { closed: 'boolean', state: 'object', STATE: 'object', inTransaction: 'boolean', socket: 'object' }
+  return Object.entries(kinds)
+    .filter(([name, kind]) => typeof driver[name as keyof DriverConnectionState] !== kind)
+    .map(([name]) => name)
+}
+
+/** Error numbers of a session that is moving, or whose server has become read-only. */
+const MOVING = new Set([3906, 40197, 40501, 40613])
+
+const SIGN_OF_LIFE: SqlQuery = { sql: 'SELECT 1', args: [], argTypes: [] }
+
+/** One session of the driver that was opened with a lease, and the official adapter on it. */
+export class EntraConnection implements PoolConnection {
+  readonly lease: Lease
+  readonly #driver: DriverConnection
+  readonly #state: DriverConnectionState
+  readonly #adapter: OfficialAdapter
+  readonly #isolationLevel: IsolationLevel
+  #closedBy: CloseReason | undefined
+  #isMoving = false
+
+  /**
+   * @param driver - logged in
+   * @param isolationLevel - what statements outside of transactions run with, as the login set it
+   * @throws {@link EntraError} `DRIVER_UNSUPPORTED` where it does not show whether it can be used
+   */
+  constructor(driver: DriverConnection, adapter: OfficialAdapter, lease: Lease, isolationLevel: IsolationLevel) {
+    this.lease = lease
+    this.#driver = driver
+    this.#state = driver as unknown as DriverConnectionState
+    const missing = missingIn(this.#state)
+    if (missing.length > 0) throw driverUnsupported(`a connection of it has no ${missing.join(', ')}`)
+    this.#adapter = adapter
+    this.#isolationLevel = isolationLevel
+    driver.on('errorMessage', ({ number }) => {
+      if (MOVING.has(number)) this.#isMoving = true
+    })
+  }
+
+  get isUsable(): boolean {
+    const { closed, state, STATE, inTransaction, socket } = this.#state
+    const isOpen = !closed && state === STATE.LOGGED_IN && socket.writable && !socket.destroyed
+    return isOpen && !inTransaction && !this.#isMoving
+  }
+
+  /** Whether the session said that it is moving, or has become read-only. */
+  get isMoving(): boolean {
+    return this.#isMoving
+  }
+
+  /** Why it was closed from here; undefined while it was not. */
+  get closedBy(): CloseReason | undefined {
+    return this.#closedBy
+  }
+
+  queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    return this.#adapter.queryRaw(query)
+  }
+
+  executeRaw(query: SqlQuery): Promise<number> {
+    return this.#adapter.executeRaw(query)
+  }
+
+  /** The official adapter has no `executeScript`: the script is sent as one SQLBatch message (MS-TDS 2.2.6.7). */
+  async executeScript(script: string): Promise<void> {
+    try {
+      await this.#adapter.underlyingDriver().request().batch(script)
+    } catch (error) {
+      throw scriptError(error)
+    }
+  }
+
+  startTransaction(isolationLevel: IsolationLevel = this.#isolationLevel): Promise<Transaction> {
+    return this.#adapter.startTransaction(isolationLevel)
+  }
+
+  /** Sets the session back to the level that it was opened with. A connection where that fails is closed. */
+  async restoreIsolationLevel(used: IsolationLevel | undefined): Promise<void> {
+    if (used === undefined || used === this.#isolationLevel || !this.isUsable) return
+    try {
+      await this.executeScript(`SET TRANSACTION ISOLATION LEVEL ${this.#isolationLevel}`)
+    } catch {
+      this.close('unusable')
+    }
+  }
+
+  async validate(): Promise<boolean> {
+    try {
+      await this.#adapter.queryRaw(SIGN_OF_LIFE)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  close(reason: CloseReason): void {
+    this.#closedBy ??= reason
+    this.#driver.close()
+  }
+
+  onEnd(listener: () => void): void {
+    // tedious emits it at once where the connection is closed already, and not from within `close`.
+    if (this.#state.closed) process.nextTick(listener)
+    else this.#driver.once('end', listener)
+  }
+}
+
+/** Prisma's form of an error that the server raised in a script, as the official adapter has it for a query. */
+function scriptError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const { number } = error as { number?: unknown }
+  if (typeof number !== 'number') return error
+  const { message } = error
+  return new DriverAdapterError({
+    kind: 'mssql',
+    code: number,
+    message,
+    originalCode: String(number),
+    originalMessage: message,
+  })
+}

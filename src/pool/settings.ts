@@ -1,0 +1,89 @@
+import type { config as MssqlConfig } from 'mssql'
+import { type ConnectTiming, defaultConnectTiming } from '../connect/connect-policy.ts'
+
+/**
+ * When a connection has to answer a round trip before it is lent: `after-idle` if it was not used for `validateAfter`,
+ * `always` or `never`.
+ */
+export type Validation = 'after-idle' | 'always' | 'never'
+
+/** What a user of the adapter can set by its option `rotation`. All durations in ms. */
+export interface RotationTiming extends ConnectTiming {
+  /**
+   * A connection older than this is replaced even if its token is good, as by Django's `CONN_MAX_AGE`: after rights
+   * have changed, or a server has moved. Up to a tenth is taken off at random. In ms, at least 10_000.
+   *
+   * @defaultValue off
+   */
+  maxAge: number | undefined
+  /**
+   * A rotation begins at a random moment of this share of the time from the new token to the old one's deadline, so
+   * that many instances do not log in at the same second. 0 begins at once.
+   *
+   * @defaultValue 0.5
+   */
+  spread: number
+  /** How many replacements log in at a time; so many connections more than `max` there may be meanwhile. @defaultValue 3 */
+  loginsAtOnce: number
+  /**
+   * How long work and `$connect` wait for a valid token, in ms.
+   *
+   * @defaultValue the config's connect timeout, 15_000 without one; 180_000 if a person is asked
+   */
+  waitTimeout: number
+  /**
+   * Lets statements and transactions that are running when their connection's token expires go on, for as long as the
+   * server lets them. No new work begins on such a connection. For reports and transactions that take longer than a
+   * token has left after its refresh, if a session may outlive its proof of identity.
+   *
+   * @defaultValue false
+   */
+  sessionsOutliveTokens: boolean
+  /** How long `$disconnect` lets running work go on before it closes the connections, in ms. @defaultValue 5_000 */
+  disconnectTimeout: number
+  /**
+   * A connection that was used within this time, in ms, is lent as it is; any other has to answer a round trip first.
+   *
+   * @defaultValue 500
+   */
+  validateAfter: number
+}
+
+export const defaultRotationTiming: RotationTiming = {
+  ...defaultConnectTiming,
+  maxAge: undefined,
+  spread: 0.5,
+  loginsAtOnce: 3,
+  waitTimeout: 15_000,
+  sessionsOutliveTokens: false,
+  disconnectTimeout: 5_000,
+  validateAfter: 500,
+}
+
+/** Everything that a pool goes by. */
+export interface PoolSettings extends RotationTiming {
+  /** The most connections; during a rotation there may be `loginsAtOnce` more. @defaultValue 10 */
+  max: number
+  /** Connections that stay open though they are idle. None is opened for it. @defaultValue 0 */
+  min: number
+  /** How long work waits for a connection while all are at work, in ms. @defaultValue 30_000 */
+  poolTimeout: number
+  /** A connection is closed when it has been idle for this long, in ms. @defaultValue 30_000 */
+  maxIdleConnectionLifetime: number
+  validation: Validation
+}
+
+/** The settings by an `mssql` config and the user's timing. */
+export function poolSettings(config: MssqlConfig, timing: RotationTiming): PoolSettings {
+  const { max = 10, min = 0, acquireTimeoutMillis = 30_000, idleTimeoutMillis = 30_000 } = config.pool ?? {}
+  const { validateConnection } = config as { validateConnection?: unknown }
+  const validation = validateConnection === true ? 'always' : validateConnection === false ? 'never' : 'after-idle'
+  return {
+    ...timing,
+    max,
+    min,
+    poolTimeout: acquireTimeoutMillis,
+    maxIdleConnectionLifetime: idleTimeoutMillis,
+    validation,
+  }
+}

@@ -1,0 +1,33 @@
+import { loginTooSlow, poolTimedOut } from './pool-errors.ts'
+import type { PoolSettings } from './settings.ts'
+
+/** How long work may wait as things stand, and what it is told after that. */
+export interface WaitLimit {
+  /** In ms. */
+  timeout: number
+  error(): unknown
+}
+
+/** What work waits for. */
+export interface Wait {
+  /** Whether a connection is open that may yet be given back. */
+  served: boolean
+  /** Whether every login waits for a token. */
+  forToken: boolean
+  /** Why the last login failed. */
+  loginError: unknown
+  /** What is told where no token came. @param waited - in ms */
+  noToken(waited: number): unknown
+}
+
+/** One limit for each thing that is waited for: a free connection, a token, a server that takes no login. */
+export function waitLimit({ served, forToken, loginError, noToken }: Wait, settings: PoolSettings): WaitLimit {
+  const { max, poolTimeout, waitTimeout, connectRetryTimeout } = settings
+  const longest = Math.max(poolTimeout, connectRetryTimeout)
+  if (served && loginError === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
+  if (served) return { timeout: longest, error: () => loginError }
+  if (forToken) return { timeout: waitTimeout, error: () => noToken(waitTimeout) }
+  // The login that is under way settles it, or the one after; this is for one that never ends.
+  const timeout = longest + waitTimeout
+  return { timeout, error: () => loginError ?? loginTooSlow(timeout) }
+}

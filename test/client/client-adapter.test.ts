@@ -1,0 +1,242 @@
+import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
+import { DriverAdapterError } from '@prisma/driver-adapter-utils'
+import { describe, expect, it } from 'vitest'
+import { ClientAdapter } from '../../src/client/client-adapter.ts'
+import { HOUR, MINUTE, query, setUp } from '../pool/support.ts'
+import type { FakeConnection } from '../support/fake-server.ts'
+
+type Made = ReturnType<typeof setUp> & { adapter: SqlDriverAdapter }
+
+function client(...args: Parameters<typeof setUp>): Made {
+  const made = setUp(...args)
+  return {
+    ...made,
+    adapter: new ClientAdapter('ours', made.pool, { supportsRelationJoins: false }, made.clock, () => {}),
+  }
+}
+
+/** The connection that is open, after a query has opened it. */
+async function opened(it: Made): Promise<FakeConnection> {
+  await it.adapter.queryRaw(query('SELECT'))
+  const [connection] = it.server.open
+  return connection as FakeConnection
+}
+
+const sent = ({ server }: Made) => server.statements.map(({ sql, connection }) => `${connection}: ${sql}`)
+const withCode = (code: string) => Object.assign(new Error(`The driver says ${code}.`), { code })
+const expiredInSession = () =>
+  new DriverAdapterError({ kind: 'mssql', code: 37396, message: 'Access token is expired.' })
+
+describe('a statement', () => {
+  it('runs on a connection of the pool, which is given back', async () => {
+    const it = client()
+    expect(await it.adapter.queryRaw(query('SELECT 1'))).toMatchObject({ rows: [[1]] })
+    expect(await it.adapter.executeRaw(query('UPDATE'))).toBe(1)
+    await it.adapter.executeScript('a script')
+    expect([sent(it), it.pool.stats()]).toMatchObject([['1: SELECT 1', '1: UPDATE', '1: a script'], { busy: 0 }])
+  })
+
+  it('that fails by itself is not run again, and its connection is given back', async () => {
+    const it = client()
+    const connection = await opened(it)
+    const failure = new DriverAdapterError({ kind: 'TransactionWriteConflict' })
+    connection.failures.push(failure)
+    await expect(it.adapter.executeRaw(query('UPDATE'))).rejects.toBe(failure)
+    expect([it.server.statements.length, it.pool.stats()]).toMatchObject([2, { open: 1, busy: 0 }])
+  })
+
+  it('that found its connection gone before it was sent runs again on another', async () => {
+    const it = client()
+    ;(await opened(it)).failures.push(withCode('EINVALIDSTATE'))
+    expect(await it.adapter.executeRaw(query('UPDATE'))).toBe(1)
+    expect(sent(it)).toEqual(['1: SELECT', '1: UPDATE', '1: UPDATE'])
+  })
+
+  it('that finds every connection gone is run again three times', async () => {
+    const it = client()
+    const connection = await opened(it)
+    for (let n = 0; n < 10; n++) connection.failures.push(withCode('EINVALIDSTATE'))
+    await expect(it.adapter.executeRaw(query('UPDATE'))).rejects.toMatchObject({
+      code: 'P1017',
+      cause: { code: 'NOT_SENT' },
+    })
+    expect(it.server.statements).toHaveLength(1 + 4)
+  })
+
+  it('is not run again once it has been at it for connectRetryTimeout', async () => {
+    const it = client({ connectRetryTimeout: 10_000 })
+    ;(await opened(it)).failures.push(withCode('EINVALIDSTATE'))
+    const failed = it.adapter.executeRaw(query('after 10000')).catch((error: unknown) => error)
+    await it.clock.advance(10_000)
+    expect(await failed).toMatchObject({ cause: { code: 'NOT_SENT' } })
+    expect(it.server.statements).toHaveLength(2)
+  })
+
+  it('whose connection was lost afterwards is not run again, since it may have run', async () => {
+    const it = client()
+    const connection = await opened(it)
+    const failed = it.adapter.executeRaw(query('after 100')).catch((error: unknown) => error)
+    await it.clock.advance(50)
+    connection.drop()
+    expect(await failed).toMatchObject({ code: 'P1017', cause: { code: 'CONNECTION_LOST' } })
+    expect(it.server.statements).toHaveLength(2)
+  })
+
+  it('that the server refused for the token runs once more, and not a third time', async () => {
+    const it = client()
+    ;(await opened(it)).failures.push(expiredInSession())
+    it.server.onLogin = () => {}
+    const again = it.adapter.executeRaw(query('UPDATE'))
+    await it.clock.advance(5_000)
+    expect(await again).toBe(2)
+    expect([sent(it), it.credential.requests]).toEqual([['1: SELECT', '1: UPDATE', '2: UPDATE'], 2])
+  })
+
+  it('still running when its token expires is cut, and told so', async () => {
+    const it = client({}, { random: 1 })
+    await opened(it)
+    const failed = it.adapter.executeRaw(query(`after ${2 * HOUR}`)).catch((error: unknown) => error)
+    await it.clock.advance(HOUR)
+    expect(await failed).toMatchObject({ code: 'P1017', cause: { code: 'STATEMENT_TOKEN_EXPIRED' } })
+  })
+
+  it('cut by $disconnect is told so', async () => {
+    const it = client({ disconnectTimeout: 1_000 })
+    await opened(it)
+    const failed = it.adapter.executeRaw(query('after 5000')).catch((error: unknown) => error)
+    await it.clock.advance(0)
+    const disposed = it.adapter.dispose()
+    await it.clock.advance(1_000)
+    await disposed
+    expect(await failed).toMatchObject({ code: 'CLOSED', message: expect.stringContaining('disconnected while') })
+  })
+})
+
+describe('a session that says that it moves', () => {
+  it('is closed, and the others answer before they are lent', async () => {
+    const it = client()
+    const both = [it.adapter.executeRaw(query('after 1')), it.adapter.executeRaw(query('after 1'))]
+    await it.clock.advance(1)
+    await Promise.all(both)
+    const [first, second] = [...it.server.open] as [FakeConnection, FakeConnection]
+    second.failures.push(new DriverAdapterError({ kind: 'mssql', code: 3906, message: 'It is read-only.' }))
+    const failed = it.adapter.executeRaw(query('UPDATE')).catch((error: unknown) => error)
+    second.isMoving = true
+    await failed
+    await it.adapter.executeRaw(query('UPDATE'))
+    expect([second.closedBy, first.validations]).toEqual(['unusable', 1])
+  })
+})
+
+describe('a transaction', () => {
+  it('begins and ends on one connection, which is given back', async () => {
+    const it = client()
+    const transaction = await it.adapter.startTransaction()
+    await transaction.executeRaw(query('UPDATE'))
+    expect(it.pool.stats().busy).toBe(1)
+    await transaction.commit()
+    await it.clock.advance(0)
+    expect([sent(it), it.pool.stats()]).toMatchObject([['1: BEGIN', '1: UPDATE', '1: COMMIT'], { open: 1, busy: 0 }])
+  })
+
+  it('whose BEGIN was lost is begun again', async () => {
+    const it = client()
+    ;(await opened(it)).failures.push(withCode('ESOCKET'))
+    await it.adapter.startTransaction()
+    expect(sent(it).slice(1)).toEqual(['1: BEGIN', '1: BEGIN'])
+  })
+
+  it('whose COMMIT the server answered with an error leaves a connection that nobody gets', async () => {
+    const it = client()
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    connection?.failures.push(new Error('Not now.'))
+    await expect(transaction.commit()).rejects.toThrow('Not now.')
+    await it.clock.advance(0)
+    expect(connection?.closedBy).toBe('unusable')
+  })
+
+  it('with a level of its own leaves the session at its own level, and COMMIT does not wait for that', async () => {
+    const it = client()
+    const connection = await opened(it)
+    const transaction = await it.adapter.startTransaction('SERIALIZABLE')
+    it.server.roundTrip = 100
+    let committed = false
+    const commit = transaction.commit().then(() => {
+      committed = true
+    })
+    await it.clock.advance(100)
+    await commit
+    expect([committed, it.pool.stats().busy, connection.isolationLevel]).toEqual([true, 1, 'SERIALIZABLE'])
+    await it.clock.advance(100)
+    expect([it.pool.stats().busy, connection.isolationLevel]).toEqual([0, 'READ COMMITTED'])
+  })
+
+  it('of an expired token sends nothing more, not even ROLLBACK', async () => {
+    const it = client({}, { random: 1 })
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    // Frozen: no timer runs.
+    it.clock.jump(2 * HOUR)
+    await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({ code: 'P2034' })
+    await transaction.rollback()
+    expect([sent(it), connection?.closedBy]).toEqual([['1: BEGIN'], 'expired'])
+  })
+
+  it('goes on past the deadline of its connection, and is cut at its token’s end', async () => {
+    const it = client({}, { random: 1 })
+    const transaction = await it.adapter.startTransaction()
+    it.credential.answer(...Array.from({ length: 100 }, () => new Error('down')))
+    await it.clock.advance(59 * MINUTE)
+    await transaction.executeRaw(query('UPDATE'))
+    const failed = transaction.executeRaw(query(`after ${HOUR}`)).catch((error: unknown) => error)
+    await it.clock.advance(MINUTE)
+    expect(await failed).toMatchObject({ code: 'P2034', cause: { code: 'TRANSACTION_TOKEN_EXPIRED' } })
+    expect(it.events.at(-1)).toMatchObject({ type: 'connection.closed', reason: 'expired' })
+  })
+
+  it('whose COMMIT is cut at its token’s end is not called rolled back', async () => {
+    const it = client({}, { random: 1 })
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    ;(connection as FakeConnection).answers = false
+    const failed = transaction.commit().catch((error: unknown) => error)
+    await it.clock.advance(HOUR)
+    expect(await failed).toMatchObject({ cause: { code: 'STATEMENT_TOKEN_EXPIRED' } })
+  })
+
+  it('stays on its connection through a rotation, while other work runs on the replacement', async () => {
+    const it = client({ maxIdleConnectionLifetime: HOUR })
+    const transaction = await it.adapter.startTransaction()
+    await it.clock.advance(57 * MINUTE)
+    await transaction.executeRaw(query('UPDATE'))
+    await it.adapter.executeRaw(query('INSERT'))
+    await transaction.commit()
+    await it.clock.advance(0)
+    expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE', '2: INSERT', '1: COMMIT'])
+    expect(it.pool.stats()).toMatchObject({ open: 1, busy: 0, rotations: 1 })
+  })
+
+  it('goes on past its token’s end where sessions may outlive it, and nothing new begins on its connection', async () => {
+    const it = client({ sessionsOutliveTokens: true, maxIdleConnectionLifetime: HOUR })
+    const transaction = await it.adapter.startTransaction()
+    await it.clock.advance(80 * MINUTE)
+    await transaction.executeRaw(query('UPDATE'))
+    await it.adapter.executeRaw(query('INSERT'))
+    await transaction.commit()
+    await it.clock.advance(0)
+    expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE', '2: INSERT', '1: COMMIT'])
+    expect([...it.server.open].map(({ number }) => number)).toEqual([2])
+  })
+
+  it('whose session the server ended for its token may be run again by its caller', async () => {
+    const it = client()
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    connection?.failures.push(expiredInSession())
+    await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({
+      code: 'P2034',
+      cause: { code: 'TRANSACTION_TOKEN_EXPIRED' },
+    })
+  })
+})

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest'
+import { mayRunAgain } from '../../src/client/rerun.ts'
+
+describe('work that failed', () => {
+  it.each([
+    ['statement', undefined, 1, false],
+    ['statement', 'token', 1, true],
+    ['statement', 'token', 2, false],
+    ['statement', 'not-sent', 3, true],
+    ['statement', 'not-sent', 4, false],
+    ['statement', 'lost', 1, false],
+    ['begin', 'lost', 3, true],
+    ['begin', 'lost', 4, false],
+    ['statement', 'unavailable', 1, false],
+    ['begin', 'unavailable', 1, false],
+  ] as const)('as a %s by %s for the %i. time is run again: %s', (work, failure, times, again) => {
+    expect(mayRunAgain(work, failure, failure === undefined ? {} : { [failure]: times })).toBe(again)
+  })
+
+  it('is judged by each cause alone', () => {
+    expect(mayRunAgain('statement', 'token', { token: 1, 'not-sent': 3 })).toBe(true)
+  })
+})

@@ -1,0 +1,72 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import type { DriverConnection } from '../../src/driver/official-adapter.ts'
+import { ConnectionOpener } from '../../src/driver/open-connection.ts'
+import { Lease } from '../../src/token/lease.ts'
+import { ca, startStrictServer } from './strict-server.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+const never = new AbortController().signal
+
+function lease(): Lease {
+  const now = Date.now()
+  return new Lease('x'.repeat(2_000), { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000 }, systemClock)
+}
+
+async function start(beforeConnect?: (connection: DriverConnection) => void) {
+  const server = await startStrictServer({ hosts: ['localhost'] })
+  closing.push(() => server.close())
+  const config = {
+    server: 'localhost',
+    port: server.port,
+    options: { cryptoCredentialsDetails: { ca } },
+    ...(beforeConnect && { beforeConnect }),
+  }
+  return { server, opener: new ConnectionOpener(config, {}, 'https://database.windows.net/') }
+}
+
+describe('opening a connection', () => {
+  it('makes one login for each, and none before the first', async () => {
+    let made = 0
+    const { opener } = await start(() => made++)
+    await opener.load()
+    expect(made).toBe(0)
+    for (let n = 1; n <= 2; n++) {
+      const connection = await opener.open(lease(), never)
+      expect([made, connection.isUsable]).toEqual([n, true])
+      connection.close('disconnected')
+      expect(connection.isUsable).toBe(false)
+      await new Promise<void>((resolve) => connection.onEnd(resolve))
+    }
+  })
+
+  it('refuses a driver that does not show whether a connection can be used, by one error', async () => {
+    let made = 0
+    const { opener } = await start((connection) => {
+      made++
+      // As a version would be that calls it otherwise.
+      Object.defineProperty(connection, 'socket', {
+        get: () => undefined,
+        set: (socket) => Object.assign(connection, { wire: socket }),
+      })
+    })
+    await expect(opener.open(lease(), never)).rejects.toMatchObject({
+      code: 'DRIVER_UNSUPPORTED',
+      message: expect.stringMatching(/has no socket.*tedious 19\.2\.2/s),
+    })
+    expect(made).toBe(1)
+  })
+
+  it('ends a login that is given up', async () => {
+    const { opener } = await start()
+    await opener.load()
+    const given = new AbortController()
+    const opened = opener.open(lease(), given.signal)
+    given.abort(new Error('Nobody waits.'))
+    await expect(opened).rejects.toThrow('Nobody waits.')
+  })
+})

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest'
+import { Stopwatch } from '../../src/clock.ts'
+import type { EntraError } from '../../src/errors/entra-error.ts'
+import { acquire, HOUR, numbers, setUp } from './support.ts'
+
+describe('a pool', () => {
+  it('opens nothing and asks for nothing before the first work comes', async () => {
+    const { clock, server, credential } = setUp()
+    await clock.advance(HOUR)
+    expect([server.logins, credential.requests, clock.timers]).toEqual([0, 0, 0])
+  })
+
+  it('lends the connection that was used last', async () => {
+    const it = setUp()
+    const [first, second] = [await acquire(it), await acquire(it)]
+    it.pool.release(second)
+    it.pool.release(first)
+    expect(await it.pool.acquire()).toBe(first)
+    expect(await it.pool.acquire()).toBe(second)
+    expect(it.server.logins).toBe(2)
+  })
+
+  it('opens max connections and no more, and serves who waits in the order of coming', async () => {
+    const it = setUp({ max: 2 })
+    const served: number[] = []
+    const work = [1, 2, 3, 4].map(async (number) => {
+      const connection = await it.pool.acquire()
+      served.push(number)
+      return connection
+    })
+    await it.clock.advance(0)
+    expect([served, it.pool.stats()]).toMatchObject([[1, 2], { open: 2, busy: 2, waiting: 2 }])
+    it.pool.release(await (work[1] as Promise<never>))
+    await it.clock.advance(0)
+    it.pool.release(await (work[0] as Promise<never>))
+    await it.clock.advance(0)
+    expect([served, it.server.logins, it.server.mostOpen]).toEqual([[1, 2, 3, 4], 2, 2])
+  })
+
+  it('lets work that did not run go to the head of the queue', async () => {
+    const it = setUp({ max: 1 })
+    const connection = await acquire(it)
+    const served: string[] = []
+    const first = Promise.resolve(it.pool.acquire()).then((lent) => {
+      served.push('first')
+      it.pool.release(lent)
+    })
+    const again = Promise.resolve(it.pool.acquire(new Stopwatch(it.clock))).then((lent) => {
+      served.push('again')
+      it.pool.release(lent)
+    })
+    it.pool.release(connection)
+    await it.clock.advance(0)
+    await Promise.all([first, again])
+    expect(served).toEqual(['again', 'first'])
+  })
+
+  it('tells work that no connection was free within poolTimeout', async () => {
+    const it = setUp({ max: 1, poolTimeout: 2_000 })
+    await acquire(it)
+    const late = Promise.resolve(it.pool.acquire()).catch((error: unknown) => error)
+    await it.clock.advance(1_999)
+    expect(it.pool.stats().waiting).toBe(1)
+    await it.clock.advance(1)
+    expect(await late).toMatchObject({ code: 'CONNECT_TIMEOUT', message: expect.stringContaining('All 1 connections') })
+  })
+
+  it('does not lend a connection that was given back within a transaction', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    connection.inTransaction = true
+    it.pool.release(connection)
+    expect(numbers([await acquire(it)])).toEqual([2])
+    expect(connection.closedBy).toBe('unusable')
+  })
+
+  it('does not lend a connection that the session has said is moving', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    connection.isMoving = true
+    expect(numbers([await acquire(it)])).toEqual([2])
+    expect(connection.closedBy).toBe('unusable')
+  })
+
+  it('lends no connection from its deadline on, and closes it if nothing runs on it', async () => {
+    const it = setUp({ maxIdleConnectionLifetime: 2 * HOUR, spread: 1 }, { random: 1 })
+    it.credential.answer(it.credential.token('only', HOUR), new Error('down'))
+    const connection = await acquire(it)
+    const other = await acquire(it)
+    it.pool.release(other)
+    // The deadline is two minutes before the end.
+    await it.clock.advance(58 * 60_000 - 1)
+    expect([connection.closedBy, other.closedBy]).toEqual([undefined, undefined])
+    await it.clock.advance(1)
+    expect([connection.closedBy, other.closedBy]).toEqual([undefined, 'expired'])
+    it.pool.release(connection)
+    expect(connection.closedBy).toBe('replaced')
+  })
+
+  it('cuts a connection at the end of its token, whatever runs on it', async () => {
+    const it = setUp({}, { random: 1 })
+    it.credential.answer(it.credential.token('only', HOUR))
+    const connection = await acquire(it)
+    await it.clock.advance(HOUR - 1)
+    expect(connection.closedBy).toBeUndefined()
+    await it.clock.advance(1)
+    expect(connection.closedBy).toBe('expired')
+    expect(it.events.at(-1)).toMatchObject({ type: 'connection.closed', reason: 'expired', ageMs: HOUR })
+  })
+
+  it('leaves what runs alone past the end of its token where sessions may outlive it', async () => {
+    const it = setUp({ sessionsOutliveTokens: true })
+    const connection = await acquire(it)
+    await it.clock.advance(2 * HOUR)
+    expect(connection.closedBy).toBeUndefined()
+    it.pool.release(connection)
+    expect(connection.closedBy).toBe('replaced')
+  })
+
+  it('keeps min connections open where more of them become idle at the same moment', async () => {
+    const it = setUp({ min: 2, maxIdleConnectionLifetime: 30_000 })
+    const lent = await Promise.all(Array.from({ length: 4 }, () => acquire(it)))
+    for (const connection of lent) it.pool.release(connection)
+    await it.clock.advance(60_000)
+    expect(it.pool.stats().open).toBe(2)
+  })
+
+  it('closes what was idle for maxIdleConnectionLifetime, down to min', async () => {
+    const it = setUp({ min: 1, maxIdleConnectionLifetime: 30_000 })
+    const [first, second] = [await acquire(it), await acquire(it)]
+    it.pool.release(first)
+    await it.clock.advance(10_000)
+    it.pool.release(second)
+    await it.clock.advance(19_999)
+    expect(it.pool.stats().open).toBe(2)
+    await it.clock.advance(1)
+    expect([first.closedBy, it.pool.stats().open]).toEqual(['idle', 1])
+    await it.clock.advance(120_000)
+    expect(it.pool.stats().open).toBe(1)
+  })
+
+  it('is right at the first query after a freeze, though no timer has run', async () => {
+    const it = setUp({ maxIdleConnectionLifetime: 5 * HOUR })
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    it.clock.jump(2 * HOUR)
+    const next = await acquire(it)
+    expect([next.number, connection.closedBy, it.credential.requests]).toEqual([2, 'expired', 2])
+    expect(next.lease.timeLeft).toBeGreaterThan(0)
+  })
+})
+
+describe('closing a pool', () => {
+  it('ends who waits, and lets what runs go on for the disconnect timeout', async () => {
+    const it = setUp({ max: 1, disconnectTimeout: 5_000 })
+    const connection = await acquire(it)
+    const waiting = Promise.resolve(it.pool.acquire()).catch((error: EntraError) => error.code)
+    let closed = false
+    const closing = it.pool.close().then(() => {
+      closed = true
+    })
+    expect(await waiting).toBe('CLOSED')
+    await it.clock.advance(4_999)
+    expect([closed, connection.closedBy]).toEqual([false, undefined])
+    await it.clock.advance(1)
+    await closing
+    expect([connection.closedBy, it.server.open.size, it.clock.timers]).toEqual(['disconnected', 0, 0])
+    await expect(it.pool.acquire()).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('is over as soon as the last work has given its connection back', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    const closing = it.pool.close()
+    it.pool.release(connection)
+    await closing
+    expect([connection.closedBy, it.clock.timers]).toEqual(['disconnected', 0])
+  })
+
+  it('gives up a login, and the wait for a token', async () => {
+    const slow = setUp()
+    slow.server.loginTime = 60_000
+    const login = Promise.resolve(slow.pool.acquire()).catch((error: EntraError) => error.code)
+    await slow.clock.advance(1_000)
+    await slow.pool.close()
+    expect([await login, slow.server.open.size, slow.clock.timers]).toEqual(['CLOSED', 0, 0])
+
+    const silent = setUp()
+    silent.credential.answer('hang')
+    const token = Promise.resolve(silent.pool.acquire()).catch((error: EntraError) => error.code)
+    await silent.clock.advance(1_000)
+    await silent.pool.close()
+    expect([await token, silent.credential.aborted]).toEqual(['CLOSED', 1])
+  })
+})

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest'
+import { EntraError } from '../../src/errors/entra-error.ts'
+import { acquire, numbers, setUp } from './support.ts'
+
+const paused = () => new EntraError('DATABASE_UNAVAILABLE', 'Paused.', { number: 40613 })
+const full = () => new EntraError('TOO_MANY_CONNECTIONS', 'Full.', { number: 10928 })
+const missing = () => new EntraError('DATABASE_NOT_FOUND', 'There is no such database.', { number: 4060 })
+
+/** What a piece of work fails with that waits for a connection; undefined if it gets one. */
+const failing = ({ pool }: ReturnType<typeof setUp>): Promise<unknown> =>
+  Promise.resolve(pool.acquire()).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+describe('a login that fails', () => {
+  it('is tried again for waiting work until a paused database is up, by one for all', async () => {
+    const it = setUp()
+    it.server.onLogin = () => {
+      throw paused()
+    }
+    const work = Array.from({ length: 5 }, () => Promise.resolve(it.pool.acquire()))
+    await it.clock.advance(20_000)
+    // Five at once, then one after 4.5 s, and one after 9 s more.
+    expect(it.server.logins).toBe(7)
+    it.server.onLogin = () => {}
+    await it.clock.advance(40_000)
+    expect(new Set(numbers(await Promise.all(work))).size).toBe(5)
+    const retries = it.events.filter(({ type }) => type === 'connect.retry')
+    expect(retries).toMatchObject([{ attempt: 1 }, { attempt: 2 }, { attempt: 3 }])
+  })
+
+  it('is the failure of work that has waited for connectRetryTimeout', async () => {
+    const it = setUp({ connectRetryTimeout: 60_000 })
+    it.server.onLogin = () => {
+      throw paused()
+    }
+    const failed = failing(it)
+    await it.clock.advance(59_999)
+    expect(it.pool.stats().waiting).toBe(1)
+    await it.clock.advance(1)
+    expect(await failed).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    expect(it.pool.stats().waiting).toBe(0)
+  })
+
+  it('for good is told at once, and not tried again by itself', async () => {
+    const it = setUp()
+    it.server.onLogin = () => {
+      throw missing()
+    }
+    expect(await failing(it)).toMatchObject({ code: 'DATABASE_NOT_FOUND' })
+    await it.clock.advance(60_000)
+    expect(it.server.logins).toBe(1)
+  })
+
+  it('for good is tried at most every two seconds, however much work comes', async () => {
+    const it = setUp()
+    it.server.onLogin = () => {
+      throw missing()
+    }
+    for (let n = 0; n < 100; n++) {
+      Promise.resolve(it.pool.acquire()).catch(() => {})
+      await it.clock.advance(100)
+    }
+    expect(it.server.logins).toBeLessThanOrEqual(6)
+  })
+
+  it('because the database is not there (4060) is tried again where it was there before', async () => {
+    const it = setUp()
+    ;(await acquire(it)).drop()
+    let left = 2
+    it.server.onLogin = () => {
+      if (left-- > 0) throw missing()
+    }
+    const work = acquire(it, 20_000)
+    expect((await work).number).toBe(4)
+  })
+
+  it('leaves the work to the connections that there are', async () => {
+    const it = setUp({ max: 10 })
+    const connection = await acquire(it)
+    it.server.onLogin = () => {
+      throw full()
+    }
+    const waiting = Promise.resolve(it.pool.acquire())
+    await it.clock.advance(1_000)
+    it.pool.release(connection)
+    expect(await waiting).toBe(connection)
+  })
+
+  it('is what work is told that no connection came back for in time', async () => {
+    const it = setUp()
+    await acquire(it)
+    it.server.onLogin = () => {
+      throw full()
+    }
+    const failed = failing(it)
+    await it.clock.advance(65_000)
+    expect(await failed).toMatchObject({ code: 'TOO_MANY_CONNECTIONS' })
+  })
+
+  it('for its token is made again with another one, once', async () => {
+    const it = setUp()
+    const tokens: string[] = []
+    it.server.onLogin = ({ token }) => {
+      tokens.push(token)
+      if (tokens.length < 2) throw new EntraError('TOKEN_REFUSED', 'It has expired.', { number: 18456 })
+    }
+    await acquire(it, 5_000)
+    expect(tokens).toEqual(['token-1', 'token-2'])
+  })
+
+  it('for its token a second time is told', async () => {
+    const it = setUp()
+    it.server.onLogin = () => {
+      throw new EntraError('TOKEN_REFUSED', 'It is for another audience.', { number: 18456 })
+    }
+    const failed = failing(it)
+    await it.clock.advance(5_000)
+    expect(await failed).toMatchObject({ code: 'TOKEN_REFUSED' })
+    expect([it.server.logins, it.credential.requests]).toEqual([2, 2])
+  })
+})
+
+describe('work that waits for a token', () => {
+  it('waits for waitTimeout, and is told why there is none', async () => {
+    const it = setUp({ waitTimeout: 15_000 })
+    it.credential.answer('hang')
+    const failed = failing(it)
+    await it.clock.advance(14_999)
+    expect(it.pool.stats().waiting).toBe(1)
+    await it.clock.advance(1)
+    expect(await failed).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
+    expect(it.pool.stats()).toMatchObject({ waiting: 0, connecting: 0 })
+    expect(it.clock.timers).toBe(0)
+  })
+
+  it('waits in its own time, however long others have waited before it', async () => {
+    const it = setUp({ waitTimeout: 15_000 })
+    it.credential.answer('hang')
+    const first = failing(it)
+    await it.clock.advance(10_000)
+    const second = failing(it)
+    await it.clock.advance(5_000)
+    expect(await first).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
+    expect(it.pool.stats().waiting).toBe(1)
+    await it.clock.advance(10_000)
+    expect(await second).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
+  })
+})

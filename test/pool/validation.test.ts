@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { acquire, numbers, setUp } from './support.ts'
+
+/** Time goes by with each look at it, as it does in fact. */
+class TickingClock extends VirtualClock {
+  #looks = 0
+
+  override monotonic(): number {
+    return super.monotonic() + ++this.#looks / 1_000
+  }
+}
+
+describe('a connection', () => {
+  it('is lent without a round trip within 500 ms of its last use', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    for (let use = 0; use < 10; use++) {
+      it.pool.release(connection)
+      await it.clock.advance(500)
+      expect(await it.pool.acquire()).toBe(connection)
+    }
+    expect(connection.validations).toBe(0)
+  })
+
+  it('has to answer before it is lent after more than 500 ms', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    await it.clock.advance(501)
+    expect(numbers([await acquire(it)])).toEqual([1])
+    expect(connection.validations).toBe(1)
+  })
+
+  it('is closed where it does not answer, and another is opened in its place', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    connection.answers = false
+    await it.clock.advance(501)
+    const next = acquire(it, 5_000)
+    expect(numbers([await next])).toEqual([2])
+    expect(connection.closedBy).toBe('unusable')
+  })
+
+  it('that does not answer within a second is waited for no longer than a login takes', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    connection.answers = false
+    await it.clock.advance(501)
+    const next = Promise.resolve(it.pool.acquire())
+    await it.clock.advance(999)
+    expect(it.server.logins).toBe(1)
+    await it.clock.advance(1)
+    expect(numbers([await next])).toEqual([2])
+  })
+
+  it('that has just answered is lent, however short validateAfter is', async () => {
+    const it = setUp({ validateAfter: 0 }, { clock: new TickingClock() })
+    const connection = await acquire(it)
+    expect(connection.validations).toBe(0)
+    it.pool.release(connection)
+    expect(numbers([await acquire(it)])).toEqual([1])
+    expect(connection.validations).toBe(1)
+  })
+
+  it('has to answer each time where validateConnection is true, and once for each loan', async () => {
+    const it = setUp({ validation: 'always' })
+    const connection = await acquire(it)
+    for (let use = 1; use <= 3; use++) {
+      it.pool.release(connection)
+      await acquire(it)
+      expect(connection.validations).toBe(use)
+    }
+  })
+
+  it('never has to answer where validateConnection is false', async () => {
+    const it = setUp({ validation: 'never' })
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    it.pool.suspect()
+    await it.clock.advance(20_000)
+    expect(await it.pool.acquire()).toBe(connection)
+    expect(connection.validations).toBe(0)
+  })
+})
+
+describe('suspicion', () => {
+  it('has every idle connection answer before it is lent, however young, after one was lost', async () => {
+    const it = setUp()
+    const [first, second] = [await acquire(it), await acquire(it)]
+    it.pool.release(second)
+    first.drop()
+    await it.clock.advance(0)
+    expect(numbers([await acquire(it)])).toEqual([2])
+    expect([second.validations, it.events.at(-1)]).toMatchObject([1, { type: 'connection.closed', reason: 'lost' }])
+  })
+
+  it('ends for a connection that has answered', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    it.pool.suspect()
+    for (let use = 0; use < 3; use++) it.pool.release(await acquire(it))
+    expect(connection.validations).toBe(1)
+  })
+
+  it('asks no more connections than work waits for', async () => {
+    const it = setUp()
+    const all = [await acquire(it), await acquire(it), await acquire(it)]
+    for (const connection of all) it.pool.release(connection)
+    it.pool.suspect()
+    await acquire(it)
+    expect(all.map(({ validations }) => validations)).toEqual([0, 0, 1])
+  })
+})
+
+describe('warmUp()', () => {
+  it('replaces a connection that died in a freeze', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    connection.answers = false
+    const warm = it.pool.warmUp()
+    await it.clock.advance(5_000)
+    await warm
+    expect([connection.closedBy, it.pool.stats().open]).toEqual(['unusable', 1])
+  })
+
+  it('opens one connection, however often it is called, and for work that comes meanwhile', async () => {
+    const it = setUp()
+    it.server.loginTime = 100
+    const warm = Promise.all([it.pool.warmUp(), it.pool.warmUp(), it.pool.warmUp()])
+    const work = Promise.resolve(it.pool.acquire())
+    await it.clock.advance(1_000)
+    await Promise.all([warm, work])
+    expect([it.credential.requests, it.server.logins]).toEqual([1, 1])
+  })
+})
