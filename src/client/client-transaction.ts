@@ -1,12 +1,12 @@
-import {
-  type IsolationLevel,
-  isDriverAdapterError,
-  type SqlQuery,
-  type SqlResultSet,
-  type Transaction,
-  type TransactionOptions,
+import type {
+  IsolationLevel,
+  SqlQuery,
+  SqlResultSet,
+  Transaction,
+  TransactionOptions,
 } from '@prisma/driver-adapter-utils'
 import { failureOf } from '../connect/failure.ts'
+import { isOfRolledBack } from '../driver/driver-errors.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import type { Pool } from '../pool/pool.ts'
 import { learn } from './client-adapter.ts'

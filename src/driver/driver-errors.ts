@@ -49,6 +49,11 @@ const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
 /** Codes of mssql for a statement or COMMIT in a transaction that the server has ended. */
 const ROLLED_BACK = new Set<unknown>(['ENOTBEGUN', 'EABORT'])
 
+/** Whether an error of the driver is for what was not sent, because the server had rolled the transaction back. */
+export function isOfRolledBack(error: unknown): boolean {
+  return error instanceof Error && ROLLED_BACK.has((error as DriverError).code)
+}
+
 /**
  * What to throw for an error of the driver: where a token or a connection is at fault an {@link EntraError} that says
  * what happened to the statement, else the error itself.
@@ -59,7 +64,7 @@ export function explainDriverError(error: unknown): unknown {
   if (expired !== undefined || isDriverAdapterError(error)) return expired ?? error
   const { code } = error as DriverError
   if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
-  if (ROLLED_BACK.has(code)) return rolledBack(error)
+  if (isOfRolledBack(error)) return rolledBack(error)
   if (code === 'ETIMEOUT') return statementTimeout(error)
   if (LOST.has(code) || error.message === CUT_SHORT) return connectionLost(error)
   return error
