@@ -274,6 +274,10 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
+    // From the login on, and not from the first connection: a token request ends with the last who may need it.
+    this.#unsubscribe ??= this.#source.subscribe(({ type }) => {
+      if (type === 'token.acquired') this.#step()
+    })
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
@@ -288,9 +292,6 @@ export class Pool<C extends PoolConnection> {
     const { maxAge } = this.#settings
     const { suspicion } = this.#validations
     const entry = new PoolEntry(connection, ++this.#opened, maxAgeOf(maxAge, this.#random()), suspicion, this.#clock)
-    this.#unsubscribe ??= this.#source.subscribe(({ type }) => {
-      if (type === 'token.acquired') this.#step()
-    })
     const { id } = entry
     const { expiresOn } = connection.lease
     this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })
