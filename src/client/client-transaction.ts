@@ -93,8 +93,7 @@ export class ClientTransaction implements Transaction {
       return result
     } catch (raw) {
       const error = explainOn(this.#connection, raw, cutOff)
-      // Everything else failed here: what the server has rolled back by itself, for example, is not sent to it.
-      this.#answered = isDriverAdapterError(error)
+      this.#answered = !isOfRolledBack(raw)
       const failure = failureOf(error, true)
       learn(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)
