@@ -263,9 +263,10 @@ export class Pool<C extends PoolConnection> {
   async #validate(entry: PoolEntry<C>): Promise<void> {
     entry.state = 'validating'
     const isAlive = await this.#validations.run(entry)
-    if (entry.state !== 'validating') return
-    if (isAlive) this.#offer(entry)
-    else {
+    // It may have ended before its answer was missed: whoever waited for it is served by another.
+    const hasEnded = entry.state !== 'validating'
+    if (isAlive && !hasEnded) this.#offer(entry)
+    else if (!hasEnded) {
       this.#validations.suspect()
       this.#connections.close(entry, 'unusable')
     }

@@ -3,8 +3,11 @@ import type { PoolConnection } from './connection.ts'
 import type { PoolEntry } from './entry.ts'
 import type { PoolSettings } from './settings.ts'
 
-/** After this another connection is looked for while the answer is waited for, in ms. */
-const PATIENCE = 1_000
+/**
+ * After two of these another connection is looked for while the answer is waited for, in ms. In two steps: where the
+ * event loop was blocked, the answer may be there, and is read between them.
+ */
+const PATIENCE = 500
 
 /** A connection that has not answered after this is given up, in ms. HikariCP's `validationTimeout`. */
 const VALIDATION_TIMEOUT = 5_000
@@ -62,9 +65,11 @@ export class Validations<C extends PoolConnection> {
       late = true
       this.#coming--
     }
-    const patience = this.#clock.setTimer(PATIENCE, () => {
-      goOn()
-      this.#onLate()
+    let patience = this.#clock.setTimer(PATIENCE, () => {
+      patience = this.#clock.setTimer(PATIENCE, () => {
+        goOn()
+        this.#onLate()
+      })
     })
     const isAlive = await this.#inTime(entry.connection.validate())
     patience.cancel()

@@ -22,6 +22,13 @@ export interface Database {
   connect(options?: PrismaMssqlEntraOptions, config?: Partial<MssqlConfig> | string): Client
   /** Runs a batch past the gateway, with a SQL login. */
   sql: SqlLogin['run']
+  /** Whether anything but SELECT may have run since this was last set to false. */
+  changed: boolean
+}
+
+export interface DatabaseOptions extends LocalAzureOptions {
+  /** Keep rows after a test that changed none. @defaultValue false */
+  keepRows?: boolean
 }
 
 /** How long transactions wait for their beginning and may take, in ms: on a busy machine Prisma's own 2 and 5 s are short. */
@@ -31,26 +38,33 @@ const PATIENT = { maxWait: 60_000, timeout: 60_000 }
 const SETUP_TIMEOUT = 600_000
 
 /** Starts a local Azure for a test file, with the example database in it; rows are deleted after each test. */
-export function useDatabase(options: LocalAzureOptions = {}): Database {
+export function useDatabase(options: DatabaseOptions = {}): Database {
   const clients: PrismaClient[] = []
   let azure: LocalAzure | undefined
   let login: SqlLogin | undefined
   let shared: PrismaClient | undefined
 
   const database: Database = {
+    changed: true,
     get azure() {
       return started(azure)
     },
     get prisma() {
-      shared ??= clientOn(database.azure).prisma
+      shared ??= clientOn(database.azure, {}, {}, (query) => {
+        if (!query.startsWith('SELECT')) database.changed = true
+      }).prisma
       return shared
     },
     connect(adapterOptions = {}, config = {}) {
+      database.changed = true
       const client = clientOn(database.azure, adapterOptions, config)
       clients.push(client.prisma)
       return client
     },
-    sql: (text) => started(login).run(text),
+    sql(text) {
+      database.changed = true
+      return started(login).run(text)
+    },
   }
 
   beforeAll(async () => {
@@ -63,7 +77,7 @@ export function useDatabase(options: LocalAzureOptions = {}): Database {
 
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.$disconnect()))
-    await deleteAllRows(database.sql)
+    if (database.changed || !options.keepRows) await deleteAllRows(database.sql)
   })
 
   afterAll(async () => {
@@ -80,12 +94,19 @@ function clientOn(
   azure: LocalAzure,
   options: PrismaMssqlEntraOptions = {},
   config: Partial<MssqlConfig> | string = {},
+  onQuery?: (query: string) => void,
 ): Client {
   const adapter = new PrismaMssqlEntra(typeof config === 'string' ? config : azure.config(config), {
     ...(options.tokenSource === undefined && { credential: azure.credential() }),
     ...options,
   })
-  return { prisma: new PrismaClient({ adapter, transactionOptions: PATIENT }), adapter }
+  const prisma = new PrismaClient({
+    adapter,
+    transactionOptions: PATIENT,
+    log: [{ emit: 'event', level: 'query' }],
+  })
+  if (onQuery !== undefined) prisma.$on('query', ({ query }) => onQuery(query))
+  return { prisma, adapter }
 }
 
 function started<T>(part: T | undefined): T {

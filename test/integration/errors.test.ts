@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { useDatabase } from './database.ts'
-import { seed } from './fixtures.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useSeededDatabase } from './fixtures.ts'
 
-const db = useDatabase()
-let people: Awaited<ReturnType<typeof seed>>
-
-beforeEach(async () => {
-  people = await seed(db.prisma)
-})
+const { db, people } = useSeededDatabase()
 
 /** What the adapter made of the server's error, where Prisma keeps it. */
 const cause = (cause: object) => ({

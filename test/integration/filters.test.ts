@@ -1,13 +1,8 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.ts'
-import { useDatabase } from './database.ts'
-import { seed } from './fixtures.ts'
+import { useSeededDatabase } from './fixtures.ts'
 
-const db = useDatabase()
-
-beforeEach(async () => {
-  await seed(db.prisma)
-})
+const { db } = useSeededDatabase()
 
 async function users(where: Prisma.UserWhereInput): Promise<string[]> {
   const found = await db.prisma.user.findMany({ where, orderBy: { id: 'asc' }, select: { email: true } })

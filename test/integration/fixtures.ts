@@ -1,4 +1,6 @@
+import { beforeEach } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.ts'
+import { type Database, useDatabase } from './database.ts'
 
 /**
  * A few people and what they wrote, different enough that each filter can be told from the others.
@@ -91,4 +93,16 @@ export async function seed(prisma: PrismaClient) {
     data: { title: 'Orphan', slug: 'orphan', published: true, views: 5, createdAt: new Date('2024-04-01T00:00:00Z') },
   })
   return { ann, bob, cleo, dave, first, second, third, orphan }
+}
+
+/** The example database with the rows of {@link seed} before each test: most tests only read, and leave them to the next. */
+export function useSeededDatabase(): { db: Database; people: Awaited<ReturnType<typeof seed>> } {
+  const db = useDatabase({ keepRows: true })
+  const people = {} as Awaited<ReturnType<typeof seed>>
+  beforeEach(async () => {
+    if (!db.changed) return
+    Object.assign(people, await seed(db.prisma))
+    db.changed = false
+  })
+  return { db, people }
 }

@@ -1,13 +1,7 @@
-import { beforeEach, describe, expect, it } from 'vitest'
-import { useDatabase } from './database.ts'
-import { seed } from './fixtures.ts'
+import { describe, expect, it } from 'vitest'
+import { useSeededDatabase } from './fixtures.ts'
 
-const db = useDatabase()
-let people: Awaited<ReturnType<typeof seed>>
-
-beforeEach(async () => {
-  people = await seed(db.prisma)
-})
+const { db, people } = useSeededDatabase()
 
 const slugs = (posts: { slug: string }[]) => posts.map(({ slug }) => slug)
 

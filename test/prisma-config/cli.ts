@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -13,6 +13,7 @@ import type { LocalAzure } from '../local-azure.ts'
 const here = dirname(fileURLToPath(import.meta.url))
 const resolve = createRequire(import.meta.url).resolve
 const CLI = join(dirname(resolve('prisma/package.json')), 'build/index.js')
+const BIN = join(here, '../../node_modules/.bin')
 
 /** More than the slowest command takes on the slowest machine, in ms. */
 const TIMEOUT = 180_000
@@ -62,6 +63,8 @@ export class PrismaCli {
     const config = this.#azure.config(server)
     const env = {
       ...process.env,
+      // As npx has it: a seed command is found there.
+      PATH: [BIN, process.env.PATH].join(delimiter),
       ...this.#azure.authority.environment('app-service'),
       PRISMA_SCHEMA_ENGINE_BINARY: this.#engine,
       ENTRA_DATASOURCE: JSON.stringify({ server: config, options, host, folder }),

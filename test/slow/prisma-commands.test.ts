@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
-import { type Ended, PrismaCli, type RunOptions } from './cli.ts'
-import { ProjectFolder } from './project-folder.ts'
+import { type Ended, PrismaCli, type RunOptions } from '../prisma-config/cli.ts'
+import { ProjectFolder } from '../prisma-config/project-folder.ts'
 
 /** Commands that make and empty databases: they have two of their own. */
 let azure: LocalAzure

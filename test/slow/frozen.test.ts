@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type ClientProcess, useClientProcesses } from './client-process.ts'
-import { useFaultyAzure } from './support.ts'
-import { second, until } from './time.ts'
+import { type ClientProcess, useClientProcesses } from '../integration/faults/client-process.ts'
+import { useFaultyAzure } from '../integration/faults/support.ts'
+import { second, until } from '../integration/faults/time.ts'
 
 const azure = useFaultyAzure()
 const startProcess = useClientProcesses(azure)
