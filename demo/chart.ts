@@ -12,6 +12,9 @@ const MOST_DOTS = 1_500
 /** Bars with less room than this carry no number, in pixels. */
 const ROOM_FOR_NUMBER = 28
 
+/** How wide the name of a token's end is, in pixels. */
+const LABEL = 90
+
 /** What of a run is drawn where. */
 interface Panel {
   /** In ms since the epoch. */
@@ -43,7 +46,7 @@ export function drawChart(recording: Recording, until: number, tokenLife: number
     `<style>${STYLE}</style>`,
     `<rect class="paper" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>`,
     text(LEFT, 32, title, 'title'),
-    text(LEFT, 54, 'A new connection takes over before the token of the old one expires. No query fails, none waits.'),
+    text(LEFT, 54, 'A connection with the next token takes over before the old token expires.'),
     text(LEFT, LATENCIES_TOP - 12, 'Each dot is a query', 'head'),
     ...latencies(samples, lanes),
     text(LEFT, lanes.top - 30, 'Each bar is a connection, in the colour of its token', 'head'),
@@ -96,7 +99,7 @@ function timeAxis(panel: Panel, bottom: number): string[] {
   const parts: string[] = []
   for (let ms = 0; ms <= length; ms += step) {
     const x = xOf(panel.from + ms, panel)
-    const label = step < 1_000 ? `${ms} ms` : `${ms / 1_000} s`
+    const label = length < 2_000 ? `${ms} ms` : `${ms / 1_000} s`
     parts.push(line(x, panel.top, x, bottom + 4, 'grid'), text(x, bottom + 18, label, '', 'middle'))
   }
   return parts
@@ -139,7 +142,7 @@ function tokenEnds({ tokens }: Recording, panel: Panel, bottom: number): string[
     const style = colourOf(token)
     return [
       line(x, panel.top - 6, x, bottom, `end ${style}`),
-      text(x, panel.top - 10, `token ${token + 1} expires`, style, 'middle'),
+      text(Math.min(x, WIDTH - RIGHT - LABEL / 2), panel.top - 10, `token ${token + 1} expires`, style, 'middle'),
     ]
   })
 }

@@ -1,10 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { config as MssqlConfig } from 'mssql'
+import { PrismaClient } from '../generated/prisma/client.ts'
 import { type AuthenticationMethod, PrismaMssqlEntra, type SignInOptions } from '../src/index.ts'
 import { type Authority, defaultPrincipals, type Gateway, startAuthority, startGateway } from '../src/testing/index.ts'
 import { startEngine } from '../test/engine/engine.ts'
 
 import { certifiedPrincipals, installAzureCli, signInOptions } from './sign-in.ts'
+import { seed } from './workload.ts'
 
 /** The local Azure with the example database in it. */
 export interface LocalAzure {
@@ -51,7 +53,11 @@ export async function startLocalAzure(
     options: { encrypt: true, cryptoCredentialsDetails: { ca: gateway.ca } },
   }
   tell('migration')
-  await migrate(new PrismaMssqlEntra(config, signIn))
+  // By a token of an hour: what comes before the run takes as long as it takes.
+  const credential = { getToken: () => authority.issueToken({ lifetime: 3_600_000 }) }
+  await migrate(new PrismaMssqlEntra(config, { credential }))
+  const prisma = new PrismaClient({ adapter: new PrismaMssqlEntra(config, { credential }) })
+  await seed(prisma).finally(() => prisma.$disconnect())
   gateway.resetStats()
   authority.resetStats()
   return {

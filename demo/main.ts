@@ -13,7 +13,7 @@ import { Recording } from './recording.ts'
 import { Screen } from './screen.ts'
 import { outageOf } from './sign-in.ts'
 import { faultsOf, migrationSummaryOf, summaryOf } from './summary.ts'
-import { seed, tasks } from './workload.ts'
+import { tasks } from './workload.ts'
 
 /** How often the display is drawn, in ms. */
 const FRAME_EVERY = 200
@@ -68,7 +68,6 @@ async function run(azure: LocalAzure, options: DemoOptions): Promise<number> {
   let endedAt = Date.now()
   const drawing = setInterval(() => show(recording, adapter, options), FRAME_EVERY)
   try {
-    await seed(prisma)
     await Promise.all(
       Array.from({ length: options.workers }, (_, worker) => work(prisma, worker, recording, stop.signal)),
     )

@@ -27,7 +27,7 @@ Prisma Client on a local Azure that takes only Entra tokens, with tokens that li
   --authentication NAME   how to sign in (ActiveDirectoryManagedIdentity), or several ways in order of preference,
                           as AzureCli,ActiveDirectoryManagedIdentity: half way the first stops giving tokens, unless
                           all get theirs at the same endpoint
-  --svg FILE              draw a picture of the run
+  --svg FILE              draw a picture of the run: best with 4 workers, on a machine that does nothing else
   --migrate               at the end, play the example's migrations and 300 KB of inserts through the proxy that
                           prisma.config.ts has, by a TDS client that knows only user and password
   --help                  this text

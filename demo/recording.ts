@@ -109,8 +109,8 @@ export class Recording {
   }
 }
 
-/** Prisma's messages begin with the code around the call; the adapter's end with where to read on. */
-function reasonOf(error: unknown): string {
+/** The line that says why: Prisma's messages begin with the code around the call, the adapter's end with a link. */
+export function reasonOf(error: unknown): string {
   const lines = String((error as Error).message)
     .trim()
     .split('\n')

@@ -1,8 +1,11 @@
 import { type FaultKind, faultKinds } from './faults.ts'
 
+/** No fault of Azure's: this process had to wait for the processor, as others probably had to. */
+export const SLOW = 'machine: slow'
+
 /** When a fault was in effect, in ms since the epoch. */
 export interface FaultSpan {
-  kind: FaultKind
+  kind: FaultKind | typeof SLOW
   from: number
   /** Infinity while it is. */
   until: number
@@ -79,8 +82,11 @@ export function explain(failure: Failure, spans: readonly FaultSpan[], tokenLife
   // A transaction shorter than this ends before its token does, with nothing wrong: the rotation comes earlier.
   if (cause === 'TRANSACTION_TOKEN_EXPIRED' && ownLength > tokenLife / 5) return 'its own length'
   const { faults, felt, patience = 0 } = reasons(tokenLife)[cause] ?? { faults: [], felt: 0 }
-  const seen = spans.find((span) => faults.includes(span.kind) && span.from <= until && span.until >= from - felt)
-  if (seen !== undefined && until - from >= patience) return seen.kind
+  const meanwhile = spans.filter((span) => span.from <= until && span.until >= from - felt).map(({ kind }) => kind)
+  const seen =
+    meanwhile.find((kind) => kind !== SLOW && faults.includes(kind)) ??
+    meanwhile.find((kind) => kind === SLOW && faults.length > 0)
+  if (seen !== undefined && until - from >= patience) return seen
   return cause === NOT_STARTED && busy ? 'no connection free' : undefined
 }
 

@@ -20,6 +20,8 @@ export interface Report {
   neverEnded: number
   /** Rows that do not add up. */
   findings: string[]
+  /** How long the machine was too busy for this to say much, in s. */
+  slow: number
   requestsAfterExpiry: number
   /** The least time left on a session's token at a request, in ms. */
   leastTimeLeft: number | undefined
@@ -75,6 +77,9 @@ export function problemsOf(report: Report): string[] {
   ].filter((problem) => problem !== false)
 }
 
+/** Of a label, in characters: the longest cause and fault fit in. */
+const WIDTH = 54
+
 /** So many rows of explained failures are shown, the most frequent ones. */
 const MOST_CAUSES = 6
 /** So many of what nothing explains are shown. */
@@ -82,13 +87,14 @@ const MOST_SHOWN = 3
 
 /** What is printed at the end. */
 export function textOf(report: Report): string {
-  const row = (label: string, value: string | number) => `  ${label.padEnd(34)}${value}`
+  const row = (label: string, value: string | number) => `  ${label.padEnd(WIDTH)}${value}`
   const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, count) => total + count, 0)
   const heap = heapGrowth(report)
   const { sockets, connections, leastTimeLeft } = report
   const problems = problemsOf(report)
   return [
     row('ran', `${Math.round(report.seconds)} s, seed ${report.seed}`),
+    row('machine too busy', `${Math.round(report.slow)} s`),
     row('queries and transactions', report.done.toLocaleString('en')),
     row('the longest took', `${(report.longest / 1000).toFixed(1)} s`),
     row('rotations', report.rotations),

@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type AccessToken, ManagedIdentityCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { Child } from '../bench/child.ts'
+import { reasonOf } from '../demo/recording.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import { type AdapterEvent, PrismaMssqlEntra, TokenSource } from '../src/index.ts'
 import type { GatewayStats } from '../src/testing/index.ts'
 import { Dice } from '../test/simulation/random.ts'
 import { countingClock } from '../test/support/counting-clock.ts'
 import type { Order } from './azure-process.ts'
-import { causeOf, explain, type FaultSpan, mayHaveRun, WAIT_TIMEOUT } from './explain.ts'
+import { causeOf, explain, type FaultSpan, mayHaveRun, SLOW, WAIT_TIMEOUT } from './explain.ts'
 import { faultPlan } from './faults.ts'
 import type { Report } from './report.ts'
 import { Ledger, type Work } from './workload.ts'
@@ -40,8 +41,10 @@ const LAST_REQUESTS = 20_000
 const COUNT_EVERY = 50
 const MEASURE_EVERY = 5_000
 const TELL_EVERY = 10_000
+/** A timer that is this late shows that the machine is too busy to tell what Azure would have done, in ms. */
+const SLOW_FROM = 500
 /** Lines that are kept to be shown with a failure that nothing explains. */
-const KEPT_LINES = 60
+const KEPT_LINES = 30
 
 /** Where the local Azure is, and what makes `ManagedIdentityCredential` ask its authority. */
 interface Ready {
@@ -74,8 +77,12 @@ export class Soak {
     this.#tell = tell
   }
 
-  /** @param stop - ends the run before its time */
+  /**
+   * @param stop - ends the run before its time
+   * @throws Error where Node was started without `--expose-gc`
+   */
   async run(minutes: number, stop: AbortSignal): Promise<Report> {
+    if (globalThis.gc === undefined) throw new Error('Node must be started with --expose-gc, as npm run soak does.')
     this.#watchWarnings()
     const azure: Azure = await Child.start(new URL('azure-process.ts', import.meta.url), [String(TOKEN_LIFE)])
     try {
@@ -96,9 +103,15 @@ export class Soak {
     })
 
     const startedAt = performance.now()
-    const over = AbortSignal.any([stop, AbortSignal.timeout(length)])
+    // Node 20 collects a signal of `AbortSignal.timeout` that only `AbortSignal.any` holds.
+    const ended = new AbortController()
+    const timer = setTimeout(() => ended.abort(), length)
+    stop.addEventListener('abort', () => ended.abort())
+    if (stop.aborted) ended.abort()
+    const over = ended.signal
     const work = Promise.all(ledgers.map((own, i) => this.#work(adapter, own, new Dice(this.#seed, i + 1), over)))
     await Promise.all([this.#disturb(azure, over), this.#watch(over)])
+    clearTimeout(timer)
     const seconds = (performance.now() - startedAt) / 1000
     await Promise.race([work, sleep(LAST_WORK, undefined, { ref: false })])
 
@@ -131,6 +144,7 @@ export class Soak {
       unexplained: this.#unexplained,
       neverEnded,
       findings,
+      slow: this.#spans.reduce((sum, { kind, from, until }) => sum + (kind === SLOW ? until - from : 0), 0) / 1000,
       requestsAfterExpiry: gateway.requestsAfterExpiry,
       leastTimeLeft: gateway.leastTimeLeft,
       heap: this.#heap,
@@ -200,8 +214,7 @@ export class Soak {
     const why = explain({ cause, from, until, ownLength, busy }, this.#spans, TOKEN_LIFE)
     this.#note(`${cause} after ${until - from} ms: ${why ?? 'unexplained'}`)
     if (why === undefined) {
-      const detail = (error as Error).message?.trim() ?? String(error)
-      this.#unexplained.push({ cause, detail, before: [...this.#lines] })
+      this.#unexplained.push({ cause, detail: reasonOf(error), before: [...this.#lines] })
     } else {
       const name = `${cause}: ${why}`
       this.#explained[name] = (this.#explained[name] ?? 0) + 1
@@ -216,7 +229,7 @@ export class Soak {
       for (const { kind, disturbance } of faults) {
         this.#faults[kind] = (this.#faults[kind] ?? 0) + 1
         this.#note(`fault begins: ${kind}`)
-        const span = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY }
+        const span: FaultSpan = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY }
         this.#spans.push(span)
         begun.push({ span, handle: (await azure.ask({ begin: disturbance })) as number })
       }
@@ -234,7 +247,9 @@ export class Soak {
     let measured = startedAt
     let told = startedAt
     while (!until.aborted) {
+      const from = Date.now()
       await sleep(COUNT_EVERY)
+      if (Date.now() - from > COUNT_EVERY + SLOW_FROM) this.#spans.push({ kind: SLOW, from, until: Date.now() })
       const now = performance.now()
       this.#mostSockets = Math.max(this.#mostSockets, socketCount())
       if (now - measured >= MEASURE_EVERY) {
@@ -307,15 +322,10 @@ function leftOver(before: readonly string[]): string[] {
   return left
 }
 
-/**
- * Bytes on the heap that are in use, after a collection. Twice: what finalizers let go is collected then.
- *
- * @throws Error where Node was started without `--expose-gc`
- */
+/** Bytes on the heap that are in use, after a collection. Twice: what finalizers let go is collected then. */
 async function heapInUse(): Promise<number> {
-  if (globalThis.gc === undefined) throw new Error('Node must be started with --expose-gc, as npm run soak does.')
-  globalThis.gc()
+  globalThis.gc?.()
   await new Promise((resolve) => setImmediate(resolve))
-  globalThis.gc()
+  globalThis.gc?.()
   return process.memoryUsage().heapUsed
 }

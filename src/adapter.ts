@@ -64,7 +64,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#opener = new ConnectionOpener(mssql, official, audience)
+    this.#opener = new ConnectionOpener(mssql, official, audience, timing.sessionsOutliveTokens)
     // What the official adapter says of a connection.
     this.#connectionInfo = {
       maxBindValues: 2098,

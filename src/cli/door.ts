@@ -29,7 +29,7 @@ export interface DoorFlags extends SignInFlags {
 export function doorFlags(command: Command): Command {
   return signInFlags(command).option(
     '--ca-file <file>',
-    "write the certificate that signed the door's own to a file, for clients that encrypt and verify",
+    "write the certificate that signed the proxy's own to a file, for clients that encrypt and verify",
   )
 }
 
@@ -86,7 +86,7 @@ export function troubleIn(event: ProxyEvent): string | undefined {
 
 const REFUSALS: Record<Extract<ProxyEvent, { type: 'proxy.login-refused' }>['reason'], string> = {
   unreadable: 'its login is not what MS-TDS says',
-  credentials: 'not the user and password of this door',
+  credentials: 'not the user and password of this proxy',
   'other-user': 'a process of another user of this machine',
   'tds-version': 'it speaks a TDS older than 7.4',
   owner: 'not wanted',

@@ -20,7 +20,7 @@ const CA_FILE = 'PRISMA_MSSQL_ENTRA_CA_FILE'
 
 const EXAMPLES = `
 The connection string stands in the variable ${DATABASE_URL}, or in the one that --env names. For sqlcmd there are also
-SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD and SQLCMDDBNAME. All name a door on 127.0.0.1 that is open until the command
+SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD and SQLCMDDBNAME. All name a proxy on 127.0.0.1 that runs until the command
 ends; the string that you gave stays with this process. The file of --ca-file is named in ${CA_FILE}.
 
 On Azure, name --shadow-database for "migrate dev" of Prisma 6, and url and shadowDatabaseUrl in its schema: without one
@@ -36,7 +36,7 @@ Examples:
 /** `exec`: runs a command that knows only user and password. */
 export function execCommand(surroundings: Surroundings): Command {
   const command = new Command('exec')
-    .description('run a command with a connection string for a local door that signs in by token')
+    .description('run a command with a connection string for a local proxy that signs in by token')
     .argument('<command...>', 'the command and its arguments, best after --')
     .option('--url <string>', `where to connect to (default: the value of ${DATABASE_URL})`)
     .option('--env <name>', 'the variable that the command finds its connection string in', DATABASE_URL)
@@ -61,7 +61,7 @@ async function exec(program: string, args: string[], flags: ExecFlags, surroundi
     })
   } catch (error) {
     if (error instanceof EntraError) throw error
-    say(surroundings, `The door could not be opened: ${(error as Error).message}`)
+    say(surroundings, `The proxy could not be started: ${(error as Error).message}`)
     return ExitCode.EXEC_FAILED
   }
   try {

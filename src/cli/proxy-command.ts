@@ -19,18 +19,18 @@ Listens on 127.0.0.1 only, and takes one login, made up at each start, from proc
 
 Examples:
   $ prisma-mssql-entra proxy "sqlserver://myserver.database.windows.net;database=app" --port 14330
-  $ prisma-mssql-entra proxy --ca-file door.pem                    # for clients that encrypt and verify
+  $ prisma-mssql-entra proxy --ca-file proxy.pem                   # for clients that encrypt and verify
   $ prisma-mssql-entra proxy --authentication AzureCli --json | jq -r 'select(.type == "ready").url.jdbc'
 `
 
-/** `proxy`: a standing local door. */
+/** `proxy`: a local proxy that stays. */
 export function proxyCommand(surroundings: Surroundings): Command {
   const command = new Command('proxy')
-    .description('keep a local door open for SQL tools, and show who uses it')
+    .description('run a local proxy for SQL tools, and show who uses it')
     .argument('[url]', 'where to connect to (default: the value of DATABASE_URL)')
     .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
     .option('--end-at-expiry', 'cut a session when the token that it was opened with expires')
-    .option('--json', 'print one JSON object a line: the door, then each event')
+    .option('--json', 'print one JSON object a line: the proxy, then each event')
   return doorFlags(command)
     .addHelpText('after', EXAMPLES)
     .action(async (url: string | undefined, flags: ProxyFlags) => {

@@ -12,14 +12,14 @@ export function introduction(door: OpenDoor, { style }: Pick<Output, 'style'>): 
   const ca = door.caFile === undefined ? {} : { 'CA file': door.caFile }
   const rows = Object.entries({ ...login, database: target.database ?? "the login's own", ...ca })
   return [
-    `A door to ${style('bold', `${target.host}:${target.port}`)}`,
+    `A proxy for ${style('bold', `${target.host}:${target.port}`)}`,
     '',
     ...rows.map(([name, value]) => `  ${style('dim', name.padEnd(9))} ${value}`),
     '',
     ...Object.entries(urlsOf(door)).map(([name, url]) => `  ${style('dim', name.padEnd(9))} ${url}`),
     '',
     'Whoever has this login, and runs as your user on this machine, has your rights in the database.',
-    'Ctrl-C closes the door.',
+    'Ctrl-C closes the proxy.',
     '',
     '',
   ].join('\n')

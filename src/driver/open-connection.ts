@@ -9,7 +9,7 @@ import { connectorFor } from './connector.ts'
 import { explainLoginFailure } from './driver-errors.ts'
 import { EntraConnection } from './entra-connection.ts'
 import { isolationLevelName } from './isolation-level.ts'
-import { type DriverConnection, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
+import { type DriverConnection, driverUnsupported, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
 import { declareBySizeClass, type Parameter } from './parameter-sizes.ts'
 import { mendConnection } from './tedious-fixes.ts'
 
@@ -22,10 +22,15 @@ export class ConnectionOpener {
   readonly #options: OfficialOptions
   readonly #audience: string
   readonly #isolationLevel: IsolationLevel
+  readonly #sessionsOutliveTokens: boolean
   #driver: Promise<OfficialDriver> | undefined
 
-  /** @param audience - what the tokens of the server are for, for what is said of one that it refuses */
-  constructor(config: MssqlConfig, options: OfficialOptions, audience: string) {
+  /**
+   * @param audience - what the tokens of the server are for, for what is said of one that it refuses
+   * @param sessionsOutliveTokens - whether statements may be sent past the token's end
+   */
+  constructor(config: MssqlConfig, options: OfficialOptions, audience: string, sessionsOutliveTokens = false) {
+    this.#sessionsOutliveTokens = sessionsOutliveTokens
     this.#config = config
     this.#options = options
     this.#audience = audience
@@ -60,7 +65,7 @@ export class ConnectionOpener {
     })
     this.#config.beforeConnect?.(connection)
     mendConnection(connection)
-    declareParametersBySizeClass(connection)
+    watchRequests(connection, () => (this.#sessionsOutliveTokens ? Number.POSITIVE_INFINITY : lease.timeLeft))
     await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
     try {
       return new EntraConnection(connection, driver.adapterOn(connection), lease, this.#isolationLevel)
@@ -77,14 +82,28 @@ export class ConnectionOpener {
   }
 }
 
-/** Has each statement of a connection declare its parameters by size class. */
-function declareParametersBySizeClass(connection: DriverConnection): void {
-  const execSql = connection.execSql.bind(connection)
-  connection.execSql = (request) => {
-    // Private to tedious; without it parameters stay as they are.
-    const { parameters = [] } = request as unknown as { parameters?: Parameter[] }
-    declareBySizeClass(parameters)
-    execSql(request)
+/** The server ends the session for its token. */
+const TOKEN_ENDED = new Set([18456, 37396])
+
+/** What of a connection and a request of tedious is not in its types. */
+interface Requesting {
+  makeRequest(request: { parameters?: Parameter[]; callback(error: Error): void }, ...rest: unknown[]): void
+  execSql(request: { parameters?: Parameter[] }): void
+}
+
+/** Has each statement of a connection declare its parameters by size class, and sends none past the token's end. */
+function watchRequests(connection: DriverConnection, timeLeft: () => number): void {
+  const driver = connection as unknown as Requesting
+  if (typeof driver.makeRequest !== 'function') throw driverUnsupported('a connection of it has no makeRequest')
+  const { execSql, makeRequest } = driver
+  driver.execSql = (request) => {
+    declareBySizeClass(request.parameters ?? [])
+    execSql.call(driver, request)
+  }
+  driver.makeRequest = (request, ...rest) => {
+    if (timeLeft() > 0) makeRequest.call(driver, request, ...rest)
+    // As tedious answers a request that cannot be sent.
+    else request.callback(Object.assign(new Error('The token has expired.'), { code: 'EINVALIDSTATE' }))
   }
 }
 
@@ -122,7 +141,11 @@ function logIn(connection: DriverConnection, signal: AbortSignal, context: Expla
     connection.on('errorMessage', onRefusal)
     connection.connect((error) => {
       if (signal.aborted) settle(signal.reason)
-      else if (error) settle(explainLoginFailure(error, context({ refusal, reached: socketOf() !== undefined })))
+      else if (error === undefined && refusal !== undefined && TOKEN_ENDED.has(refusal.number)) {
+        // tedious drops what the server says to the batch that sets the session up.
+        connection.close()
+        settle(explainLoginFailure(new Error(refusal.message), context({ refusal, reached: true })))
+      } else if (error) settle(explainLoginFailure(error, context({ refusal, reached: socketOf() !== undefined })))
       else settle()
     })
   })

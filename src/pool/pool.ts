@@ -263,9 +263,10 @@ export class Pool<C extends PoolConnection> {
   async #validate(entry: PoolEntry<C>): Promise<void> {
     entry.state = 'validating'
     const isAlive = await this.#validations.run(entry)
-    if (entry.state !== 'validating') return
-    if (isAlive) this.#offer(entry)
-    else {
+    // It may have ended before its answer was missed: whoever waited for it is served by another.
+    const hasEnded = entry.state !== 'validating'
+    if (isAlive && !hasEnded) this.#offer(entry)
+    else if (!hasEnded) {
       this.#validations.suspect()
       this.#connections.close(entry, 'unusable')
     }
@@ -273,6 +274,10 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
+    // From the login on, and not from the first connection: a token request ends with the last who may need it.
+    this.#unsubscribe ??= this.#source.subscribe(({ type }) => {
+      if (type === 'token.acquired') this.#step()
+    })
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
@@ -287,9 +292,6 @@ export class Pool<C extends PoolConnection> {
     const { maxAge } = this.#settings
     const { suspicion } = this.#validations
     const entry = new PoolEntry(connection, ++this.#opened, maxAgeOf(maxAge, this.#random()), suspicion, this.#clock)
-    this.#unsubscribe ??= this.#source.subscribe(({ type }) => {
-      if (type === 'token.acquired') this.#step()
-    })
     const { id } = entry
     const { expiresOn } = connection.lease
     this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })

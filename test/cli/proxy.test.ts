@@ -86,7 +86,7 @@ describe('proxy', () => {
 
   it('shows people the login, who comes and goes, and a sum at the end', async () => {
     const running = command.start('proxy', command.azure.connectionString())
-    await vi.waitFor(() => expect(running.out).toContain('Ctrl-C closes the door'), 60_000)
+    await vi.waitFor(() => expect(running.out).toContain('Ctrl-C closes the proxy'), 60_000)
     const url = /prisma +(sqlserver:\S+)/.exec(running.out)?.[1] ?? ''
     await query(url)
     await expect(query(url.replace(/password=\w+/, 'password=wrong'))).rejects.toThrow(/loopback proxy|Login failed/)
@@ -96,7 +96,7 @@ describe('proxy', () => {
     await vi.waitFor(() => {
       expect(running.out).toMatch(/\d\d:\d\d:\d\d \+ #1 .+, database .+ \(1 open\)/)
       expect(running.out).toMatch(/ - #\d after [\d.]+ s, .+ in, .+ out \(0 open\)/)
-      expect(running.out).toContain('turned away: not the user and password of this door')
+      expect(running.out).toContain('turned away: not the user and password of this proxy')
       expect(running.out).toMatch(/! The server refused the login: [\s\S]*let 192\.0\.2\.1 in/)
     })
     running.process.kill('SIGINT')

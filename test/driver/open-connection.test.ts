@@ -61,6 +61,23 @@ describe('opening a connection', () => {
     expect(made).toBe(1)
   })
 
+  it('gives a connection that sends nothing past the end of its token', async () => {
+    const { opener, server } = await start()
+    const times = { expiresOn: Date.now() + 3_600_000, refreshAfter: Date.now() }
+    let passed = 0
+    const clock = { ...systemClock, now: () => Date.now() + passed }
+    const connection = await opener.open(new Lease('x', times, clock), never)
+    await connection.executeRaw({ sql: 'UPDATE', args: [], argTypes: [] })
+    const sent = server.requests.length
+    passed = 3_600_000
+    await expect(connection.executeRaw({ sql: 'UPDATE', args: [], argTypes: [] })).rejects.toMatchObject({
+      code: 'EINVALIDSTATE',
+    })
+    await expect(connection.executeScript('UPDATE')).rejects.toMatchObject({ code: 'EINVALIDSTATE' })
+    expect(server.requests).toHaveLength(sent)
+    connection.close('disconnected')
+  })
+
   it('ends a login that is given up', async () => {
     const { opener } = await start()
     await opener.load()

@@ -98,6 +98,22 @@ describe('a sign of life', () => {
   })
 })
 
+describe('a client that cannot connect', () => {
+  it('leaves no token request behind, which was made ahead of time', async () => {
+    const it = setUp()
+    await it.source.get()
+    await it.clock.advance(54 * MINUTE)
+    it.credential.answer('hang')
+    it.server.onLogin = () => {
+      throw new EntraError('PRINCIPAL_UNKNOWN', 'No user.', { number: 18456 })
+    }
+    await expect(it.pool.connect()).rejects.toThrow('No user.')
+    expect(it.credential.requests).toBe(2)
+    await it.pool.close()
+    expect([it.clock.timers, it.credential.aborted]).toEqual([0, 1])
+  })
+})
+
 describe('a token that has come', () => {
   it('is not asked for again by whoever hears of it first', async () => {
     const it = setUp()

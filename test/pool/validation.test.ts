@@ -65,6 +65,20 @@ describe('a connection', () => {
     expect(connection.validations).toBe(1)
   })
 
+  it('that is lost while it has to answer costs the work that waits for it no more than a login', async () => {
+    const it = setUp()
+    const connection = await acquire(it)
+    it.pool.release(connection)
+    it.server.roundTrip = 100
+    await it.clock.advance(501)
+    const next = Promise.resolve(it.pool.acquire())
+    await it.clock.advance(50)
+    connection.drop()
+    await it.clock.advance(50)
+    expect([it.server.logins, it.pool.stats().waiting]).toEqual([2, 0])
+    expect(numbers([await next])).toEqual([2])
+  })
+
   it('has to answer each time where validateConnection is true, and once for each loan', async () => {
     const it = setUp({ validation: 'always' })
     const connection = await acquire(it)

@@ -49,6 +49,10 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
     case 'TOKEN_INVALID':
       return hadNoToken() && wereBad('credential', CREDENTIAL_GOOD_ENOUGH)
     case 'TOKEN_REFUSED 18456':
+      // Another token is waited for first.
+      return (
+        troubles.any([database, 'process'], until - FINAL - TOKEN_WAIT, until) || wereBad(database, SERVER_GOOD_ENOUGH)
+      )
     case 'PRINCIPAL_UNKNOWN 18456':
     case 'DATABASE_NOT_FOUND 4060':
       return troubles.any([database, 'process'], until - FINAL, until) || wereBad(database, SERVER_GOOD_ENOUGH)

@@ -1,7 +1,7 @@
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.ts'
-import { causeOf, explain, type Failure, mayHaveRun } from '../../soak/explain.ts'
+import { causeOf, explain, type Failure, mayHaveRun, SLOW } from '../../soak/explain.ts'
 import { type FaultKind, faultKinds, faultPlan } from '../../soak/faults.ts'
 import { problemsOf, type Report, textOf } from '../../soak/report.ts'
 import { Tally } from '../../soak/workload.ts'
@@ -64,7 +64,13 @@ describe('the cause of a failure', () => {
 
 describe('a failure', () => {
   /** With one fault, from 10 s to 12 s. */
-  const explained = (kind: FaultKind, cause: string, from: number, until: number, rest: Partial<Failure> = {}) =>
+  const explained = (
+    kind: FaultKind | typeof SLOW,
+    cause: string,
+    from: number,
+    until: number,
+    rest: Partial<Failure> = {},
+  ) =>
     explain({ cause, from, until, ownLength: 0, busy: false, ...rest }, [{ kind, from: 10_000, until: 12_000 }], 10_000)
 
   it('is explained by a fault that leads to one like it and was in effect meanwhile', () => {
@@ -73,6 +79,11 @@ describe('a failure', () => {
     expect(explained('request: drop', 'CONNECTION_LOST', 8_000, 9_000)).toBeUndefined()
     expect(explained('authority: 503', 'CONNECTION_LOST', 11_000, 11_100)).toBeUndefined()
     expect(explained('request: drop', 'P2002', 11_000, 11_100)).toBeUndefined()
+  })
+
+  it('of a kind that a fault can lead to is explained by a machine that is too busy', () => {
+    expect(explained(SLOW, 'STATEMENT_TOKEN_EXPIRED', 11_000, 11_100)).toBe(SLOW)
+    expect(explained(SLOW, 'P2002', 11_000, 11_100)).toBeUndefined()
   })
 
   it('for want of a token or a login is explained only where the work waited as long as it may', () => {
@@ -115,6 +126,7 @@ describe('the report', () => {
     explained: { 'CONNECTION_LOST: request: drop': 30 },
     unexplained: [],
     neverEnded: 0,
+    slow: 0,
     findings: [],
     requestsAfterExpiry: 0,
     leastTimeLeft: 40,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultAction, Stage } from '../../../src/testing/index.ts'
 import { countingClock } from '../../support/counting-clock.ts'
 import { useClientProcesses } from './client-process.ts'
-import { failureOf, rotatesOnce, useFaultyAzure } from './support.ts'
+import { failureOf, hold, rotatesOnce, useFaultyAzure } from './support.ts'
 import { minute, second, until } from './time.ts'
 import { TroubledCredential } from './troubled-credential.ts'
 
@@ -22,11 +22,10 @@ afterAll(() => {
   process.off('unhandledRejection', note)
 })
 
+const issued = (): Promise<AccessToken> => azure.authority.issueToken()
+
 /** A client whose timers are counted. A login that hangs is not given up within a test, unless told so. */
-function client(
-  { connectionTimeout = 10 * minute, waitTimeout = 15 * second } = {},
-  give: () => Promise<AccessToken> = () => azure.authority.issueToken(),
-) {
+function client({ connectionTimeout = 10 * minute, waitTimeout = 15 * second } = {}, give = issued) {
   const clock = countingClock()
   const credential = new TroubledCredential(give)
   const rotation = { waitTimeout, connectRetryInterval: 50 }
@@ -76,13 +75,12 @@ describe('$disconnect during a rotation', () => {
         open = resolve
       }),
     )
-    const running = Array.from({ length: 5 }, () => made.prisma.$executeRaw`WAITFOR DELAY '00:00:01'`.then())
-    await made.events.nth(5, 'connection.opened')
+    const release = await hold(made, 5)
     const fault = azure.gateway.inject({ at: 'login', action: HANG })
     open()
     await until(() => expect(fault.hits).toBe(3))
+    await release()
     await made.prisma.$disconnect()
-    await Promise.all(running)
     await expectNothingLeft(made)
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FaultAction, GatewayFault } from '../../../src/testing/index.ts'
-import { rotatesOnce, useFaultyAzure } from './support.ts'
+import { hold, rotatesOnce, useFaultyAzure } from './support.ts'
 
 const azure = useFaultyAzure()
 
@@ -36,14 +36,14 @@ describe('a rotation whose login fails', () => {
     const allOpen = new Promise<void>((resolve) => {
       open = resolve
     })
-    const { prisma, events } = azure.connect({ credential: rotatesOnce(azure, allOpen) })
-    const running = Array.from({ length: 8 }, () => prisma.$executeRaw`WAITFOR DELAY '00:00:01'`.then())
-    await events.nth(8, 'connection.opened')
+    const client = azure.connect({ credential: rotatesOnce(azure, allOpen) })
+    const release = await hold(client, 8)
     azure.gateway.resetStats()
     azure.gateway.inject({ at: 'login', action: { delay: 50 } })
     open()
-    expect(await events.nth(1, 'rotation.finished')).toMatchObject({ connections: 8 })
-    await Promise.all(running)
+    await client.events.nth(1, 'rotation.started')
+    await release()
+    expect(await client.events.nth(1, 'rotation.finished')).toMatchObject({ connections: 8 })
     expect(azure.gateway.stats()).toMatchObject({ logins: 8, requestsAfterExpiry: 0 })
     expect(azure.gateway.stats().mostLoggingIn).toBeLessThanOrEqual(3)
   })

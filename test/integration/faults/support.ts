@@ -5,7 +5,7 @@ import type { PrismaMssqlEntraOptions } from '../../../src/index.ts'
 import { type Authority, type Gateway, startAuthority, startGateway } from '../../../src/testing/index.ts'
 import { type Client, type Database, useDatabase } from '../database.ts'
 import { Events } from './events.ts'
-import { hour, second } from './time.ts'
+import { hour, second, until } from './time.ts'
 
 /** A Prisma Client, its adapter, and what the adapter told. */
 export interface WatchedClient extends Client {
@@ -97,6 +97,25 @@ export function rotatesOnce(
       if (++this.requests > 1) return ready?.then(() => authority.issueToken()) ?? authority.issueToken()
       return { ...(await authority.issueToken({ lifetime: SHORT })), refreshAfterTimestamp: Date.now() }
     },
+  }
+}
+
+/** Holds so many connections at work, all at once. @returns lets them go, and resolves when they are idle */
+export async function hold({ prisma, adapter }: Client, connections: number): Promise<() => Promise<unknown>> {
+  let letGo = () => {}
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const work = Array.from({ length: connections }, () =>
+    prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1 AS one`
+      await held
+    }),
+  )
+  await until(() => expect(adapter.stats().inFlight).toBe(connections))
+  return () => {
+    letGo()
+    return Promise.all(work)
   }
 }
 

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const guide = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
+
+/** Pure helpers that folders below theirs use. */
+const USED_FROM_BELOW = ['src/token/claims.ts', 'src/token/retry-after.ts']
+
+const [, layout = ''] = /^src\/\n(.*?)^test\//ms.exec(guide) ?? []
+const order = [
+  'index.ts',
+  ...[...layout.matchAll(/^ {2}((?:[\w-]+(?:\.ts|\/)(?:, )?)+)/gm)].flatMap(([, names = '']) => names.split(', ')),
+]
+
+/** The folder or file of `src` that a file belongs to, as the list names it. */
+function placeOf(file: string): string {
+  const [, first = '', ...rest] = file.split('/')
+  return rest.length > 0 ? `${first}/` : first
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  const paths = text.matchAll(/^(?:import|export|\}) (?:[^']* )?from '(\.[^']+)'/gm)
+  return [...paths].map(([, path = '']) => normalize(join(dirname(file), path)))
+}
+
+const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.c?ts$/.test(name))
+  .map((name) => `src/${name}`)
+
+describe('the layout in CONTRIBUTING.md', () => {
+  it('has each file and folder of src', () => {
+    expect([...new Set(files.map(placeOf))].sort()).toEqual([...order].sort())
+  })
+
+  it('has the order in which they import each other', () => {
+    const upward = files.flatMap((file) =>
+      importsOf(file)
+        .filter(
+          (path) => !USED_FROM_BELOW.includes(path) && order.indexOf(placeOf(path)) < order.indexOf(placeOf(file)),
+        )
+        .map((path) => `${file} -> ${path}`),
+    )
+    expect(upward).toEqual([])
+  })
+})
