@@ -52,12 +52,13 @@ describe('a token', () => {
     await doors.loggedIn(await doors.open({ target: { ca: stranger.ca, trustServerCertificate: true } }))
   })
 
-  it('that the server refuses is replaced once, where it has been there for a while', async () => {
+  it('that the server calls expired is replaced once, where it has been there for a while', async () => {
     const door = await doors.open()
     const { clock, tokenSource } = sourceFor(door)
     await doors.loggedIn(await doors.open({ tokenSource }))
     clock.ahead = 60_000
-    doors.server.reply = ({ token }) => (token === 'token-2' ? 'accept' : { refuse: 18456 })
+    const message = "Login failed for user '<token-identified principal>'. Token is expired."
+    doors.server.reply = ({ token }) => (token === 'token-2' ? 'accept' : { refuse: 18456, message })
     doors.server.logins.length = 0
     await doors.loggedIn(await doors.open({ tokenSource }))
     expect(doors.server.logins.map(({ token }) => token)).toEqual(['token-1', 'token-2'])
