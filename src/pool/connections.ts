@@ -99,7 +99,10 @@ export class Connections<C extends PoolConnection> {
   /** Whether it has a replacement to come: there is a newer token, or it is over its age. */
   isOutdated(entry: PoolEntry<C>): boolean {
     const { current } = this.#source
-    return (current !== undefined && entry.connection.lease !== current) || entry.ageLeft <= 0
+    const { lease } = entry.connection
+    // The same token may come again as another lease, where the clock was set: it is not rotated onto itself.
+    const isOlder = current !== undefined && lease !== current && lease.token !== current.token
+    return isOlder || entry.ageLeft <= 0
   }
 
   /** Whether a connection is open that may be lent, once it is given back or has answered. */

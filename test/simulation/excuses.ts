@@ -80,9 +80,12 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
       return failure.failedByItself || session?.isMoving === true
   }
 
-  /** Timers of work that a freeze came over, or a clock that was set, do not wait for what else comes late. */
+  /**
+   * Timers of work that a freeze came over, or a clock that was set, do not wait for what else comes late. Work that
+   * begins as a freeze ends has its share: a `Retry-After` that came meanwhile counts from then on.
+   */
   function wasDisturbed(): boolean {
-    return troubles.any(['process'], from, until)
+    return troubles.any(['process'], from - 1, until)
   }
 
   function hadNoToken(): boolean {
