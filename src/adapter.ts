@@ -43,6 +43,8 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly #pools = new Set<Pool<ClientConnection>>()
   /** The one that was made ahead, for the client that connects next. */
   #warm: Pool<ClientConnection> | undefined
+  /** Those of them that a client waits for in `connect()`. */
+  readonly #connecting = new Set<Pool<ClientConnection>>()
   #finishedRotations = 0
   #unsubscribe: (() => void) | undefined
 
@@ -98,14 +100,14 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   /**
-   * Closes the connection of a warm-up that no client has taken over: for a process that made an adapter and will not
-   * query. A client's own connections are closed by its `$disconnect`. The adapter can be used again afterwards.
+   * Ends what no client works with yet, a warm-up or a `connect()` that is under way, and closes its connections. For a
+   * process that has made an adapter and will not query. What a client works with is ended by its own `$disconnect`.
+   * The adapter can be used afterwards.
    */
   async dispose(): Promise<void> {
-    const pool = this.#warm
-    if (pool === undefined) return
+    const pools = [...this.#connecting, ...(this.#warm === undefined ? [] : [this.#warm])]
     this.#warm = undefined
-    await pool.close().finally(() => this.#forget(pool))
+    await Promise.all(pools.map((pool) => pool.close().finally(() => this.#forget(pool))))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -123,12 +125,15 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   async connect(): Promise<SqlDriverAdapter> {
     const pool = this.#warm ?? this.#newPool()
     this.#warm = undefined
+    this.#connecting.add(pool)
     try {
       await holdEventLoop(pool.connect())
     } catch (error) {
       await pool.close()
       this.#forget(pool)
       throw prismaError(error)
+    } finally {
+      this.#connecting.delete(pool)
     }
     return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#clock, () => this.#forget(pool))
   }

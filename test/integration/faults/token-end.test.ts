@@ -39,7 +39,8 @@ describe('at the end of its token', () => {
     ])
     const closed = await events.nth(2, 'connection.closed')
     expect(closed.reason).toBe('expired')
-    expect(closed.at).toBeGreaterThanOrEqual(events.of('connection.opened')[0]?.expiresOn ?? Number.NaN)
+    // By the clock that has seen more of the token's life: the monotonic one may be some ms ahead of the wall clock.
+    expect(closed.at).toBeGreaterThan((events.of('connection.opened')[0]?.expiresOn ?? Number.NaN) - 1_000)
     await until(async () => expect(await azure.sql('SELECT * FROM [dbo].[Tag]')).toEqual([]))
     expect(azure.gateway.stats().requestsAfterExpiry).toBe(0)
   })
