@@ -16,3 +16,14 @@ export async function holdEventLoop<T>(work: Promise<T>): Promise<T> {
     if (--holders === 0) clearInterval(hold)
   }
 }
+
+/**
+ * Resolves when every socket that had ended has been heard of. A process that was frozen, or busy, may read an answer
+ * first, and only then that the other end closed the connection behind it. Of two immediates the second runs after the
+ * sockets were polled: the first one may be of the turn that is under way.
+ */
+export function socketsPolled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => setImmediate(resolve))
+  })
+}

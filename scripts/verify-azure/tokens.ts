@@ -6,7 +6,7 @@ import { firstLine, Skip, type Verification } from './verification.ts'
 const HOUR = 3_600_000
 
 /** How old connections grow in the step that rotates them, and how long that works, in ms. */
-const MAX_AGE = 5_000
+const MAX_AGE = 10_000
 const ROTATING_FOR = 16_000
 
 /** How many work at once, and how long each rests between two statements, in ms. */

@@ -5,6 +5,7 @@ import {
   type SqlResultSet,
   type Transaction,
 } from '@prisma/driver-adapter-utils'
+import { socketsPolled } from '../event-loop.ts'
 import type { CloseReason } from '../events.ts'
 import type { PoolConnection } from '../pool/connection.ts'
 import type { Lease } from '../token/lease.ts'
@@ -110,7 +111,8 @@ export class EntraConnection implements PoolConnection {
   async validate(): Promise<boolean> {
     try {
       await this.#adapter.queryRaw(SIGN_OF_LIFE)
-      return true
+      await socketsPolled()
+      return this.isUsable
     } catch {
       return false
     }

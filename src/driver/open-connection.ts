@@ -3,6 +3,7 @@ import type { IsolationLevel } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
 import type { LoginContext, LoginRefusal } from '../errors/login-refusals.ts'
+import { socketsPolled } from '../event-loop.ts'
 import { claimsOf } from '../token/claims.ts'
 import type { Lease } from '../token/lease.ts'
 import { connectorFor } from './connector.ts'
@@ -67,6 +68,7 @@ export class ConnectionOpener {
     mendConnection(connection)
     watchRequests(connection, () => (this.#sessionsOutliveTokens ? Number.POSITIVE_INFINITY : lease.timeLeft))
     await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
+    await socketsPolled()
     try {
       return new EntraConnection(connection, driver.adapterOn(connection), lease, this.#isolationLevel)
     } catch (error) {

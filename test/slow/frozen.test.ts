@@ -122,7 +122,8 @@ describe.skipIf(process.platform === 'win32')('a process that was frozen past it
 })
 
 describe.skipIf(process.platform === 'win32')('a process that was frozen while its connections were closed', () => {
-  const DELAY = 500
+  /** In ms: well over the time for which a connection that was used is lent without asking it. */
+  const DELAY = 1_000
 
   /** Freezes the process while it is busy, before its query; where that was too late, again. */
   async function freezeBeforeQuery(client: ClientProcess): Promise<void> {
