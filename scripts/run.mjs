@@ -12,7 +12,7 @@ const tasks = {
   demo: () => run('tsx', ['demo/main.ts', ...args]),
   soak: () => run('tsx', ['--expose-gc', 'soak/main.ts', ...args]),
   test() {
-    console.log('Lint, types and tests take about five minutes on two cores. Each test file is shown as it ends.')
+    console.log('Lint, types and tests take about eight minutes on two cores. Each test file is shown as it ends.')
     step('Lint', () => run('biome', ['check', '.']))
     step('Types', () => run('tsc', []))
     step('Tests', () => run('vitest', ['run', ...args]))
