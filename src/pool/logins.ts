@@ -22,8 +22,8 @@ interface Backoff {
 export interface LoginDemand {
   /** Whether other connections serve the work meanwhile. */
   served: boolean
-  /** Of the work that has waited longest, in ms. */
-  timeLeft: number
+  /** Of the work that has waited longest, in ms; undefined where none waits. */
+  timeLeft: number | undefined
 }
 
 /** Logs in for the pool, and waits between logins while they fail: one tries for all then. */

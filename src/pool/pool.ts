@@ -18,9 +18,6 @@ import type { PoolSettings } from './settings.ts'
 import { Validations } from './validations.ts'
 import { type WaitLimit, waitLimit } from './wait-limit.ts'
 
-/** Where no work waits, the next login after a failure may begin after this, in ms. */
-const NEXT_ON_DEMAND = 2_000
-
 /**
  * The connections of one client: lends each to one piece of work at a time, opens what is needed with the current
  * lease, and replaces it before that ends. Without open connections it asks for no token and logs in for nobody.
@@ -307,7 +304,7 @@ export class Pool<C extends PoolConnection> {
     const mayPass = served || this.#logins.mayPass(error)
     const { connectRetryTimeout } = this.#settings
     if (!served) this.#queue.reject(error, mayPass ? connectRetryTimeout : 0)
-    const timeLeft = this.#queue.length === 0 ? NEXT_ON_DEMAND : connectRetryTimeout - this.#queue.longestWait
+    const timeLeft = this.#queue.length === 0 ? undefined : connectRetryTimeout - this.#queue.longestWait
     const retry = this.#logins.failed(error, { served, timeLeft })
     if (retry === undefined || this.#queue.length === 0) return
     this.#emit({ type: 'connect.retry', at: this.#clock.now(), error: error as Error, ...retry })

@@ -5,8 +5,8 @@ import type { Lease } from '../token/lease.ts'
 import { hardDeadline, type RefreshTiming } from '../token/refresh-policy.ts'
 import type { PoolSettings } from './settings.ts'
 
-/** A login is tried again this long after one that will not pass by itself, at the latest. */
-const AGAIN_AFTER_FINAL = 2_000
+/** The next login begins this long after one that failed for good, or that nobody waits for, at the latest. */
+const NEXT_ON_DEMAND = 2_000
 
 /** Work that waits its whole time out sees four attempts at least. */
 const MOST_OF_A_WAIT = 0.25
@@ -38,14 +38,19 @@ export function replacementsFor(counts: { outdated: number; upToDate: number; bu
  * @param interval - by Microsoft's advice, for this attempt
  * @param mayPass - whether the reason passes by itself
  * @param served - whether other connections serve the work meanwhile
- * @param timeLeft - of the work that has waited longest, when it has to be served by that login
+ * @param timeLeft - of the work that has waited longest; undefined where none waits
  */
 export function loginDelay(
   interval: number,
-  { mayPass, served, timeLeft, longest }: { mayPass: boolean; served: boolean; timeLeft: number; longest: number },
+  {
+    mayPass,
+    served,
+    timeLeft = NEXT_ON_DEMAND,
+    longest,
+  }: { mayPass: boolean; served: boolean; timeLeft: number | undefined; longest: number },
 ): number {
   if (served) return Math.min(interval, longest * MOST_OF_A_WAIT)
-  return mayPass ? Math.min(interval, Math.max(timeLeft, 0)) : Math.min(interval, AGAIN_AFTER_FINAL)
+  return Math.min(interval, mayPass ? Math.max(timeLeft, 0) : NEXT_ON_DEMAND)
 }
 
 /** Until the moment from which a lease's connections take no new work. */
