@@ -24,6 +24,11 @@ const CANNOT_OPEN_DATABASE = 4060
 /** 18456: the login failed; 37396: the token has expired. */
 const TOKEN_REFUSED = [18456, 37396]
 
+/** Whether a server says by this number that it does not take the token. */
+export function isTokenRefusal(number: number): boolean {
+  return TOKEN_REFUSED.includes(number)
+}
+
 /**
  * What a failure means; undefined where it is the work's own (an SQL error) or will not pass.
  *
@@ -54,7 +59,7 @@ export function failureOf(error: unknown, databaseWasOpened: boolean): Failure |
 
 function failureOfLogin(number: number | undefined, databaseWasOpened: boolean): Failure | undefined {
   if (number === undefined) return undefined
-  if (TOKEN_REFUSED.includes(number)) return 'token'
+  if (isTokenRefusal(number)) return 'token'
   if (number === CANNOT_OPEN_DATABASE) return databaseWasOpened ? 'unavailable' : undefined
   return TRANSIENT_AT_LOGIN.has(number) ? 'unavailable' : undefined
 }

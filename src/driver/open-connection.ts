@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { IsolationLevel } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
+import { isTokenRefusal } from '../connect/failure.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { LoginContext, LoginRefusal } from '../errors/login-refusals.ts'
 import { socketsPolled } from '../event-loop.ts'
@@ -84,9 +85,6 @@ export class ConnectionOpener {
   }
 }
 
-/** The server ends the session for its token. */
-const TOKEN_ENDED = new Set([18456, 37396])
-
 /** What of a connection and a request of tedious is not in its types. */
 interface Requesting {
   makeRequest(request: { parameters?: Parameter[]; callback(error: Error): void }, ...rest: unknown[]): void
@@ -143,7 +141,7 @@ function logIn(connection: DriverConnection, signal: AbortSignal, context: Expla
     connection.on('errorMessage', onRefusal)
     connection.connect((error) => {
       if (signal.aborted) settle(signal.reason)
-      else if (error === undefined && refusal !== undefined && TOKEN_ENDED.has(refusal.number)) {
+      else if (error === undefined && refusal !== undefined && isTokenRefusal(refusal.number)) {
         // tedious drops what the server says to the batch that sets the session up.
         connection.close()
         settle(explainLoginFailure(new Error(refusal.message), context({ refusal, reached: true })))

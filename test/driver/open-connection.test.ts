@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import type { DriverConnection } from '../../src/driver/official-adapter.ts'
 import { ConnectionOpener } from '../../src/driver/open-connection.ts'
+import { DoneStatus, encodeDone, encodeError } from '../../src/tds/tokens.ts'
 import { Lease } from '../../src/token/lease.ts'
-import { ca, startStrictServer } from './strict-server.ts'
+import { ca, type StrictServerOptions, startStrictServer } from './strict-server.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -17,8 +18,8 @@ function lease(): Lease {
   return new Lease('x'.repeat(2_000), { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000 }, systemClock)
 }
 
-async function start(beforeConnect?: (connection: DriverConnection) => void) {
-  const server = await startStrictServer({ hosts: ['localhost'] })
+async function start(beforeConnect?: (connection: DriverConnection) => void, answer?: StrictServerOptions['answer']) {
+  const server = await startStrictServer({ hosts: ['localhost'], ...(answer && { answer }) })
   closing.push(() => server.close())
   const config = {
     server: 'localhost',
@@ -76,6 +77,16 @@ describe('opening a connection', () => {
     await expect(connection.executeScript('UPDATE')).rejects.toMatchObject({ code: 'EINVALIDSTATE' })
     expect(server.requests).toHaveLength(sent)
     connection.close('disconnected')
+  })
+
+  it('hears that the server ends the session for its token as it is set up', async () => {
+    const message = 'Query cannot be executed, access token is expired.'
+    const expired = Buffer.concat([
+      encodeError({ number: 37396, state: 1, class: 16, message }),
+      encodeDone(DoneStatus.ERROR),
+    ])
+    const { opener } = await start(undefined, () => expired)
+    await expect(opener.open(lease(), never)).rejects.toMatchObject({ code: 'TOKEN_REFUSED', number: 37396 })
   })
 
   it('ends a login that is given up', async () => {
