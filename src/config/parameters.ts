@@ -1,4 +1,5 @@
 import { parseDataSource } from './address.ts'
+import { ISOLATION_LEVELS } from './isolation-levels.ts'
 import type { GivenDetails } from './sign-in-rules.ts'
 import { readAddress, readPort, type Target } from './target.ts'
 import type { Value } from './value.ts'
@@ -11,8 +12,10 @@ export interface Parameter {
   readonly read: (target: Target, value: Value) => void
 }
 
-/** By Prisma's isolation level names, to the numbers of MS-TDS 2.2.6.9 (TM_BEGIN_XACT). */
-const ISOLATION_LEVELS = { READUNCOMMITTED: 1, READCOMMITTED: 2, REPEATABLEREAD: 3, SERIALIZABLE: 4, SNAPSHOT: 5 }
+/** Without their blanks, as `oneOf` compares them. */
+const ISOLATION_LEVEL_WORDS = Object.fromEntries(
+  Object.entries(ISOLATION_LEVELS).map(([name, level]) => [name.replace(' ', ''), level]),
+)
 
 /** SqlClient's words, JDBC's, and the schema engine's for no TLS at all. */
 const ENCRYPT = {
@@ -129,7 +132,7 @@ export const PARAMETERS: readonly Parameter[] = [
   {
     names: ['isolationLevel'],
     read({ config }, value) {
-      config.options.isolationLevel = value.oneOf(ISOLATION_LEVELS, 'an isolation level such as "READ COMMITTED"')
+      config.options.isolationLevel = value.oneOf(ISOLATION_LEVEL_WORDS, 'an isolation level such as "READ COMMITTED"')
     },
   },
   {
