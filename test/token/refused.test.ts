@@ -1,31 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
-import type { TokenEvent } from '../../src/events.ts'
 import { anotherTokenMayHelp, replaceAgainAfter } from '../../src/token/refusal-policy.ts'
-import { TokenSource } from '../../src/token/token-source.ts'
-import { FakeCredential } from '../support/fake-credential.ts'
-import { settle, VirtualClock } from '../support/virtual-clock.ts'
-
-const second = 1_000
-const minute = 60 * second
-const hour = 60 * minute
+import { settle } from '../support/virtual-clock.ts'
+import { hour, minute, second, setUp } from './support.ts'
 
 const expired = new EntraError('TOKEN_REFUSED', 'The token has expired.', { number: 18456, state: 1 })
 const unknownUser = new EntraError('PRINCIPAL_UNKNOWN', 'No user.', { number: 18456, state: 1 })
-
-function setUp() {
-  const clock = new VirtualClock()
-  const credential = new FakeCredential(clock)
-  const events: TokenEvent[] = []
-  const source = new TokenSource(credential, {
-    scope: 'scope',
-    clock,
-    random: () => 1,
-    timing: { refreshSpread: 0 },
-    onEvent: (event) => events.push(event),
-  })
-  return { clock, credential, source, types: () => events.map(({ type }) => type) }
-}
 
 describe('a token that a server calls expired', () => {
   it('is replaced by another one, which all are given from then on', async () => {

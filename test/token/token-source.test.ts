@@ -1,28 +1,10 @@
 import { channel } from 'node:diagnostics_channel'
 import { describe, expect, it } from 'vitest'
 import type { TokenEvent } from '../../src/events.ts'
-import { TokenSource, type TokenSourceOptions } from '../../src/token/token-source.ts'
+import { TokenSource } from '../../src/token/token-source.ts'
 import { FakeCredential } from '../support/fake-credential.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
-
-const second = 1_000
-const minute = 60 * second
-const hour = 60 * minute
-
-function setUp(options: Partial<TokenSourceOptions> = {}) {
-  const clock = new VirtualClock()
-  const credential = new FakeCredential(clock)
-  const events: TokenEvent[] = []
-  const source = new TokenSource(credential, {
-    scope: 'scope',
-    clock,
-    random: () => 1,
-    timing: { refreshSpread: 0 },
-    onEvent: (event) => events.push(event),
-    ...options,
-  })
-  return { clock, credential, events, source, types: () => events.map(({ type }) => type) }
-}
+import { hour, minute, second, setUp } from './support.ts'
 
 const throttled = (seconds: number) =>
   Object.assign(new Error('429'), {
