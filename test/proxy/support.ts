@@ -9,6 +9,7 @@ import type { Login7 } from '../../src/tds/login7.ts'
 import { MessageStream } from '../../src/tds/message-stream.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
+import { ordinaryLogin } from '../support/login7.ts'
 import type { EntraServer } from './entra-server.ts'
 
 /** Gives `token-1`, `token-2` …, and counts. */
@@ -59,30 +60,7 @@ export function loginFor(
   { user, password }: { user: string; password: string },
   overrides: Partial<Login7> = {},
 ): Login7 {
-  return {
-    tdsVersion: 0x74000004,
-    packetSize: 4096,
-    clientProgramVersion: 7,
-    clientProcessId: 4711,
-    connectionId: 0,
-    flags: [0xe0, 0x03, 0, 0x08],
-    timeZone: 60,
-    lcid: 0x0409,
-    hostName: 'a-host',
-    userName: user,
-    password,
-    applicationName: 'a test',
-    serverName: '127.0.0.1',
-    libraryName: 'a library',
-    language: 'us_english',
-    database: '',
-    clientId: Buffer.from([1, 2, 3, 4, 5, 6]),
-    sspi: Buffer.alloc(0),
-    attachDatabaseFile: '',
-    changePassword: '',
-    features: [],
-    ...overrides,
-  }
+  return ordinaryLogin({ userName: user, password, serverName: '127.0.0.1', ...overrides })
 }
 
 /** A bare TDS client of a proxy. */

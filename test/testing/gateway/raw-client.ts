@@ -9,6 +9,7 @@ import { MessageStream } from '../../../src/tds/message-stream.ts'
 import { encodeMessage, PACKET_HEADER_LENGTH, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { connectTls, connectTlsInTds } from '../../../src/tds/tls.ts'
 import type { Gateway } from '../../../src/testing/index.ts'
+import { ordinaryLogin } from '../../support/login7.ts'
 
 export interface RawClientOptions {
   /** TDS 8. @defaultValue false */
@@ -136,28 +137,5 @@ export function packets(bytes: Buffer): Buffer[] {
 /** A LOGIN7 message with a token, without packet headers. */
 export function login7(token: string, overrides: Partial<Login7> = {}): Buffer {
   const data = encodeFedAuthRequest({ library: FedAuthLibrary.SECURITY_TOKEN, echo: true, token })
-  return encodeLogin7({
-    tdsVersion: 0x74000004,
-    packetSize: 4096,
-    clientProgramVersion: 7,
-    clientProcessId: 4711,
-    connectionId: 0,
-    flags: [0xe0, 0x03, 0, 0x08],
-    timeZone: 60,
-    lcid: 0x0409,
-    hostName: 'a-host',
-    userName: '',
-    password: '',
-    applicationName: 'a test',
-    serverName: 'localhost',
-    libraryName: 'a library',
-    language: 'us_english',
-    database: '',
-    clientId: Buffer.from([1, 2, 3, 4, 5, 6]),
-    sspi: Buffer.alloc(0),
-    attachDatabaseFile: '',
-    changePassword: '',
-    features: [{ id: Feature.FEDAUTH, data }],
-    ...overrides,
-  })
+  return encodeLogin7(ordinaryLogin({ features: [{ id: Feature.FEDAUTH, data }], ...overrides }))
 }
