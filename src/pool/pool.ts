@@ -52,7 +52,7 @@ export class Pool<C extends PoolConnection> {
     random: Random,
     emit: (event: PoolEvent) => void,
   ) {
-    const { max, loginsAtOnce, poolTimeout, waitTimeout, connectRetryTimeout } = settings
+    const { max, loginsAtOnce, poolTimeout, waitTimeout } = settings
     this.#source = source
     this.#settings = settings
     this.#clock = clock
@@ -61,7 +61,7 @@ export class Pool<C extends PoolConnection> {
     this.#connections = new Connections(source, settings, clock, (entry) => this.#ended(entry))
     this.#queue = new Queue(
       clock,
-      Math.min(poolTimeout, waitTimeout, connectRetryTimeout),
+      Math.min(poolTimeout, waitTimeout),
       () => this.#waitLimit(),
       () => this.#logins.nobodyWaits(),
     )

@@ -4,6 +4,9 @@ import type { WaitLimit } from './wait-limit.ts'
 /** It is looked again after this, in ms, whether work has waited too long: the limit may change meanwhile. */
 const LOOK_EVERY = 5_000
 
+/** However short a limit is, and be it 0, there is a pause between two looks, in ms. */
+const LEAST_PAUSE = 20
+
 interface Waiter<T> {
   resolve(item: T): void
   reject(error: unknown): void
@@ -26,7 +29,7 @@ export class Queue<T> {
    */
   constructor(clock: Clock, shortest: number, limit: () => WaitLimit, onEmpty: () => void) {
     this.#clock = clock
-    this.#lookEvery = Math.min(shortest, LOOK_EVERY)
+    this.#lookEvery = Math.max(Math.min(shortest, LOOK_EVERY), LEAST_PAUSE)
     this.#limit = limit
     this.#onEmpty = onEmpty
   }

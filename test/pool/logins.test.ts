@@ -122,6 +122,21 @@ describe('a login that fails', () => {
   })
 })
 
+describe('work that waits for a login', () => {
+  it('is looked at now and then, and not without a pause, where connectRetryTimeout is 0', async () => {
+    const it = setUp({ connectRetryTimeout: 0 })
+    it.server.loginTime = 1_000
+    let timers = 0
+    const { setTimer } = it.clock
+    it.clock.setTimer = (...timer) => {
+      timers++
+      return setTimer.apply(it.clock, timer)
+    }
+    await acquire(it, 1_000)
+    expect(timers).toBeLessThan(10)
+  }, 20_000)
+})
+
 describe('work that waits for a token', () => {
   it('waits for waitTimeout, and is told why there is none', async () => {
     const it = setUp({ waitTimeout: 15_000 })
