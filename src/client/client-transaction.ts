@@ -75,7 +75,7 @@ export class ClientTransaction implements Transaction {
   }
 
   get #isExpired(): boolean {
-    return this.#pool.timeLeft(this.#connection) <= 0
+    return !this.#pool.maySend(this.#connection)
   }
 
   /** @param cutOff - what it means where the token's end cuts the statement off; a COMMIT may have been carried out */

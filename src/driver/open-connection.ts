@@ -67,7 +67,7 @@ export class ConnectionOpener {
     })
     this.#config.beforeConnect?.(connection)
     mendConnection(connection)
-    watchRequests(connection, () => (this.#sessionsOutliveTokens ? Number.POSITIVE_INFINITY : lease.timeLeft))
+    watchRequests(connection, () => this.#sessionsOutliveTokens || lease.maySend)
     await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
     await socketsPolled()
     try {
@@ -92,7 +92,7 @@ interface Requesting {
 }
 
 /** Has each statement of a connection declare its parameters by size class, and sends none past the token's end. */
-function watchRequests(connection: DriverConnection, timeLeft: () => number): void {
+function watchRequests(connection: DriverConnection, maySend: () => boolean): void {
   const driver = connection as unknown as Requesting
   if (typeof driver.makeRequest !== 'function') throw driverUnsupported('a connection of it has no makeRequest')
   const { execSql, makeRequest } = driver
@@ -101,7 +101,7 @@ function watchRequests(connection: DriverConnection, timeLeft: () => number): vo
     execSql.call(driver, request)
   }
   driver.makeRequest = (request, ...rest) => {
-    if (timeLeft() > 0) makeRequest.call(driver, request, ...rest)
+    if (maySend()) makeRequest.call(driver, request, ...rest)
     // As tedious answers a request that cannot be sent.
     else request.callback(Object.assign(new Error('The token has expired.'), { code: 'EINVALIDSTATE' }))
   }

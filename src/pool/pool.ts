@@ -125,9 +125,9 @@ export class Pool<C extends PoolConnection> {
     return this.#settings.connectRetryTimeout
   }
 
-  /** How long a lent connection may be used, in ms; 0 or less when its token has expired. */
-  timeLeft(connection: C): number {
-    return timeLeft({ connection, state: 'lent' }, this.#settings)
+  /** Whether a statement may be sent on a lent connection: not at the end of its token. */
+  maySend({ lease }: C): boolean {
+    return this.#settings.sessionsOutliveTokens || lease.maySend
   }
 
   /** Says that a session is moving, or was lost: what is idle is validated before it is lent. */

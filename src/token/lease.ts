@@ -3,6 +3,9 @@ import { type Clock, Stopwatch } from '../clock.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { defaultRefreshAfter, type RefreshTiming, spreadRefresh } from './refresh-policy.ts'
 
+/** How long before `expiresOn` the last statement is sent, in ms: one takes that long to reach a server far away. */
+export const SEND_MARGIN = 100
+
 /** One token with its times, all in ms since the epoch. Neither `util.inspect` nor `JSON.stringify` shows the token. */
 export class Lease {
   readonly #token: string
@@ -34,6 +37,11 @@ export class Lease {
   /** Until `expiresOn`, in ms; 0 or less when the token has expired. */
   get timeLeft(): number {
     return this.expiresOn - this.now()
+  }
+
+  /** Whether a statement that is sent now reaches the server before `expiresOn`. */
+  get maySend(): boolean {
+    return this.timeLeft > SEND_MARGIN
   }
 
   get token(): string {

@@ -212,6 +212,9 @@ export class TokenSource {
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
     this.#alarm.cancel()
+    // A token that had ended may be good again, where the clock was ahead for a while.
+    const { fresh } = this.#leases
+    if (fresh !== undefined) this.#waiters.resolveAll(fresh)
     if (this.#inFlight !== undefined) return
     const delay = this.#nextRequestIn()
     if (delay === undefined) return
@@ -263,9 +266,7 @@ export class TokenSource {
     if (known === undefined) this.#acquired(lease, startedAt)
     else this.#unchanged(known)
     this.#leases.replacing = false
-    const { fresh } = this.#leases
-    this.#refusedWaiters.resolveAll(known === undefined ? fresh : undefined)
-    if (fresh !== undefined) this.#waiters.resolveAll(fresh)
+    this.#refusedWaiters.resolveAll(known === undefined ? this.#leases.fresh : undefined)
   }
 
   #unchanged(lease: Lease): void {

@@ -2,6 +2,7 @@ import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { ClientAdapter } from '../../src/client/client-adapter.ts'
+import { SEND_MARGIN } from '../../src/token/lease.ts'
 import { HOUR, MINUTE, query, setUp } from '../pool/support.ts'
 import type { FakeConnection } from '../support/fake-server.ts'
 
@@ -181,6 +182,16 @@ describe('a transaction', () => {
     await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({ code: 'P2034' })
     await transaction.rollback()
     expect([sent(it), connection?.closedBy]).toEqual([['1: BEGIN'], 'expired'])
+  })
+
+  it('sends nothing that would reach the server after its token’s end', async () => {
+    const it = client({}, { random: 1 })
+    const transaction = await it.adapter.startTransaction()
+    it.clock.jump(HOUR - SEND_MARGIN - 1)
+    await transaction.executeRaw(query('UPDATE'))
+    it.clock.jump(1)
+    await expect(transaction.commit()).rejects.toMatchObject({ cause: { code: 'TRANSACTION_TOKEN_EXPIRED' } })
+    expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE'])
   })
 
   it('goes on past the deadline of its connection, and is cut at its token’s end', async () => {

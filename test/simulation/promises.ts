@@ -1,4 +1,5 @@
 import type { CloseReason, PoolEvent, TokenEvent } from '../../src/events.ts'
+import { SEND_MARGIN } from '../../src/token/lease.ts'
 import { isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { ClientWatch, SimClient, Work } from './client.ts'
@@ -130,7 +131,7 @@ export class Promises implements ClientWatch, ServerWatch {
       disconnected: this.#wasDisconnected(work),
       failedByItself,
       session,
-      expired: session !== undefined && this.#credential.timeLeft(session.token).least <= 0,
+      expired: session !== undefined && this.#credential.timeLeft(session.token).least <= SEND_MARGIN,
       hadToken: current !== undefined && current === work.lease && isFresh(current, current.now(), this.#source.timing),
       unvalidated: client.settings.validation === 'never',
       exhausted: this.#lentTo(client).size >= client.settings.max,

@@ -26,6 +26,15 @@ describe('a lease', () => {
     expect(leaseOf(answer(now - hour), clock, timing).refreshAfter).toBe(now + (hour - 600_000) / 4)
   })
 
+  it('sends nothing in its last 100 ms, which a statement may take to reach the server', async () => {
+    const clock = new VirtualClock()
+    const lease = leaseOf({ token: 'secret', expiresOnTimestamp: clock.now() + hour }, clock, timing)
+    await clock.advance(hour - 101)
+    expect(lease.maySend).toBe(true)
+    await clock.advance(1)
+    expect(lease.maySend).toBe(false)
+  })
+
   it('ages by the clock that sees more time pass', async () => {
     const clock = new VirtualClock()
     const lease = leaseOf({ token: 'secret', expiresOnTimestamp: clock.now() + hour }, clock, timing)

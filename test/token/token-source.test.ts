@@ -499,4 +499,17 @@ describe('a clock that is wrong', () => {
     expect(first.timeLeft).toBe(0)
     expect(again.timeLeft).toBe(5 * hour)
   })
+
+  it('and is set right again gives its token to whoever waits, and asks for no other', async () => {
+    const { clock, credential, source } = setUp()
+    const first = await source.get()
+    clock.set(2 * hour)
+    credential.answer(new Error('down'))
+    const waiting = source.get({ timeout: minute })
+    await clock.advance(100)
+    clock.set(0)
+    await clock.advance(2 * second)
+    expect(await waiting).toBe(first)
+    expect(credential.requests).toBe(2)
+  })
 })
