@@ -68,6 +68,8 @@ class Sum {
     const { violation, seed } = report
     if (violation === undefined) return
     increase(this.#violations, violation.breach, 1)
+    // At once, since the whole run may take long.
+    console.log(`\nSeed ${seed}: ${violation.breach}: ${violation.message}`)
     if (!this.firstOfEach.has(violation.breach)) this.firstOfEach.set(violation.breach, { seed, violation })
   }
 

@@ -237,9 +237,16 @@ export class Promises implements ClientWatch, ServerWatch {
   onClose(client: SimClient, session: Session, reason: CloseReason): void {
     this.log(() => `client ${client.number}: closes ${session.id} (${reason})`)
     const isInTransaction = client.running.has(session.transaction ?? '')
-    const isAtWork = isInTransaction || (session.interrupt !== undefined && !session.isValidating)
+    const isRunning = session.interrupt !== undefined && !session.isValidating
+    const isAtWork = isInTransaction || isRunning
     const { least } = this.#credential.timeLeft(session.token)
-    if (isAtWork && least > 0 && reason !== 'unusable' && !(reason === 'disconnected' && client.disconnecting)) {
+    // A ROLLBACK that would arrive after the token's end is not sent.
+    if (
+      isAtWork &&
+      least > (isRunning ? 0 : SEND_MARGIN) &&
+      reason !== 'unusable' &&
+      !(reason === 'disconnected' && client.disconnecting)
+    ) {
       this.#verdict.blame('cut too early', `${session.work} on ${session.id}, ${reason}`)
     }
     if (reason === 'replaced') this.#checkReplaced(client, session)
