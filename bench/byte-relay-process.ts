@@ -4,13 +4,13 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { systemClock } from '../src/clock.ts'
+import type { Target } from '../src/login/target.ts'
+import { logInWithToken } from '../src/login/token-login.ts'
 import { answerFor } from '../src/proxy/answer.ts'
 import { preloginFor } from '../src/proxy/proxy-connection.ts'
-import type { Target } from '../src/proxy/target.ts'
-import { logInWithToken } from '../src/proxy/upstream.ts'
 import { encodeMessage, PacketType } from '../src/tds/packet.ts'
 import { greetClient, readLogin7 } from '../src/tds/server-login.ts'
+import { systemClock } from '../src/time/clock.ts'
 import type { Ends } from './proxy-transfer.ts'
 
 const { port, ca }: Ends = JSON.parse(process.argv[2] ?? '')

@@ -1,5 +1,5 @@
 import { EntraError, textOf } from '../src/errors/entra-error.ts'
-import { holdEventLoop } from '../src/event-loop.ts'
+import { holdEventLoop } from '../src/time/event-loop.ts'
 import { readOptions, USAGE, UsageError, type VerifyOptions } from './verify-azure/options.ts'
 import { PrismaCommands } from './verify-azure/prisma-commands.ts'
 import { PrismaProject } from './verify-azure/prisma-project.ts'

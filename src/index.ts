@@ -1,5 +1,4 @@
 export { PrismaMssqlEntra } from './adapter.ts'
-export type { Clock, Random, Timer } from './clock.ts'
 export type { AuthenticationMethod } from './config/sign-in.ts'
 export type { CredentialLike } from './credentials/credential.ts'
 export type { CredentialFunction, CredentialFunctionOptions } from './credentials/function-credential.ts'
@@ -27,6 +26,7 @@ export type {
 } from './events.ts'
 export type { PrismaMssqlEntraOptions, RotationOptions } from './options.ts'
 export type { AdapterStats } from './stats.ts'
+export type { Clock, Random, Timer } from './time/clock.ts'
 export type { Lease } from './token/lease.ts'
 export type { RefreshTiming } from './token/refresh-policy.ts'
 export { TokenSource, type TokenSourceOptions, type TokenSourceStats, type TokenWait } from './token/token-source.ts'

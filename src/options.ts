@@ -1,8 +1,8 @@
-import type { Clock, Random } from './clock.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import type { AdapterEvent } from './events.ts'
 import { defaultRotationTiming, type RotationTiming } from './pool/settings.ts'
+import type { Clock, Random } from './time/clock.ts'
 import { defaultRefreshTiming, type RefreshTiming } from './token/refresh-policy.ts'
 import type { TokenSource } from './token/token-source.ts'
 

@@ -1,5 +1,4 @@
 import type { config as MssqlConfig } from 'mssql'
-import { type Clock, type Random, systemClock } from './clock.ts'
 import { type ConfigWarning, readConfig } from './config/config.ts'
 import { audienceOf, cloudOf } from './credentials/clouds.ts'
 import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
@@ -7,6 +6,7 @@ import { credentialsFor, type SignInOptions } from './credentials/sign-in-option
 import { EntraError } from './errors/entra-error.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
+import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
 /** What adapter, proxy and doctor have in common: how to sign in, and by which clock. */

@@ -1,7 +1,7 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
+import { targetOf } from '../src/login/target.ts'
 import { startProxy } from '../src/proxy/proxy.ts'
-import { targetOf } from '../src/proxy/target.ts'
 import { type Authority, startAuthority } from '../src/testing/authority/authority.ts'
 import { type Gateway, startGateway } from '../src/testing/gateway/gateway.ts'
 import type { Upstream } from '../src/testing/gateway/upstream.ts'

@@ -6,12 +6,12 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import { type Clock, Stopwatch } from '../clock.ts'
-import { type Failure, failureOf } from '../connect/failure.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { holdEventLoop } from '../event-loop.ts'
+import { type Failure, failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
+import { holdEventLoop } from '../time/event-loop.ts'
 import { type ClientConnection, explainOn } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
 import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'

@@ -1,8 +1,8 @@
 import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
-import { failureOf } from '../connect/failure.ts'
 import { explainDriverError } from '../driver/driver-errors.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { CloseReason } from '../events.ts'
+import { failureOf } from '../login/failure.ts'
 import type { PoolConnection } from '../pool/connection.ts'
 import { statementExpired } from './expiry-errors.ts'
 

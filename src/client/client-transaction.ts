@@ -5,9 +5,9 @@ import type {
   Transaction,
   TransactionOptions,
 } from '@prisma/driver-adapter-utils'
-import { failureOf } from '../connect/failure.ts'
 import { isOfRolledBack } from '../driver/driver-errors.ts'
 import { prismaError } from '../errors/prisma-error.ts'
+import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
 import { learn } from './client-adapter.ts'
 import { type ClientConnection, explainOn } from './client-connection.ts'

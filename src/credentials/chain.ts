@@ -1,6 +1,6 @@
 import type { AccessToken } from '@azure/identity'
-import type { Clock, Timer } from '../clock.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import type { Clock, Timer } from '../time/clock.ts'
 import { askingOrder, turnOf } from './chain-policy.ts'
 import { type CredentialFailure, failureOf, linesOf } from './failures.ts'
 import type { AskOptions, NamedCredential } from './named-credential.ts'

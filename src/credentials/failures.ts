@@ -1,6 +1,6 @@
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import { entraReason, entraRemedy } from '../errors/entra-remedies.ts'
-import { isThrottled, retryAfterOf } from '../token/retry-after.ts'
+import { entraReason, entraRemedy } from './entra-remedies.ts'
+import { isThrottled, retryAfterOf } from './retry-after.ts'
 
 /** A credential that could not give a token. */
 export interface CredentialFailure {

@@ -1,6 +1,6 @@
 import type { AccessToken } from '@azure/identity'
 import { EntraError } from '../errors/entra-error.ts'
-import { claimsOf, dateOf } from '../token/claims.ts'
+import { claimsOf, dateOf } from './claims.ts'
 import { type AskOptions, NamedCredential } from './named-credential.ts'
 
 /** What a {@link CredentialFunction} is told beside the scope. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../time/clock.ts'
 
 /**
  * How long a person has to answer, in ms: as long as Microsoft.Data.SqlClient waits for a browser. A window that was

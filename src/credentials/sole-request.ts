@@ -1,5 +1,5 @@
 import type { AccessToken } from '@azure/identity'
-import { type Clock, Stopwatch } from '../clock.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
 import { type AskOptions, NamedCredential } from './named-credential.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
-import { type Target, targetOf } from '../proxy/target.ts'
+import { type Target, targetOf } from '../login/target.ts'
 import { type Setup, type SetupOptions, setUp } from '../setup.ts'
 import type { Outcome } from './step.ts'
 

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
-import type { Target } from '../proxy/target.ts'
+import { withinConnectTimeout } from '../login/connect-timeout.ts'
+import type { Target } from '../login/target.ts'
 import type { Limits } from './limits.ts'
 import type { Outcome } from './step.ts'
 

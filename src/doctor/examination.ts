@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { Stopwatch } from '../clock.ts'
+import type { Clock } from '../time/clock.ts'
+import { Stopwatch } from '../time/clock.ts'
 import { type Outcome, STEPS, type StepId, type StepResult } from './step.ts'
 
 /** Told of each step as it begins and ends. */

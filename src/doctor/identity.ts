@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../time/clock.ts'
 import type { Row, Session } from './session.ts'
 import type { Outcome } from './step.ts'
 

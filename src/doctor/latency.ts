@@ -1,4 +1,4 @@
-import { Stopwatch } from '../clock.ts'
+import { Stopwatch } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 import type { Prepared } from './connection-string.ts'
 import type { Limits } from './limits.ts'

@@ -1,4 +1,4 @@
-import { logInWithToken } from '../proxy/upstream.ts'
+import { logInWithToken } from '../login/token-login.ts'
 import type { Lease } from '../token/lease.ts'
 import type { Prepared } from './connection-string.ts'
 import type { Limits } from './limits.ts'

@@ -1,4 +1,4 @@
-import { addToRole, bracketed } from '../errors/principal.ts'
+import { addToRole, bracketed } from '../login/principal.ts'
 import type { Identity } from './identity.ts'
 import type { Row } from './session.ts'
 import type { Outcome } from './step.ts'

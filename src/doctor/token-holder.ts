@@ -1,5 +1,5 @@
-import { applicationId, principalName, textClaim } from '../errors/principal.ts'
-import { type Claims, dateOf } from '../token/claims.ts'
+import { type Claims, dateOf } from '../credentials/claims.ts'
+import { applicationId, principalName, textClaim } from '../login/principal.ts'
 import type { Details } from './step.ts'
 
 /** Microsoft's own applications that people sign in with: theirs is the `appid` of a person's token. */

@@ -1,8 +1,8 @@
 import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
-import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import type { LoginContext, LoginRefusal } from '../errors/login-refusals.ts'
-import { causesOf } from '../tds/tls-failure.ts'
+import { connectFailed, loginRefused } from '../login/login-errors.ts'
+import type { LoginContext, LoginRefusal } from '../login/refusals.ts'
+import { causesOf } from '../login/tls-failures.ts'
 
 /** How a login failed. */
 export interface LoginFailure {

@@ -5,9 +5,9 @@ import {
   type SqlResultSet,
   type Transaction,
 } from '@prisma/driver-adapter-utils'
-import { socketsPolled } from '../event-loop.ts'
 import type { CloseReason } from '../events.ts'
 import type { PoolConnection } from '../pool/connection.ts'
+import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { type DriverConnection, driverUnsupported, type OfficialAdapter } from './official-adapter.ts'
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
 import type { CloseReason } from '../events.ts'
+import type { Clock } from '../time/clock.ts'
 import type { RefreshTiming } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import type { PoolConnection } from './connection.ts'

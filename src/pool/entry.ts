@@ -1,5 +1,5 @@
-import { type Clock, Stopwatch } from '../clock.ts'
 import type { CloseReason } from '../events.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
 import type { PoolConnection } from './connection.ts'
 
 /** One connection in the pool, and what the pool remembers of it. */

@@ -1,4 +1,4 @@
-import { type Clock, Stopwatch, type Timer } from '../clock.ts'
+import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
 import type { WaitLimit } from './wait-limit.ts'
 
 /** It is looked again after this, in ms, whether work has waited too long: the limit may change meanwhile. */

@@ -1,4 +1,4 @@
-import { type Clock, Stopwatch } from '../clock.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
 
 /** How far back it looks, in ms: between one and two of these. */
 const WINDOW = 30_000

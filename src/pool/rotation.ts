@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import { type Clock, type Random, Stopwatch } from '../clock.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { RotationEvent, RotationReason } from '../events.ts'
+import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
 import { retryDelay } from '../token/refresh-policy.ts'
 import type { PoolConnection } from './connection.ts'
 import type { Connections } from './connections.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../time/clock.ts'
 import type { PoolConnection } from './connection.ts'
 import type { PoolEntry } from './entry.ts'
 import type { PoolSettings } from './settings.ts'

@@ -1,7 +1,7 @@
+import { passedFeatures } from '../login/passed-features.ts'
 import { Feature, type FeatureData } from '../tds/features.ts'
 import type { LoginToken } from '../tds/login-response.ts'
 import { DoneStatus, encodeDone, encodeFeatureExtAck } from '../tds/tokens.ts'
-import { passedFeatures } from './passed-features.ts'
 
 /**
  * The server's answer to a login as the client is to see it, which asked for no token login: without the grants of
@@ -36,12 +36,3 @@ export function answerFor(tokens: readonly LoginToken[], asked: readonly Feature
 }
 
 const NOTHING = Buffer.alloc(0)
-
-/** Whether the server took the token: it must say so (MS-TDS 3.2.5.4), if not behind a token that is not known. */
-export function acknowledgesToken(tokens: readonly LoginToken[]): boolean {
-  return tokens.some(
-    (token) =>
-      token.kind === 'unknown' ||
-      (token.kind === 'features' && token.features.some(({ id }) => id === Feature.FEDAUTH)),
-  )
-}

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
-import { type Clock, type Random, systemClock } from '../clock.ts'
-import { type ConnectTiming, defaultConnectTiming } from '../connect/connect-policy.ts'
 import { audienceOf, cloudOf } from '../credentials/clouds.ts'
 import { notify, publish } from '../events.ts'
+import { type ConnectTiming, defaultConnectTiming } from '../login/retry-policy.ts'
+import type { Target } from '../login/target.ts'
+import { type Clock, type Random, systemClock } from '../time/clock.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { createCertificateAuthority } from '../x509/certificates.ts'
 import { connectionStringFor, type UrlFormat } from './connection-strings.ts'
@@ -11,7 +12,6 @@ import type { ProxyEvent } from './events.ts'
 import { LocalLogin } from './local-login.ts'
 import { type ClientWishes, ProxyConnection, type ProxyParts } from './proxy-connection.ts'
 import { emptyStats, type ProxyStats } from './stats.ts'
-import type { Target } from './target.ts'
 
 /** Options of {@link startProxy}. */
 export interface ProxyOptions {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../clock.ts'
 import { PacketType } from '../tds/packet.ts'
 import { writeMessage } from '../tds/packet-writing.ts'
+import type { Clock } from '../time/clock.ts'
 import { pass } from './packet-relay.ts'
 
 /** How long an end that was told good-bye has to go by itself, in ms. */

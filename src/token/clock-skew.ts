@@ -1,4 +1,4 @@
-import { type Claims, dateOf } from './claims.ts'
+import { type Claims, dateOf } from '../credentials/claims.ts'
 
 /** Less than this is no skew to speak of, in ms: requests take their time, and claims are whole seconds. */
 const TOLERANCE = 60_000

@@ -1,4 +1,4 @@
-import { type Clock, Stopwatch } from '../clock.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
 import type { Lease } from './lease.ts'
 import { isFresh, type RefreshTiming } from './refresh-policy.ts'
 import { replaceAgainAfter } from './refusal-policy.ts'

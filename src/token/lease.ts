@@ -1,6 +1,6 @@
 import type { AccessToken } from '@azure/identity'
-import { type Clock, Stopwatch } from '../clock.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
 import { defaultRefreshAfter, type RefreshTiming, spreadRefresh } from './refresh-policy.ts'
 
 /** How long before `expiresOn` the last statement is sent, in ms: one takes that long to reach a server far away. */

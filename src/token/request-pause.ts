@@ -1,4 +1,4 @@
-import { type Clock, type Random, Stopwatch } from '../clock.ts'
+import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
 import { delayOnDemand } from './refresh-policy.ts'
 
 /** The time before which no request is made: after a failure, after the same token came again, or after a refusal. */

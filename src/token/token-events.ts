@@ -1,7 +1,7 @@
 import type { CredentialChain } from '../credentials/chain.ts'
+import { claimsOf } from '../credentials/claims.ts'
 import { reasonsOf } from '../credentials/failures.ts'
 import type { ClockSkewEvent, TokenAcquiredEvent } from '../events.ts'
-import { claimsOf } from './claims.ts'
 import { clockSkew } from './clock-skew.ts'
 import type { Lease } from './lease.ts'
 

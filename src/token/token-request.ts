@@ -1,6 +1,6 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
-import { type Clock, Stopwatch, type Timer } from '../clock.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
 
 /**
  * How often the clock is looked at while a request is under way, in ms: after a machine has slept nobody answers any

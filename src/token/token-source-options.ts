@@ -1,5 +1,5 @@
-import type { Clock, Random } from '../clock.ts'
 import type { TokenEvent } from '../events.ts'
+import type { Clock, Random } from '../time/clock.ts'
 import type { RefreshTiming } from './refresh-policy.ts'
 
 /** Options of a `TokenSource`. */

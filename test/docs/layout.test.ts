@@ -6,9 +6,6 @@ import { describe, expect, it } from 'vitest'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const guide = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
 
-/** Pure helpers that folders below theirs use. */
-const USED_FROM_BELOW = ['src/token/claims.ts', 'src/token/retry-after.ts']
-
 const [, layout = ''] = /^src\/\n(.*?)^test\//ms.exec(guide) ?? []
 const order = [
   'index.ts',
@@ -39,11 +36,23 @@ describe('the layout in CONTRIBUTING.md', () => {
   it('has the order in which they import each other', () => {
     const upward = files.flatMap((file) =>
       importsOf(file)
-        .filter(
-          (path) => !USED_FROM_BELOW.includes(path) && order.indexOf(placeOf(path)) < order.indexOf(placeOf(file)),
-        )
+        .filter((path) => order.indexOf(placeOf(path)) < order.indexOf(placeOf(file)))
         .map((path) => `${file} -> ${path}`),
     )
     expect(upward).toEqual([])
+  })
+
+  it('has no files that import each other in a circle', () => {
+    const circles: string[] = []
+    const done = new Set<string>()
+    const visit = (file: string, way: readonly string[]) => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' -> '))
+      else if (!done.has(file)) {
+        for (const path of importsOf(file)) visit(path, [...way, file])
+        done.add(file)
+      }
+    }
+    for (const file of files) visit(file, [])
+    expect(circles).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import { type Clock, systemClock, type Timer } from '../../src/clock.ts'
+import { type Clock, systemClock, type Timer } from '../../src/time/clock.ts'
 
 interface Pending {
   /** By the monotonic clock. */

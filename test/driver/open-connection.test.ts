@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
 import type { DriverConnection } from '../../src/driver/official-adapter.ts'
 import { ConnectionOpener } from '../../src/driver/open-connection.ts'
 import { DoneStatus, encodeDone, encodeError } from '../../src/tds/tokens.ts'
+import { systemClock } from '../../src/time/clock.ts'
 import { Lease } from '../../src/token/lease.ts'
 import { ca, type StrictServerOptions, startStrictServer } from './strict-server.ts'
 

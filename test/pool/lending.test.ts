@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Stopwatch } from '../../src/clock.ts'
 import type { EntraError } from '../../src/errors/entra-error.ts'
+import { Stopwatch } from '../../src/time/clock.ts'
 import { acquire, HOUR, numbers, setUp } from './support.ts'
 
 describe('a pool', () => {

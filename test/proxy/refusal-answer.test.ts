@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { loginRefused } from '../../src/connect/connect-errors.ts'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
+import { loginRefused } from '../../src/login/login-errors.ts'
 import {
   doorsRefusal,
   failedLogin,

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../src/clock.ts'
+import type { Clock, Timer } from '../../src/time/clock.ts'
 
 export const second = 1_000
 export const minute = 60 * second

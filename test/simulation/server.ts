@@ -1,5 +1,5 @@
 import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-utils'
-import { connectFailed, loginRefused } from '../../src/connect/connect-errors.ts'
+import { connectFailed, loginRefused } from '../../src/login/login-errors.ts'
 import { minute, type SimClock, second } from './clock.ts'
 import type { SimCredential } from './credential.ts'
 import type { Dice } from './random.ts'

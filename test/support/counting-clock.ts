@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/time/clock.ts'
 
 /** The machine's clock, which knows how many timers are set. */
 export function countingClock(): Clock & { readonly timers: number } {

@@ -1,7 +1,7 @@
 import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
 import type { ClientConnection } from '../../src/client/client-connection.ts'
-import type { Clock } from '../../src/clock.ts'
 import type { CloseReason } from '../../src/events.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import type { Lease } from '../../src/token/lease.ts'
 
 /** A statement that reached a {@link FakeServer}. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Connection, type ConnectionConfiguration, Request, TYPES } from 'tedious'
-import type { Target } from '../../src/proxy/target.ts'
+import type { Target } from '../../src/login/target.ts'
 import { readUrl } from './sqlserver-url.ts'
 
 /** How a {@link TdsClient} signs in: by what a proxy made up, or by a token. */

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { logIn } from '../../src/tds/client-login.ts'
+import { logIn } from '../../src/login/client-login.ts'
 import { FedAuthLibrary, parseFedAuthInfo, parseFedAuthRequest } from '../../src/tds/fed-auth.ts'
 import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from '../../src/tds/login-response.ts'
 import { encodeLogin7, parseLogin7 } from '../../src/tds/login7.ts'

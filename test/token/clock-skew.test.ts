@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { claimsOf } from '../../src/token/claims.ts'
+import { claimsOf } from '../../src/credentials/claims.ts'
 import { clockSkew } from '../../src/token/clock-skew.ts'
 
 const now = Date.UTC(2026, 0, 1)

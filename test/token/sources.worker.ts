@@ -1,7 +1,7 @@
 /** A worker with many token sources, which ask a managed identity endpoint at once. */
 import { once } from 'node:events'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Stopwatch, systemClock } from '../../src/clock.ts'
+import { Stopwatch, systemClock } from '../../src/time/clock.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 
 /** What the worker is given. */

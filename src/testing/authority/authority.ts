@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { systemClock } from '../../clock.ts'
+import { systemClock } from '../../time/clock.ts'
 import { createCertificateAuthority } from '../../x509/certificates.ts'
 import { FaultList, type InjectedFault } from '../fault-list.ts'
 import type { TokenVerification } from '../token-verification.ts'

@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../time/clock.ts'
 import type { CertificateAuthority } from '../../x509/certificates.ts'
 import type { Principal } from './principals.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../time/clock.ts'
 import type { FaultList } from '../fault-list.ts'
 import { WRONG_AUDIENCE } from './audiences.ts'
 import { answerAzurePipelines } from './azure-pipelines-endpoint.ts'

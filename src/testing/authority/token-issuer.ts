@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../time/clock.ts'
 import { claimsFor, seconds } from './claims.ts'
 import type { Principal } from './principals.ts'
 import type { Signer } from './signer.ts'

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../../clock.ts'
 import { Feature } from '../../tds/features.ts'
 import {
   encodeFedAuthInfo,
@@ -17,6 +16,7 @@ import { Encryption } from '../../tds/prelogin.ts'
 import { TdsProtocolError } from '../../tds/protocol-error.ts'
 import { greetClient, readLogin7Message, type ServerGreeting } from '../../tds/server-login.ts'
 import { DoneStatus, encodeDone, encodeError, type Routing } from '../../tds/tokens.ts'
+import type { Clock } from '../../time/clock.ts'
 import type { FaultList } from '../fault-list.ts'
 import { azureMessage } from './azure-messages.ts'
 import type { FaultAction, GatewayFault, Stage } from './faults.ts'

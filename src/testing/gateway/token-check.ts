@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose'
-import type { Clock } from '../../clock.ts'
 import { EntraError } from '../../errors/entra-error.ts'
+import type { Clock } from '../../time/clock.ts'
 import type { TokenVerification } from '../token-verification.ts'
 import { TokenRefusal, tokenRefused } from './login-error.ts'
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { parseConnectionString } from '../../config/connection-string.ts'
 import { EntraError } from '../../errors/entra-error.ts'
-import { connectToServer, logIn } from '../../tds/client-login.ts'
+import { connectToServer, logIn } from '../../login/client-login.ts'
 import { agreedPacketSize, type LoginToken } from '../../tds/login-response.ts'
 import type { Login7 } from '../../tds/login7.ts'
 import { TdsProtocolError } from '../../tds/protocol-error.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { isLasting, isThrottled, retryAfterOf } from '../../../src/credentials/retry-after.ts'
 import type { TokenEvent } from '../../../src/events.ts'
-import { isLasting, isThrottled, retryAfterOf } from '../../../src/token/retry-after.ts'
 import { TokenSource } from '../../../src/token/token-source.ts'
 import { newScope } from '../../testing/authority/support.ts'
 import { type Bench, SQL, signedIn, useAuthority } from './support.ts'

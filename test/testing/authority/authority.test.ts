@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import type { Clock } from '../../../src/clock.ts'
 import { type Authority, startAuthority } from '../../../src/testing/authority/authority.ts'
+import type { Clock } from '../../../src/time/clock.ts'
 import { verify } from './support.ts'
 
 let authority: Authority

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../../../src/clock.ts'
 import { encodeMessage, PacketType } from '../../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
 import {
@@ -12,6 +11,7 @@ import {
   startAuthority,
   startGateway,
 } from '../../../src/testing/index.ts'
+import { systemClock } from '../../../src/time/clock.ts'
 import { Client } from './client.ts'
 import { startMinimalServer } from './minimal-server.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { refusePlaintext, withToken } from '../../src/proxy/upstream.ts'
+import { refusePlaintext, withToken } from '../../src/login/token-login.ts'
 import { CLIENT_ID } from '../../src/tds/login7.ts'
-import { loginFor } from './support.ts'
+import { loginFor } from '../proxy/support.ts'
 
 describe('a connection without encryption', () => {
   it.each(['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1'])('may stay on this machine: %s', (address) => {

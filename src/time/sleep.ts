@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Waits for `delay` ms; rejects with the signal's reason, and takes its timer along, when it is aborted. */
 export function sleep(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Stopwatch } from '../src/clock.ts'
-import { VirtualClock } from './support/virtual-clock.ts'
+import { Stopwatch } from '../../src/time/clock.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 describe('a stopwatch', () => {
   it('goes with the wall clock while the machine sleeps', () => {

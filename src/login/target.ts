@@ -1,9 +1,9 @@
 import type { SecureContextOptions } from 'node:tls'
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
-import type { ServerAddress } from '../tds/client-login.ts'
 import type { Login7 } from '../tds/login7.ts'
 import type { Routing } from '../tds/tokens.ts'
+import type { ServerAddress } from './client-login.ts'
 
 /** The server that a proxy signs in on. */
 export interface Target extends ServerAddress {

@@ -1,4 +1,4 @@
-import type { EntraErrorCode } from './entra-error.ts'
+import type { EntraErrorCode } from '../errors/entra-error.ts'
 
 /** Why no connection could be opened, as far as the network says. */
 export interface NetworkVerdict {

@@ -1,7 +1,7 @@
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import { explainLoginRefusal, type LoginContext, type LoginRefusal } from '../errors/login-refusals.ts'
-import { explainNetworkFailure, LOGIN_TIMEOUT } from '../errors/server-unreachable.ts'
-import { causesOf, explainTlsFailure } from '../tds/tls-failure.ts'
+import { explainNetworkFailure, LOGIN_TIMEOUT } from './network-failures.ts'
+import { explainLoginRefusal, type LoginContext, type LoginRefusal } from './refusals.ts'
+import { causesOf, explainTlsFailure } from './tls-failures.ts'
 
 /**
  * What to throw where no connection to the server could be opened.

@@ -1,7 +1,7 @@
 import type { config as MssqlConfig } from 'mssql'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
-import { type Target, targetOf } from '../../src/proxy/target.ts'
+import { type Target, targetOf } from '../../src/login/target.ts'
 
 const of = (config: MssqlConfig | string) => targetOf(readConfig(config).config)
 

@@ -1,20 +1,19 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../clock.ts'
-import { connectFailed, loginRefused } from '../connect/connect-errors.ts'
-import { withinConnectTimeout } from '../connect/within-connect-timeout.ts'
+import { claimsOf } from '../credentials/claims.ts'
 import { EntraError, textOf } from '../errors/entra-error.ts'
-import type { LoginContext } from '../errors/login-refusals.ts'
-import { connectToServer, type LoginAnswer, logIn } from '../tds/client-login.ts'
 import { Feature } from '../tds/features.ts'
 import { encodeFedAuthRequest, FedAuthLibrary } from '../tds/fed-auth.ts'
 import { LoginRefusedError } from '../tds/login-refused.ts'
 import type { LoginToken } from '../tds/login-response.ts'
 import { CLIENT_ID, type Login7, TdsVersion } from '../tds/login7.ts'
 import type { Routing } from '../tds/tokens.ts'
-import { claimsOf } from '../token/claims.ts'
-import { acknowledgesToken } from './answer.ts'
+import type { Clock } from '../time/clock.ts'
+import { connectToServer, type LoginAnswer, logIn } from './client-login.ts'
+import { withinConnectTimeout } from './connect-timeout.ts'
+import { connectFailed, loginRefused } from './login-errors.ts'
 import { passedFeatures } from './passed-features.ts'
+import type { LoginContext } from './refusals.ts'
 import { databaseOf, redirected, type Target } from './target.ts'
 
 /** A session that was opened with a token. */
@@ -199,5 +198,14 @@ export function refusePlaintext({ host, encrypt }: Pick<Target, 'host' | 'encryp
     'CONFIG_PLAINTEXT',
     `encrypt is false for ${host}: the token would cross the network in the clear. Remove it (encryption is the ` +
       'default); for a certificate that cannot be verified there is trustServerCertificate.',
+  )
+}
+
+/** Whether the server took the token: it must say so (MS-TDS 3.2.5.4), if not behind a token that is not known. */
+export function acknowledgesToken(tokens: readonly LoginToken[]): boolean {
+  return tokens.some(
+    (token) =>
+      token.kind === 'unknown' ||
+      (token.kind === 'features' && token.features.some(({ id }) => id === Feature.FEDAUTH)),
   )
 }

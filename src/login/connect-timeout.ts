@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
 import { EntraError } from '../errors/entra-error.ts'
-import { connectFailed } from './connect-errors.ts'
+import type { Clock } from '../time/clock.ts'
+import { connectFailed } from './login-errors.ts'
 
 /** Where a connection is opened to, and how long that may take. */
 export interface Destination {

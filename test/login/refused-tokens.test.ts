@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { IssueTokenOptions } from '../../src/testing/authority/options.ts'
+import { throughGateway, thrownBy } from '../errors/provoke.ts'
 import { useDatabase } from '../integration/database.ts'
-import { throughGateway, thrownBy } from './provoke.ts'
 
 const HOUR = 3_600_000
 

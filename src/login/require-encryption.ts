@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { EntraError } from '../errors/entra-error.ts'
-import { PacketReader, PacketType } from './packet.ts'
-import { Encryption, parsePrelogin } from './prelogin.ts'
-import { TdsProtocolError } from './protocol-error.ts'
+import { PacketReader, PacketType } from '../tds/packet.ts'
+import { Encryption, parsePrelogin } from '../tds/prelogin.ts'
+import { TdsProtocolError } from '../tds/protocol-error.ts'
 
 /**
  * Ends a client's connection where the server answers PRELOGIN by going on without encryption: whoever stands between

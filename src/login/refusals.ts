@@ -1,5 +1,5 @@
-import type { Claims } from '../token/claims.ts'
-import type { EntraErrorCode } from './entra-error.ts'
+import type { Claims } from '../credentials/claims.ts'
+import type { EntraErrorCode } from '../errors/entra-error.ts'
 import { createUser, principalOf } from './principal.ts'
 import { explainRefusedToken } from './token-refusal.ts'
 

@@ -1,4 +1,4 @@
-import type { Claims } from '../token/claims.ts'
+import type { Claims } from '../credentials/claims.ts'
 
 /** A claim that is a text, on one line. */
 export function textClaim(claims: Claims | undefined, name: string): string | undefined {

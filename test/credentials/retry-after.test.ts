@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { isLasting, retryAfterOf } from '../../src/credentials/retry-after.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
-import { isLasting, retryAfterOf } from '../../src/token/retry-after.ts'
 
 const now = Date.UTC(2026, 0, 1)
 const restError = (status: number, headers: Record<string, string> = {}) =>

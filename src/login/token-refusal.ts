@@ -1,6 +1,6 @@
-import { type Claims, dateOf } from '../token/claims.ts'
-import type { LoginContext, LoginRefusal, Verdict } from './login-refusals.ts'
+import { type Claims, dateOf } from '../credentials/claims.ts'
 import { createUser, principalOf, textClaim } from './principal.ts'
+import type { LoginContext, LoginRefusal, Verdict } from './refusals.ts'
 
 /** Azure SQL's own id: the audience of a token of version 2.0. */
 const AZURE_SQL_APP_ID = '022907d3-0f1b-48f7-badc-1ba6abab6d66'

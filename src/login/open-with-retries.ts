@@ -1,10 +1,10 @@
-import { type Clock, type Random, Stopwatch } from '../clock.ts'
 import type { ConnectRetryEvent } from '../events.ts'
+import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
+import { sleep } from '../time/sleep.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import { type ConnectTiming, connectRetryDelay } from './connect-policy.ts'
 import { failureOf } from './failure.ts'
-import { sleep } from './sleep.ts'
+import { type ConnectTiming, connectRetryDelay } from './retry-policy.ts'
 
 /** What {@link openWithRetries} needs. */
 export interface OpenAttempt<Opened> {

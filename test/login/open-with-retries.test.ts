@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { openWithRetries } from '../../src/connect/open-with-retries.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
+import { openWithRetries } from '../../src/login/open-with-retries.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { FakeCredential } from '../support/fake-credential.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
