@@ -1,7 +1,6 @@
 import { claimsOf } from '../credentials/claims.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
-import { clockSkew } from '../token/clock-skew.ts'
-import type { Lease } from '../token/lease.ts'
+import { clockSkew, type Lease } from '../token/lease.ts'
 import type { Finding } from './steps.ts'
 
 /** Ignored as clock skew, in ms. */

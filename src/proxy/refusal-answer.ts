@@ -1,4 +1,4 @@
-import { EntraError, type EntraErrorCode, textOf } from '../errors/entra-error.ts'
+import { EntraError, rowOf, textOf } from '../errors/entra-error.ts'
 import { LoginRefusedError } from '../tds/login-refused.ts'
 import { DoneStatus, encodeDone, encodeError, encodeInfo, type ServerMessage } from '../tds/tokens.ts'
 import { piecesOf } from './pieces.ts'
@@ -55,9 +55,9 @@ export function failureOf(error: unknown, attempt: FailedAttempt): LoginFailure 
   }
   if (error.cause instanceof LoginRefusedError)
     return { errors: error.cause.messages, advice: behindServersWords(error) }
-  const failure = NOT_REACHED.includes(error.code)
-    ? ownFailure(UNAVAILABLE, unavailable(attempt), textOf(error))
-    : ownFailure(OWN_MESSAGE, loginFailed(attempt.user), textOf(error))
+  const { proxyNumber = OWN_MESSAGE } = rowOf(error.code)
+  const opening = proxyNumber === UNAVAILABLE ? unavailable(attempt) : loginFailed(attempt.user)
+  const failure = ownFailure(proxyNumber, opening, textOf(error))
   const link = error.message.slice(textOf(error).length)
   return { ...failure, advice: failure.advice + link }
 }
@@ -67,13 +67,6 @@ function behindServersWords({ message, number, state }: EntraError): string {
   const end = `(error ${number}, state ${state})\n`
   return message.slice(message.indexOf(end) + end.length)
 }
-
-const NOT_REACHED: readonly EntraErrorCode[] = [
-  'CONNECT_FAILED',
-  'SERVER_NOT_FOUND',
-  'SERVER_UNREACHABLE',
-  'LOGIN_TIMEOUT',
-]
 
 /** What a client hears that the proxy's owner does not want. */
 export function ownersRefusal(user: string, why: string): LoginFailure {
