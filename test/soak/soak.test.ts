@@ -5,7 +5,7 @@ import { causeOf, explain, type Failure, mayHaveRun, SLOW } from '../../soak/exp
 import { type FaultKind, faultKinds, faultPlan } from '../../soak/faults.ts'
 import { problemsOf, type Report, textOf } from '../../soak/report.ts'
 import { Tally } from '../../soak/workload.ts'
-import { transactionExpired } from '../../src/client/expiry-errors.ts'
+import { transactionExpired } from '../../src/client/client-connection.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { prismaError } from '../../src/errors/prisma-error.ts'
 
