@@ -1,4 +1,4 @@
-import { positiveNumber, readValues, UsageError, wholeNumber } from '../demo/command-line.ts'
+import { positiveNumber, readValues, runProgram, wholeNumber } from '../demo/command-line.ts'
 import { SOCKETS_ALLOWED, Soak } from './soak.ts'
 
 const USAGE = `npm run soak -- [options]
@@ -15,23 +15,20 @@ token's expiry, and nothing is left after $disconnect; 2 for a wrong command lin
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
 
-try {
+await runProgram(USAGE, async () => {
   const { help, ...values } = readValues(process.argv.slice(2), {
     minutes: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
     help: { type: 'boolean', short: 'h', default: false },
   })
-  if (help) console.log(USAGE)
-  else {
-    const minutes = positiveNumber('minutes', values.minutes)
-    const seed = wholeNumber('seed', values.seed, 0)
-    console.log(`seed ${seed}; starting the local Azure …`)
-    const report = await new Soak(seed).run(minutes, stop.signal)
-    console.log(report.text(SOCKETS_ALLOWED))
-    process.exitCode = report.problems(SOCKETS_ALLOWED).length === 0 ? 0 : 1
+  if (help) {
+    console.log(USAGE)
+    return 0
   }
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  console.error(`${error.message}\n\n${USAGE}`)
-  process.exitCode = 2
-}
+  const minutes = positiveNumber('minutes', values.minutes)
+  const seed = wholeNumber('seed', values.seed, 0)
+  console.log(`seed ${seed}; starting the local Azure …`)
+  const report = await new Soak(seed).run(minutes, stop.signal)
+  console.log(report.text(SOCKETS_ALLOWED))
+  return report.problems(SOCKETS_ALLOWED).length === 0 ? 0 : 1
+})
