@@ -1,7 +1,6 @@
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
-import type { ProxyEvent } from '../proxy/events.ts'
-import type { ProxyStats } from '../proxy/stats.ts'
+import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
 import { type OpenDoor, troubleIn } from './door.ts'
 import type { Output } from './terminal.ts'
 

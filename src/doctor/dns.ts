@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { withinConnectTimeout } from '../login/connect-timeout.ts'
+import { withinConnectTimeout } from '../login/connect.ts'
 import type { Target } from '../login/target.ts'
 import type { Limits } from './limits.ts'
 import type { Outcome } from './step.ts'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { reachServer } from '../login/client-login.ts'
-import { withinConnectTimeout } from '../login/connect-timeout.ts'
+import { withinConnectTimeout } from '../login/connect.ts'
 import type { Target } from '../login/target.ts'
 import type { Limits } from './limits.ts'
 import type { Outcome } from './step.ts'

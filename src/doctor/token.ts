@@ -53,6 +53,9 @@ export async function getToken(
     value: lease,
     summary: `for ${principalOf(claims)}, by ${credential}, until ${until}`,
     details: { credential, passedOver, ...tokenDetails(claims) },
-    warnings: [...(wrong === undefined ? [] : [wrong.join(' ')]), ...(tenant === undefined ? [] : [tenant])],
+    warnings: [
+      ...(wrong === undefined ? [] : [`${wrong.why} ${wrong.remedy}`]),
+      ...(tenant === undefined ? [] : [tenant]),
+    ],
   }
 }

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { geteuid, platform } from 'node:process'
-import { Coalesced } from './coalesced.ts'
 
 /** Who is at the other end of a loopback connection. `unknown`: this system does not tell. */
 export type Peer = 'same-user' | 'other-user' | 'unknown'
@@ -14,6 +13,35 @@ export interface Endpoint {
 
 /** Where Linux lists its sockets: those of IPv4, and those of IPv6, which may hold IPv4 connections too (Java's do). */
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
+
+/**
+ * Runs an action once for all who ask while one is under way: they are answered by the next, which begins after they
+ * asked.
+ */
+export class Coalesced<T> {
+  readonly #action: () => Promise<T>
+  #running: Promise<T> | undefined
+  #next: Promise<T> | undefined
+
+  constructor(action: () => Promise<T>) {
+    this.#action = action
+  }
+
+  get(): Promise<T> {
+    if (this.#running === undefined) return this.#start()
+    const start = () => this.#start()
+    this.#next ??= this.#running.then(start, start)
+    return this.#next
+  }
+
+  #start(): Promise<T> {
+    this.#next = undefined
+    this.#running = this.#action().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+}
 
 /** It takes the kernel some ms to list them. */
 const socketTables = new Coalesced(() =>

@@ -1,34 +1,32 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { EntraError } from '../errors/entra-error.ts'
-import { openWithRetries } from '../login/open-with-retries.ts'
-import type { ConnectTiming } from '../login/retry-policy.ts'
+import { type ConnectTiming, openWithRetries } from '../login/retry.ts'
 import { databaseOf, type Target } from '../login/target.ts'
 import { logInWithToken, packetSizeFor, type UpstreamSession } from '../login/token-login.ts'
 import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
+import { hasRecords, limitRecords, writeMessage } from '../tds/messages.ts'
 import { DEFAULT_PACKET_SIZE, PacketType } from '../tds/packet.ts'
-import { hasRecords, limitRecords, writeMessage } from '../tds/packet-writing.ts'
 import { Encryption } from '../tds/prelogin.ts'
 import { greetClient, readLogin7, UnreadableLoginError } from '../tds/server-login.ts'
 import { Alarm } from '../time/alarm.ts'
 import type { Clock, Random } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import { answerFor } from './answer.ts'
-import type { ProxyEvent } from './events.ts'
-import { type LocalLogin, REASONS, type Refusal, refusalOf } from './local-login.ts'
-import { type Peer, peerOf } from './peer.ts'
+import { type LocalLogin, REASONS, type Refusal, refusalOf } from './admission.ts'
 import {
+  answerFor,
   doorsRefusal,
   failedLogin,
   failureOf,
   type LoginFailure,
   ownersRefusal,
   UNREADABLE_LOGIN,
-} from './refusal-answer.ts'
+} from './answers.ts'
+import type { ProxyEvent, ProxyStats } from './events.ts'
+import { type Peer, peerOf } from './peer.ts'
 import { lastWords, relay } from './relay.ts'
-import type { ProxyStats } from './stats.ts'
 
 /** A token that is younger, in ms, was asked for by this command, or by the one before it. */
 const JUST_GIVEN = 30_000

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { EntraError } from '../../src/errors/entra-error.ts'
-import { openWithRetries } from '../../src/login/open-with-retries.ts'
+import { openWithRetries } from '../../src/login/retry.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { FakeCredential } from '../support/fake-credential.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { passedFeatures } from '../../src/login/passed-features.ts'
-import { acknowledgesToken } from '../../src/login/token-login.ts'
-import { answerFor } from '../../src/proxy/answer.ts'
-import { Feature, type FeatureData } from '../../src/tds/features.ts'
-import { encodeFedAuthInfo } from '../../src/tds/fed-auth.ts'
+import { acknowledgesToken, passedFeatures } from '../../src/login/token-login.ts'
+import { answerFor } from '../../src/proxy/answers.ts'
+import { encodeFedAuthInfo, Feature, type FeatureData } from '../../src/tds/features.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
 import {
   DoneStatus,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Coalesced } from '../../src/proxy/coalesced.ts'
+import { Coalesced } from '../../src/proxy/peer.ts'
 
 describe('one action for many who ask', () => {
   it('begins after each of them asked', async () => {

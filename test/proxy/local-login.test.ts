@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { LocalLogin, refusalOf } from '../../src/proxy/local-login.ts'
+import { LocalLogin, refusalOf } from '../../src/proxy/admission.ts'
 import { loginFor } from './support.ts'
 
 const local = new LocalLogin('the-proxy', 'pässword')

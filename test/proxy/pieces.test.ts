@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { piecesOf } from '../../src/proxy/pieces.ts'
+import { piecesOf } from '../../src/proxy/answers.ts'
 
 describe('a text in pieces', () => {
   it.each<[string, string, number, string[]]>([

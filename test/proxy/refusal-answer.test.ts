@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
-import { loginRefused } from '../../src/login/login-errors.ts'
+import { loginRefused } from '../../src/login/refusals.ts'
 import {
   doorsRefusal,
   failedLogin,
@@ -8,9 +8,8 @@ import {
   type LoginFailure,
   ownersRefusal,
   UNREADABLE_LOGIN,
-} from '../../src/proxy/refusal-answer.ts'
-import { LoginRefusedError } from '../../src/tds/login-refused.ts'
-import { parseLoginResponse } from '../../src/tds/login-response.ts'
+} from '../../src/proxy/answers.ts'
+import { LoginRefusedError, parseLoginResponse } from '../../src/tds/login-response.ts'
 import type { ServerMessage } from '../../src/tds/tokens.ts'
 
 const attempt = { user: 'entra_1', database: 'app', server: 'server.example' }

@@ -6,7 +6,7 @@ import { connectToServer, type LoginAnswer, logIn, type ServerAddress } from '..
 import type { Target } from '../../src/login/target.ts'
 import { type LoopbackProxy, type ProxyOptions, startProxy } from '../../src/proxy/proxy.ts'
 import type { Login7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/message-stream.ts'
+import { MessageStream } from '../../src/tds/messages.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { ordinaryLogin } from '../support/login7.ts'

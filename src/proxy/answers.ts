@@ -1,7 +1,49 @@
 import { EntraError, type EntraErrorCode, textOf } from '../errors/entra-error.ts'
-import { LoginRefusedError } from '../tds/login-refused.ts'
-import { DoneStatus, encodeDone, encodeError, encodeInfo, type ServerMessage } from '../tds/tokens.ts'
-import { piecesOf } from './pieces.ts'
+import { passedFeatures } from '../login/token-login.ts'
+import { Feature, type FeatureData } from '../tds/features.ts'
+import { LoginRefusedError, type LoginToken } from '../tds/login-response.ts'
+import {
+  DoneStatus,
+  encodeDone,
+  encodeError,
+  encodeFeatureExtAck,
+  encodeInfo,
+  type ServerMessage,
+} from '../tds/tokens.ts'
+
+/**
+ * The server's answer to a login as the client is to see it, which asked for no token login: without the grants of
+ * features that were not asked for in its name, FEDAUTH above all, and without FEATUREEXTACK where none is left; without
+ * what would lead it past the proxy; without procedures that the server ran for itself; and with one DONE, at its end.
+ * What stands behind a token that is not known cannot be vouched for, and is left out.
+ *
+ * @param asked - the features that the client asked for
+ */
+export function answerFor(tokens: readonly LoginToken[], asked: readonly FeatureData[]): Buffer {
+  const wanted = new Set(passedFeatures(asked).map(({ id }) => id))
+  const done = tokens.findLast((token) => token.kind === 'done' && token.final)
+  const parts = tokens.map((token) => {
+    switch (token.kind) {
+      case 'features': {
+        const granted = token.features.filter(({ id }) => wanted.has(id))
+        return granted.length === 0 ? NOTHING : encodeFeatureExtAck(granted)
+      }
+      case 'sessionState':
+        return wanted.has(Feature.SESSION_RECOVERY) ? token.bytes : NOTHING
+      case 'done':
+      case 'elsewhere':
+      case 'fedAuthInfo':
+      case 'procedure':
+      case 'unknown':
+        return NOTHING
+      default:
+        return token.bytes
+    }
+  })
+  return Buffer.concat([...parts, done?.bytes ?? encodeDone(DoneStatus.FINAL)])
+}
+
+const NOTHING = Buffer.alloc(0)
 
 /** What a client is told of a login that fails. */
 export interface LoginFailure {
@@ -135,4 +177,49 @@ export function failedLogin({ errors, advice }: LoginFailure): Buffer {
     serverName: 'loopback-proxy',
   }))
   return Buffer.concat([...errors.map(encodeError), ...infos.map(encodeInfo), encodeDone(DoneStatus.ERROR)])
+}
+
+/** Cuts a text into pieces, at the ends of lines where it can, else of sentences, else of words. Pure. */
+export function piecesOf(text: string, longest: number): string[] {
+  const lines = text.split('\n').flatMap((line) => cut(line, longest))
+  return joined(lines, '\n', longest)
+    .map((piece) => piece.replace(/^\n+|\n+$/g, ''))
+    .filter((piece) => piece.trim() !== '')
+}
+
+function cut(line: string, longest: number): string[] {
+  if (line.length <= longest) return [line]
+  const sentences = line.split(/(?<=[.;:!?]) +/).flatMap((sentence) => {
+    if (sentence.length <= longest) return [sentence]
+    return joined(
+      sentence.split(' ').flatMap((word) => chopped(word, longest)),
+      ' ',
+      longest,
+    )
+  })
+  return joined(sentences, ' ', longest)
+}
+
+/** A word that is longer than a piece, such as a URL. Never between the halves of a surrogate pair. */
+function chopped(word: string, longest: number): string[] {
+  const parts: string[] = []
+  for (let rest = word; rest !== ''; ) {
+    const high = rest.charCodeAt(longest - 1)
+    const end = rest.length > longest && high >= 0xd800 && high < 0xdc00 ? longest - 1 : longest
+    parts.push(rest.slice(0, end))
+    rest = rest.slice(end)
+  }
+  return parts
+}
+
+/** As many of the parts in each piece as fit. */
+function joined(parts: readonly string[], by: string, longest: number): string[] {
+  const pieces: string[] = []
+  for (const part of parts) {
+    const last = pieces.at(-1)
+    if (last !== undefined && last.length + by.length + part.length <= longest)
+      pieces[pieces.length - 1] = last + by + part
+    else pieces.push(part)
+  }
+  return pieces
 }
