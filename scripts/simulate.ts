@@ -122,3 +122,5 @@ const { values } = parseArgs({
 if (values.help) console.log(help)
 else if (values.seed !== undefined) await tellOne(Number(values.seed))
 else await simulate(Number(values.hours), Number(values.from), Number(values.threads))
+// A run that broke off leaves work that waits, which would keep the process alive.
+process.exit()

@@ -6,9 +6,9 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import { EntraError } from '../errors/entra-error.ts'
+import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { type Failure, failureOf } from '../login/failure.ts'
+import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'

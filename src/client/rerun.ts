@@ -1,6 +1,6 @@
 /** Whether work that failed is run again: a pure table. What did not run is, what may have run is not. */
 
-import type { Failure } from '../login/failure.ts'
+import type { Failure } from '../errors/entra-error.ts'
 
 /** `begin`: the beginning of a transaction, which has done nothing yet where its answer was lost. */
 export type Work = 'statement' | 'begin'

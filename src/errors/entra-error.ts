@@ -1,77 +1,141 @@
 /**
- * What can go wrong, by a name that does not change between versions. `docs/errors.md` has a heading for each, with
- * what to do.
+ * What a failure means for the work that met it.
  *
- * | code | when |
- * |---|---|
- * | `CONFIG_INVALID` | the connection string, config object or an option cannot be right |
- * | `CONFIG_CREDENTIALS` | the config holds a user, password, token or `authentication`: this adapter signs in by `credential` |
- * | `CONFIG_PLAINTEXT` | `encrypt: false` towards a host that is not loopback: a token would cross the network in the clear |
- * | `TOKEN_INVALID` | the credential gave no token, or one without a usable expiry |
- * | `TOKEN_EXPIRED` | the credential gave a token that has expired already |
- * | `TOKEN_REQUEST_FAILED` | the credential threw; `cause` is its error |
- * | `CREDENTIALS_FAILED` | none of several credentials could give a token; `errors` holds what each threw |
- * | `TOKEN_REQUEST_THROTTLED` | Entra ID or the managed identity endpoint was asked too often |
- * | `TOKEN_REQUEST_TIMEOUT` | the credential did not answer in time |
- * | `TOKEN_UNAVAILABLE` | work waited for a valid token as long as it may; `cause` is why there was none |
- * | `TOKEN_REFUSED` | the server does not take the token: expired, not yet valid, for another audience, of another tenant |
- * | `PRINCIPAL_UNKNOWN` | the token is good, but who signs in has no user in the database |
- * | `ENTRA_LOGIN_UNSUPPORTED` | the server takes no Entra logins: a container, or a server on premises |
- * | `LOGIN_FAILED` | the server refused the login for any other reason; `number` and `state` are the server's |
- * | `FIREWALL` | the server does not let this address in |
- * | `DATABASE_NOT_FOUND` | the server has no such database, or none for who signs in |
- * | `DATABASE_UNAVAILABLE` | the database is paused, moving or busy |
- * | `TOO_MANY_CONNECTIONS` | the database is at its limit of sessions or workers |
- * | `SERVER_NOT_FOUND` | there is no server of that name |
- * | `SERVER_UNREACHABLE` | nothing answers at that address and port |
- * | `LOGIN_TIMEOUT` | the server was reached, and had not taken the login in time |
- * | `TLS_FAILED` | the server's certificate was not accepted, or it offers no encryption; the token was not sent |
- * | `CONNECT_FAILED` | no connection to the server could be opened, for any other reason |
- * | `CONNECT_TIMEOUT` | work waited for a free connection as long as it may |
- * | `SESSION_TOKEN_EXPIRED` | the server ended a session because its token had expired; the statement did not run |
- * | `STATEMENT_TOKEN_EXPIRED` | a statement was still running when its connection's token expired |
- * | `STATEMENT_TIMEOUT` | a statement took longer than it may, and was cancelled |
- * | `CONNECTION_LOST` | the connection went away while a statement was under way, which may have run |
- * | `NOT_SENT` | the connection went away before a statement was sent, which did not run |
- * | `TRANSACTION_TOKEN_EXPIRED` | a transaction was still open when its connection's token expired |
- * | `CLOSED` | used after `$disconnect` or `close()` |
- * | `DEPENDENCY_MISSING` | an optional package that is needed here is not installed |
- * | `DRIVER_UNSUPPORTED` | the tedious that is installed is too old, or has changed inside |
+ * - `token`: the server does not accept the token (any more). The statement did not run.
+ * - `unavailable`: no connection could be opened, for a reason that may pass. The statement did not run.
+ * - `not-sent`: the connection went away before the statement was sent. It did not run.
+ * - `lost`: the connection went away afterwards. The statement may have run.
  */
-export type EntraErrorCode =
-  | 'CONFIG_INVALID'
-  | 'CONFIG_CREDENTIALS'
-  | 'CONFIG_PLAINTEXT'
-  | 'TOKEN_INVALID'
-  | 'TOKEN_EXPIRED'
-  | 'TOKEN_REQUEST_FAILED'
-  | 'CREDENTIALS_FAILED'
-  | 'TOKEN_REQUEST_THROTTLED'
-  | 'TOKEN_REQUEST_TIMEOUT'
-  | 'TOKEN_UNAVAILABLE'
-  | 'TOKEN_REFUSED'
-  | 'PRINCIPAL_UNKNOWN'
-  | 'ENTRA_LOGIN_UNSUPPORTED'
-  | 'LOGIN_FAILED'
-  | 'FIREWALL'
-  | 'DATABASE_NOT_FOUND'
-  | 'DATABASE_UNAVAILABLE'
-  | 'TOO_MANY_CONNECTIONS'
-  | 'SERVER_NOT_FOUND'
-  | 'SERVER_UNREACHABLE'
-  | 'LOGIN_TIMEOUT'
-  | 'TLS_FAILED'
-  | 'CONNECT_FAILED'
-  | 'CONNECT_TIMEOUT'
-  | 'SESSION_TOKEN_EXPIRED'
-  | 'STATEMENT_TOKEN_EXPIRED'
-  | 'STATEMENT_TIMEOUT'
-  | 'CONNECTION_LOST'
-  | 'NOT_SENT'
-  | 'TRANSACTION_TOKEN_EXPIRED'
-  | 'CLOSED'
-  | 'DEPENDENCY_MISSING'
-  | 'DRIVER_UNSUPPORTED'
+export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost'
+
+interface ErrorCode {
+  /** What went wrong. `docs/errors.md` begins the code's section with it. */
+  means: string
+  /** Prisma's code for it. Without one, Prisma Client shows ours. Source: Prisma's "Error message reference". */
+  prisma?: string
+  /** `by-number`: SQL Server's error number decides. Without one, the failure is the work's own, or is permanent. */
+  failure?: Failure | 'by-number'
+  /** The error number with which the proxy answers a login that failed before any server refused it. @defaultValue 50000 */
+  proxyNumber?: number
+}
+
+/** SQL Server's "Database … is not currently available", on which clients try again. */
+const NOT_AVAILABLE = 40613
+
+/** Every error code, with all that depends on the code alone. `docs/errors.md` has a section for each. */
+export const ERROR_CODES = {
+  CONFIG_INVALID: { means: 'The connection string, the config object or an option is invalid.' },
+  CONFIG_CREDENTIALS: {
+    means: 'The config holds a user and password, a token, or an `authentication` of the driver.',
+  },
+  CONFIG_PLAINTEXT: { means: 'The config has `encrypt: false` for a server that is not on this machine.' },
+  DEPENDENCY_MISSING: {
+    means: 'A package that only some ways to sign in need, or only the test tools, is not installed.',
+  },
+  DRIVER_UNSUPPORTED: {
+    means: 'The installed driver is too old, or has changed in a place that this package relies on.',
+  },
+  CLOSED: { means: 'The client or the token source was used after it was closed, or was closed during the work.' },
+  TOKEN_REQUEST_FAILED: { means: 'The credential could not give a token.', prisma: 'P1000' },
+  CREDENTIALS_FAILED: { means: 'None of several credentials could give a token.', prisma: 'P1000' },
+  TOKEN_REQUEST_THROTTLED: {
+    means: 'Entra ID or the managed identity endpoint was asked too often.',
+    prisma: 'P1000',
+  },
+  TOKEN_REQUEST_TIMEOUT: { means: 'The credential did not answer in time.', prisma: 'P1000' },
+  TOKEN_UNAVAILABLE: { means: 'Work waited too long for a valid token.', prisma: 'P1000' },
+  TOKEN_INVALID: {
+    means: 'The credential gave nothing, an empty token, or one without a known expiry.',
+    prisma: 'P1000',
+  },
+  TOKEN_EXPIRED: { means: 'The credential gave a token that has already expired.', prisma: 'P1000' },
+  TOKEN_REFUSED: { means: 'The server does not accept the token.', prisma: 'P1000', failure: 'by-number' },
+  PRINCIPAL_UNKNOWN: {
+    means: 'The token is good, but its principal has no user in this database.',
+    prisma: 'P1010',
+    failure: 'by-number',
+  },
+  ENTRA_LOGIN_UNSUPPORTED: { means: 'The server does not support Entra logins.', prisma: 'P1000' },
+  LOGIN_FAILED: { means: 'The server refused the login for another reason.', prisma: 'P1000', failure: 'by-number' },
+  FIREWALL: { means: 'The server does not let this address or this subnet in.', prisma: 'P1001' },
+  DATABASE_NOT_FOUND: {
+    means: 'The server cannot open the database: it does not exist, or this principal has no access.',
+    prisma: 'P1003',
+    failure: 'by-number',
+  },
+  DATABASE_UNAVAILABLE: {
+    means: 'The database is paused, moving to another node, or busy.',
+    prisma: 'P1001',
+    failure: 'by-number',
+  },
+  TOO_MANY_CONNECTIONS: {
+    means: 'The database is at its limit of sessions or workers.',
+    prisma: 'P2037',
+    failure: 'by-number',
+  },
+  SERVER_NOT_FOUND: {
+    means: 'There is no server with that name, in DNS or at the gateway of Azure SQL.',
+    prisma: 'P1001',
+    failure: 'unavailable',
+    proxyNumber: NOT_AVAILABLE,
+  },
+  SERVER_UNREACHABLE: {
+    means: 'Nothing answers at that address and port.',
+    prisma: 'P1001',
+    failure: 'unavailable',
+    proxyNumber: NOT_AVAILABLE,
+  },
+  LOGIN_TIMEOUT: {
+    means: 'The server was reached, but the login took too long.',
+    prisma: 'P1002',
+    failure: 'unavailable',
+    proxyNumber: NOT_AVAILABLE,
+  },
+  TLS_FAILED: {
+    means: "The server's certificate was not accepted, or it offers no acceptable encryption.",
+    prisma: 'P1011',
+  },
+  CONNECT_FAILED: {
+    means: 'No connection could be opened, for none of the reasons above.',
+    prisma: 'P1001',
+    failure: 'unavailable',
+    proxyNumber: NOT_AVAILABLE,
+  },
+  CONNECT_TIMEOUT: { means: 'Work waited too long for a free connection.', prisma: 'P2024' },
+  STATEMENT_TIMEOUT: { means: 'A statement took too long, and was canceled.', prisma: 'P1008' },
+  CONNECTION_LOST: {
+    means: 'The connection was lost while a statement was running.',
+    prisma: 'P1017',
+    failure: 'lost',
+  },
+  NOT_SENT: {
+    means: 'The connection was closed before the statement was sent.',
+    prisma: 'P1017',
+    failure: 'not-sent',
+  },
+  SESSION_TOKEN_EXPIRED: {
+    means: 'The server ended the session because its token has expired.',
+    prisma: 'P1017',
+    failure: 'token',
+  },
+  STATEMENT_TOKEN_EXPIRED: {
+    means: "A statement was still running when its connection's token expired.",
+    prisma: 'P1017',
+  },
+  // P2034 is the code that retry wrappers look for.
+  TRANSACTION_TOKEN_EXPIRED: {
+    means: "A transaction was still open when its connection's token expired.",
+    prisma: 'P2034',
+  },
+} as const satisfies Record<string, ErrorCode>
+
+/** What can go wrong, by a name that does not change between versions. `docs/errors.md` says what to do about each. */
+export type EntraErrorCode = keyof typeof ERROR_CODES
+
+/** What depends on an error's code alone. */
+export function rowOf(code: EntraErrorCode): ErrorCode {
+  return ERROR_CODES[code]
+}
 
 /** What an {@link EntraError} may carry beside its message. */
 export interface EntraErrorDetails {

@@ -1,14 +1,4 @@
-import { EntraError } from '../errors/entra-error.ts'
-
-/**
- * What a failure of the pool means for the work that met it.
- *
- * - `token`: the server does not take the token (any more). The statement did not run.
- * - `unavailable`: no connection could be opened, for a reason that may pass. The statement did not run.
- * - `not-sent`: the connection went away before the statement was sent. It did not run.
- * - `lost`: the connection went away afterwards. The statement may have run.
- */
-export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost'
+import { EntraError, type Failure, rowOf } from '../errors/entra-error.ts'
 
 /**
  * Error numbers of a database that is paused, moving or busy at login.
@@ -36,25 +26,11 @@ export function isTokenRefusal(number: number): boolean {
  */
 export function failureOf(error: unknown, databaseWasOpened: boolean): Failure | undefined {
   if (!(error instanceof EntraError)) return undefined
-  switch (error.code) {
-    case 'SESSION_TOKEN_EXPIRED':
-      return 'token'
-    case 'NOT_SENT':
-      return 'not-sent'
-    case 'CONNECTION_LOST':
-      return 'lost'
-    case 'CONNECT_FAILED':
-    case 'SERVER_UNREACHABLE':
-    case 'LOGIN_TIMEOUT':
-      return 'unavailable'
-    case 'SERVER_NOT_FOUND':
-      // Azure's gateway knows no such server: that will not pass, while DNS may come back.
-      return error.number === undefined ? 'unavailable' : undefined
-    case 'ENTRA_LOGIN_UNSUPPORTED':
-      return undefined
-    default:
-      return failureOfLogin(error.number, databaseWasOpened)
-  }
+  const { code, number } = error
+  // DNS may come back. A server that Azure's gateway does not know will not.
+  if (code === 'SERVER_NOT_FOUND' && number !== undefined) return undefined
+  const { failure } = rowOf(code)
+  return failure === 'by-number' ? failureOfLogin(number, databaseWasOpened) : failure
 }
 
 function failureOfLogin(number: number | undefined, databaseWasOpened: boolean): Failure | undefined {

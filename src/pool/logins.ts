@@ -55,7 +55,9 @@ export class Logins<C extends PoolConnection> {
 
   /** Whether all of them wait for a token. */
   get waitForToken(): boolean {
-    return this.#underWay > 0 && this.#waitingForToken === this.#underWay
+    const all = this.#underWay > 0 && this.#waitingForToken === this.#underWay
+    // A token that is there is had in a moment: that is no wait.
+    return all && this.#source.stats().waiting > 0
   }
 
   /** Why the last login failed; undefined where it succeeded, or there was none. */

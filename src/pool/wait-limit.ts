@@ -20,12 +20,15 @@ export interface Wait {
   noToken(waited: number): unknown
 }
 
-/** One limit for each thing that is waited for: a free connection, a token, a server that takes no login. */
+/**
+ * One limit for each thing that work waits for: a free connection, a token, a server that accepts no login. If a login
+ * failed first and a token is needed for the next one, the server is what the work has waited for.
+ */
 export function waitLimit({ served, forToken, loginError, noToken }: Wait, settings: PoolSettings): WaitLimit {
   const { max, poolTimeout, waitTimeout, connectRetryTimeout } = settings
   const longest = Math.max(poolTimeout, connectRetryTimeout)
   if (served && loginError === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
-  if (served) return { timeout: longest, error: () => loginError }
+  if (loginError !== undefined && (served || forToken)) return { timeout: longest, error: () => loginError }
   if (forToken) return { timeout: waitTimeout, error: () => noToken(waitTimeout) }
   // The login that is under way settles it, or the one after; this is for one that never ends.
   const timeout = longest + waitTimeout

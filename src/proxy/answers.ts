@@ -1,4 +1,4 @@
-import { EntraError, type EntraErrorCode, textOf } from '../errors/entra-error.ts'
+import { EntraError, rowOf, textOf } from '../errors/entra-error.ts'
 import { passedFeatures } from '../login/token-login.ts'
 import { Feature, type FeatureData } from '../tds/features.ts'
 import { LoginRefusedError, type LoginToken } from '../tds/login-response.ts'
@@ -11,15 +11,16 @@ import {
   type ServerMessage,
 } from '../tds/tokens.ts'
 
+const NOTHING = Buffer.alloc(0)
+
 /**
- * The server's answer to a login as the client is to see it, which asked for no token login: without the grants of
- * features that were not asked for in its name, FEDAUTH above all, and without FEATUREEXTACK where none is left; without
- * what would lead it past the proxy; without procedures that the server ran for itself; and with one DONE, at its end.
- * What stands behind a token that is not known cannot be vouched for, and is left out.
+ * The server's answer to a login, as a client must see it that did not ask for a login by token. Left out are grants of
+ * features that it did not ask for (FEDAUTH above all), whatever would lead it past the proxy, and procedures that the
+ * server ran on its own. What follows a token of unknown type cannot be trusted, and is left out too. One DONE ends it.
  *
  * @param asked - the features that the client asked for
  */
-export function answerFor(tokens: readonly LoginToken[], asked: readonly FeatureData[]): Buffer {
+export function acceptedLogin(tokens: readonly LoginToken[], asked: readonly FeatureData[]): Buffer {
   const wanted = new Set(passedFeatures(asked).map(({ id }) => id))
   const done = tokens.findLast((token) => token.kind === 'done' && token.final)
   const parts = tokens.map((token) => {
@@ -43,92 +44,37 @@ export function answerFor(tokens: readonly LoginToken[], asked: readonly Feature
   return Buffer.concat([...parts, done?.bytes ?? encodeDone(DoneStatus.FINAL)])
 }
 
-const NOTHING = Buffer.alloc(0)
-
-/** What a client is told of a login that fails. */
-export interface LoginFailure {
-  /** The first one is the one that most clients show. */
+/** What a client is told about a login that failed. */
+export interface FailureAnswer {
+  /** Most clients show the first one. */
   errors: readonly ServerMessage[]
-  /** What to do; empty where the errors say it all. */
+  /** What to do; empty if the errors say it all. */
   advice: string
-}
-
-/** Whose login it was, as far as its errors name it. */
-export interface FailedAttempt {
-  user: string
-  /** Empty where the client and the target name none. */
-  database: string
-  /** The host of the server. */
-  server: string
 }
 
 /** SQL Server's number of a refused login. */
 export const LOGIN_FAILED = 18456
 
-/** "Database … is not currently available": what a client hears where the server cannot be had. */
-const UNAVAILABLE = 40613
+/** "Database … is not currently available". */
+const NOT_AVAILABLE = 40613
 
 /**
- * RAISERROR's number for a message without one. Where no token could be had, or TLS failed, there is no better: Prisma's
- * engine replaces the text of 18456 by its own, and clients try 40613 again.
+ * RAISERROR's number for a message without one. It is the best there is if a token request or TLS failed: Prisma's
+ * engine replaces the text of 18456 with its own, and clients retry 40613.
  */
-const OWN_MESSAGE = 50_000
+export const OWN_MESSAGE = 50_000
 
 /** SQL Server's severity of a refused login. */
 const LOGIN_SEVERITY = 14
 
-/** In characters. FreeTDS beneath unixODBC hangs on an error of 512, and pymssql loses it. */
-const LONGEST = 511
+/** In characters. FreeTDS below unixODBC hangs on an error of 512, and pymssql loses it. */
+const MAX_MESSAGE = 511
 
 /** SQL Server's longest name, in characters. */
-const LONGEST_NAME = 128
-
-/**
- * What a client hears where its login failed upstream. The server's own errors are passed on as they are, since clients
- * take numbers, states and names out of them; what is ours comes behind them.
- */
-export function failureOf(error: unknown, attempt: FailedAttempt): LoginFailure {
-  if (!(error instanceof EntraError)) {
-    return ownFailure(
-      UNAVAILABLE,
-      unavailable(attempt),
-      'The proxy could not sign in, for a reason that it does not know.',
-    )
-  }
-  if (error.cause instanceof LoginRefusedError)
-    return { errors: error.cause.messages, advice: behindServersWords(error) }
-  const failure = NOT_REACHED.includes(error.code)
-    ? ownFailure(UNAVAILABLE, unavailable(attempt), textOf(error))
-    : ownFailure(OWN_MESSAGE, loginFailed(attempt.user), textOf(error))
-  const link = error.message.slice(textOf(error).length)
-  return { ...failure, advice: failure.advice + link }
-}
-
-/** The server's words may have several lines, behind which `loginRefused` puts its number and state. */
-function behindServersWords({ message, number, state }: EntraError): string {
-  const end = `(error ${number}, state ${state})\n`
-  return message.slice(message.indexOf(end) + end.length)
-}
-
-const NOT_REACHED: readonly EntraErrorCode[] = [
-  'CONNECT_FAILED',
-  'SERVER_NOT_FOUND',
-  'SERVER_UNREACHABLE',
-  'LOGIN_TIMEOUT',
-]
-
-/** What a client hears that the proxy's owner does not want. */
-export function ownersRefusal(user: string, why: string): LoginFailure {
-  return ownFailure(OWN_MESSAGE, loginFailed(user), why)
-}
-
-/** What a client hears that is turned away at the door, as SQL Server would say it. */
-export function doorsRefusal(user: string, why: string): LoginFailure {
-  return ownFailure(LOGIN_FAILED, loginFailed(user), why)
-}
+const MAX_NAME = 128
 
 /** SQL Server's own words for a LOGIN7 that it cannot read. */
-export const UNREADABLE_LOGIN: LoginFailure = {
+export const UNREADABLE_LOGIN: FailureAnswer = {
   errors: [
     {
       number: 17832,
@@ -143,23 +89,54 @@ export const UNREADABLE_LOGIN: LoginFailure = {
   advice: '',
 }
 
-/** Begins as SQL Server's own errors do, by which clients know a failed login and whose it was. */
-function loginFailed(user: string): string {
-  return `Login failed for user '${user.slice(0, LONGEST_NAME)}'.`
+/**
+ * The answer to a login that failed upstream. The server's errors are passed on unchanged, since clients parse their
+ * numbers, states and names; our advice follows them.
+ *
+ * @param login - what the errors name: the `database` is empty if neither the client nor the target names one
+ */
+export function failedLogin(error: unknown, login: { user: string; database: string; server: string }): FailureAnswer {
+  if (!(error instanceof EntraError)) {
+    return ownAnswer(NOT_AVAILABLE, notAvailable(login), 'The proxy could not sign in, for an unknown reason.')
+  }
+  const text = textOf(error)
+  if (error.cause instanceof LoginRefusedError) {
+    // The server's words may have several lines. `loginRefused` ends them with number and state.
+    const end = `(error ${error.number}, state ${error.state})\n`
+    return { errors: error.cause.messages, advice: error.message.slice(error.message.indexOf(end) + end.length) }
+  }
+  const { proxyNumber = OWN_MESSAGE } = rowOf(error.code)
+  const opening = proxyNumber === NOT_AVAILABLE ? notAvailable(login) : loginFailedFor(login.user)
+  const { errors, advice } = ownAnswer(proxyNumber, opening, text)
+  return { errors, advice: advice + error.message.slice(text.length) }
 }
 
-function unavailable({ database, server }: FailedAttempt): string {
+/**
+ * The answer to a client that the proxy does not admit.
+ *
+ * @param number - the error's: {@link LOGIN_FAILED}, or {@link OWN_MESSAGE} if the proxy's owner refuses it
+ */
+export function refusedLogin(number: number, user: string, why: string): FailureAnswer {
+  return ownAnswer(number, loginFailedFor(user), why)
+}
+
+/** Begins as SQL Server's own errors do, which clients parse for the user. */
+function loginFailedFor(user: string): string {
+  return `Login failed for user '${user.slice(0, MAX_NAME)}'.`
+}
+
+function notAvailable({ database, server }: { database: string; server: string }): string {
   const what =
-    database === '' ? `Server '${server}'` : `Database '${database.slice(0, LONGEST_NAME)}' on server '${server}'`
+    database === '' ? `Server '${server}'` : `Database '${database.slice(0, MAX_NAME)}' on server '${server}'`
   return `${what} is not currently available.`
 }
 
-/** One error: all that there is to say where it fits, else the first line of it, behind which the rest is advice. */
-function ownFailure(number: number, opening: string, why: string): LoginFailure {
+/** One error: the whole reason if it fits, else its first line, and the rest as advice. */
+function ownAnswer(number: number, opening: string, why: string): FailureAnswer {
   const beginning = `${opening} Reason: `
-  const space = LONGEST - beginning.length
+  const space = MAX_MESSAGE - beginning.length
   const [head = '', ...lines] = why.length <= space ? [why] : why.split('\n')
-  const [reason = '', ...rest] = piecesOf(head, space)
+  const [reason = '', ...rest] = splitText(head, space)
   const message = beginning + reason.replace(/:$/, '.')
   return {
     errors: [{ number, state: 1, class: LOGIN_SEVERITY, message, serverName: 'loopback-proxy' }],
@@ -167,59 +144,31 @@ function ownFailure(number: number, opening: string, why: string): LoginFailure 
   }
 }
 
-/** The tokens that end a login: the errors, the advice as PRINT would say it, and DONE. */
-export function failedLogin({ errors, advice }: LoginFailure): Buffer {
-  const infos = piecesOf(advice, LONGEST).map((message) => ({
-    number: 0,
-    state: 1,
-    class: 0,
-    message,
-    serverName: 'loopback-proxy',
-  }))
-  return Buffer.concat([...errors.map(encodeError), ...infos.map(encodeInfo), encodeDone(DoneStatus.ERROR)])
+/** The tokens that end a login: the errors, the advice as PRINT sends it, and DONE. */
+export function encodeFailure({ errors, advice }: FailureAnswer): Buffer {
+  const infos = splitText(advice, MAX_MESSAGE).map((message) =>
+    encodeInfo({ number: 0, state: 1, class: 0, message, serverName: 'loopback-proxy' }),
+  )
+  return Buffer.concat([...errors.map(encodeError), ...infos, encodeDone(DoneStatus.ERROR)])
 }
 
-/** Cuts a text into pieces, at the ends of lines where it can, else of sentences, else of words. Pure. */
-export function piecesOf(text: string, longest: number): string[] {
-  const lines = text.split('\n').flatMap((line) => cut(line, longest))
-  return joined(lines, '\n', longest)
-    .map((piece) => piece.replace(/^\n+|\n+$/g, ''))
-    .filter((piece) => piece.trim() !== '')
-}
-
-function cut(line: string, longest: number): string[] {
-  if (line.length <= longest) return [line]
-  const sentences = line.split(/(?<=[.;:!?]) +/).flatMap((sentence) => {
-    if (sentence.length <= longest) return [sentence]
-    return joined(
-      sentence.split(' ').flatMap((word) => chopped(word, longest)),
-      ' ',
-      longest,
-    )
-  })
-  return joined(sentences, ' ', longest)
-}
-
-/** A word that is longer than a piece, such as a URL. Never between the halves of a surrogate pair. */
-function chopped(word: string, longest: number): string[] {
+/** Splits a text into parts of a length, between lines if possible, else between sentences, else between words. */
+export function splitText(text: string, maxLength: number): string[] {
   const parts: string[] = []
-  for (let rest = word; rest !== ''; ) {
-    const high = rest.charCodeAt(longest - 1)
-    const end = rest.length > longest && high >= 0xd800 && high < 0xdc00 ? longest - 1 : longest
-    parts.push(rest.slice(0, end))
-    rest = rest.slice(end)
+  let rest = text.replace(/^\n+|\n+$/g, '')
+  while (rest.length > maxLength) {
+    const end = splitPoint(rest, maxLength)
+    parts.push(rest.slice(0, end).replace(/\n+$/, ''))
+    rest = rest.slice(end).replace(/^(\n+| +)/, '')
   }
-  return parts
+  return rest === '' ? parts : [...parts, rest]
 }
 
-/** As many of the parts in each piece as fit. */
-function joined(parts: readonly string[], by: string, longest: number): string[] {
-  const pieces: string[] = []
-  for (const part of parts) {
-    const last = pieces.at(-1)
-    if (last !== undefined && last.length + by.length + part.length <= longest)
-      pieces[pieces.length - 1] = last + by + part
-    else pieces.push(part)
-  }
-  return pieces
+function splitPoint(text: string, maxLength: number): number {
+  const head = text.slice(0, maxLength + 1)
+  const end = [/^.*(?=\n)/s, /^.*[.;:!?](?= )/s, /^.*\S(?= )/s].map((ends) => ends.exec(head)?.[0].length ?? 0)
+  const found = end.find((length) => length > 0)
+  if (found !== undefined) return found
+  const high = text.charCodeAt(maxLength - 1)
+  return high >= 0xd800 && high < 0xdc00 ? maxLength - 1 : maxLength
 }

@@ -48,7 +48,7 @@ export async function writeMessage(
 }
 
 /** Whether the bytes could be written. */
-function written(stream: Duplex, bytes: Buffer): Promise<boolean> {
+export function written(stream: Duplex, bytes: Buffer): Promise<boolean> {
   if (!stream.writable) return Promise.resolve(false)
   return new Promise((resolve) => {
     const onClose = () => resolve(false)

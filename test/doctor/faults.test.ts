@@ -110,7 +110,7 @@ const LOGIN: Case[] = [
     },
     'login',
     'TOKEN_REFUSED',
-    /has expired, at .*\n.*Have the credential give a token that is valid/,
+    /has expired, at .*\n.*Have the credential return a valid token/,
   ],
   [
     'a token for another audience',
@@ -160,7 +160,7 @@ const LOGIN: Case[] = [
     ],
     'login',
     'TOKEN_REFUSED',
-    /Have it give an access token for https:\/\/database\.windows\.net\//,
+    /Have it return an access token for https:\/\/database\.windows\.net\//,
   ],
   [
     'a principal without a user',

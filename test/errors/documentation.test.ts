@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
+import { type EntraErrorCode, ERROR_CODES, rowOf } from '../../src/errors/entra-error.ts'
 import { EXPECTED } from './expected.ts'
 
 const guide = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
@@ -12,25 +13,29 @@ const sections = new Map(
 )
 
 describe('docs/errors.md', () => {
-  it('has a heading for each code, and none else', () => {
-    expect([...sections.keys()].sort()).toEqual(Object.keys(EXPECTED).sort())
+  it('has a section for each error code and no other', () => {
+    expect([...sections.keys()].sort()).toEqual(Object.keys(ERROR_CODES).sort())
   })
 
-  it('is installed with the package, since messages name it', () => {
+  it('is installed with the package, since messages refer to it', () => {
     expect(packageJson.files).toContain('docs/*.md')
   })
 
-  it.each(Object.entries(EXPECTED))(
-    '%s: what it looks like, what to do, and Prisma’s code',
-    (code, [prisma, what, remedy]) => {
-      const section = sections.get(code) ?? ''
-      expect(section).toMatch(what)
-      expect(section).toMatch(remedy)
-      expect(section).toMatch(/^1\. /m)
-      expect(section).toContain(
-        `Prisma: ${prisma === undefined ? 'shown as it is' : `\`${prisma}\``}. Passes by itself: `,
-      )
-      expect(guide).toContain(`[${code}](#${code.toLowerCase()})`)
-    },
-  )
+  it.each(Object.keys(ERROR_CODES) as EntraErrorCode[])('says of %s what its row in the table says', (code) => {
+    const section = sections.get(code) ?? ''
+    const { means, prisma, failure } = rowOf(code)
+    expect(section.split('\n')[2]).toSatisfy((paragraph: string) => paragraph.startsWith(means))
+    expect(section).toContain(
+      `Prisma: ${prisma === undefined ? 'shown as it is' : `\`${prisma}\``}. Passes by itself: `,
+    )
+    if (failure === 'unavailable' || failure === 'not-sent') expect(section).not.toContain('Passes by itself: no.')
+  })
+
+  it.each(Object.entries(EXPECTED))('shows what %s looks like and what to do about it', (code, [, what, remedy]) => {
+    const section = sections.get(code) ?? ''
+    expect(section).toMatch(what)
+    expect(section).toMatch(remedy)
+    expect(section).toMatch(/^1\. /m)
+    expect(guide).toContain(`[${code}](#${code.toLowerCase()})`)
+  })
 })

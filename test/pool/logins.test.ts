@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EntraError } from '../../src/errors/entra-error.ts'
-import { acquire, numbers, setUp } from './support.ts'
+import { acquire, MINUTE, numbers, setUp } from './support.ts'
 
 const paused = () => new EntraError('DATABASE_UNAVAILABLE', 'Paused.', { number: 40613 })
 const full = () => new EntraError('TOO_MANY_CONNECTIONS', 'Full.', { number: 10928 })
@@ -161,5 +161,22 @@ describe('work that waits for a token', () => {
     expect(it.pool.stats().waiting).toBe(1)
     await it.clock.advance(10_000)
     expect(await second).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
+  })
+
+  it('is told of the database that it waited for first, though its token ended meanwhile', async () => {
+    const it = setUp({ waitTimeout: 15_000, connectRetryTimeout: 60_000 })
+    await it.source.get()
+    // The token ends after 58 minutes.
+    await it.clock.advance(57.5 * MINUTE)
+    it.server.onLogin = () => {
+      throw paused()
+    }
+    const failed = failing(it)
+    await it.clock.advance(1_000)
+    it.credential.answer(...Array.from({ length: 100 }, () => new Error('down')))
+    await it.clock.advance(58_999)
+    expect([it.pool.stats().waiting, it.source.stats().waiting]).toEqual([1, 1])
+    await it.clock.advance(1)
+    expect(await failed).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
   })
 })

@@ -23,6 +23,8 @@ export interface Failure {
   unvalidated: boolean
   /** Whether all connections are at work. */
   exhausted: boolean
+  /** Whether the local clock is so wrong that a token looks valid that has expired by the server's. */
+  misjudged: boolean
 }
 
 /** With a credential that is well for this long, waiting work has its token, in ms. */
@@ -51,7 +53,9 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
     case 'TOKEN_REFUSED 18456':
       // Another token is waited for first.
       return (
-        troubles.any([database, 'process'], until - FINAL - TOKEN_WAIT, until) || wereBad(database, SERVER_GOOD_ENOUGH)
+        failure.misjudged ||
+        troubles.any([database, 'process'], until - FINAL - TOKEN_WAIT, until) ||
+        wereBad(database, SERVER_GOOD_ENOUGH)
       )
     case 'PRINCIPAL_UNKNOWN 18456':
     case 'DATABASE_NOT_FOUND 4060':

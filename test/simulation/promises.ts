@@ -134,7 +134,8 @@ export class Promises implements ClientWatch, ServerWatch {
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= SEND_MARGIN,
       hadToken: current !== undefined && current === work.lease && isFresh(current, current.now(), this.#source.timing),
       unvalidated: client.settings.validation === 'never',
-      exhausted: this.#lentTo(client).size >= client.settings.max,
+      exhausted: this.#inUse(client) >= client.settings.max,
+      misjudged: current !== undefined && this.#credential.isExpired(current.token),
     }
     if (isExcused(failure, this.#troubles)) return
     this.#verdict.blame(
@@ -386,6 +387,12 @@ export class Promises implements ClientWatch, ServerWatch {
     const lent = new Set<Session>()
     for (const { session } of client.running.values()) if (session?.state === 'open') lent.add(session)
     return lent
+  }
+
+  /** How many are lent, being validated, or set back to their isolation level. */
+  #inUse(client: SimClient): number {
+    const lent = this.#lentTo(client)
+    return [...client.sessions].filter((session) => lent.has(session) || session.interrupt !== undefined).length
   }
 
   /** Those that are lent and not on their way out. */
