@@ -38,6 +38,7 @@ export class Logins<C extends PoolConnection> {
   #succeeded = false
   /** Aborted when no work waits any more: then no token is waited for. */
   #demand = new AbortController()
+  #tokenWait: Stopwatch | undefined
   #backoff: Backoff | undefined
 
   constructor(source: TokenSource, open: OpenConnection<C>, timing: ConnectTiming, clock: Clock, random: Random) {
@@ -53,11 +54,10 @@ export class Logins<C extends PoolConnection> {
     return this.#underWay
   }
 
-  /** Whether all of them wait for a token. */
-  get waitForToken(): boolean {
+  /** How long all of them have waited for a token, in ms; undefined if one of them has one, or gets one at once. */
+  get tokenWait(): number | undefined {
     const all = this.#underWay > 0 && this.#waitingForToken === this.#underWay
-    // A token that is there is had in a moment: that is no wait.
-    return all && this.#source.stats().waiting > 0
+    return all && this.#source.stats().waiting > 0 ? this.#tokenWait?.elapsed : undefined
   }
 
   /** Why the last login failed; undefined where it succeeded, or there was none. */
@@ -147,7 +147,7 @@ export class Logins<C extends PoolConnection> {
   }
 
   async #lease(signal: AbortSignal) {
-    this.#waitingForToken++
+    if (this.#waitingForToken++ === 0) this.#tokenWait = new Stopwatch(this.#clock)
     try {
       return await this.#source.get({ timeout: Number.POSITIVE_INFINITY, signal })
     } finally {

@@ -337,7 +337,7 @@ export class Pool<C extends PoolConnection> {
   #waitLimit(): WaitLimit {
     const wait = {
       served: this.#connections.canServe,
-      forToken: this.#logins.waitForToken,
+      tokenWait: this.#logins.tokenWait,
       loginError: this.#logins.error,
       noToken: (waited: number) => this.#source.unavailable(waited),
     }

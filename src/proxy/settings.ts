@@ -1,5 +1,5 @@
 import { audienceOf, cloudOf } from '../credentials/clouds.ts'
-import { notify, publish } from '../events.ts'
+import { emit } from '../events.ts'
 import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
 import type { Target } from '../login/target.ts'
 import { type Clock, type Random, systemClock } from '../time/clock.ts'
@@ -73,9 +73,18 @@ export function settingsOf(options: ProxyOptions) {
   const { unref = false, endAtExpiry = false, clock = systemClock, random = Math.random } = options
   const waitTimeout = target.connectTimeout || DEFAULT_WAIT
   const timing: ProxyTiming = { ...defaultConnectTiming, waitTimeout, ...options.timing }
-  const emit = (event: ProxyEvent) => {
-    publish(event)
-    notify(onEvent, event)
+  return {
+    target,
+    tokenSource,
+    refuse,
+    audience,
+    port,
+    loginTimeout,
+    unref,
+    endAtExpiry,
+    clock,
+    random,
+    timing,
+    emit: (event: ProxyEvent) => emit(event, onEvent),
   }
-  return { target, tokenSource, refuse, audience, port, loginTimeout, unref, endAtExpiry, clock, random, timing, emit }
 }

@@ -167,7 +167,7 @@ describe('work that waits for a token', () => {
     const it = setUp({ waitTimeout: 15_000, connectRetryTimeout: 60_000 })
     await it.source.get()
     // The token ends after 58 minutes.
-    await it.clock.advance(57.5 * MINUTE)
+    await it.clock.advance(57 * MINUTE + 5_000)
     it.server.onLogin = () => {
       throw paused()
     }
@@ -175,7 +175,7 @@ describe('work that waits for a token', () => {
     await it.clock.advance(1_000)
     it.credential.answer(...Array.from({ length: 100 }, () => new Error('down')))
     await it.clock.advance(58_999)
-    expect([it.pool.stats().waiting, it.source.stats().waiting]).toEqual([1, 1])
+    expect(it.pool.stats().waiting).toBe(1)
     await it.clock.advance(1)
     expect(await failed).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
   })
