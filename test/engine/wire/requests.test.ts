@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { PacketType } from '../../../src/tds/packet.ts'
-import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
 import { parseRequest } from './requests.ts'
 
 const types = [PacketType.SQL_BATCH, PacketType.RPC, PacketType.TRANSACTION_MANAGER, PacketType.BULK_LOAD]
