@@ -4,10 +4,11 @@ import type { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { type Target, targetOf } from '../login/target.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
-import { progressOf } from '../proxy/progress.ts'
-import { type LoopbackProxy, type ProxyOptions, startProxy } from '../proxy/proxy.ts'
+import { progressOf } from '../proxy/events.ts'
+import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
+import type { ProxyOptions } from '../proxy/settings.ts'
 import { setUp } from '../setup.ts'
-import { connectionStringOf, type SignInFlags, signInFlags, signInOf } from './flags.ts'
+import { connectionStringOf, type SignInFlags, signInFlags } from './flags.ts'
 import { type CliContext, say } from './terminal.ts'
 
 /** A loopback proxy that a command opened. */
@@ -44,8 +45,10 @@ export async function openProxy(
   context: CliContext,
   options: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'>,
 ): Promise<OpenProxy> {
-  const connectionString = connectionStringOf(url, context.environment)
-  const { mssql, schema, tokenSource, audience, timing, warnings } = setUp(connectionString, signInOf(flags))
+  const { mssql, schema, tokenSource, audience, timing, warnings } = setUp(
+    connectionStringOf(url, context.environment),
+    flags,
+  )
   for (const { message } of warnings) say(context, message)
   const target = targetOf(mssql)
   const waits = { waitTimeout: timing.waitTimeout }

@@ -1,7 +1,7 @@
 import { EntraError } from '../errors/entra-error.ts'
 import type { ConnectRetryEvent } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
-import { type ConnectTiming, connectRetryInterval } from '../login/retry-policy.ts'
+import { type ConnectTiming, connectRetryInterval } from '../login/retry.ts'
 import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import type { OpenConnection, PoolConnection } from './connection.ts'
