@@ -10,11 +10,10 @@ import type { Lease } from '../../src/token/lease.ts'
 import { hardDeadline, isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { SimClock } from './clock.ts'
-import { levelFor, SimConnection } from './connection.ts'
+import { levelFor, Session, SimConnection } from './connection.ts'
 import type { Dice } from './random.ts'
+import type { Level } from './scenario.ts'
 import type { SimServer } from './server.ts'
-import { Session } from './session.ts'
-import type { Level } from './story.ts'
 
 /** One piece of work under way, or a connect. */
 export interface Work {

@@ -4,7 +4,7 @@ export const second = 1_000
 export const minute = 60 * second
 export const hour = 60 * minute
 
-/** When every story begins, in ms since the epoch. */
+/** When every scenario begins, in ms since the epoch. */
 export const EPOCH = Date.UTC(2026, 0, 1)
 
 interface Entry {
@@ -191,4 +191,10 @@ function before(a: Entry, b: Entry): boolean {
 /** Lets every promise that can settle do so. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A duration as hours:minutes:seconds.milliseconds. */
+export function elapsed(ms: number): string {
+  const pad = (value: number, digits: number) => String(Math.floor(value)).padStart(digits, '0')
+  return `${pad(ms / hour, 2)}:${pad((ms % hour) / minute, 2)}:${pad((ms % minute) / second, 2)}.${pad(ms % second, 3)}`
 }

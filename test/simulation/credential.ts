@@ -1,9 +1,9 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity'
 import { minute, type SimClock, second } from './clock.ts'
+import type { FaultLog } from './fault-log.ts'
 import type { Dice } from './random.ts'
-import type { CredentialFault, Setting } from './story.ts'
-import type { Troubles } from './troubles.ts'
-import { Rate, type Verdict } from './verdict.ts'
+import type { CredentialFault, Setting } from './scenario.ts'
+import { Rate, type Violations } from './violations.ts'
 
 /** What the authority knows of a token. */
 export interface SimToken {
@@ -34,27 +34,27 @@ export class SimCredential implements TokenCredential {
   readonly #clock: SimClock
   readonly #dice: Dice
   readonly #setting: Setting
-  readonly #troubles: Troubles
-  readonly #verdict: Verdict
+  readonly #faultLog: FaultLog
+  readonly #violations: Violations
   readonly #rate = new Rate()
   readonly #running = new Set<{ givenUpAt: number }>()
   #cached: SimToken | undefined
   #fault: { name: CredentialFault; until: number } | undefined
   #retryAt = 0
 
-  constructor(clock: SimClock, dice: Dice, setting: Setting, troubles: Troubles, verdict: Verdict) {
+  constructor(clock: SimClock, dice: Dice, setting: Setting, faults: FaultLog, violations: Violations) {
     this.#clock = clock
     this.#dice = dice
     this.#setting = setting
-    this.#troubles = troubles
-    this.#verdict = verdict
+    this.#faultLog = faults
+    this.#violations = violations
   }
 
   /** Something is wrong with it from now on. */
   begin(name: CredentialFault, duration: number): void {
     const { now } = this.#clock
     this.#fault = { name, until: now + duration }
-    this.#troubles.add('credential', now, now + duration)
+    this.#faultLog.add('credential', now, now + duration)
   }
 
   async getToken(_scope: string | string[], { abortSignal }: GetTokenOptions = {}): Promise<AccessToken | null> {
@@ -74,7 +74,7 @@ export class SimCredential implements TokenCredential {
     } catch (error) {
       const { now } = this.#clock
       const retryAfter = error instanceof Throttled ? error.retryAfterInMs : 0
-      this.#troubles.add('credential', startedAt, now + retryAfter)
+      this.#faultLog.add('credential', startedAt, now + retryAfter)
       this.#retryAt = Math.max(this.#retryAt, now + retryAfter)
       throw error
     } finally {
@@ -88,10 +88,10 @@ export class SimCredential implements TokenCredential {
       return this.#give(cached)
     }
     const { now } = this.#clock
-    if (fault === 'hangs') return new Promise<never>(() => this.#troubles.add('credential', now, now + 30 * second))
+    if (fault === 'hangs') return new Promise<never>(() => this.#faultLog.add('credential', now, now + 30 * second))
     if (fault === 'ignoresAbort') {
       const delay = this.#dice.scaled(second, 10 * minute)
-      this.#troubles.add('credential', now, now + delay)
+      this.#faultLog.add('credential', now, now + delay)
       await this.#clock.sleep(delay)
       return this.#give(this.#issue())
     }
@@ -99,7 +99,7 @@ export class SimCredential implements TokenCredential {
     await this.#clock.sleep(fault === 'slow' ? delay + 4 * second : delay)
     if (fault === 'fails') throw Object.assign(new Error('The authority cannot be reached.'), { statusCode: 503 })
     if (fault === 'throttles') throw new Throttled(this.#dice.integer(1, 40) * second)
-    if (fault === 'null') this.#troubles.add('credential', now, this.#clock.now)
+    if (fault === 'null') this.#faultLog.add('credential', now, this.#clock.now)
     return fault === 'null' ? null : this.#give(this.#issue())
   }
 
@@ -109,17 +109,18 @@ export class SimCredential implements TokenCredential {
     this.onRequest()
     const others = [...this.#running].filter(({ givenUpAt }) => now - givenUpAt < HANGS_AFTER - second)
     // Where the local clock was set, or the process froze, nobody knows better.
-    const isDisturbed = this.#troubles.any(['process'], now - HANGS_AFTER, now)
-    if (!isDisturbed && others.length > 0) this.#verdict.blame('requests in flight', `one more beside ${others.length}`)
+    const isDisturbed = this.#faultLog.any(['process'], now - HANGS_AFTER, now)
+    if (!isDisturbed && others.length > 0)
+      this.#violations.report('requests in flight', `one more beside ${others.length}`)
     this.#rate.add(awake)
     const recent = this.#rate.count(awake)
     // With a clock that leaves a token a few seconds it is asked for that often.
     if (recent > (this.misjudged ? 4 : 1) * MOST_REQUESTS) {
-      this.#verdict.blame('storm of token requests', `${recent} in a minute`)
+      this.#violations.report('storm of token requests', `${recent} in a minute`)
     }
     const early = this.#retryAt - now
     if (early <= 1 || isDisturbed) return
-    this.#verdict.blame('Retry-After ignored', `asked ${early} ms too soon`)
+    this.#violations.report('Retry-After ignored', `asked ${early} ms too soon`)
   }
 
   #issue(): SimToken {

@@ -1,9 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { bundleSimulation } from './bundle.ts'
-import { runInThread } from './crew.ts'
 import { bugs, plant, replace, replaceGetter } from './planted-bugs.ts'
-import type { Breach } from './verdict.ts'
+import type { Breach } from './violations.ts'
 import type { Report } from './worker.ts'
+import { bundleSimulation, runInThread } from './workers.ts'
 
 /** Far more than any of them needs. */
 const HOURS = 60_000

@@ -17,7 +17,7 @@ import { TokenSource } from '../../src/token/token-source.ts'
 import { SimClient } from './client.ts'
 import { EPOCH, LocalClock } from './clock.ts'
 import { SimConnection } from './connection.ts'
-import type { Breach } from './verdict.ts'
+import type { Breach } from './violations.ts'
 
 /** A bug to plant in a thread of its own. */
 export interface Bug {
@@ -117,7 +117,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'connections of an older token are not told from others',
-    breaks: ['late rotation', 'given up before its replacement', 'expired token used'],
+    breaks: ['late rotation', 'closed before its replacement', 'expired token used'],
     plant: () => replace(Connections.prototype, 'isOutdated', () => () => false),
   },
   {
@@ -147,12 +147,12 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'an old connection is closed when it is given back, replaced or not',
-    breaks: ['given up before its replacement'],
+    breaks: ['closed before its replacement'],
     plant: () => replace(Rotation.prototype, 'takes', () => () => true),
   },
   {
     name: 'a rotation opens no replacements',
-    breaks: ['given up before its replacement'],
+    breaks: ['closed before its replacement'],
     plant: () => replaceGetter(Connections.prototype, 'replacementsNeeded', () => 0),
   },
   {
@@ -234,7 +234,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'a statement whose connection was lost is run again',
-    breaks: ['statement run twice', 'wrong word'],
+    breaks: ['statement run twice', 'wrong error'],
     plant: () =>
       replace(
         ClientAdapter.prototype,
@@ -261,7 +261,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'a COMMIT that failed is told as one that succeeded',
-    breaks: ['wrong word'],
+    breaks: ['wrong error'],
     plant: () =>
       replace(
         ClientTransaction.prototype,

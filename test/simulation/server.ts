@@ -2,11 +2,11 @@ import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-
 import { connectFailed } from '../../src/login/connect-failures.ts'
 import { loginRefused } from '../../src/login/refusals.ts'
 import { minute, type SimClock, second } from './clock.ts'
+import { type Session, sessionLevel } from './connection.ts'
 import type { SimCredential } from './credential.ts'
+import type { FaultLog } from './fault-log.ts'
 import type { Dice } from './random.ts'
-import { type Session, sessionLevel } from './session.ts'
-import type { DatabaseFault, Setting } from './story.ts'
-import type { Troubles } from './troubles.ts'
+import type { DatabaseFault, Setting } from './scenario.ts'
 
 /** The connect timeout of the driver, in ms. */
 const CONNECT_TIMEOUT = 15 * second
@@ -44,22 +44,22 @@ export class SimServer {
   readonly #dice: Dice
   readonly #setting: Setting
   readonly #credential: SimCredential
-  readonly #troubles: Troubles
+  readonly #faultLog: FaultLog
   readonly #faults = new Map<number, { name: DatabaseFault; until: number }>()
 
-  constructor(clock: SimClock, dice: Dice, setting: Setting, credential: SimCredential, troubles: Troubles) {
+  constructor(clock: SimClock, dice: Dice, setting: Setting, credential: SimCredential, faults: FaultLog) {
     this.#clock = clock
     this.#dice = dice
     this.#setting = setting
     this.#credential = credential
-    this.#troubles = troubles
+    this.#faultLog = faults
   }
 
   /** Something is wrong with a database from now on. */
   begin(database: number, name: DatabaseFault, duration: number): void {
     const { now } = this.#clock
     this.#faults.set(database, { name, until: now + duration })
-    this.#troubles.add(database, now, now + duration)
+    this.#faultLog.add(database, now, now + duration)
     if (name !== 'moving') return
     for (const session of this.#sessionsOf(database)) session.answers = this.#dice.chance(0.5) ? 3906 : 40613
   }
@@ -67,7 +67,7 @@ export class SimServer {
   /** The network or the server cuts every connection; nobody may notice at first. */
   cut(database: number, silent: boolean): void {
     const { now } = this.#clock
-    this.#troubles.add(database, now, now + (silent ? minute : second))
+    this.#faultLog.add(database, now, now + (silent ? minute : second))
     for (const session of this.#sessionsOf(database)) {
       if (silent && session.state === 'open') session.isDead = true
       else session.end('the network')
@@ -76,7 +76,7 @@ export class SimServer {
 
   /** The server takes no further statement on any session: their tokens have expired, it says. */
   kick(database: number): void {
-    this.#troubles.add(database, this.#clock.now, this.#clock.now + second)
+    this.#faultLog.add(database, this.#clock.now, this.#clock.now + second)
     for (const session of this.#sessionsOf(database)) session.answers = 37396
   }
 
@@ -97,7 +97,7 @@ export class SimServer {
       return
     }
     if (!this.#credential.isExpired(session.token)) {
-      this.#troubles.add(session.database, startedAt, this.#clock.now)
+      this.#faultLog.add(session.database, startedAt, this.#clock.now)
     }
     session.end('refused')
     throw refusal
@@ -160,7 +160,7 @@ export class SimServer {
   /** Nobody answers: after a while the driver's time is up, or the system tells. */
   async #sendIntoVoid(session: Session, statement: Statement | undefined): Promise<void> {
     if (statement !== undefined && this.#dice.chance(0.3)) this.#run(session, statement)
-    this.#troubles.add(session.database, this.#clock.now, this.#clock.now + 20 * second)
+    this.#faultLog.add(session.database, this.#clock.now, this.#clock.now + 20 * second)
     const timesOut = this.#dice.chance(0.5)
     const delay = timesOut ? 20 * second : this.#dice.scaled(second, 20 * second)
     if (await this.#pass(session, delay)) session.end('the network')

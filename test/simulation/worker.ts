@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { plant } from './planted-bugs.ts'
-import { tellStory } from './story.ts'
+import { makeScenario } from './scenario.ts'
 import { type Outcome, run } from './world.ts'
 
 /** What a worker is told to do. */
@@ -14,7 +14,7 @@ export interface Task {
   bug?: string
 }
 
-/** What a worker tells: the outcome of one story. */
+/** What a worker tells: the outcome of one scenario. */
 export interface Report extends Outcome {
   seed: number
 }
@@ -33,7 +33,7 @@ async function work({ firstSeed, step, hours, bug }: Task): Promise<void> {
   let simulated = 0
   let reports: Report[] = []
   for (let seed = firstSeed; simulated < hours; seed += step) {
-    const outcome = await run(tellStory(seed))
+    const outcome = await run(makeScenario(seed))
     simulated += outcome.hours
     reports.push({ ...outcome, seed })
     if (reports.length === BATCH) {
@@ -43,6 +43,6 @@ async function work({ firstSeed, step, hours, bug }: Task): Promise<void> {
     if (outcome.violation !== undefined && bug !== undefined) break
   }
   parentPort?.postMessage(reports)
-  // A story that broke may leave work waiting, which would keep the thread alive.
+  // A scenario that broke may leave work waiting, which would keep the thread alive.
   parentPort?.postMessage(DONE)
 }

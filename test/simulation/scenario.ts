@@ -22,8 +22,8 @@ export const databaseFaults = {
 export type CredentialFault = keyof typeof credentialFaults
 export type DatabaseFault = keyof typeof databaseFaults
 
-/** Something that happens. Times in ms; `at` is true time since the story's beginning. */
-export type StoryEvent = { at: number } & (
+/** Something that happens. Times in ms; `at` is true time since the scenario's beginning. */
+export type ScenarioEvent = { at: number } & (
   | { type: 'query'; client: number; duration: number }
   | { type: 'burst'; client: number; count: number; duration: number }
   | { type: 'transaction'; client: number; statements: number; duration: number; pause: number; level: Level }
@@ -39,7 +39,7 @@ export type StoryEvent = { at: number } & (
 /** Of a transaction; empty for the session's own. */
 export type Level = IsolationLevel | ''
 
-/** What stays as it is from the beginning of a story to its end. */
+/** What stays as it is from the beginning of a scenario to its end. */
 export interface Setting {
   clients: number
   /** The clients share out so many of them. */
@@ -64,19 +64,19 @@ export interface Setting {
   latency: number
 }
 
-export interface Story {
+export interface Scenario {
   seed: number
   hours: number
   setting: Setting
-  events: StoryEvent[]
+  events: ScenarioEvent[]
 }
 
-/** The story of a seed. */
-export function tellStory(seed: number): Story {
+/** The scenario of a seed. */
+export function makeScenario(seed: number): Scenario {
   const dice = new Dice(seed, 1)
   const setting = makeSetting(dice)
   const hours = setting.lifetime < 2 * minute ? 2 : setting.lifetime < 20 * minute ? 8 : 48
-  const events: StoryEvent[] = []
+  const events: ScenarioEvent[] = []
   const episodes = Math.ceil(hours * (setting.lifetime < 20 * minute ? 2.5 : 0.6))
   for (let i = 0; i < episodes; i++) {
     const begin = dice.between(0, hours * hour)
@@ -121,7 +121,7 @@ function makeSetting(dice: Dice): Setting {
 
 type Unplaced<T> = T extends unknown ? Omit<T, 'at'> : never
 
-function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unplaced<StoryEvent> {
+function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unplaced<ScenarioEvent> {
   const client = dice.integer(0, clients - 1)
   const database = dice.integer(0, databases - 1)
   const type = dice.pick({

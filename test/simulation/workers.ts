@@ -1,5 +1,21 @@
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { build } from 'esbuild'
 import type { DONE, Report, Task } from './worker.ts'
+
+/** The simulation and the code under test as one script for a worker thread, in memory. */
+export async function bundleSimulation(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    logLevel: 'silent',
+  })
+  return outputFiles[0]?.text ?? ''
+}
 
 /**
  * Runs a bundled simulation in a thread of its own, which ends with its task or when `timeout` ms are over.

@@ -1,6 +1,6 @@
 import { second } from './clock.ts'
-import type { Session } from './session.ts'
-import type { Side, Troubles } from './troubles.ts'
+import type { Session } from './connection.ts'
+import type { FaultLog, Side } from './fault-log.ts'
 
 /** What is known of work that failed. All times are true ones, in ms. */
 export interface Failure {
@@ -28,50 +28,50 @@ export interface Failure {
 }
 
 /** With a credential that is well for this long, waiting work has its token, in ms. */
-const CREDENTIAL_GOOD_ENOUGH = 9 * second
+const CREDENTIAL_RECOVERED = 9 * second
 /** With a server that is well for this long, waiting work has its connection: retries are up to 25 s apart. In ms. */
-const SERVER_GOOD_ENOUGH = 45 * second
+const SERVER_RECOVERED = 45 * second
 
 /** How long work waits for a token, in ms, and a little more. */
 const TOKEN_WAIT = 15_100
 
 /** Work does not give up sooner than this where waiting may help, in ms. */
-const PATIENCE = 14 * second
+const SHORTEST_WAIT = 14 * second
 
 /** What does not pass by itself is told at once, and looked at again after 2 s. In ms. */
 const FINAL = 5 * second
 
 /** Whether a failure is one that the promises allow. */
-export function isExcused(failure: Failure, troubles: Troubles): boolean {
+export function isExpected(failure: Failure, faults: FaultLog): boolean {
   const { code, session, expired, database, until, from } = failure
   if (failure.disconnected) return true
   switch (code) {
     case 'TOKEN_UNAVAILABLE':
-      return hadNoToken() && wasPatient() && wereBad('credential', CREDENTIAL_GOOD_ENOUGH)
+      return hadNoToken() && waitedLongEnough() && wasFaulty('credential', CREDENTIAL_RECOVERED)
     case 'TOKEN_INVALID':
-      return hadNoToken() && wereBad('credential', CREDENTIAL_GOOD_ENOUGH)
+      return hadNoToken() && wasFaulty('credential', CREDENTIAL_RECOVERED)
     case 'TOKEN_REFUSED 18456':
       // Another token is waited for first.
       return (
         failure.misjudged ||
-        troubles.any([database, 'process'], until - FINAL - TOKEN_WAIT, until) ||
-        wereBad(database, SERVER_GOOD_ENOUGH)
+        faults.any([database, 'process'], until - FINAL - TOKEN_WAIT, until) ||
+        wasFaulty(database, SERVER_RECOVERED)
       )
     case 'PRINCIPAL_UNKNOWN 18456':
     case 'DATABASE_NOT_FOUND 4060':
-      return troubles.any([database, 'process'], until - FINAL, until) || wereBad(database, SERVER_GOOD_ENOUGH)
+      return faults.any([database, 'process'], until - FINAL, until) || wasFaulty(database, SERVER_RECOVERED)
     case 'DATABASE_UNAVAILABLE 40613':
     case 'TOO_MANY_CONNECTIONS 10928':
     case 'SERVER_UNREACHABLE':
     case 'LOGIN_TIMEOUT':
     case 'CONNECT_FAILED':
-      return wasPatient() && wereBad(database, SERVER_GOOD_ENOUGH)
+      return waitedLongEnough() && wasFaulty(database, SERVER_RECOVERED)
     case 'CONNECT_TIMEOUT':
-      return wasPatient() && (failure.exhausted || troubles.any([database, 'process', 'credential'], from, until))
+      return waitedLongEnough() && (failure.exhausted || faults.any([database, 'process', 'credential'], from, until))
     case 'SESSION_TOKEN_EXPIRED 37396':
-      return failure.unvalidated || troubles.any([database, 'credential', 'process'], from, until)
+      return failure.unvalidated || faults.any([database, 'credential', 'process'], from, until)
     case 'NOT_SENT':
-      return troubles.any([database, 'credential', 'process'], from, until)
+      return faults.any([database, 'credential', 'process'], from, until)
     case 'CONNECTION_LOST':
     case 'STATEMENT_TIMEOUT':
       return session?.endedBy === 'the network'
@@ -89,21 +89,21 @@ export function isExcused(failure: Failure, troubles: Troubles): boolean {
    * begins as a freeze ends has its share: a `Retry-After` that came meanwhile counts from then on.
    */
   function wasDisturbed(): boolean {
-    return troubles.any(['process'], from - 1, until)
+    return faults.any(['process'], from - 1, until)
   }
 
   function hadNoToken(): boolean {
     return wasDisturbed() || !failure.hadToken
   }
 
-  function wasPatient(): boolean {
-    return wasDisturbed() || until - from >= PATIENCE
+  function waitedLongEnough(): boolean {
+    return wasDisturbed() || until - from >= SHORTEST_WAIT
   }
 
-  function wereBad(side: Side, goodEnough: number): boolean {
+  function wasFaulty(side: Side, recovered: number): boolean {
     if (wasDisturbed()) return true
     // A token is waited for last of all, and only where it is needed.
     const since = side === 'credential' ? Math.max(from, until - TOKEN_WAIT) : from
-    return troubles.any([side], since, until) && troubles.longestGoodSpan([side], since, until) < goodEnough
+    return faults.any([side], since, until) && faults.longestSpanWithoutFault([side], since, until) < recovered
   }
 }
