@@ -25,7 +25,7 @@ async function runOne(seed: number): Promise<void> {
 
 async function explain(seed: number, violation: Violation): Promise<void> {
   const scenario = await shrink(makeScenario(seed), violation)
-  console.log(`\nThe shortest scenario found that fails so:\n${describeScenario(scenario, violation)}`)
+  console.log(`\nThe shortest scenario with the same violation:\n${describeScenario(scenario, violation)}`)
   process.exitCode = 1
 }
 
@@ -66,7 +66,7 @@ class Sum {
     const { violation, seed } = report
     if (violation === undefined) return
     increase(this.#violations, violation.breach, 1)
-    // At once, since the whole run may take long.
+    // Not at the end, since the whole run may take long.
     console.log(`\nSeed ${seed}: ${violation.breach}: ${violation.message}`)
     if (!this.firstOfEach.has(violation.breach)) this.firstOfEach.set(violation.breach, { seed, violation })
   }
@@ -77,7 +77,7 @@ class Sum {
     const broken = [...this.#violations.values()].reduce((sum, count) => sum + count, 0)
     return (
       `${round(hours)} h, ${round(perSecond)} h/s, ${round(rotations)} rotations, ${round(works)} queries and ` +
-      `transactions, ${round(faults)} faults, ${broken} promises broken`
+      `transactions, ${round(faults)} faults, ${broken} violations`
     )
   }
 
@@ -87,9 +87,9 @@ class Sum {
       row('scenarios', scenarios),
       row('token requests', tokenRequests),
       row('logins', logins),
-      'work that failed for a fault, by code:',
+      'work that failed because of a fault, by code:',
       ...[...this.#failures].sort(([, a], [, b]) => b - a).map(([code, count]) => row(`  ${code}`, count)),
-      'promises broken:',
+      'violations:',
       ...(this.#violations.size === 0 ? ['  none'] : [...this.#violations].map(([b, count]) => row(`  ${b}`, count))),
     ].join('\n')
   }
@@ -120,5 +120,5 @@ const { values } = parseArgs({
 if (values.help) console.log(help)
 else if (values.seed !== undefined) await runOne(Number(values.seed))
 else await simulate(Number(values.hours), Number(values.from), Number(values.threads))
-// A run that broke off leaves work that waits, which would keep the process alive.
+// A run that stopped early leaves waiting work, which would keep the process alive.
 process.exit()

@@ -5,7 +5,7 @@ import type { Lease } from '../../src/token/lease.ts'
 import type { SimClock } from './clock.ts'
 import type { SimServer, Statement } from './server.ts'
 
-/** What every session is opened with. */
+/** The isolation level that every session is opened with. */
 export const sessionLevel: IsolationLevel = 'READ COMMITTED'
 
 /** One connection, from before its login until it has ended: both ends of it. */
@@ -18,18 +18,18 @@ export class Session {
   readonly freshUntil: number
   readonly #begun: { localNow: number; monotonic: number }
   state: 'logging in' | 'open' | 'ended' = 'logging in'
-  /** The network has lost it, and nobody knows yet. */
+  /** Whether the network has silently lost it. */
   isDead = false
   /** The error that the server answers all statements with. */
   answers: number | undefined
-  /** It has told that it moves. */
+  /** Whether it said that it is moving. */
   isMoving = false
-  /** It has its replacement: it is closed when nothing runs on it. */
+  /** Whether its replacement is open, so that it is closed when nothing runs on it. */
   isRetired = false
   /** The work whose transaction is open in it. */
   transaction: string | undefined
   level = sessionLevel
-  /** Whether it was asked for a sign of life, and has not answered. */
+  /** Whether a validation is in progress. */
   isValidating = false
   /** The work that it was lent to last. */
   work: string | undefined
@@ -59,7 +59,7 @@ export class Session {
     this.#begun = { localNow, monotonic }
   }
 
-  /** Since its login began, by whichever clock saw more time pass, in ms. */
+  /** Since its login began, by the clock that saw more time pass, in ms. */
   age({ localNow, monotonic }: SimClock): number {
     return Math.max(localNow - this.#begun.localNow, monotonic - this.#begun.monotonic)
   }
@@ -102,7 +102,7 @@ export class SimConnection implements ClientConnection {
   readonly #onClose: (session: Session, reason: CloseReason) => void
   #closedBy: CloseReason | undefined
 
-  /** @param onClose - called where it is closed from here while it is open */
+  /** @param onClose - called when this end closes it while it is open */
   constructor(
     lease: Lease,
     session: Session,

@@ -8,28 +8,28 @@ import { Rate, type Violations } from './violations.ts'
 /** What the authority knows of a token. */
 export interface SimToken {
   token: string
-  /** When it expires in truth. */
+  /** When it really expires. */
   expiresAt: number
-  /** When it expires by what the credential says, which the local clock is held against. */
+  /** When it expires according to the credential. The local clock is compared with this. */
   expiresOn: number
   refreshAfter: number | undefined
   /** By how much the local clock was ahead of the monotonic one when the credential answered with it. */
   given: { least: number; most: number } | undefined
-  /** Whether a server said that it takes it no longer. */
+  /** Whether a server has refused it. */
   refused: boolean
 }
 
 /** Requests that one source may make in a minute: on demand every 2 s, and some ahead of time. */
 const MOST_REQUESTS = 45
 
-/** A request that was given up longer ago than this hangs for ever: another one may begin beside it. In ms. */
+/** A request aborted longer ago than this hangs forever, and another one may begin. In ms. */
 const HANGS_AFTER = 3 * minute
 
-/** A credential with a cache, as MSAL has it, in front of an authority that fails in all the ways there are. */
+/** A credential with a cache like MSAL's, in front of an authority that fails in every way. */
 export class SimCredential implements TokenCredential {
   readonly tokens = new Map<string, SimToken>()
   requests = 0
-  /** Called where a request begins: whether there is a need for it is for the promises to say. */
+  /** Called when a request begins. The invariants say whether it was needed. */
   onRequest: () => void = () => {}
   readonly #clock: SimClock
   readonly #dice: Dice
@@ -50,7 +50,7 @@ export class SimCredential implements TokenCredential {
     this.#violations = violations
   }
 
-  /** Something is wrong with it from now on. */
+  /** Begins a fault of the credential. */
   begin(name: CredentialFault, duration: number): void {
     const { now } = this.#clock
     this.#fault = { name, until: now + duration }
@@ -108,7 +108,7 @@ export class SimCredential implements TokenCredential {
     this.requests++
     this.onRequest()
     const others = [...this.#running].filter(({ givenUpAt }) => now - givenUpAt < HANGS_AFTER - second)
-    // Where the local clock was set, or the process froze, nobody knows better.
+    // If the local clock was set, or the process froze, this cannot be known.
     const isDisturbed = this.#faultLog.any(['process'], now - HANGS_AFTER, now)
     if (!isDisturbed && others.length > 0)
       this.#violations.report('requests in flight', `one more beside ${others.length}`)
@@ -145,7 +145,7 @@ export class SimCredential implements TokenCredential {
   }
 
   /**
-   * What is left of a token for all that can be known without asking anybody, in ms: a clock that was set back does
+   * What is left of a token, as far as the process can know, in ms: a clock that was set back does
    * not make it younger.
    *
    * @returns at the least and at the most, by the answer from which it is reckoned
@@ -163,7 +163,7 @@ export class SimCredential implements TokenCredential {
     return this.#clock.now >= (this.tokens.get(token)?.expiresAt ?? 0)
   }
 
-  /** What is wrong with it now. */
+  /** The current fault. */
   get fault(): CredentialFault | undefined {
     return this.#fault !== undefined && this.#clock.now < this.#fault.until ? this.#fault.name : undefined
   }
@@ -175,7 +175,7 @@ export class SimCredential implements TokenCredential {
     if (!relativeExpiry && skew > 0.5 * lifetime) return true
     if (this.#cached === undefined) return false
     const { expiresAt, expiresOn } = this.#cached
-    // Its own cache goes by the local clock too.
+    // Its cache uses the local clock too.
     const isBehind = expiresOn - localNow > expiresAt - now + second && now >= expiresAt - 11 * minute
     return isBehind || (now >= expiresAt - minute && localNow < expiresOn)
   }

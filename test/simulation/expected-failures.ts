@@ -2,9 +2,9 @@ import { second } from './clock.ts'
 import type { Session } from './connection.ts'
 import type { FaultLog, Side } from './fault-log.ts'
 
-/** What is known of work that failed. All times are true ones, in ms. */
+/** What is known about work that failed. Times are true time, in ms. */
 export interface Failure {
-  /** The code of an `EntraError` with its number, or what another error is called. */
+  /** The code of an `EntraError` with its number, or the name of another error. */
   code: string
   from: number
   until: number
@@ -17,31 +17,31 @@ export interface Failure {
   session: Session | undefined
   /** Whether the token of that session has expired. */
   expired: boolean
-  /** Whether there was, all the while, one token that new work could begin with. */
+  /** Whether there was a token for new work all the time. */
   hadToken: boolean
-  /** Whether connections are lent without asking them for a sign of life. */
+  /** Whether connections are lent without validation. */
   unvalidated: boolean
-  /** Whether all connections are at work. */
+  /** Whether all connections are busy. */
   exhausted: boolean
   /** Whether the local clock is so wrong that a token looks valid that has expired by the server's. */
   misjudged: boolean
 }
 
-/** With a credential that is well for this long, waiting work has its token, in ms. */
+/** Waiting work has its token once the credential has worked for this long, in ms. */
 const CREDENTIAL_RECOVERED = 9 * second
-/** With a server that is well for this long, waiting work has its connection: retries are up to 25 s apart. In ms. */
+/** Waiting work has its connection once the server has worked for this long, in ms: retries are up to 25 s apart. */
 const SERVER_RECOVERED = 45 * second
 
-/** How long work waits for a token, in ms, and a little more. */
+/** A little more than the time that work waits for a token, in ms. */
 const TOKEN_WAIT = 15_100
 
-/** Work does not give up sooner than this where waiting may help, in ms. */
+/** Work waits at least this long if waiting may help, in ms. */
 const SHORTEST_WAIT = 14 * second
 
-/** What does not pass by itself is told at once, and looked at again after 2 s. In ms. */
+/** A permanent failure is reported at once, and retried after 2 s. In ms. */
 const FINAL = 5 * second
 
-/** Whether a failure is one that the promises allow. */
+/** Whether the faults at that time explain a failure. */
 export function isExpected(failure: Failure, faults: FaultLog): boolean {
   const { code, session, expired, database, until, from } = failure
   if (failure.disconnected) return true
@@ -51,7 +51,7 @@ export function isExpected(failure: Failure, faults: FaultLog): boolean {
     case 'TOKEN_INVALID':
       return hadNoToken() && wasFaulty('credential', CREDENTIAL_RECOVERED)
     case 'TOKEN_REFUSED 18456':
-      // Another token is waited for first.
+      // It waits for another token first.
       return (
         failure.misjudged ||
         faults.any([database, 'process'], until - FINAL - TOKEN_WAIT, until) ||
@@ -78,7 +78,7 @@ export function isExpected(failure: Failure, faults: FaultLog): boolean {
     case 'STATEMENT_TOKEN_EXPIRED':
       return expired || session?.endedBy === 'expired'
     case 'TRANSACTION_TOKEN_EXPIRED':
-      // Where the server took its token no longer, the session was closed for that.
+      // If the server refused the token, the session was closed because of that.
       return expired || session?.answers === 37396 || ['37396', 'unusable', 'expired'].includes(session?.endedBy ?? '')
     default:
       return failure.failedByItself || session?.isMoving === true
@@ -102,7 +102,7 @@ export function isExpected(failure: Failure, faults: FaultLog): boolean {
 
   function wasFaulty(side: Side, recovered: number): boolean {
     if (wasDisturbed()) return true
-    // A token is waited for last of all, and only where it is needed.
+    // Work waits for a token last, and only if it needs one.
     const since = side === 'credential' ? Math.max(from, until - TOKEN_WAIT) : from
     return faults.any([side], since, until) && faults.longestSpanWithoutFault([side], since, until) < recovered
   }

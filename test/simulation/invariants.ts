@@ -13,26 +13,26 @@ import type { Setting } from './scenario.ts'
 import type { ServerWatch, SimServer, Statement } from './server.ts'
 import { Rate, type Violations } from './violations.ts'
 
-/** No work takes longer than this beside what it takes by itself, in ms the process was running. */
+/** Work takes at most this long in addition to its own duration, in ms of process time. */
 const LONGEST_WAIT = 4 * minute
-/** The same where the client was disconnected meanwhile: Prisma Client ends each connect before it disconnects. */
+/** The same if the client disconnects meanwhile: Prisma Client finishes each connect before it disconnects. */
 const LONGEST_WAIT_DISCONNECTED = 30 * minute
 /** After a jump of the clock a timer is at most this late, in ms. */
 const LONGEST_TIMER = 245 * second
-/** How long things need to be as always again after a fault, in ms. */
+/** How long everything needs to recover after a fault, in ms. */
 const RECOVERY = 5 * minute
-/** Nothing is said of delays with tokens shorter than this, in ms. */
+/** With tokens shorter than this, delays are not checked, in ms. */
 const LONG_LIFE = 5 * minute
-/** A token that the server refused is replaced, for so long, in ms. */
+/** How long the replacement of a refused token may take, in ms. */
 const REPLACING = 16 * second
-/** A failure like this leaves it open whether the statement ran; after all others it has not. */
+/** After these failures the statement may have run; after all others it has not. */
 const MAY_HAVE_RUN = ['CONNECTION_LOST', 'STATEMENT_TIMEOUT', 'STATEMENT_TOKEN_EXPIRED', 'CLOSED']
 
 /** A rotation that runs, or the last one. */
 interface Run {
   at: number
   runs: boolean
-  /** Connections to open, those that were opened, and those given up for them. */
+  /** Connections to open, those opened, and those closed for them. */
   wanted: number
   opened: number
   replaced: number
@@ -40,7 +40,7 @@ interface Run {
   lent: number
 }
 
-/** Watches clients, connections and tokens, and blames what breaks a promise. */
+/** Watches clients, connections and tokens, and reports violations. */
 export class Invariants implements ClientWatch, ServerWatch {
   log: (line: () => string) => void = () => {}
   readonly counts = { works: 0, failures: new Map<string, number>(), rotations: 0 }
@@ -180,7 +180,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     this.log(() => describe(event))
   }
 
-  /** Whether the server takes one of the client's tokens no longer. */
+  /** Whether the server has refused one of the client's tokens. */
   #wasRefused({ sessions }: SimClient): boolean {
     return [...sessions].some(({ token }) => this.#credential.tokens.get(token)?.refused === true)
   }
@@ -255,7 +255,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     if (reason === 'expired' && !isAtWork) this.#checkPunctuality(client, session)
   }
 
-  /** One is given up for one that was opened; at the end of a rotation all that are left. */
+  /** One is closed for each one opened; at the end of a rotation, all that are left. */
   #checkReplaced(client: SimClient, session: Session): void {
     const run = this.#runs.get(client)
     if (session.isRetired || (run?.runs && (run.opened >= run.wanted || ++run.replaced <= run.opened))) return
@@ -266,12 +266,12 @@ export class Invariants implements ClientWatch, ServerWatch {
     return session.state === 'open' && (session.token !== this.#source.current?.token || this.#isOld(session))
   }
 
-  /** Whether it may be over its age. */
+  /** Whether it may have reached its maximum age. */
   #isOld(session: Session): boolean {
     return session.age(this.#clock) >= 0.9 * (this.#setting.maxAge ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Idle connections stay open, as many as `min` says, where they are not on their way out. */
+  /** `min` idle connections stay open, not counting retired ones. */
   #checkMinimum(client: SimClient, closed: Session): void {
     const open = [...client.sessions].filter((it) => it !== closed && it.state === 'open')
     const left = open.filter(({ isRetired }) => !isRetired).length
@@ -287,13 +287,13 @@ export class Invariants implements ClientWatch, ServerWatch {
     this.#violations.report('late rotation', `connection ${session.id} of client ${client.number} is at its end`)
   }
 
-  /** Whether for so long nothing was open and no work under way, in ms the process was running. */
+  /** Whether nothing was open and no work in progress for this long, in ms of process time. */
   #wasIdle(client: SimClient, duration: number): boolean {
     if (isActive(client)) return false
     return this.#clock.awake - (this.#activeAt.get(client) ?? Number.NEGATIVE_INFINITY) > duration
   }
 
-  /** Looked at after each step. */
+  /** To be called after each step. */
   check(): void {
     this.#noteMisjudgement()
     for (const client of this.#clients) {
@@ -317,11 +317,11 @@ export class Invariants implements ClientWatch, ServerWatch {
     }
     const since = this.#overdueSince.get(session) ?? awake
     this.#overdueSince.set(session, since)
-    const limit = this.#processWasTroubled() ? LONGEST_TIMER : second
+    const limit = this.#processWasDisturbed() ? LONGEST_TIMER : second
     if (awake - since > limit) this.#violations.report('open after expiry', `connection ${session.id}`)
   }
 
-  /** Where nothing is connected, nothing is left; a disconnect ends. */
+  /** Without a connection nothing is left over, and a disconnect ends. */
   checkRest(): void {
     const { awake } = this.#clock
     for (const { closingSince, settings, number } of this.#clients) {
@@ -342,7 +342,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     if (waited > limit) this.#violations.report('endless wait', `${work.id} has waited for ${waited} ms`)
   }
 
-  /** A token is asked for where work or a connection needs one, and the one at hand is due or refused. */
+  /** A token is requested only if work or a connection needs one and the current one is due or refused. */
   #onRequest(): void {
     if (this.#clients.every((client) => this.#wasIdle(client, REPLACING))) {
       this.#violations.report('idle costs', 'a token request for nobody')
@@ -354,7 +354,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     this.#violations.report('unneeded token request', `${current.refreshAfter - current.now()} ms before its time`)
   }
 
-  /** While the local clock hides a token's expiry, nothing can be promised. */
+  /** Nothing can be checked while the local clock hides a token's expiry. */
   #noteMisjudgement(): void {
     const { now } = this.#clock
     if (this.#credential.misjudged) this.#misjudgedSince ??= now
@@ -365,11 +365,11 @@ export class Invariants implements ClientWatch, ServerWatch {
     if (this.#misjudgedSince !== undefined) this.#faultLog.add('process', this.#misjudgedSince, now)
   }
 
-  #processWasTroubled(): boolean {
+  #processWasDisturbed(): boolean {
     return this.#faultLog.any(['process'], this.#clock.now - LONGEST_TIMER - second, this.#clock.now)
   }
 
-  /** Whether nothing was wrong for a client since then. */
+  /** Whether a client has had no fault since then. */
   #isCalm(client: SimClient, since: number): boolean {
     const sides: Side[] = ['credential', 'process', client.database]
     return !this.#faultLog.any(sides, since, this.#clock.now)
@@ -395,12 +395,12 @@ export class Invariants implements ClientWatch, ServerWatch {
     return [...client.sessions].filter((session) => lent.has(session) || session.interrupt !== undefined).length
   }
 
-  /** Those that are lent and not on their way out. */
+  /** Those that are lent and not retired. */
   #lentForLong(client: SimClient): number {
     return [...this.#lentTo(client)].filter(({ isRetired }) => !isRetired).length
   }
 
-  /** How much work there was of late. */
+  /** How much work there was recently. */
   #busyness(client: SimClient): number {
     return Math.max(this.#started.get(client)?.count(this.#clock.awake) ?? 0, client.running.size)
   }

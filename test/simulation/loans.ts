@@ -5,10 +5,10 @@ import type { Setting } from './scenario.ts'
 import type { SimServer, Statement } from './server.ts'
 import type { Violations } from './violations.ts'
 
-/** A connection that was silent for longer has to answer before it is lent, in ms: `validateAfter`, and one for rounding. */
+/** A connection that was silent for longer is validated before it is lent, in ms: `validateAfter`, plus one for rounding. */
 const ALIVE_FOR = 501
 
-/** Watches what is lent to whom: alive, in no transaction, at its own isolation level, first come first served. */
+/** Checks what is lent: validated, in no transaction, at the right isolation level, first come, first served. */
 export class Loans {
   readonly #clock: SimClock
   readonly #setting: Setting
@@ -16,9 +16,9 @@ export class Loans {
   readonly #violations: Violations
   readonly #clients: readonly SimClient[]
   readonly #tried = new Set<string>()
-  /** The step in which a client learned that there is reason to doubt what it has open. */
+  /** The step in which a client learned that there is reason to doubt its connections. */
   readonly #doubts = new Map<number, number>()
-  /** The last of those who asked for a connection that has one. */
+  /** The latest request for a connection that has been served. */
   readonly #served = new Map<SimClient, number>()
   readonly #waitedAt = new Map<SimClient, number>()
 
@@ -82,7 +82,7 @@ export class Loans {
     }
   }
 
-  /** Looked at after each step. */
+  /** To be called after each step. */
   check(): void {
     for (const client of this.#clients) {
       if (client.running.size === 0) continue
@@ -99,7 +99,7 @@ export class Loans {
     }
   }
 
-  /** Whether work has waited for a connection of late. */
+  /** Whether work has waited for a connection recently. */
   hasWaited(client: SimClient): boolean {
     return this.#clock.awake - (this.#waitedAt.get(client) ?? Number.NEGATIVE_INFINITY) < 30 * second
   }

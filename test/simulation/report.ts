@@ -3,11 +3,11 @@ import type { Scenario, Setting } from './scenario.ts'
 import type { Violation } from './violations.ts'
 import { run } from './world.ts'
 
-/** How often a scenario is run again at most. */
+/** How often a scenario is run at most. */
 const MOST_RUNS = 600
 
 /**
- * The shortest scenario found that breaks the same promise: delta debugging of its events (Zeller and Hildebrandt,
+ * The shortest scenario found that violates the same invariant: delta debugging of its events (Zeller and Hildebrandt,
  * "Simplifying and isolating failure-inducing input"), after a simpler setting was tried.
  */
 export async function shrink(scenario: Scenario, violation: Violation): Promise<Scenario> {
@@ -48,7 +48,7 @@ const simplerSettings: Partial<Setting>[] = [
   { relativeExpiry: false },
 ]
 
-/** A scenario that breaks a promise, for people to read. */
+/** Describes a scenario that violates an invariant. */
 export function describeScenario(scenario: Scenario, violation: Violation): string {
   const setting = Object.entries(scenario.setting)
     .map(([name, value]) => `${name} ${value}`)

@@ -3,10 +3,10 @@ import type { Validation } from '../../src/pool/settings.ts'
 import { hour, minute, second } from './clock.ts'
 import { Dice } from './random.ts'
 
-/** What may be wrong with the credential for a while. */
+/** Faults of the credential, with their weights. */
 export const credentialFaults = { fails: 3, throttles: 3, hangs: 2, ignoresAbort: 1, null: 1, slow: 2 } as const
 
-/** What may be wrong with a database, or with the way to it, for a while. */
+/** Faults of a database or the network to it, with their weights. */
 export const databaseFaults = {
   down: 3,
   unreachable: 2,
@@ -22,7 +22,7 @@ export const databaseFaults = {
 export type CredentialFault = keyof typeof credentialFaults
 export type DatabaseFault = keyof typeof databaseFaults
 
-/** Something that happens. Times in ms; `at` is true time since the scenario's beginning. */
+/** An event. Times in ms; `at` is true time since the start of the scenario. */
 export type ScenarioEvent = { at: number } & (
   | { type: 'query'; client: number; duration: number }
   | { type: 'burst'; client: number; count: number; duration: number }
@@ -39,10 +39,10 @@ export type ScenarioEvent = { at: number } & (
 /** Of a transaction; empty for the session's own. */
 export type Level = IsolationLevel | ''
 
-/** What stays as it is from the beginning of a scenario to its end. */
+/** What stays the same throughout a scenario. */
 export interface Setting {
   clients: number
-  /** The clients share out so many of them. */
+  /** How many databases the clients share. */
   databases: number
   /** Connections that a pool may have, and that stay open. */
   max: number
@@ -56,7 +56,7 @@ export interface Setting {
   cacheMargin: number
   /** The credential says when to refresh: at half of the lifetime. */
   givesRefreshAfter: boolean
-  /** The expiry is reckoned from the local clock (`expires_in`), not taken as the authority gave it (`expires_on`). */
+  /** The expiry is computed from the local clock (`expires_in`) and not the authority's own (`expires_on`). */
   relativeExpiry: boolean
   /** The server ends sessions whose token has expired. */
   endsExpiredSessions: boolean

@@ -9,7 +9,7 @@ import { run } from './world.ts'
 /** Virtual hours. */
 const HOURS = 4_000
 
-/** One client with one connection, and nothing that happens to it. */
+/** One client with one connection and no other events. */
 function quiet(hours: number, min: number): Scenario {
   const scenario = makeScenario(1)
   const setting = { ...scenario.setting, clients: 1, databases: 1, min, lifetime: hour, maxAge: undefined, latency: 1 }
@@ -17,7 +17,7 @@ function quiet(hours: number, min: number): Scenario {
 }
 
 describe('the simulation', () => {
-  it('finds every promise kept in a fixed part of all scenarios', async () => {
+  it('finds no violation in a fixed set of scenarios', async () => {
     let rotations = 0
     let broken: Report | undefined
     await runInThread(await bundleSimulation(), { firstSeed: 1, step: 1, hours: HOURS }, (report) => {
@@ -31,7 +31,7 @@ describe('the simulation', () => {
     expect(rotations).toBeGreaterThan(3_000)
   })
 
-  it('is the same each time', async () => {
+  it('is deterministic', async () => {
     const tell = async () => {
       const lines: string[] = []
       const outcome = await run(makeScenario(4711), (line) => lines.push(line))
@@ -42,14 +42,14 @@ describe('the simulation', () => {
     expect(await tell()).toEqual(first)
   })
 
-  it('keeps quiet hours cheap, and rotates in them', async () => {
+  it('takes few steps in quiet hours, and rotates in them', async () => {
     const { violation, rotations, steps } = await run(quiet(1_000, 1))
     expect(violation).toBeUndefined()
     expect(rotations).toBeGreaterThan(1_000)
     expect(steps / 1_000).toBeLessThan(60)
   })
 
-  it('has no login and no token request in hours without work and without open connections', async () => {
+  it('makes no login and no token request without work and open connections', async () => {
     const { violation, tokenRequests, logins } = await run(quiet(1_000, 0))
     expect([violation, tokenRequests, logins]).toEqual([undefined, 1, 1])
   })

@@ -1,6 +1,6 @@
 import { minute } from './clock.ts'
 
-/** The kinds of broken promises. */
+/** The invariants, by how they are violated. */
 export type Breach =
   | 'expired token used'
   | 'open after expiry'

@@ -10,10 +10,10 @@ import type { Scenario, ScenarioEvent, Setting } from './scenario.ts'
 import { SimServer } from './server.ts'
 import { type Violation, Violations } from './violations.ts'
 
-/** More steps than this without time passing are no steps forward. */
+/** More steps than this without time passing are a livelock. */
 const MOST_STEPS_AT_ONCE = 20_000
 
-/** What came of a scenario. */
+/** The outcome of a scenario. */
 export interface Outcome {
   violation: Violation | undefined
   hours: number
@@ -26,7 +26,7 @@ export interface Outcome {
   logins: number
 }
 
-/** Runs a scenario to its end, or until a promise is broken. */
+/** Runs a scenario to its end, or until an invariant is violated. */
 export async function run(scenario: Scenario, log?: (line: string) => void): Promise<Outcome> {
   const world = new World(scenario, log)
   const onUnhandled = (error: unknown) => world.violations.report('unhandled rejection', String(error))
@@ -41,7 +41,7 @@ export async function run(scenario: Scenario, log?: (line: string) => void): Pro
   }
 }
 
-/** What the pools of a scenario are set to. */
+/** The pool settings of a scenario. */
 function settingsOf({ max, min, validation, sessionsOutliveTokens, maxAge }: Setting): PoolSettings {
   const own = { max, min, validation, sessionsOutliveTokens, maxAge }
   return { ...defaultRotationTiming, ...own, poolTimeout: 30_000, maxIdleConnectionLifetime: 30_000 }
@@ -131,9 +131,9 @@ class World {
     this.#invariants.check()
   }
 
-  /** All clients leave; then nothing may be left. */
+  /** Disconnects all clients, after which nothing may be left. */
   async #end(): Promise<void> {
-    // Work that was under way connects anew where it comes too late.
+    // Work in progress may connect again if it comes too late.
     for (const pause of [10 * minute, this.#scenario.setting.lifetime + 10 * minute, 10 * minute]) {
       if (this.violations.first) return
       for (const client of this.#clients) void client.disconnect()
