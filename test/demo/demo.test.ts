@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { drawChart } from '../../demo/chart.ts'
-import { UsageError } from '../../demo/command-line.ts'
 import { pictureOf } from '../../demo/display.ts'
 import { insertsOf, type Migrated, migrationSummaryOf } from '../../demo/migration.ts'
 import { readOptions } from '../../demo/options.ts'
@@ -8,6 +7,7 @@ import { percentile, Recording } from '../../demo/recording.ts'
 import { paletteFor, Screen } from '../../demo/screen.ts'
 import { environmentsOf, outageOf, readMethods } from '../../demo/sign-in.ts'
 import { faultsOf, summaryOf } from '../../demo/summary.ts'
+import { UsageError } from '../../scripts/support/command-line.ts'
 import type { AdapterStats } from '../../src/index.ts'
 
 describe('the options', () => {

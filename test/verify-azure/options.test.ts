@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { readOptions, USAGE, UsageError } from '../../scripts/verify-azure/options.ts'
+import { UsageError } from '../../scripts/support/command-line.ts'
+import { readOptions, USAGE } from '../../scripts/verify-azure/options.ts'
 
 it('verify:azure takes its connection string from --url, else from DATABASE_URL', () => {
   const rest = { shadow: undefined, hours: 0, json: false }
