@@ -20,7 +20,7 @@ import { makeEngine } from '../prisma-config/cli.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** How every JSON Web Token begins, and how a piece of one reads: base64url of `{"`. */
+/** How every JSON Web Token begins: base64url of `{"`. */
 const JSON_WEB_TOKEN = /eyJ[\w-]{8,}/
 
 let azure: LocalAzure
@@ -28,7 +28,7 @@ let azure: LocalAzure
 let gateway: Gateway
 let login: SqlLogin
 let folder: string
-/** The child's folder for what is temporary. */
+/** The child's TMPDIR. */
 let temporary: string
 let engine: string
 let url: string
@@ -80,7 +80,7 @@ async function ended(child: Child) {
   return { code, out, progress }
 }
 
-/** What a verification left behind: tables and schemas, and files. */
+/** What a verification left behind: tables and files. */
 async function left(): Promise<unknown[]> {
   const tables = await login.run(
     'SELECT TABLE_SCHEMA AS [schema], TABLE_NAME AS [table] FROM INFORMATION_SCHEMA.TABLES',
@@ -92,7 +92,7 @@ async function left(): Promise<unknown[]> {
   ]
 }
 
-/** One that tells nobody, and changes nothing. */
+/** Prints nothing, and redacts nothing. */
 const quietly = () =>
   new StepRunner(
     () => {},
@@ -151,7 +151,7 @@ describe('npm run verify:azure', () => {
     expect(titled(report, 'rotation by maxAge')).toMatchObject([{ outcome: 'skip', note: 'interrupted' }])
     expect(report.leftBehind).toEqual([])
     expect(await left()).toEqual([])
-    // Nothing that was looked at failed; it did not look at all.
+    // No step failed, but not all of them ran.
     expect(code).toBe(1)
   })
 
@@ -193,8 +193,8 @@ describe('Prisma’s commands', () => {
   })
 })
 
-describe('the last step', () => {
-  it('works over the end of a token, and says how long to wait for one that lives longer', async () => {
+describe('the step over the end of a token', () => {
+  it('works across it, and says how many hours to allow if the token lives longer', async () => {
     const short = await startLocalAzure({ tokenLifetime: 20_000 })
     for (const [name, value] of Object.entries(short.authority.environment('app-service'))) vi.stubEnv(name, value)
     const subject = new Subject(short.connectionString({ trustServerCertificate: 'true' }))

@@ -6,7 +6,7 @@ import { EntraError } from '../../src/errors/entra-error.ts'
 
 const never = new AbortController().signal
 
-describe('what is taken out of a report', () => {
+describe('the secrets that a report leaves out', () => {
   const url = 'sqlserver://myserver.database.windows.net;user=app;password={p;w};database=app'
   const redact = redactor(secretsOf(url), 'myserver.database.windows.net')
 
@@ -47,7 +47,7 @@ describe('a step', () => {
     return { steps, lines }
   }
 
-  it('that fails is told with its code and the first line that says something, and the next one is made', async () => {
+  it('that fails is reported with its code and the first line that says something, and the next one runs', async () => {
     const { steps, lines } = make()
     const error = new EntraError('FIREWALL', 'The secret server\nis closed.')
     expect(await steps.run('one', () => Promise.reject(error))).toBeUndefined()
@@ -59,13 +59,13 @@ describe('a step', () => {
     expect(lines.join('\n')).toMatch(/^… one\n✗ one \(0\.\d s\): FIREWALL: The … server\n… two\n✓ two .*: well$/)
   })
 
-  it('that cannot be made here is skipped with its reason', async () => {
+  it('that cannot run here is skipped with the reason', async () => {
     const { steps } = make()
     await steps.run('one', () => Promise.reject(new Skip('no engine')))
     expect(steps.results).toEqual([{ title: 'one', outcome: 'skip', durationMs: 0, note: 'no engine' }])
   })
 
-  it('that does not end is given up, and so is one that is interrupted', async () => {
+  it('that does not end fails after its timeout, and one that is interrupted is skipped', async () => {
     const stop = new AbortController()
     const { steps } = make(stop.signal)
     await steps.run('slow', () => new Promise<string>(() => {}), 5)
@@ -80,7 +80,7 @@ describe('a step', () => {
     ])
   })
 
-  it('of Prisma Client’s is told by what stands behind its first, empty lines', () => {
+  it('that fails in Prisma Client is reported without its empty first lines', () => {
     expect(firstLine(new Error('\nInvalid `prisma.$queryRaw()` invocation:\n\n\nCan’t reach it'))).toBe(
       'Can’t reach it',
     )
@@ -99,7 +99,7 @@ describe('a report', () => {
     leftBehind: [],
   }
 
-  it('is a table that GitHub shows, each step in a line', () => {
+  it('is a Markdown table with a row for each step', () => {
     expect(asMarkdown(report)).toBe(`### verify:azure
 
 **1 passed, 1 failed, 1 skipped.**
@@ -117,7 +117,7 @@ describe('a report', () => {
 `)
   })
 
-  it('is no good one where a step failed, or where something was left', () => {
+  it('is not good if a step failed or something was left behind', () => {
     expect(isGood(report)).toBe(false)
     const well = { ...report, steps: report.steps.filter(({ outcome }) => outcome !== 'fail') }
     expect(isGood(well)).toBe(true)
@@ -127,7 +127,7 @@ describe('a report', () => {
     expect(asMarkdown(left)).toContain('```sql\nDROP SCHEMA IF EXISTS [verify_x];\n```')
   })
 
-  it('as JSON says the same to a script', () => {
+  it('says the same as JSON', () => {
     expect(JSON.parse(asJson(report))).toMatchObject({
       ok: false,
       facts: report.facts,
