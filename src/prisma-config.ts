@@ -1,5 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
-import { isAzureHost } from './config/azure-hosts.ts'
+import { isAzureHost } from './credentials/clouds.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { type Target, targetOf } from './login/target.ts'

@@ -1,7 +1,7 @@
 import type { config as MssqlConfig } from 'mssql'
 import { type ConfigWarning, readConfig } from './config/config.ts'
 import { audienceOf, cloudOf } from './credentials/clouds.ts'
-import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
+import { PROMPT_TIMEOUT } from './credentials/one-at-a-time.ts'
 import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'

@@ -1,6 +1,6 @@
 import { CredentialChain } from '../credentials/chain.ts'
 import type { CredentialLike } from '../credentials/credential.ts'
-import { PROMPT_TIMEOUT } from '../credentials/prompt.ts'
+import { PROMPT_TIMEOUT } from '../credentials/one-at-a-time.ts'
 import { isLasting, isThrottled, retryAfterOf } from '../credentials/retry-after.ts'
 import { credentialsForScope } from '../credentials/sign-in-options.ts'
 import { EntraError } from '../errors/entra-error.ts'

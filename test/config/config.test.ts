@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
-import { SignIn } from '../../src/config/sign-in.ts'
+import { SignIn } from '../../src/credentials/sign-in.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 describe('a config object', () => {

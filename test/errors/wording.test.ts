@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nearest } from '../../src/config/nearest.ts'
+import { didYouMean } from '../../src/errors/wording.ts'
 
 describe('the nearest name', () => {
   const names = ['database', 'connectTimeout', 'user', 'userName', 'uid', 'encrypt']
@@ -11,8 +11,7 @@ describe('the nearest name', () => {
     ['databasse', 'database'],
     ['conectTimout', 'connectTimeout'],
     ['usr', 'user'],
-    ['usre', 'user'],
-    ['udi', 'uid'],
+    ['uidd', 'uid'],
     ['usrname', 'userName'],
     ['incrypt', 'encrypt'],
     ['x', undefined],
@@ -20,5 +19,5 @@ describe('the nearest name', () => {
     ['id', undefined],
     ['something', undefined],
     ['timeout', undefined],
-  ])('of %s is %s', (word, expected) => expect(nearest(word, names)).toBe(expected))
+  ])('of %s is %s', (word, expected) => expect(didYouMean(word, names)).toBe(expected && `Did you mean ${expected}?`))
 })
