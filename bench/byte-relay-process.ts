@@ -1,6 +1,6 @@
 /**
- * What the proxy was before it minded packets: the same login, and then bytes both ways as they come. Azure SQL hangs up
- * on that; here it shows what minding them costs.
+ * An earlier proxy, for comparison: the same login, then bytes both ways as they arrive, without packet framing. Azure
+ * SQL closes such a connection. It shows what framing costs.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'

@@ -132,7 +132,7 @@ else {
     Object.fromEntries(
       figures.map(({ name, unit, direct, relayed, proxied, ratio }) => {
         const shown = (value: number) => `${value.toFixed(3)} ${unit}`
-        const row = { direct: shown(direct), 'bytes as they come': shown(relayed), proxied: shown(proxied) }
+        const row = { direct: shown(direct), unframed: shown(relayed), proxied: shown(proxied) }
         return [name, { ...row, ratio: ratio.toFixed(2) }]
       }),
     ),

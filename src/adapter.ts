@@ -5,7 +5,7 @@ import type { ClientConnection } from './client/client-connection.ts'
 import type { ConfigWarning } from './config/config.ts'
 import { ConnectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
-import { type AdapterEvent, notify, publish } from './events.ts'
+import { type AdapterEvent, emit, notify } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
 import { Pool } from './pool/pool.ts'
 import { type PoolSettings, poolSettings } from './pool/settings.ts'
@@ -160,8 +160,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   #emit(event: AdapterEvent): void {
-    publish(event)
-    notify(this.#onEvent, event)
+    emit(event, this.#onEvent)
   }
 
   #warn(warning: ConfigWarning): void {

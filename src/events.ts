@@ -147,18 +147,24 @@ export type AdapterEvent = TokenEvent | PoolEvent | ConfigWarningEvent
 
 /**
  * Publishes an event on the `node:diagnostics_channel` named after its type, for example
- * `prisma-adapter-mssql-entra:token.acquired`.
+ * `prisma-adapter-mssql-entra:token.acquired`, and calls the listeners.
  */
-export function publish(event: { type: string; at: number }): void {
+export function emit<E extends { type: string; at: number }>(
+  event: E,
+  ...listeners: (Listener<E> | undefined)[]
+): void {
   const target = channel(`prisma-adapter-mssql-entra:${event.type}`)
   if (target.hasSubscribers) target.publish(event)
+  for (const listener of listeners) notify(listener, event)
 }
 
+type Listener<E> = (event: E) => unknown
+
 /**
- * Calls the user's listener. One that throws, or whose promise is rejected, is the user's bug, and no reason to lose a
+ * Calls a user's listener. If it throws, or its promise is rejected, that is the user's bug, and no reason to lose a
  * rotation or to end the process: it becomes a warning.
  */
-export function notify<E extends { type: string }>(listener: ((event: E) => unknown) | undefined, event: E): void {
+export function notify<E extends { type: string }>(listener: Listener<E> | undefined, event: E): void {
   const warn = (error: unknown) =>
     process.emitWarning(`An event listener failed on ${event.type}: ${said(error)}`, 'PrismaAdapterMssqlEntraWarning')
   try {

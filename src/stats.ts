@@ -1,5 +1,5 @@
 import type { PoolStats } from './pool/pool-stats.ts'
-import type { TokenSourceStats } from './token/token-source.ts'
+import type { TokenSourceStats } from './token/token-source-options.ts'
 
 /** What `adapter.stats()` returns, over all clients of the adapter. Numbers only: nothing here is secret. */
 export interface AdapterStats extends TokenSourceStats {

@@ -1,5 +1,5 @@
 import { diagnose } from '../../src/doctor/diagnose.ts'
-import type { StepResult } from '../../src/doctor/step.ts'
+import type { StepResult } from '../../src/doctor/steps.ts'
 import type { Subject, Wire } from './subject.ts'
 import type { Verification } from './verification.ts'
 
@@ -38,7 +38,7 @@ async function verifyWire(verification: Verification, subject: Subject, wire: Wi
   })
   await verification.step(`doctor, ${wire}`, async (signal) => {
     const { tokenSource } = subject.setup
-    const steps = await diagnose(subject.config(wire), { tokenSource, signal }, { started() {}, finished() {} })
+    const steps = await diagnose(subject.config(wire), { tokenSource, signal })
     return saidByDoctor(steps)
   })
   return adapter === true && proxy === true

@@ -1,11 +1,11 @@
-/** What the command ends with. `exec` passes on what its command ended with, and 128 + the signal's number. */
+/** The exit codes. `exec` passes on its command's, or 128 + the number of the signal that ended it. */
 export const ExitCode = {
   OK: 0,
-  /** What was asked for did not work: a check of `doctor`, the start of `proxy`. */
+  /** A check of `doctor` failed; `proxy` could not start. */
   FAILED: 1,
-  /** The arguments are wrong, or the connection string is. */
+  /** Wrong arguments, or a wrong connection string. */
   USAGE: 2,
-  /** `exec` could not get as far as its command; as `env` and `timeout` have it. */
+  /** `exec` did not get as far as its command; the same codes as `env` and `timeout`. */
   EXEC_FAILED: 125,
   NOT_EXECUTABLE: 126,
   NOT_FOUND: 127,
@@ -14,10 +14,11 @@ export const ExitCode = {
 /** The exit codes, for `--help`. */
 export const EXIT_CODES = `
 Exit codes:
-  0        all went well
-  1        a check of doctor failed; proxy could not be started
-  2        wrong arguments, or a connection string that cannot be right
-  125      exec: the proxy could not be started
+  0        success
+  1        a check of doctor failed; proxy could not start
+  2        wrong arguments, or a wrong connection string
+  125      exec: the proxy could not start
   126 127  exec: the command cannot be run; was not found
-  other    exec: the command's own, or 128 + the number of the signal that ended it; doctor: 130 where Ctrl-C ended it
+  other    exec: the command's own, or 128 + the number of the signal that ended it; doctor: 130 after Ctrl-C;
+           141: nobody reads the output any more
 `

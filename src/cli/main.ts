@@ -1,12 +1,55 @@
 #!/usr/bin/env node
-import { run } from './program.ts'
-import { outputTo } from './terminal.ts'
+import { createRequire } from 'node:module'
+import { Command, CommanderError } from 'commander'
+import { EntraError } from '../errors/entra-error.ts'
+import { doctorCommand } from './doctor-command.ts'
+import { execCommand } from './exec-command.ts'
+import { EXIT_CODES, ExitCode } from './exit-codes.ts'
+import { proxyCommand } from './proxy-command.ts'
+import { type CliContext, endWithReader, NAME, outputTo, say } from './terminal.ts'
 
-await run(process.argv.slice(2), {
+const EXAMPLES = `
+Examples:
+  $ ${NAME} doctor "sqlserver://myserver.database.windows.net;database=app"
+  $ ${NAME} exec -- npx prisma migrate deploy
+  $ ${NAME} proxy "sqlserver://myserver.database.windows.net;database=app" --port 14330
+
+Prisma 7 does not need it: its commands sign in by themselves with entraDatasource in prisma.config.ts.
+`
+
+endWithReader(process.stdout, process.stderr)
+const context: CliContext = {
   out: outputTo(process.stdout),
   err: outputTo(process.stderr),
   environment: process.env,
   setExitCode: (code) => {
     process.exitCode = code
   },
-})
+}
+try {
+  await programOf(context).parseAsync()
+} catch (error) {
+  process.exitCode = exitCodeFor(error)
+}
+
+function programOf(context: CliContext): Command {
+  const { version } = createRequire(import.meta.url)('prisma-adapter-mssql-entra/package.json')
+  const program = new Command(NAME)
+    .description('Microsoft Entra sign-in to Azure SQL and SQL Server for tools that only know user and password')
+    .version(version)
+    .enablePositionalOptions()
+    .addHelpText('after', EXAMPLES + EXIT_CODES)
+    .addCommand(doctorCommand(context))
+    .addCommand(execCommand(context))
+    .addCommand(proxyCommand(context))
+  for (const command of [program, ...program.commands]) command.exitOverride()
+  return program
+}
+
+/** Says what went wrong, unless commander has done so already. */
+function exitCodeFor(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
+  if (!(error instanceof EntraError)) throw error
+  say(context, error.message)
+  return error.code.startsWith('CONFIG_') ? ExitCode.USAGE : ExitCode.FAILED
+}

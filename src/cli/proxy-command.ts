@@ -1,21 +1,23 @@
 import { once } from 'node:events'
 import { Command } from 'commander'
+import { EntraError } from '../errors/entra-error.ts'
+import { URL_FORMATS } from '../proxy/connection-strings.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
-import { type DoorFlags, doorFlags, type OpenDoor, openDoor } from './door.ts'
+import type { ProxyStats } from '../proxy/stats.ts'
 import { ExitCode } from './exit-codes.ts'
-import { portNumber } from './flag-values.ts'
-import { doorAsJson, eventAsJson, eventAsText, introduction, summary } from './proxy-report.ts'
-import { stopOn } from './stop-signals.ts'
-import { type Surroundings, say } from './surroundings.ts'
+import { DATABASE_URL, portNumber } from './flags.ts'
+import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
+import { type CliContext, type Output, say, stopOn } from './terminal.ts'
 
-interface ProxyFlags extends DoorFlags {
+interface ProxyCommandFlags extends ProxyFlags {
   port: number
   endAtExpiry?: boolean
   json?: boolean
 }
 
 const EXAMPLES = `
-Listens on 127.0.0.1 only, and takes one login, made up at each start, from processes of your own user. Ctrl-C closes it.
+Listens on 127.0.0.1 only, and accepts one login, created at each start, from processes of your own user. Ctrl-C closes
+it.
 
 Examples:
   $ prisma-mssql-entra proxy "sqlserver://myserver.database.windows.net;database=app" --port 14330
@@ -23,43 +25,124 @@ Examples:
   $ prisma-mssql-entra proxy --authentication AzureCli --json | jq -r 'select(.type == "ready").url.jdbc'
 `
 
-/** `proxy`: a local proxy that stays. */
-export function proxyCommand(surroundings: Surroundings): Command {
+/** `proxy`: a local proxy that stays open. */
+export function proxyCommand(context: CliContext): Command {
   const command = new Command('proxy')
     .description('run a local proxy for SQL tools, and show who uses it')
-    .argument('[url]', 'where to connect to (default: the value of DATABASE_URL)')
+    .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
     .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
     .option('--end-at-expiry', 'cut a session when the token that it was opened with expires')
-    .option('--json', 'print one JSON object a line: the proxy, then each event')
-  return doorFlags(command)
+    .option('--json', 'print one JSON object per line: the proxy, then each event')
+  return proxyFlags(command)
     .addHelpText('after', EXAMPLES)
-    .action(async (url: string | undefined, flags: ProxyFlags) => {
-      surroundings.setExitCode(await keepOpen(url, flags, surroundings))
+    .action(async (url: string | undefined, flags: ProxyCommandFlags) => {
+      context.setExitCode(await keepOpen(url, flags, context))
     })
 }
 
-async function keepOpen(url: string | undefined, flags: ProxyFlags, surroundings: Surroundings): Promise<number> {
-  const { out } = surroundings
+async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, context: CliContext): Promise<number> {
+  const { out } = context
   const { json = false, endAtExpiry = false, port } = flags
   using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
   const stopped = once(stop.signal, 'abort')
-  let door: OpenDoor
-  const onEvent = (event: ProxyEvent) => {
-    const open = door.proxy.stats().sessionsOpen
-    out.write(json ? eventAsJson(event) : eventAsText(event, open, out))
-  }
+  let opened: OpenProxy
+  const onEvent = (event: ProxyEvent) =>
+    out.write(json ? eventAsJson(event) : eventAsText(event, opened.proxy.stats().sessionsOpen, out))
   try {
-    door = await openDoor(url, flags, surroundings, { port, endAtExpiry, onEvent })
+    opened = await openProxy(url, flags, context, { port, endAtExpiry, onEvent })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
-    const why = code === 'EACCES' ? 'may not be listened on' : 'is taken'
-    say(surroundings, `Port ${port} ${why}. Choose another one with --port, or leave it out for a free one.`)
+    const why = code === 'EACCES' ? 'needs privileges that you do not have' : 'is taken'
+    say(context, `Port ${port} ${why}. Choose another one with --port, or leave it out for a free one.`)
     return ExitCode.FAILED
   }
-  out.write(json ? doorAsJson(door) : introduction(door, out))
+  out.write(json ? proxyAsJson(opened) : proxyAsText(opened, out))
   await stopped
-  await door.proxy.close()
-  if (!json) out.write(summary(door.proxy.stats()))
+  await opened.proxy.close()
+  if (!json) out.write(statsAsText(opened.proxy.stats()))
   return ExitCode.OK
+}
+
+/** All that you need to use a proxy. */
+function proxyAsText(opened: OpenProxy, { style }: Output): string {
+  const { proxy, target, caFile } = opened
+  const { host, port, user, password } = proxy
+  const database = target.database ?? "the login's own"
+  const login = { host, port, user, password, database, ...(caFile !== undefined && { 'CA file': caFile }) }
+  const rows = (values: object) =>
+    Object.entries(values).map(([name, value]) => `  ${style('dim', name.padEnd(9))} ${value}\n`)
+  return [
+    `A proxy for ${style('bold', `${target.host}:${target.port}`)}\n\n`,
+    ...rows(login),
+    '\n',
+    ...rows(urlsOf(opened)),
+    '\nAny process of your user on this machine that has this login has your rights in the database.\n',
+    'Ctrl-C closes the proxy.\n\n',
+  ].join('')
+}
+
+/** A line per event; more if an error says what to do. */
+function eventAsText(event: ProxyEvent, sessionsOpen: number, { style }: Output): string {
+  const time = style('dim', new Date(event.at).toLocaleTimeString('en-GB'))
+  const open = style('dim', `(${sessionsOpen} open)`)
+  switch (event.type) {
+    case 'proxy.session-opened': {
+      const who = event.applicationName || 'a client'
+      return `${time} ${style('green', '+')} #${event.session} ${who}, database ${event.database || '(default)'} ${open}\n`
+    }
+    case 'proxy.session-closed': {
+      const seconds = (event.durationMs / 1000).toFixed(1)
+      return `${time} ${style('blue', '-')} #${event.session} after ${seconds} s, ${traffic(event)} ${open}\n`
+    }
+    default: {
+      const text = problemIn(event)?.replaceAll('\n', '\n           ') ?? event.type
+      return `${time} ${style(event.type === 'connect.retry' ? 'yellow' : 'red', '!')} ${text}\n`
+    }
+  }
+}
+
+function statsAsText(stats: ProxyStats): string {
+  const turnedAway = Object.values(stats.refused).reduce((sum, count) => sum + count, 0)
+  const parts = [`${stats.sessions} sessions`, traffic(stats)]
+  if (stats.failures > 0) parts.push(`${stats.failures} could not be signed in`)
+  if (turnedAway > 0) parts.push(`${turnedAway} turned away`)
+  return `\nClosed: ${parts.join('; ')}.\n`
+}
+
+/** The first line of `--json`. */
+function proxyAsJson(opened: OpenProxy): string {
+  const { proxy, target, caFile = null } = opened
+  const { host, port, user, password } = proxy
+  const { database = null } = target
+  const server = `${target.host}:${target.port}`
+  return lineOf({ type: 'ready', host, port, user, password, database, server, caFile, url: urlsOf(opened) })
+}
+
+/** The other lines of `--json`: each event, its error by code, number and message. */
+function eventAsJson(event: ProxyEvent): string {
+  if (!('error' in event)) return lineOf(event)
+  const { error, ...rest } = event
+  const { code, number } = error instanceof EntraError ? error : { code: undefined, number: undefined }
+  return lineOf({ ...rest, error: { code, number, message: error.message } })
+}
+
+function urlsOf({ proxy, schema }: OpenProxy): Record<string, string> {
+  return Object.fromEntries(URL_FORMATS.map((format) => [format, proxy.url({ format, schema })]))
+}
+
+function lineOf(value: object): string {
+  return `${JSON.stringify(value)}\n`
+}
+
+function traffic({ bytesIn, bytesOut }: Pick<ProxyStats, 'bytesIn' | 'bytesOut'>): string {
+  return `${sizeOf(bytesIn)} in, ${sizeOf(bytesOut)} out`
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+
+function sizeOf(bytes: number): string {
+  const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1)
+  const value = bytes / 1000 ** step
+  return `${step === 0 ? value : value.toFixed(1)} ${UNITS[step]}`
 }

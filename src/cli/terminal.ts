@@ -1,34 +1,78 @@
+import { constants } from 'node:os'
 import { styleText } from 'node:util'
 
-type Style = Parameters<typeof styleText>[0]
+/** The command's name; it also starts each message on stderr. */
+export const NAME = 'prisma-mssql-entra'
 
-/** Where a command writes to. */
+/** What a command runs in: the process, or a test. */
+export interface CliContext {
+  out: Output
+  err: Output
+  environment: NodeJS.ProcessEnv
+  setExitCode(code: number): void
+}
+
+/** Where a command writes. */
 export interface Output {
   write(text: string): void
-  /** Gives `text` a style where it can be seen: on a terminal, and not where `NO_COLOR` is set. */
-  style(style: Style, text: string): string
-  /** Whether a line that was written can be written over. */
+  /** Styles `text` if the stream is a terminal with colours. Node heeds NO_COLOR, FORCE_COLOR and TERM. */
+  style(style: Parameters<typeof styleText>[0], text: string): string
+  /** Whether a line can be overwritten. */
   readonly rewritable: boolean
 }
 
-/** What {@link outputTo} needs of a stream. */
-export interface TextStream {
-  write(text: string): unknown
-  isTTY?: boolean
-}
-
-/**
- * Writes to a stream, with colours as <https://no-color.org> and Node's `FORCE_COLOR` have it.
- *
- * @param environment - for tests
- */
-export function outputTo(stream: TextStream, environment: NodeJS.ProcessEnv = process.env): Output {
-  const { NO_COLOR, FORCE_COLOR, TERM } = environment
-  const forced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false'
-  const colours = forced || (stream.isTTY === true && !NO_COLOR && FORCE_COLOR === undefined && TERM !== 'dumb')
+export function outputTo(stream: NodeJS.WritableStream & { isTTY?: boolean }): Output {
   return {
     write: (text) => void stream.write(text),
-    rewritable: stream.isTTY === true && TERM !== 'dumb',
-    style: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
+    style: (style, text) => styleText(style, text, { stream }),
+    rewritable: stream.isTTY === true && process.env.TERM !== 'dumb',
+  }
+}
+
+/** Writes a message to stderr, out of the way of scripts that read stdout. */
+export function say({ err }: Pick<CliContext, 'err'>, message: string): void {
+  err.write(`${err.style('dim', `${NAME}:`)} ${message}\n`)
+}
+
+/** 128 + SIGPIPE, the shell's exit code for a program whose reader went away. */
+const READER_GONE = 141
+
+/**
+ * Ends the process quietly once nobody reads its output (`| head -1`, a closed terminal). Messages that nobody reads are
+ * dropped: `exec` runs on until its command ends.
+ */
+export function endWithReader(out: NodeJS.WritableStream, err: NodeJS.WritableStream): void {
+  const unread = (error: NodeJS.ErrnoException) => error.code === 'EPIPE' || error.code === 'EIO'
+  out.on('error', (error) => {
+    if (!unread(error)) throw error
+    process.exit(READER_GONE)
+  })
+  err.on('error', (error) => {
+    if (!unread(error)) throw error
+  })
+}
+
+/** Signals that ask a command to stop in an orderly way, listened for until disposed. */
+export interface StopSignals extends Disposable {
+  /** Aborted by the first of them. A second one ends the process. */
+  readonly signal: AbortSignal
+  /** 128 + the number of the signal that arrived, as shells do; undefined if none has. */
+  exitCode(): number | undefined
+}
+
+export function stopOn(...names: readonly NodeJS.Signals[]): StopSignals {
+  const stop = new AbortController()
+  let received: NodeJS.Signals | undefined
+  const listener = (name: NodeJS.Signals) => {
+    received = name
+    stop.abort(new Error('Stopped.'))
+  }
+  for (const name of names) process.once(name, listener)
+  return {
+    signal: stop.signal,
+    exitCode: () => (received === undefined ? undefined : 128 + constants.signals[received]),
+    [Symbol.dispose]() {
+      for (const name of names) process.off(name, listener)
+    },
   }
 }

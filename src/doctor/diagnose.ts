@@ -1,93 +1,87 @@
 import type { config as MssqlConfig } from 'mssql'
-import { claimsOf } from '../credentials/claims.ts'
+import { ConnectionOpener } from '../driver/open-connection.ts'
 import type { SetupOptions } from '../setup.ts'
 import { systemClock } from '../time/clock.ts'
-import { clockSkew } from '../token/clock-skew.ts'
-import type { Lease } from '../token/lease.ts'
-import { judgeClock } from './clock.ts'
-import { readConnection } from './connection-string.ts'
-import { lookUp } from './dns.ts'
-import { askForEntra } from './entra-logins.ts'
-import { Examination, type StepReport, TimeIsUp } from './examination.ts'
-import { askWho } from './identity.ts'
-import { measure } from './latency.ts'
-import { logIn } from './login.ts'
-import { askRights, CLIENT_RIGHTS, MIGRATE_RIGHTS } from './rights.ts'
-import { Session } from './session.ts'
-import type { StepResult } from './step.ts'
-import { reach } from './tcp.ts'
-import { shakeHands } from './tls.ts'
-import { getToken } from './token.ts'
+import { CLIENT_RIGHTS, checkIdentity, MIGRATE_RIGHTS, queryRow, rightsFinding, rightsQuery } from './database.ts'
+import { checkEntraLogins, checkLogin, logInAndOut } from './login.ts'
+import { checkClock, checkLatency, entraSkew } from './measure.ts'
+import { checkConnectionString, checkDns, checkTcp } from './reach.ts'
+import { type OnStep, OutOfTime, type StepResult, StepRunner } from './steps.ts'
+import { checkTls } from './tls.ts'
+import { checkToken } from './token.ts'
 
 /** Options of {@link diagnose}. */
 export interface DiagnoseOptions extends SetupOptions {
-  /** How long all of it may take, in ms. @defaultValue how long a token is waited for, and 45 s */
+  /** How long all of it may take, in ms. @defaultValue how long a token is waited for, plus 45 s */
   timeout?: number
-  /** Ends it: what was not looked at by then is skipped. */
+  /** Stops it: the steps that are left are skipped. */
   signal?: AbortSignal
 }
 
 const ALL_BUT_TOKEN = 45_000
 
 /**
- * Goes through what a login needs, step by step. A step that failed ends those that need it and no others: a token is
- * asked for where DNS fails.
+ * Checks what a login needs, step by step. Only the steps that need a failed one are skipped: a token is requested even
+ * if DNS fails.
  *
- * @param report - told of each step as it begins and ends
  * @returns all steps, in their order
  */
 export async function diagnose(
   config: MssqlConfig | string,
   options: DiagnoseOptions,
-  report: StepReport,
+  onStep: OnStep = () => {},
 ): Promise<readonly StepResult[]> {
   const { timeout, signal: stop, clock = systemClock, ...setupOptions } = options
   const end = new AbortController()
   const signal = stop === undefined ? end.signal : AbortSignal.any([end.signal, stop])
-  const limits = { clock, signal }
-  const examination = new Examination(clock, signal, report)
+  const steps = new StepRunner(clock, signal, onStep)
   const closing: (() => unknown)[] = []
 
-  const prepared = await examination.step('connection-string', [], () => {
-    const outcome = readConnection(config, { ...setupOptions, clock })
-    if (options.tokenSource === undefined) closing.push(() => outcome.value?.setup.tokenSource.close())
-    return outcome
+  const ready = await steps.run('connection-string', [], () => {
+    const finding = checkConnectionString(config, { ...setupOptions, clock })
+    if (options.tokenSource === undefined) closing.push(() => finding.value?.setup.tokenSource.close())
+    return finding
   })
-  const limit = timeout ?? (prepared.value?.setup.timing.waitTimeout ?? 0) + ALL_BUT_TOKEN
-  const timer = clock.setTimer(limit, () => end.abort(new TimeIsUp(limit)))
+  const limit = timeout ?? (ready.value?.setup.timing.waitTimeout ?? 0) + ALL_BUT_TOKEN
+  const timer = clock.setTimer(limit, () => end.abort(new OutOfTime(limit)))
   closing.push(() => timer.cancel())
   try {
-    const addresses = await examination.step('dns', [prepared], ([{ target }]) => lookUp(target, limits))
-    const socket = await examination.step('tcp', [prepared, addresses], async ([{ target }]) => {
-      const outcome = await reach(target, limits)
-      closing.push(() => outcome.value?.destroy())
-      return outcome
+    const dns = await steps.run('dns', [ready], ([{ target }]) => checkDns(target, clock, signal))
+    const tcp = await steps.run('tcp', [ready, dns], async ([{ target }]) => {
+      const finding = await checkTcp(target, clock, signal)
+      closing.push(() => finding.value?.destroy())
+      return finding
     })
-    const connection = await examination.step('tls', [prepared, socket], ([{ target }, reached]) =>
-      shakeHands(reached, target, limits),
+    const tls = await steps.run('tls', [ready, tcp], ([{ target }, socket]) => checkTls(target, socket, clock, signal))
+    const entra = await steps.run('entra-logins', [ready, tls], ([{ setup, target }, connection]) =>
+      checkEntraLogins(target, setup.audience, connection, clock, signal),
     )
-    const support = await examination.step('entra-logins', [prepared, connection], ([{ setup, target }, greeted]) =>
-      askForEntra(greeted, target, setup.audience, limits),
+    const token = await steps.run('token', [ready], ([{ setup }]) => checkToken(setup, entra.value?.stsUrl, signal))
+    const login = await steps.run('login', [ready, entra, token], ([{ setup, target }, _, lease]) =>
+      checkLogin(target, setup.audience, lease.token, clock, signal),
     )
-    const lease = await examination.step('token', [prepared], ([{ setup }]) => getToken(setup, support.value, signal))
-    const login = await examination.step('login', [prepared, support, lease], ([ready, _, token]) =>
-      logIn(ready, token, limits),
-    )
-    const identity = await examination.step('identity', [prepared, lease, login], async ([{ setup }, token]) => {
-      const session = await Session.open(setup, token, signal)
-      closing.push(() => session.close())
-      return askWho(session, clock)
+    const identity = await steps.run('identity', [ready, token, login], async ([{ setup }, lease]) => {
+      const { mssql, schema, audience } = setup
+      const opener = new ConnectionOpener(mssql, schema === undefined ? {} : { schema }, audience)
+      const session = await opener.open(lease, signal)
+      closing.push(() => session.close('disconnected'))
+      return checkIdentity(session, clock)
     })
     for (const [id, rights] of RIGHTS) {
-      await examination.step(id, [prepared, identity], ([{ setup }, who]) => askRights(who, setup.schema, rights))
+      await steps.run(id, [ready, identity], async ([{ setup }, { session, user, schema: usual }]) => {
+        const schema = setup.schema ?? usual
+        return rightsFinding(await queryRow(session, rightsQuery(rights, schema)), rights, user, schema)
+      })
     }
-    await examination.step('clock', [identity.value === undefined ? lease : identity], () =>
-      judgeClock({ entra: lease.value && skewOf(lease.value), database: identity.value?.skewMs }),
+    await steps.run('clock', [identity.value === undefined ? token : identity], () =>
+      checkClock(token.value && entraSkew(token.value), identity.value?.skewMs),
     )
-    await examination.step('latency', [prepared, lease, identity], ([ready, token, { session }]) =>
-      measure(ready, token, session, limits),
-    )
-    return examination.results
+    await steps.run('latency', [ready, token, identity], ([{ setup, target }, lease, { session }]) => {
+      const logIn = () => logInAndOut(target, setup.audience, lease.token, clock, signal)
+      const query = () => queryRow(session, 'SELECT 1 AS one')
+      return checkLatency(logIn, query, clock)
+    })
+    return steps.results
   } finally {
     await Promise.all(closing.map((close) => close()))
   }
@@ -97,8 +91,3 @@ const RIGHTS = [
   ['client-rights', CLIENT_RIGHTS],
   ['migrate-rights', MIGRATE_RIGHTS],
 ] as const
-
-function skewOf({ token, expiresOn, acquiredAt }: Lease): number | undefined {
-  const claims = claimsOf(token)
-  return claims && (clockSkew(claims, expiresOn, acquiredAt) ?? 0)
-}

@@ -1,86 +1,104 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { type PeerCertificate, TLSSocket } from 'node:tls'
 import { EntraError } from '../errors/entra-error.ts'
 import { connectToServer, greetServer, type ServerConnection } from '../login/client-login.ts'
 import { withinConnectTimeout } from '../login/connect-timeout.ts'
 import type { Target } from '../login/target.ts'
-import type { Prelogin } from '../tds/prelogin.ts'
-import { type CertificateFacts, certificateFacts, endsSoon } from './certificate.ts'
-import type { Limits } from './limits.ts'
-import type { Details, Outcome } from './step.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Details, Finding } from './steps.ts'
 
-/** Does PRELOGIN and TLS on a connection. Where the certificate is not accepted, it is shown nevertheless. */
-export async function shakeHands(socket: Socket, target: Target, limits: Limits): Promise<Outcome<ServerConnection>> {
-  const { clock } = limits
+/** Does PRELOGIN and TLS on a connection. If the certificate is rejected, its details are shown all the same. */
+export async function checkTls(
+  target: Target,
+  socket: Socket,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Finding<ServerConnection>> {
   try {
-    const connection = await withinConnectTimeout(target, { reached: true }, limits, (signal) => {
-      signal.addEventListener('abort', () => socket.destroy(signal.reason), { once: true })
+    const connection = await withinConnectTimeout(target, { reached: true }, { clock, signal }, (within) => {
+      within.addEventListener('abort', () => socket.destroy(within.reason), { once: true })
       return greetServer(socket, target, true)
     })
     return { value: connection, ...describe(connection, target, clock.now()) }
   } catch (error) {
     socket.destroy()
     if (!(error instanceof EntraError) || error.code !== 'TLS_FAILED') throw error
-    return { error, summary: '', details: await unverified(target, limits) }
+    return { error, summary: '', details: await rejectedCertificate(target, clock, signal) }
   }
 }
 
-function describe({ stream, prelogin }: ServerConnection, target: Target, now: number): Omit<Outcome<never>, 'value'> {
-  const server = versionOf(prelogin)
+function describe({ stream, prelogin }: ServerConnection, target: Target, now: number): Finding<never> {
+  const { major, minor, build } = prelogin.version
+  const serverVersion = `${major}.${minor}.${build}`
   if (!(stream instanceof TLSSocket)) {
     return {
-      summary: `not encrypted; server ${server}`,
-      details: { serverVersion: server, encrypted: false },
-      warnings: ['encrypt is false: nothing is encrypted, the token neither. It is for loopback alone.'],
+      summary: `not encrypted; server ${serverVersion}`,
+      details: { serverVersion, encrypted: false },
+      warnings: ['encrypt is false: nothing is encrypted, not even the token. Use this on loopback only.'],
     }
   }
-  const certificate = certificateFacts(stream.getPeerCertificate())
+  const certificate = stream.getPeerCertificate()
   const verified = stream.authorized
   const protocol = stream.getProtocol() ?? undefined
-  const shown = certificate === undefined ? '' : ` ${certificate.short} until ${dayOf(certificate.validTo)}`
+  const until = certificate.valid_to && new Date(certificate.valid_to).toISOString().slice(0, 10)
+  const shown = until ? ` ${commonName(certificate.subject)} by ${commonName(certificate.issuer)} until ${until}` : ''
   return {
-    summary: `${protocol}, certificate${shown}, ${verified ? 'verified' : 'not verified'}; server ${server}`,
-    details: { serverVersion: server, encrypted: true, protocol, verified, ...detailsOf(certificate) },
-    warnings: [certificate && endsSoon(certificate, now), trustWarning(target, verified)].filter(isText),
+    summary: `${protocol}, certificate${shown}, ${verified ? 'verified' : 'not verified'}; server ${serverVersion}`,
+    details: { serverVersion, encrypted: true, protocol, verified, ...certificateDetails(certificate) },
+    warnings: [
+      ...expiryWarning(Date.parse(certificate.valid_to), now),
+      ...(target.trustServerCertificate ? [verified ? TRUST_NOT_NEEDED : TRUST] : []),
+    ],
   }
 }
 
-function trustWarning({ trustServerCertificate }: Target, verified: boolean): string | undefined {
-  if (!trustServerCertificate) return undefined
-  return verified
-    ? 'trustServerCertificate is set, and not needed: the certificate can be verified. Leave it out.'
-    : 'trustServerCertificate takes any certificate, and with it any server that answers: it would get the token. ' +
-        'Name the authority of the certificate instead (NODE_EXTRA_CA_CERTS).'
-}
+const TRUST_NOT_NEEDED = 'trustServerCertificate is set but not needed: the certificate can be verified. Leave it out.'
+const TRUST =
+  'trustServerCertificate accepts any certificate, so any server that answers gets the token. ' +
+  "Name the certificate's authority instead (NODE_EXTRA_CA_CERTS)."
 
-/** The certificate of a server that is not trusted: it is looked at, and nothing is sent. */
-async function unverified(target: Target, limits: Limits): Promise<Details> {
+/** Details of a certificate that was rejected: a second connection looks at it, and sends nothing. */
+async function rejectedCertificate(target: Target, clock: Clock, signal: AbortSignal): Promise<Details> {
   try {
-    const { socket, stream } = await withinConnectTimeout(target, { reached: true }, limits, (signal) =>
-      connectToServer({ ...target, trustServerCertificate: true }, { signal }),
+    const { socket, stream } = await withinConnectTimeout(target, { reached: true }, { clock, signal }, (within) =>
+      connectToServer({ ...target, trustServerCertificate: true }, { signal: within }),
     )
     socket.destroy()
-    if (!(stream instanceof TLSSocket)) return {}
-    return { verified: false, ...detailsOf(certificateFacts(stream.getPeerCertificate())) }
+    return stream instanceof TLSSocket ? { verified: false, ...certificateDetails(stream.getPeerCertificate()) } : {}
   } catch {
     return {}
   }
 }
 
-function detailsOf(certificate: CertificateFacts | undefined): Details {
-  if (certificate === undefined) return {}
-  const { subject, issuer, names, validTo } = certificate
-  return { subject, issuer, names, validTo: new Date(validTo).toISOString() }
+function certificateDetails({ subject, issuer, subjectaltname = '', valid_to }: PeerCertificate): Details {
+  if (subject === undefined) return {}
+  return {
+    subject: distinguishedName(subject),
+    issuer: distinguishedName(issuer),
+    names: subjectaltname.split(', ').flatMap((name) => name.replace(/^[^:]*:/, '') || []),
+    validTo: new Date(valid_to).toISOString(),
+  }
 }
 
-function versionOf({ version: { major, minor, build } }: Prelogin): string {
-  return `${major}.${minor}.${build}`
+function distinguishedName(name: object): string {
+  const parts = Object.entries(name).map(([type, value]) => `${type}=${[value].flat().join('+')}`)
+  return parts.join(', ').replace(/\p{Cc}/gu, ' ')
 }
 
-function dayOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 10)
+/** The whole name if it has no common name. */
+function commonName(name: object): string {
+  const { CN } = name as { CN?: unknown }
+  return distinguishedName(CN === undefined ? name : { CN })
 }
 
-function isText(text: string | undefined): text is string {
-  return text !== undefined
+const DAY = 86_400_000
+
+/** Authorities renew a month ahead or sooner. If you renew by hand, this is enough time to do it. */
+const SOON = 14 * DAY
+
+/** A warning if a certificate expires soon; else none. Times in ms since the epoch. */
+export function expiryWarning(validTo: number, now: number): string[] {
+  const left = validTo - now
+  if (!(left >= 0 && left < SOON)) return []
+  return [`The server's certificate expires in ${Math.floor(left / DAY)} days. Renew it, or logins will fail.`]
 }

@@ -1,25 +1,23 @@
-import { claimsOf } from '../credentials/claims.ts'
+import { type Claims, claimsOf, dateOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { TokenAcquiredEvent } from '../events.ts'
-import { principalOf } from '../login/principal.ts'
+import { applicationId, principalName, principalOf, textClaim } from '../login/principal.ts'
 import { wrongInToken } from '../login/token-refusal.ts'
 import type { Setup } from '../setup.ts'
 import type { Lease } from '../token/lease.ts'
-import type { EntraSupport } from './entra-logins.ts'
-import type { Outcome } from './step.ts'
-import { otherTenant, tokenDetails } from './token-holder.ts'
+import type { Details, Finding } from './steps.ts'
 
 /**
  * Gets a token, and says whose it is.
  *
- * @param support - what the server said of the tokens that it takes, if it did
- * @throws EntraError as a `TokenSource` does, with the last reason rather than that it took too long
+ * @param stsUrl - where the server says tokens come from, if it does
+ * @throws EntraError as a `TokenSource` does; on a timeout, the last reason instead
  */
-export async function getToken(
+export async function checkToken(
   { tokenSource, audience, timing }: Setup,
-  support: EntraSupport | undefined,
+  stsUrl: string | undefined,
   signal: AbortSignal,
-): Promise<Outcome<Lease>> {
+): Promise<Finding<Lease>> {
   let acquired: TokenAcquiredEvent | undefined
   const unsubscribe = tokenSource.subscribe((event) => {
     if (event.type === 'token.acquired') acquired = event
@@ -43,16 +41,60 @@ export async function getToken(
       summary: `by ${credential}, until ${until}`,
       details: { credential, passedOver, expiresAt: until },
       warnings: [
-        `What the credential gave is no JSON Web Token: a server that takes tokens for ${audience} refuses it.`,
+        `The credential returned something other than a JSON Web Token, which no server for ${audience} accepts.`,
       ],
     }
   }
   const wrong = wrongInToken(claims, { claims, audience, now: lease.now() })
-  const tenant = support?.info && otherTenant(claims, support.info.stsUrl)
   return {
     value: lease,
     summary: `for ${principalOf(claims)}, by ${credential}, until ${until}`,
     details: { credential, passedOver, ...tokenDetails(claims) },
-    warnings: [...(wrong === undefined ? [] : [wrong.join(' ')]), ...(tenant === undefined ? [] : [tenant])],
+    warnings: [...(wrong === undefined ? [] : [wrong.join(' ')]), ...tenantWarning(claims, stsUrl)],
   }
+}
+
+/** Microsoft's own applications that people sign in with, by the `appid` of the tokens. */
+const APPLICATIONS: Readonly<Record<string, string>> = {
+  '04b07795-8ddb-461a-bbee-02f9e1bf7b46': 'Azure CLI',
+  '1950a258-227b-4e31-a9cf-717495945fc2': 'Azure PowerShell',
+  'aebc6443-996d-45c2-90f0-388ff96faa56': 'Visual Studio Code',
+}
+
+/** A token's claims, for you to compare with what you expect. */
+export function tokenDetails(claims: Claims): Details {
+  const application = applicationId(claims)
+  return {
+    principal: principalName(claims),
+    tenantId: textClaim(claims, 'tid'),
+    applicationId: application,
+    signedInWith: signedInWith(claims, application),
+    objectId: textClaim(claims, 'oid'),
+    audience: textClaim(claims, 'aud'),
+    issuer: textClaim(claims, 'iss'),
+    issuedAt: timeOf(claims, 'iat'),
+    notBefore: timeOf(claims, 'nbf'),
+    expiresAt: timeOf(claims, 'exp'),
+  }
+}
+
+/** `DefaultAzureCredential` does not say which of its credentials it used; the token does. */
+function signedInWith(claims: Claims, application: string | undefined): string | undefined {
+  if (textClaim(claims, 'xms_mirid') !== undefined) return 'managed identity'
+  return application === undefined ? undefined : APPLICATIONS[application.toLowerCase()]
+}
+
+function timeOf(claims: Claims, name: 'exp' | 'iat' | 'nbf'): string | undefined {
+  const time = dateOf(claims, name)
+  return time === undefined || Math.abs(time) > 8.64e15 ? undefined : new Date(time).toISOString()
+}
+
+const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
+
+/** A warning if a token is from another tenant than the one that the server names; else none. */
+export function tenantWarning(claims: Claims, stsUrl = ''): string[] {
+  const wanted = GUID.exec(stsUrl)?.[0].toLowerCase()
+  const tenant = textClaim(claims, 'tid')?.toLowerCase()
+  if (wanted === undefined || tenant === undefined || tenant === wanted) return []
+  return [`The token is from tenant ${tenant}, but the server wants one from ${wanted}. Set tenantId.`]
 }

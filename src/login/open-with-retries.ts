@@ -1,6 +1,5 @@
 import type { ConnectRetryEvent } from '../events.ts'
-import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
-import { sleep } from '../time/sleep.ts'
+import { type Clock, type Random, Stopwatch, sleep } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import { failureOf } from './failure.ts'

@@ -44,7 +44,10 @@ const DEFAULT_CONNECT_TIMEOUT = 15_000
  */
 export function targetOf({ server, port, database, connectionTimeout, options = {} }: MssqlConfig): Target {
   if (server.includes('\\') || options.instanceName !== undefined) {
-    throw new EntraError('CONFIG_INVALID', 'The proxy knows no named instances. Give the port of the instance instead.')
+    throw new EntraError(
+      'CONFIG_INVALID',
+      'Named instances are not supported here: SQL Server Browser is not asked for their port. Give the port instead.',
+    )
   }
   const ca = (options.cryptoCredentialsDetails as SecureContextOptions | undefined)?.ca
   const encrypt: unknown = options.encrypt

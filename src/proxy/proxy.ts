@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { audienceOf, cloudOf } from '../credentials/clouds.ts'
-import { notify, publish } from '../events.ts'
+import { emit } from '../events.ts'
 import { type ConnectTiming, defaultConnectTiming } from '../login/retry-policy.ts'
 import type { Target } from '../login/target.ts'
 import { type Clock, type Random, systemClock } from '../time/clock.ts'
@@ -161,8 +161,7 @@ export async function startProxy(options: ProxyOptions): Promise<LoopbackProxy> 
     clock,
     random: options.random ?? Math.random,
     emit: (event) => {
-      publish(event)
-      notify(options.onEvent, event)
+      emit(event, options.onEvent)
     },
     stats: emptyStats(),
     opened: new Set(),

@@ -1,15 +1,42 @@
+import { EntraError, type EntraErrorCode } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
 import type { Lease } from './lease.ts'
 import { isFresh, type RefreshTiming } from './refresh-policy.ts'
-import { replaceAgainAfter } from './refusal-policy.ts'
 
-/** The leases that a source knows: the current one, and those that a server refused. */
+/** The refusals that name the token as the reason: it has expired, is for another audience, or cannot be verified. */
+const TOKEN_AT_FAULT: readonly EntraErrorCode[] = ['TOKEN_REFUSED', 'SESSION_TOKEN_EXPIRED']
+
+/** A token source replaces a refused token no more often than this, in ms. */
+const REPLACED_EVERY = 300_000
+
+/**
+ * Whether another token may be accepted after this refusal.
+ *
+ * Azure SQL says when a token has expired ("Token is expired.", as in azuredatastudio #14497 and mssql-jdbc #1944). A
+ * bare 18456 means that the database lacks the user, which no token cures. Before its refresh is due, a credential gives
+ * the same token again, so a request would only cost everyone who shares the source.
+ */
+export function anotherTokenMayHelp(refusal: unknown): boolean {
+  return refusal instanceof EntraError && TOKEN_AT_FAULT.includes(refusal.code)
+}
+
+/**
+ * How long after one refused token was replaced the next may be, in ms. If the server refuses every new one, its clock
+ * or its settings are wrong, and the other users of the source should not rotate because of that.
+ *
+ * @param lifetime - of the token that was refused, in ms
+ */
+export function replaceAgainAfter(lifetime: number): number {
+  return Math.min(REPLACED_EVERY, lifetime / 2)
+}
+
+/** The leases that a token source knows: the current one, and those that a server refused. */
 export class HeldLeases {
-  /** The last one that was had, whatever its age; undefined before the first. */
+  /** The last one acquired, whatever its age; undefined before the first. */
   current: Lease | undefined
-  /** Whether the next one is wanted in place of one that a server refused. */
+  /** Whether another one is wanted because a server refused this one. */
   replacing = false
-  /** By their token: each is replaced once, and is no new one when the credential gives it again. */
+  /** By token: each is replaced once, and does not count as new when the credential gives it again. */
   readonly #refused = new Map<string, Lease>()
   readonly #clock: Clock
   readonly #timing: RefreshTiming
@@ -20,13 +47,13 @@ export class HeldLeases {
     this.#timing = timing
   }
 
-  /** The current one where new work may begin with it. */
+  /** The current one, if new work may begin with it. */
   get fresh(): Lease | undefined {
     return this.current !== undefined && this.#isFresh(this.current) ? this.current : undefined
   }
 
   /**
-   * Wants another one in place of a lease whose token a server found at fault.
+   * Asks for another lease in place of one whose token a server found at fault.
    *
    * @returns whether it is wanted now
    */
@@ -45,7 +72,7 @@ export class HeldLeases {
   take(lease: Lease): Lease | undefined {
     const { current } = this
     const known = current?.token === lease.token ? current : this.#refused.get(lease.token)
-    // Where the known one has ended and the credential stands by the same token, its word counts: the clock was set.
+    // The known one has ended, yet the credential gives the same token again: the clock was set, so believe it.
     if (known !== undefined && (this.#isFresh(known) || !this.#isFresh(lease))) {
       if (this.fresh === undefined) this.current = known
       return known

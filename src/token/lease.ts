@@ -1,4 +1,5 @@
 import type { AccessToken } from '@azure/identity'
+import { type Claims, dateOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
 import { defaultRefreshAfter, type RefreshTiming, spreadRefresh } from './refresh-policy.ts'
@@ -27,8 +28,8 @@ export class Lease {
   }
 
   /**
-   * What to hold its times against, in ms since the epoch: the wall clock, but where that was set back since the token
-   * came, the token has aged nevertheless.
+   * What to compare its times with, in ms since the epoch. This is the wall clock, except that a token goes on aging
+   * when that clock is set back.
    */
   now(): number {
     return this.acquiredAt + this.#age.elapsed
@@ -55,11 +56,11 @@ export class Lease {
 }
 
 /**
- * Makes a lease of what a credential answered.
+ * Makes a lease from a credential's answer.
  *
  * @param answer - what `getToken` gave
  * @param random - from 0 to 1: how late in the time for it the next token is asked for
- * @throws {@link EntraError} `TOKEN_INVALID` where there is no token or no expiry, `TOKEN_EXPIRED` where it is past
+ * @throws {@link EntraError} `TOKEN_INVALID` without a token or an expiry, `TOKEN_EXPIRED` if it is past
  */
 export function leaseOf(
   answer: AccessToken | null | undefined,
@@ -93,7 +94,7 @@ export function leaseOf(
     )
   }
   const latest = defaultRefreshAfter(now, expiresOn, timing)
-  // With a clock that is ahead each new token may seem due already: a part of its time is waited nevertheless.
+  // If the clock is ahead, each new token may seem due already. Wait for part of its time nevertheless.
   const earliest = now + (latest - now) / 4
   const due =
     typeof refreshAfterTimestamp === 'number' && Number.isFinite(refreshAfterTimestamp)
@@ -101,4 +102,25 @@ export function leaseOf(
       : latest
   const refreshAfter = spreadRefresh(due, { acquiredAt: now, expiresOn }, timing, random)
   return new Lease(token, { expiresOn, refreshAfter }, clock)
+}
+
+/** A smaller skew does not count, in ms: requests take time, and claims are whole seconds. */
+const SKEW_TOLERANCE = 60_000
+
+/**
+ * How far the local clock is ahead of the authority's, in ms; negative if it is behind, undefined if a new token shows
+ * no skew.
+ *
+ * Most credentials reckon the expiry from the local clock (`expires_in`), while the token's own `exp` is the
+ * authority's: the difference is the skew. If the credential passes the authority's time on, a token that is not valid
+ * yet (`nbf`) shows a clock that is behind by at least that much.
+ *
+ * @param expiresOn - what the credential said, in ms since the epoch
+ * @param now - the local clock, in ms since the epoch
+ */
+export function clockSkew(claims: Claims, expiresOn: number, now: number): number | undefined {
+  const exp = dateOf(claims, 'exp')
+  if (exp !== undefined && Math.abs(expiresOn - exp) > SKEW_TOLERANCE) return expiresOn - exp
+  const validFrom = dateOf(claims, 'nbf') ?? dateOf(claims, 'iat')
+  return validFrom !== undefined && validFrom - now > SKEW_TOLERANCE ? now - validFrom : undefined
 }

@@ -1,7 +1,4 @@
-/**
- * When to ask for tokens: pure functions of times. No clock, no timers; all times in ms since the epoch, all durations
- * in ms.
- */
+/** When to request tokens: pure functions. All times are in ms since the epoch, all durations in ms. */
 
 /** The numbers of the policy. */
 export interface RefreshTiming {
@@ -50,16 +47,16 @@ export const defaultRefreshTiming: RefreshTiming = {
 const SHORT_LIFE_REFRESH_SHARE = 0.4
 const SHORT_LIFE_DEADLINE_SHARE = 0.1
 
-/** How long at most, in ms, nothing is asked after too many requests, where it is not known what the authority asked for. */
+/** The longest pause after throttling without a known `Retry-After`, in ms. */
 const MAX_THROTTLED_WAIT = 10_000
-/** What is added to a wait that the authority asked for, at most: it tells all of them the same. */
+/** The most that is added to `Retry-After`: the authority tells all processes the same. */
 const RETRY_AFTER_SPREAD = 0.2
-/** What is added where it is not known what it asked for, at most: the first two waits are 4.5 s together then. */
+/** The most that is added without a known `Retry-After`: the first two waits then add up to 4.5 s. */
 const THROTTLED_SPREAD = 0.5
 
 const FIRST_RETRY = 1_000
 const MAX_RETRY = 60_000
-/** While work waits for a token, a failed request is made again after this long at the latest, in ms. */
+/** The longest pause after a failed request while work waits for a token, in ms. */
 const MAX_RETRY_ON_DEMAND = 2_000
 const MAX_ASK_AGAIN = 300_000
 
@@ -73,7 +70,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most)
 }
 
-/** When to ask for the next token where the credential does not say. */
+/** When to ask for the next token if the credential does not say. */
 export function defaultRefreshAfter(acquiredAt: number, expiresOn: number, timing: RefreshTiming): number {
   const lifetime = expiresOn - acquiredAt
   const margin = clamp(lifetime * timing.refreshFraction, timing.refreshMarginMin, timing.refreshMarginMax)
@@ -88,8 +85,8 @@ export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: Refr
 }
 
 /**
- * When to ask for the next token: at `refreshAfter`, or by chance later, in the part of the time before the deadline
- * that `refreshSpread` gives.
+ * When to ask for the next token: at a random moment from `refreshAfter` on, within the share of the time to the
+ * deadline that `refreshSpread` gives.
  *
  * @param random - from 0 to 1
  */
@@ -103,8 +100,8 @@ export function isFresh(token: TokenTimes, now: number, timing: RefreshTiming): 
 }
 
 /**
- * How long to wait before asking again after the credential gave the token it had given before: a quarter of the time
- * that is left before the deadline, so that the questions come closer as expiry nears.
+ * How long to wait before asking again after the credential gave the same token: a quarter of the time to the deadline,
+ * so requests become more frequent as expiry nears.
  */
 export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTiming): number {
   const lifetime = token.expiresOn - token.acquiredAt
@@ -112,22 +109,21 @@ export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTim
   return clamp(left / 4, Math.min(FIRST_RETRY, lifetime / 20), MAX_ASK_AGAIN)
 }
 
-/** A token with less time than this, in ms, shows a wrong clock. */
+/** A new token with less time than this, in ms, shows that the clock is wrong. */
 export const SHORTEST_LIFE = 2_000
 
 /**
- * How long to wait before asking for yet another token, after one had to be replaced and another was had for it.
+ * How long to wait before asking for yet another token after a refused one was replaced.
  *
- * @param timeLeft - of the token that was had, in ms
+ * @param timeLeft - of the new token, in ms
  */
 export function againDelay(timeLeft: number): number {
   return clamp(timeLeft / 20, FIRST_RETRY / 2, 2 * FIRST_RETRY)
 }
 
 /**
- * How long nothing may be asked, whoever waits: the authority's `Retry-After`, and by chance up to a fifth more; or 1,
- * 2, 4, 8, 10 s, and by chance up to a half more, where too much was asked for and its word is not known; 0 for a
- * failure of another kind.
+ * How long to pause after throttling, even while work waits: `Retry-After` plus up to a fifth at random; without it 1,
+ * 2, 4, 8, then 10 s plus up to a half at random. 0 after any other failure.
  *
  * @param attempt - how many requests have failed in a row, 1 for the first
  * @param random - from 0 to 1
@@ -148,9 +144,8 @@ function doubled(attempt: number): number {
 }
 
 /**
- * How long to wait after a failed request: doubling from 1 s to 60 s, with a random half taken off (so that many
- * processes do not come back together), and never less than `atLeast`. While a token at hand is at its end the wait is
- * no longer than a quarter of what is left, `atLeast` always excepted.
+ * How long to wait after a failed request: doubling from 1 s to 60 s, less up to a half at random, so that many
+ * processes do not come back together. It is at most a quarter of the current token's time, and at least `atLeast`.
  *
  * @param attempt - how many requests have failed in a row, 1 for the first
  * @param random - from 0 to 1
@@ -166,10 +161,10 @@ export function retryDelay(attempt: number, random: number, atLeast: number, tim
 }
 
 /**
- * What is left of a wait while work waits for a token: 1 to 2 s at most, by chance, so that a thousand processes that
- * wait do not ask in the same moment.
+ * How long to wait if work waits for a token: at most 1 to 2 s, at random, so that a thousand waiting processes do not
+ * ask at the same moment.
  *
- * @param delay - of the wait, where nobody waits for its end, in ms
+ * @param delay - how long to wait otherwise, in ms
  * @param atLeast - of {@link throttledDelay}
  * @param random - from 0 to 1
  */

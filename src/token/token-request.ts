@@ -1,46 +1,40 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
-import { EntraError } from '../errors/entra-error.ts'
-import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
+import type { CredentialChain } from '../credentials/chain.ts'
+import { reasonsOf } from '../credentials/failures.ts'
+import { isThrottled, retryAfterOf } from '../credentials/retry-after.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
+import type { TokenAcquiredEvent } from '../events.ts'
+import { type Clock, type Random, Stopwatch, type Timer } from '../time/clock.ts'
+import type { Lease } from './lease.ts'
+import { delayOnDemand, retryDelay, throttledDelay } from './refresh-policy.ts'
+
+/** How often to check the clock during a request, in ms: a request does not survive a sleep, and timers stand still. */
+const CHECK_EVERY = 1_000
 
 /**
- * How often the clock is looked at while a request is under way, in ms: after a machine has slept nobody answers any
- * more, and its timers stood still.
- */
-const LOOK_AT_REQUEST = 1_000
-
-/** What {@link requestToken} needs. */
-export interface TokenRequest {
-  credential: TokenCredential
-  scope: string
-  /** In ms. */
-  timeout: number
-  clock: Clock
-  /** Aborted after the timeout too. */
-  controller: AbortController
-}
-
-/**
- * Asks the credential, and gives up after the timeout, whether or not the credential heeds the signal.
+ * Asks the credential, and stops waiting after the timeout, whether or not the credential heeds the signal.
  *
+ * @param timeout - in ms
+ * @param controller - aborted after the timeout too
  * @throws {@link EntraError} `TOKEN_REQUEST_TIMEOUT`; what the credential threw; the signal's reason
  */
-export function requestToken({
-  credential,
-  scope,
-  timeout,
-  clock,
-  controller,
-}: TokenRequest): Promise<AccessToken | null> {
+export function requestToken(
+  credential: TokenCredential,
+  scope: string,
+  timeout: number,
+  clock: Clock,
+  controller: AbortController,
+): Promise<AccessToken | null> {
   const { signal } = controller
   const age = new Stopwatch(clock)
   return new Promise((resolve, reject) => {
     let timer: Timer
-    const look = () => {
+    const check = () => {
       const left = age.left(timeout)
       if (left <= 0) controller.abort(timedOut(timeout))
-      else timer = clock.setTimer(Math.min(left, LOOK_AT_REQUEST), look)
+      else timer = clock.setTimer(Math.min(left, CHECK_EVERY), check)
     }
-    look()
+    check()
     const onAbort = () => {
       timer.cancel()
       reject(signal.reason)
@@ -62,4 +56,70 @@ function timedOut(timeout: number): EntraError {
     `The credential did not answer within ${timeout} ms (requestTimeout). ` +
       'Check that its endpoint can be reached from here.',
   )
+}
+
+/** The error of a failed token request. */
+export function requestFailed(cause: unknown): EntraError {
+  if (cause instanceof EntraError) return cause
+  return new EntraError('TOKEN_REQUEST_FAILED', `The credential could not give a token: ${reasonOf(cause)}`, { cause })
+}
+
+/** The pause before the next request: after a failure, after the same token came again, or after a refusal. */
+export class RequestPause {
+  /** Requests that have failed in a row. */
+  failures = 0
+  readonly #clock: Clock
+  readonly #random: Random
+  #set: { age: Stopwatch; delay: number; onDemand: number } | undefined
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /**
+   * Starts the pause.
+   *
+   * @param delay - in ms
+   * @param atLeast - even while work waits, in ms
+   */
+  set(delay: number, atLeast = 0): void {
+    const onDemand = delayOnDemand(delay, atLeast, this.#random())
+    this.#set = { age: new Stopwatch(this.#clock), delay, onDemand }
+  }
+
+  /**
+   * Starts the pause after a failed request.
+   *
+   * @param timeLeft - until the deadline of the current token, in ms
+   */
+  afterFailure(cause: unknown, timeLeft: number | undefined): { attempt: number; retryInMs: number } {
+    const attempt = ++this.failures
+    const retryAfter = retryAfterOf(cause, this.#clock.now())
+    const atLeast = throttledDelay(retryAfter, isThrottled(cause), attempt, this.#random())
+    const retryInMs = retryDelay(attempt, this.#random(), atLeast, timeLeft)
+    this.set(retryInMs, atLeast)
+    return { attempt, retryInMs }
+  }
+
+  end(): void {
+    this.#set = undefined
+  }
+
+  /** In ms; 0 or less once it is over. @param demand - whether work waits */
+  left(demand: boolean): number {
+    return this.#set?.age.left(demand ? this.#set.onDemand : this.#set.delay) ?? 0
+  }
+}
+
+/** @param chain - the credentials that have just given the lease */
+export function acquiredEvent(
+  { expiresOn, refreshAfter }: Lease,
+  { serving: credential = '', failures }: CredentialChain,
+  at: number,
+  durationMs: number,
+): TokenAcquiredEvent {
+  const failed = failures.map((it) => ({ credential: it.credential, reason: reasonsOf(it.error).join(' ') }))
+  const told = failed.length > 0 ? { failed } : {}
+  return { type: 'token.acquired', at, credential, ...told, expiresOn, refreshAfter, durationMs }
 }

@@ -4,9 +4,9 @@ import type { RefreshTiming } from './refresh-policy.ts'
 
 /** Options of a `TokenSource`. */
 export interface TokenSourceOptions {
-  /** What the tokens are for, such as `https://database.windows.net/.default`. */
+  /** What the tokens are for, for example `https://database.windows.net/.default`. */
   scope: string
-  /** A token request that takes longer is given up, in ms. @defaultValue 30_000; 180_000 where a person is asked */
+  /** How long a token request may take, in ms. @defaultValue 30_000; 180_000 if a person is asked */
   requestTimeout?: number
   /** When to ask for the next token. */
   timing?: Partial<RefreshTiming>
@@ -18,7 +18,7 @@ export interface TokenSourceOptions {
   random?: Random
 }
 
-/** What a source has done so far. */
+/** What a token source has done so far. */
 export interface TokenSourceStats {
   /** Token requests made. */
   tokensRequested: number
@@ -26,7 +26,7 @@ export interface TokenSourceStats {
   tokensAcquired: number
   /** Requests that failed. */
   refreshesFailed: number
-  /** Those who wait for a token. */
+  /** Pieces of work that wait for a token. */
   waiting: number
 }
 
@@ -37,5 +37,3 @@ export interface TokenWait {
   /** Ends the wait with its reason. */
   signal?: AbortSignal
 }
-
-export const DEFAULT_WAIT = 15_000

@@ -1,38 +1,36 @@
+import type { AccessToken } from '@azure/identity'
 import { CredentialChain } from '../credentials/chain.ts'
+import { claimsOf } from '../credentials/claims.ts'
 import type { CredentialLike } from '../credentials/credential.ts'
 import { PROMPT_TIMEOUT } from '../credentials/one-at-a-time.ts'
-import { isLasting, isThrottled, retryAfterOf } from '../credentials/retry-after.ts'
+import { isLasting } from '../credentials/retry-after.ts'
 import { credentialsForScope } from '../credentials/sign-in-options.ts'
-import { EntraError } from '../errors/entra-error.ts'
-import { notify, publish, type TokenEvent } from '../events.ts'
+import { EntraError, textOf } from '../errors/entra-error.ts'
+import { emit, type TokenEvent } from '../events.ts'
 import { Alarm } from '../time/alarm.ts'
 import { type Clock, type Random, systemClock } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { HeldLeases } from './held-leases.ts'
-import { type Lease, leaseOf } from './lease.ts'
+import { anotherTokenMayHelp, HeldLeases } from './held-leases.ts'
+import { clockSkew, type Lease, leaseOf } from './lease.ts'
 import {
   againDelay,
   askAgainDelay,
   defaultRefreshTiming,
   hardDeadline,
   type RefreshTiming,
-  retryDelay,
   SHORTEST_LIFE,
-  throttledDelay,
 } from './refresh-policy.ts'
-import { anotherTokenMayHelp } from './refusal-policy.ts'
-import { RequestPause } from './request-pause.ts'
-import { closed, requestFailed, unavailable } from './token-errors.ts'
-import { acquiredEvent, skewEvent } from './token-events.ts'
-import { requestToken } from './token-request.ts'
-import { DEFAULT_WAIT, type TokenSourceOptions, type TokenSourceStats, type TokenWait } from './token-source-options.ts'
+import { acquiredEvent, RequestPause, requestFailed, requestToken } from './token-request.ts'
+import type { TokenSourceOptions, TokenSourceStats, TokenWait } from './token-source-options.ts'
 import { Waiters } from './waiters.ts'
 
-export type { TokenSourceOptions, TokenSourceStats, TokenWait } from './token-source-options.ts'
+/** The connect timeout of `mssql`, in ms. */
+const DEFAULT_WAIT = 15_000
+const WAIT_LONGER = 'Check that its endpoint can be reached from here, or wait longer (rotation.waitTimeout).'
 
 /**
- * Turns a credential into leases: holds the current one, has one request in flight at most, and while somebody
- * subscribes asks for the next token before the current one is at its end. One source may serve many adapters.
+ * Turns a credential into leases: holds the current one, makes one request at a time, and while it has subscribers,
+ * requests the next token before the current one ends. One source may serve many adapters.
  *
  * @example
  * ```ts
@@ -44,8 +42,7 @@ export type { TokenSourceOptions, TokenSourceStats, TokenWait } from './token-so
  */
 export class TokenSource {
   readonly #credential: CredentialChain
-  readonly #scope: string
-  readonly #requestTimeout: number
+  readonly #ask: (request: AbortController) => Promise<AccessToken | null>
   readonly #timing: RefreshTiming
   readonly #clock: Clock
   readonly #random: Random
@@ -53,16 +50,14 @@ export class TokenSource {
   readonly #subscribers = new Set<(event: TokenEvent) => void>()
   readonly #observers = new Set<(event: TokenEvent) => void>()
   readonly #stats = { tokensRequested: 0, tokensAcquired: 0, refreshesFailed: 0 }
-  /** Who waits for a token to begin with. */
+  /** Work that waits for a valid token. */
   readonly #waiters: Waiters<Lease>
-  /** Who waits for another token than the one that was refused. */
+  /** Work that waits for a token in place of a refused one. */
   readonly #refusedWaiters: Waiters<Lease | undefined>
   readonly #leases: HeldLeases
   readonly #pause: RequestPause
   readonly #alarm: Alarm
-
   #inFlight: AbortController | undefined
-  #failures = 0
   #lastError: EntraError | undefined
   #closed = false
 
@@ -77,12 +72,10 @@ export class TokenSource {
     }
     const credentials = credentialsForScope(credential, options.scope)
     const asksPerson = credentials.some(({ interactive }) => interactive)
-    const requestTimeout = options.requestTimeout ?? (asksPerson ? PROMPT_TIMEOUT : 30_000)
+    const { scope, requestTimeout = asksPerson ? PROMPT_TIMEOUT : 30_000 } = options
     if (!(requestTimeout > 0)) {
       throw new EntraError('CONFIG_INVALID', `requestTimeout must be a number of ms above 0, not ${requestTimeout}.`)
     }
-    this.#scope = options.scope
-    this.#requestTimeout = requestTimeout
     this.#timing = { ...defaultRefreshTiming, ...options.timing }
     this.#clock = options.clock ?? systemClock
     this.#leases = new HeldLeases(this.#clock, this.#timing)
@@ -90,6 +83,7 @@ export class TokenSource {
       clock: this.#clock,
       accept: (answer) => leaseOf(answer, this.#clock, this.#timing),
     })
+    this.#ask = (request) => requestToken(this.#credential, scope, requestTimeout, this.#clock, request)
     this.#random = options.random ?? Math.random
     this.#pause = new RequestPause(this.#clock, this.#random)
     this.#onEvent = options.onEvent
@@ -98,12 +92,12 @@ export class TokenSource {
     this.#refusedWaiters = new Waiters(this.#clock, () => this.#rest())
   }
 
-  /** The last token that was had, whatever its age; undefined before the first. */
+  /** The last token acquired, whatever its age; undefined before the first. */
   get current(): Lease | undefined {
     return this.#leases.current
   }
 
-  /** The numbers by which this source refreshes. */
+  /** The timing by which this source refreshes. */
   get timing(): Readonly<RefreshTiming> {
     return this.#timing
   }
@@ -113,10 +107,10 @@ export class TokenSource {
   }
 
   /**
-   * A lease that new work may begin with: the current one, or the next one where the current one is at its end.
+   * A lease that new work may begin with: the current one, or the next one if the current one is past its deadline.
    *
-   * @throws {@link EntraError} `TOKEN_UNAVAILABLE` after `timeout`, or, where the very first request fails for a reason
-   * that will not pass by itself (no identity here, a wrong secret), that request's error at once; `CLOSED`
+   * @throws {@link EntraError} `TOKEN_UNAVAILABLE` after `timeout`; the error of the very first request, at once, if its
+   * reason is permanent (no identity here, a wrong secret); `CLOSED`
    */
   get({ timeout = DEFAULT_WAIT, signal }: TokenWait = {}): Promise<Lease> {
     const ended = this.#ended(signal)
@@ -132,12 +126,12 @@ export class TokenSource {
   }
 
   /**
-   * Says that a server refused this lease's token, and asks what to log in with instead. Only where the refusal finds
-   * the token at fault is the credential asked anew: once for each token, and once in 5 min (or half of the token's
-   * life) at most. Until another token comes this one remains what {@link get} gives, to others and to you.
+   * Reports that a server refused this lease's token, and asks for another one. The credential is asked again only if
+   * the refusal finds the token at fault: once for each token, and at most once in 5 min (or half of the token's life).
+   * Until another token comes, {@link get} goes on returning this one.
    *
    * @param refusal - the error of the login or the statement
-   * @returns a lease with another token; undefined where none is to be had that may help, so that the refusal stands
+   * @returns a lease with another token; undefined if no other token can help, and the refusal stands
    * @throws {@link EntraError} `CLOSED`; the signal's reason
    */
   refused(lease: Lease, refusal: unknown, wait: TokenWait = {}): Promise<Lease | undefined> {
@@ -150,14 +144,17 @@ export class TokenSource {
     return this.#wait(this.#refusedWaiters, wait.timeout ?? DEFAULT_WAIT, wait.signal, () => undefined)
   }
 
-  /** What work is told that has waited for a token as long as it may. @param waited - in ms */
+  /** The error of work that has waited too long for a token. @param waited - in ms */
   unavailable(waited: number): EntraError {
-    return unavailable(waited, this.#lastError, this.#credential.progress())
+    const cause = this.#lastError
+    const why = cause === undefined ? `${this.#credential.progress()}\n${WAIT_LONGER}` : textOf(cause)
+    const text = `No valid token could be had within ${Math.round(waited)} ms. ${why}`
+    return new EntraError('TOKEN_UNAVAILABLE', text, { cause })
   }
 
   /**
-   * Calls `listener` with each event, and has the source refresh its token ahead of time until the function that is
-   * returned is called. The last one to leave takes timers and a request under way with it.
+   * Calls `listener` with each event, and keeps the token refreshed ahead of time, until you call the function that is
+   * returned. When the last subscriber leaves, timers stop and a request in flight is aborted.
    */
   subscribe(listener: (event: TokenEvent) => void): () => void {
     this.#subscribers.add(listener)
@@ -167,7 +164,7 @@ export class TokenSource {
     }
   }
 
-  /** Calls `listener` with each event, until the function that is returned is called. Asks for nothing. */
+  /** Calls `listener` with each event, until you call the function that is returned. Requests no tokens. */
   observe(listener: (event: TokenEvent) => void): () => void {
     this.#observers.add(listener)
     return () => {
@@ -175,7 +172,7 @@ export class TokenSource {
     }
   }
 
-  /** Ends the source: no timer and no request stays, whoever waits for a token is told `CLOSED`. */
+  /** Closes the source: timers and requests end, and work that waits for a token fails with `CLOSED`. */
   close(): void {
     this.#closed = true
     this.#subscribers.clear()
@@ -196,12 +193,12 @@ export class TokenSource {
     return holdEventLoop(waiting)
   }
 
-  /** Whether somebody waits for a token. */
+  /** Whether work waits for a token. */
   get #demand(): boolean {
     return this.#waiters.size + this.#refusedWaiters.size > 0
   }
 
-  /** Stops what runs for nobody. */
+  /** Stops timers and requests that nobody needs. */
   #rest(): void {
     if (this.#subscribers.size > 0 || this.#demand) return
     this.#alarm.cancel()
@@ -212,7 +209,7 @@ export class TokenSource {
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
     this.#alarm.cancel()
-    // A token that had ended may be good again, where the clock was ahead for a while.
+    // A token that had ended may be good again, if the clock was ahead for a while.
     const { fresh } = this.#leases
     if (fresh !== undefined) this.#waiters.resolveAll(fresh)
     if (this.#inFlight !== undefined) return
@@ -222,14 +219,14 @@ export class TokenSource {
     else this.#alarm.set(delay)
   }
 
-  /** In ms; undefined where there is nothing to ask for. */
+  /** In ms; undefined if no request is needed. */
   #nextRequestIn(): number | undefined {
     const demand = this.#demand
     const { current: lease, replacing } = this.#leases
     if (this.#closed || (!demand && lease === undefined && !replacing)) return undefined
     const wanted = demand || replacing || lease === undefined ? 0 : lease.refreshAfter - lease.now()
     const delay = Math.max(wanted, this.#pause.left(demand))
-    // Without subscribers nothing is asked for ahead of time; whoever takes a lease that is due is spared the next wait.
+    // Without subscribers nothing is refreshed ahead of time, except when a lease that is due has just been used.
     const spare = lease !== undefined && delay <= 0
     return demand || this.#subscribers.size > 0 || spare ? delay : undefined
   }
@@ -238,74 +235,65 @@ export class TokenSource {
     const request = new AbortController()
     this.#inFlight = request
     this.#stats.tokensRequested++
-    let settle: () => void
+    let tell: () => void
     try {
-      const answer = await requestToken({
-        credential: this.#credential,
-        scope: this.#scope,
-        timeout: this.#requestTimeout,
-        clock: this.#clock,
-        controller: request,
-      })
-      const lease = leaseOf(answer, this.#clock, this.#timing, this.#random())
-      settle = () => this.#succeed(lease, startedAt)
+      const lease = leaseOf(await this.#ask(request), this.#clock, this.#timing, this.#random())
+      tell = () => this.#succeed(lease, startedAt)
     } catch (error) {
-      settle = () => this.#fail(error)
+      tell = () => this.#fail(error)
     }
     if (this.#inFlight !== request) return
-    // Whoever hears of it may ask for a token at once: no other request is needed for that.
-    settle()
+    // A listener may ask for a token at once. That needs no other request.
+    tell()
     this.#inFlight = undefined
     this.#step()
   }
 
   #succeed(lease: Lease, startedAt: number): void {
-    this.#failures = 0
+    this.#pause.failures = 0
     this.#lastError = undefined
     const known = this.#leases.take(lease)
     if (known === undefined) this.#acquired(lease, startedAt)
-    else this.#unchanged(known)
+    else {
+      const retryInMs = askAgainDelay(known, known.now(), this.#timing)
+      this.#pause.set(retryInMs)
+      this.#emit({ type: 'token.unchanged', at: this.#clock.now(), expiresOn: known.expiresOn, retryInMs })
+    }
     this.#leases.replacing = false
     this.#refusedWaiters.resolveAll(known === undefined ? this.#leases.fresh : undefined)
   }
 
-  #unchanged(lease: Lease): void {
-    const retryInMs = askAgainDelay(lease, lease.now(), this.#timing)
-    this.#pause.set(retryInMs)
-    this.#emit({ type: 'token.unchanged', at: this.#clock.now(), expiresOn: lease.expiresOn, retryInMs })
-  }
-
   #acquired(lease: Lease, startedAt: number): void {
     const at = this.#clock.now()
-    const { timeLeft } = lease
+    const { token, expiresOn, timeLeft } = lease
     this.#stats.tokensAcquired++
-    // Where this one is refused too, or a wrong clock leaves it no time, whoever asks for yet another has to wait.
+    // If this one is refused too, or a wrong clock leaves it no time, the next request has to wait.
     if (this.#leases.replacing || timeLeft < SHORTEST_LIFE) this.#pause.set(againDelay(timeLeft))
     else this.#pause.end()
     this.#emit(acquiredEvent(lease, this.#credential, at, at - startedAt))
-    const skew = skewEvent(lease, at)
-    if (skew !== undefined) this.#emit(skew)
+    const claims = claimsOf(token)
+    const skewMs = claims && clockSkew(claims, expiresOn, at)
+    if (skewMs !== undefined) this.#emit({ type: 'clock.skew', at, skewMs })
   }
 
   #fail(cause: unknown): void {
     const now = this.#clock.now()
     const error = requestFailed(cause)
     this.#lastError = error
-    this.#failures++
     this.#stats.refreshesFailed++
-    const atLeast = throttledDelay(retryAfterOf(cause, now), isThrottled(cause), this.#failures, this.#random())
     const { current } = this.#leases
     const timeLeft = current && hardDeadline(current, this.#timing) - current.now()
-    const retryInMs = retryDelay(this.#failures, this.#random(), atLeast, timeLeft)
-    this.#pause.set(retryInMs, atLeast)
+    const { attempt, retryInMs } = this.#pause.afterFailure(cause, timeLeft)
     const hopeless = this.#stats.tokensAcquired === 0 && (error.code === 'TOKEN_INVALID' || isLasting(cause))
     if (hopeless) this.#waiters.rejectAll(error)
-    this.#emit({ type: 'token.refresh-failed', at: now, error, attempt: this.#failures, retryInMs })
+    this.#emit({ type: 'token.refresh-failed', at: now, error, attempt, retryInMs })
   }
 
   #emit(event: TokenEvent): void {
-    publish(event)
-    notify(this.#onEvent, event)
-    for (const subscriber of [...this.#subscribers, ...this.#observers]) notify(subscriber, event)
+    emit(event, this.#onEvent, ...this.#subscribers, ...this.#observers)
   }
+}
+
+function closed(): EntraError {
+  return new EntraError('CLOSED', 'The token source was closed; it gives no more tokens. Make another one.')
 }

@@ -3,17 +3,17 @@ import type { Clock } from '../time/clock.ts'
 interface Waiter<T> {
   resolve(value: T): void
   reject(error: unknown): void
-  /** Takes its timer and its listener away. */
+  /** Removes its timer and its listener. */
   stop(): void
 }
 
-/** Those who wait for the same thing, each for as long as it likes. */
+/** Work that waits for the same thing, each with its own timeout. */
 export class Waiters<T> {
   readonly #waiting = new Set<Waiter<T>>()
   readonly #clock: Clock
   readonly #onLeave: () => void
 
-  /** @param onLeave - called after one has given up */
+  /** @param onLeave - called after a wait has timed out or was aborted */
   constructor(clock: Clock, onLeave: () => void) {
     this.#clock = clock
     this.#onLeave = onLeave
@@ -25,7 +25,7 @@ export class Waiters<T> {
 
   /**
    * @param timeout - in ms
-   * @param onTimeout - what the wait ends with then, or throws
+   * @param onTimeout - gives the result of a wait that has timed out, or throws
    * @throws what `onTimeout` throws; the signal's reason
    */
   wait(timeout: number, signal: AbortSignal | undefined, onTimeout: () => T): Promise<T> {

@@ -2,14 +2,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { type DoctorDefaults, doctorCommand, exitCodeOf } from '../../src/cli/doctor-command.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { doctorCommand, exitCodeOf } from '../../src/cli/doctor-command.ts'
 import { stepAsText } from '../../src/cli/doctor-report.ts'
-import { outputTo, type TextStream } from '../../src/cli/terminal.ts'
-import { STEPS, type StepResult } from '../../src/doctor/step.ts'
+import type { DiagnoseOptions } from '../../src/doctor/diagnose.ts'
+import { STEPS, type StepResult } from '../../src/doctor/steps.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { usePractice } from '../doctor/support.ts'
 import { NO_SUCH_HOST } from '../errors/provoke.ts'
+import { recordedOutput } from '../support/recorded-output.ts'
 
 const practice = usePractice()
 const NOWHERE = `sqlserver://${NO_SUCH_HOST};database=app`
@@ -20,26 +21,25 @@ async function doctor(
   args: string[],
   {
     environment = {},
-    stream = {},
+    isTTY = false,
     defaults,
-  }: {
-    environment?: NodeJS.ProcessEnv
-    stream?: Partial<TextStream>
-    defaults?: DoctorDefaults
-  } = {},
+  }: { environment?: NodeJS.ProcessEnv; isTTY?: boolean; defaults?: DiagnoseOptions } = {},
 ) {
-  const written: string[] = []
   let code: number | undefined
-  const out = outputTo({ ...stream, write: (text) => written.push(text) }, { TERM: 'xterm', ...environment })
+  const { out, text } = recordedOutput(isTTY)
   const surroundings = { out, environment, setExitCode: (given: number) => (code = given) }
   const command = doctorCommand(surroundings, defaults ?? { credential: practice.azure.credential() })
   await command
     .exitOverride()
-    .configureOutput({ writeOut: (text) => written.push(text), writeErr: (text) => written.push(text) })
+    .configureOutput({ writeOut: out.write, writeErr: out.write })
     .parseAsync(args, { from: 'user' })
-  return { out: written.join(''), code }
+  return { out: text(), code }
 }
 
+beforeEach(() => {
+  vi.stubEnv('TERM', 'xterm')
+  for (const name of ['FORCE_COLOR', 'NO_COLOR']) vi.stubEnv(name, undefined)
+})
 afterEach(() => {
   vi.unstubAllEnvs()
 })
@@ -51,7 +51,7 @@ describe('doctor', () => {
     for (const title of Object.values(STEPS))
       expect(lines.filter((line) => line.slice(2).startsWith(title))).toHaveLength(1)
     expect(out).toMatch(/^! PRELOGIN and TLS .* ms {2}TLSv1\.2, certificate .* not verified/m)
-    expect(out).toMatch(/^✓ Login +\d+ ms {2}taken, without a redirect$/m)
+    expect(out).toMatch(/^✓ Login +\d+ ms {2}accepted, no redirect$/m)
     expect(out).toContain('Of 12 steps: 1 to look at.')
     expect(out).not.toContain('\u001b')
     expect(code).toBe(0)
@@ -81,7 +81,7 @@ describe('doctor', () => {
   })
 
   it('prints one JSON document with --json', async () => {
-    const { out, code } = await doctor([NOWHERE, '--json'], { stream: { isTTY: true } })
+    const { out, code } = await doctor([NOWHERE, '--json'], { isTTY: true })
     const { ok, steps } = JSON.parse(out)
     expect([ok, code]).toEqual([false, 1])
     expect(steps.map(({ id }: { id: string }) => id)).toEqual(Object.keys(STEPS))
@@ -113,7 +113,7 @@ describe('doctor', () => {
   })
 
   it('shows the step under way on a terminal, and writes over it', async () => {
-    const { out } = await doctor([NOWHERE], { stream: { isTTY: true } })
+    const { out } = await doctor([NOWHERE], { isTTY: true })
     const erase = '\r\u001b[2K'
     for (const title of ['Connection string', 'DNS', 'Token']) {
       expect(out).toContain(`\u001b[2m… ${title}\u001b[22m${erase}`)
@@ -134,7 +134,7 @@ describe('doctor', () => {
 
   it('helps, with examples and exit codes', async () => {
     const help: string[] = []
-    const command = doctorCommand({ out: outputTo({ write: () => {} }, {}), environment: {}, setExitCode() {} })
+    const command = doctorCommand({ out: recordedOutput().out, environment: {}, setExitCode() {} })
     command.configureOutput({ writeOut: (text) => help.push(text) }).outputHelp()
     expect(help.join('')).toMatch(/--timeout[\s\S]*--json[\s\S]*Exit codes:[\s\S]*\$ prisma-mssql-entra doctor --json/)
   })
@@ -171,7 +171,7 @@ describe('doctor in a process of its own', () => {
   it('stays until its time is over', async () => {
     const running = start('--timeout', '2')
     expect(await running.ended).toEqual([1, null])
-    expect(running.out).toMatch(/^✗ .*\n {2}All of it may take 2 s/m)
+    expect(running.out).toMatch(/^✗ .*\n {2}doctor may take 2 s/m)
   })
 
   it.each([
@@ -190,7 +190,7 @@ describe('doctor in a process of its own', () => {
 
 describe('a result', () => {
   const result: StepResult = { id: 'login', status: 'failed', durationMs: 1.6, summary: '', details: {}, warnings: [] }
-  const plain = outputTo({ write: () => {} }, {})
+  const plain = recordedOutput().out
 
   it('is shown with each line of its error, its warnings and, where it failed, its details', () => {
     const failed = {
@@ -198,7 +198,7 @@ describe('a result', () => {
       error: new Error('one\n  two'),
       details: { validTo: 'x', names: ['a', 'b'], none: undefined },
     }
-    expect(stepAsText(failed, plain, { verbose: false })).toBe(
+    expect(stepAsText(failed, plain, false)).toBe(
       '✗ Login                  2 ms\n  one\n    two\n  valid to: x\n  names: a, b\n',
     )
   })
@@ -206,7 +206,7 @@ describe('a result', () => {
   it('moves no terminal by what others said', () => {
     const evil = '\u001b[2J\u0007x'
     const said = { ...result, summary: evil, warnings: [evil], details: { evil }, error: new Error(evil) }
-    expect(stepAsText(said, plain, { verbose: true })).not.toMatch(/[^\P{Cc}\n]/u)
+    expect(stepAsText(said, plain, true)).not.toMatch(/[^\P{Cc}\n]/u)
   })
 
   it.each<[string, Partial<StepResult>[], number]>([

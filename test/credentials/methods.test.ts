@@ -214,7 +214,9 @@ describe('plugins', () => {
   it('that are not installed are asked for', async () => {
     await expect(ask(credentialOf('VisualStudioCode'))).rejects.toMatchObject({
       code: 'DEPENDENCY_MISSING',
-      message: expect.stringMatching(/npm install @azure\/identity-vscode\. You need version 2 or later.*there is AzureCli\.\n/),
+      message: expect.stringMatching(
+        /npm install @azure\/identity-vscode\. You need version 2 or later.*there is AzureCli\.\n/,
+      ),
       cause: expect.any(Error),
     })
     expect(made).toEqual([])

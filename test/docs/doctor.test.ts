@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { doctorCommand } from '../../src/cli/doctor-command.ts'
 import { resultsAsJson } from '../../src/cli/doctor-report.ts'
-import { outputTo } from '../../src/cli/terminal.ts'
-import { STEPS } from '../../src/doctor/step.ts'
+import { STEPS } from '../../src/doctor/steps.ts'
 import { codeBlocks, tableRows } from '../support/markdown.ts'
+import { recordedOutput } from '../support/recorded-output.ts'
 
 const guide = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')
 
@@ -24,7 +24,7 @@ describe('docs/doctor.md', () => {
   })
 
   it('has the flags that there are', () => {
-    const command = doctorCommand({ out: outputTo({ write: () => {} }, {}), environment: {}, setExitCode() {} })
+    const command = doctorCommand({ out: recordedOutput().out, environment: {}, setExitCode() {} })
     for (const { long } of command.options) expect(guide).toContain(`\`${long}`)
   })
 

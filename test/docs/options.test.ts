@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { AdapterEvent, AdapterStats, CloseReason, PrismaMssqlEntraOptions } from '../../src/index.ts'
 import { defaultRotationTiming } from '../../src/pool/settings.ts'
 import { defaultRefreshTiming } from '../../src/token/refresh-policy.ts'
-import type { TokenSourceOptions } from '../../src/token/token-source.ts'
+import type { TokenSourceOptions } from '../../src/token/token-source-options.ts'
 import { tableRows } from '../support/markdown.ts'
 
 const guide = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')

@@ -1,15 +1,15 @@
 import { ManagedIdentityCredential } from '@azure/identity'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { diagnose } from '../../src/doctor/diagnose.ts'
-import type { StepReport } from '../../src/doctor/examination.ts'
-import { STEPS } from '../../src/doctor/step.ts'
+import { OutOfTime, STEPS } from '../../src/doctor/steps.ts'
 import { startGateway } from '../../src/testing/gateway/gateway.ts'
+import { systemClock } from '../../src/time/clock.ts'
+import { NO_SUCH_HOST } from '../errors/provoke.ts'
 import { secretsIn } from '../integration/secrets.ts'
-import { MovableClock } from './movable-clock.ts'
+import { countingClock } from '../support/counting-clock.ts'
 import { giving, usePractice } from './support.ts'
 
 const practice = usePractice()
-const SILENT: StepReport = { started() {}, finished() {} }
 const ALL_OK = Object.keys(STEPS)
   .map((id) => `${id}:ok`)
   .join(' ')
@@ -18,7 +18,7 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-describe('where all is well', () => {
+describe('if all is well', () => {
   it('each step says what it found', async () => {
     const { azure } = practice
     for (const [name, value] of Object.entries(azure.authority.environment('app-service'))) vi.stubEnv(name, value)
@@ -89,9 +89,9 @@ describe('where all is well', () => {
     })
     try {
       const options = { cryptoCredentialsDetails: { ca: gateway.ca } }
-      const clock = new MovableClock()
+      const clock = countingClock()
       const config = practice.azure.config({ port: gateway.port, options })
-      await diagnose(config, { credential: practice.azure.credential(), clock }, SILENT)
+      await diagnose(config, { credential: practice.azure.credential(), clock })
       await vi.waitFor(() => expect(gateway.stats()).toMatchObject({ sessionsOpen: 0, loggingIn: 0 }), 20_000)
       expect(gateway.stats().logins).toBeGreaterThan(0)
       expect(clock.timers).toBe(0)
@@ -101,18 +101,17 @@ describe('where all is well', () => {
   })
 })
 
-describe('what should be looked at', () => {
+describe('doctor warns if', () => {
   it.each([
-    ['ahead', 600_000, ['as Entra ID has it', 'ahead of the server']],
+    ['ahead', 600_000, ['agrees with Entra ID', 'ahead of the server']],
     ['behind', -600_000, ['behind Entra ID', 'behind the server']],
   ])('is a clock that is %s', async (_, skew, words) => {
-    const clock = new MovableClock()
-    clock.set(skew)
+    const clock = { ...systemClock, now: () => systemClock.now() + skew }
     const { step, statuses } = await practice.examine(practice.azure.config(), { clock })
     expect(statuses).toMatch(/login:ok .*clock:warning latency:ok$/)
     const [warning] = step('clock').warnings
     for (const each of words) expect(step('clock').summary).toContain(each)
-    expect(warning).toContain('synchronize it (NTP)')
+    expect(warning).toContain('Synchronize it (NTP)')
     expect(step('clock').details.databaseSkewMs).toBeGreaterThan(skew - 60_000)
     expect(step('clock').details.databaseSkewMs).toBeLessThan(skew + 60_000)
   })
@@ -120,12 +119,12 @@ describe('what should be looked at', () => {
   it('is a certificate that ends soon', async () => {
     const config = await practice.gateway({}, { notAfter: new Date(Date.now() + 5.5 * 86_400_000) })
     const { step } = await practice.examine(config)
-    expect(step('tls')).toMatchObject({ status: 'warning', warnings: [expect.stringContaining('ends in 5 days')] })
+    expect(step('tls')).toMatchObject({ status: 'warning', warnings: [expect.stringContaining('expires in 5 days')] })
   })
 
   it.each([
-    ['takes any server', {}, /takes any certificate, and with it any server/],
-    ['is not needed', undefined, /is set, and not needed/],
+    ['takes any server', {}, /accepts any certificate, so any server/],
+    ['is not needed', undefined, /is set but not needed/],
   ])('is a trustServerCertificate that %s', async (_, credentials, warning) => {
     const options = { trustServerCertificate: true, ...(credentials && { cryptoCredentialsDetails: credentials }) }
     const { step, statuses } = await practice.examine(practice.azure.config({ options }))
@@ -156,7 +155,7 @@ describe('what should be looked at', () => {
     const config = await practice.gateway({ fedAuthInfo: { stsUrl: 'x'.repeat(70_000) } })
     const { statuses, step } = await practice.examine(config)
     expect(step('entra-logins').warnings).toEqual([
-      expect.stringContaining('did not say whether it takes Entra logins'),
+      expect.stringContaining('did not say whether it accepts Entra logins'),
     ])
     expect(statuses).toContain('entra-logins:warning token:ok login:ok identity:ok')
   })
@@ -168,7 +167,7 @@ describe('what should be looked at', () => {
     const { step } = await practice.examine(config)
     expect(step('token')).toMatchObject({
       status: 'warning',
-      warnings: [expect.stringMatching(/is of the tenant 7e4a0000.*wants those of 99999999.*tenantId/)],
+      warnings: [expect.stringMatching(/is from tenant 7e4a0000.*wants one from 99999999.*tenantId/)],
     })
   })
 
@@ -200,28 +199,42 @@ describe('a schema that is not there', () => {
   })
 })
 
-describe('an examination ends', () => {
+describe('doctor ends', () => {
   const hanging = giving(() => new Promise<never>(() => {}))
 
-  it.each([
-    ['that was given', { timeout: 1_000 }, 1_000],
-    ['a minute by default', {}, 60_000],
-  ])('when its time is over, %s: the step under way fails, the others are skipped', async (_, options, limit) => {
-    const clock = new MovableClock()
+  it('when its time is up: the current step fails, and the others are skipped', async () => {
+    const stop = new AbortController()
     const fault = practice.azure.gateway.inject({ at: 'prelogin', action: { hang: true } })
-    const done = practice.examine(practice.azure.config({ connectionTimeout: 0 }), { clock, ...options })
+    const done = practice.examine(practice.azure.config({ connectionTimeout: 0 }), { signal: stop.signal })
     await vi.waitFor(() => expect(fault.hits).toBe(1), 20_000)
-    clock.pass(limit)
+    stop.abort(new OutOfTime(60_000))
     const { statuses, step } = await done
     expect(statuses).toMatch(/tcp:ok tls:failed( \S+:skipped){8}$/)
-    expect(step('tls').error?.message).toContain(`may take ${limit / 1000} s, and that time is over`)
-    expect(step('token').summary).toBe('the time is over')
+    expect(step('tls').error?.message).toContain('may take 60 s in all, and that time is up')
+    expect(step('token').summary).toBe('out of time')
   })
 
-  it('when it is stopped: nothing failed for that', async () => {
+  it.each([
+    ['at the time that you give', { timeout: 7_000 }, 7_000],
+    ['after a minute by default', {}, 60_000],
+  ])('%s', async (_, options, limit) => {
+    const delays: number[] = []
+    const setTimer: typeof systemClock.setTimer = (delay, callback) => {
+      delays.push(delay)
+      return systemClock.setTimer(delay, callback)
+    }
+    await practice.examine(`sqlserver://${NO_SUCH_HOST};database=app`, {
+      clock: { ...systemClock, setTimer },
+      ...options,
+    })
+    expect(delays).toContain(limit)
+  })
+
+  it('when it is stopped, and counts no step as failed because of that', async () => {
     const stop = new AbortController()
-    const report = { ...SILENT, started: (id: string) => id === 'token' && stop.abort(new Error('Ctrl-C')) }
-    const results = await diagnose(practice.azure.config(), { ...hanging, signal: stop.signal }, report)
+    const results = await diagnose(practice.azure.config(), { ...hanging, signal: stop.signal }, (id) => {
+      if (id === 'token') stop.abort(new Error('Ctrl-C'))
+    })
     expect(results.map(({ status }) => status)).toEqual([...Array(5).fill('ok'), ...Array(7).fill('skipped')])
     expect(results.at(-1)?.summary).toBe('stopped')
   })

@@ -1,23 +1,27 @@
 import { describe, expect, it } from 'vitest'
-import { endsSoon } from '../../src/doctor/certificate.ts'
-import { judgeClock } from '../../src/doctor/clock.ts'
-import { median } from '../../src/doctor/latency.ts'
-import { CLIENT_RIGHTS, judgeRights, MIGRATE_RIGHTS, rightsQuery } from '../../src/doctor/rights.ts'
-import { otherTenant, tokenDetails } from '../../src/doctor/token-holder.ts'
+import {
+  CLIENT_RIGHTS,
+  MIGRATE_RIGHTS,
+  type Rights,
+  type Row,
+  rightsFinding,
+  rightsQuery,
+} from '../../src/doctor/database.ts'
+import { checkClock, median } from '../../src/doctor/measure.ts'
+import { expiryWarning } from '../../src/doctor/tls.ts'
+import { tenantWarning, tokenDetails } from '../../src/doctor/token.ts'
 
 describe('rights', () => {
-  const who = { user: 'my]app', schema: 'dbo' }
+  const finding = (row: Row, rights: Rights) => rightsFinding(row, rights, 'my]app', 'dbo')
   const all = { schema: 1, CONNECT: 1, SELECT: 1, INSERT: 1, UPDATE: 1, DELETE: 1 }
 
-  it('that are all there are well', () => {
-    const outcome = judgeRights(all, CLIENT_RIGHTS, who)
-    expect(outcome).toMatchObject({ value: true, details: { missing: [] } })
-    expect(outcome.warnings).toBeUndefined()
-    expect(outcome.error).toBeUndefined()
+  it('are fine if all are granted', () => {
+    const { value, details, warnings, error } = finding(all, CLIENT_RIGHTS)
+    expect([value, details?.missing, warnings, error]).toEqual([true, [], undefined, undefined])
   })
 
-  it('to write may be missing on purpose: a warning, with what gives them', () => {
-    const { value, warnings, error } = judgeRights({ ...all, INSERT: 0, DELETE: 0 }, CLIENT_RIGHTS, who)
+  it('to write may be missing on purpose, so doctor only warns, and says how to grant them', () => {
+    const { value, warnings, error } = finding({ ...all, INSERT: 0, DELETE: 0 }, CLIENT_RIGHTS)
     expect([value, error]).toEqual([true, undefined])
     expect(warnings).toEqual([
       expect.stringMatching(
@@ -26,37 +30,37 @@ describe('rights', () => {
     ])
   })
 
-  it.each(['SELECT', 'CONNECT'])('without %s nothing works', (permission) => {
-    const { value, error } = judgeRights({ ...all, [permission]: 0 }, CLIENT_RIGHTS, who)
+  it.each(['SELECT', 'CONNECT'])('fail without %s', (permission) => {
+    const { value, error } = finding({ ...all, [permission]: 0 }, CLIENT_RIGHTS)
     expect(value).toBeUndefined()
     expect(error?.message).toMatch(/ALTER ROLE db_datareader ADD MEMBER/)
   })
 
-  it('that the server knows nothing of are missing', () => {
-    expect(judgeRights({ ...all, SELECT: null }, CLIENT_RIGHTS, who).error).toBeDefined()
+  it('are missing if the server does not know them', () => {
+    expect(finding({ ...all, SELECT: null }, CLIENT_RIGHTS).error).toBeDefined()
   })
 
-  it('of migrations are only warned of', () => {
-    const { value, warnings, summary } = judgeRights({ schema: 1, 'CREATE TABLE': 0, ALTER: 0 }, MIGRATE_RIGHTS, who)
+  it('for migrations are only warned about', () => {
+    const { value, warnings, summary } = finding({ schema: 1, 'CREATE TABLE': 0, ALTER: 0 }, MIGRATE_RIGHTS)
     expect(value).toBe(true)
     expect(summary).toBe('none of the rights')
     expect(warnings).toEqual([expect.stringMatching(/only runs queries needs none[\s\S]*ALTER ROLE db_ddladmin ADD/)])
   })
 
-  it('are asked for with names that are quoted', () => {
+  it('are asked for with quoted names', () => {
     const query = rightsQuery(MIGRATE_RIGHTS, "o'clock")
     expect(query).toContain("HAS_PERMS_BY_NAME(QUOTENAME(N'o''clock'), 'SCHEMA', 'ALTER') AS [ALTER]")
     expect(query).toContain("HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), 'DATABASE', 'CREATE TABLE') AS [CREATE TABLE]")
   })
 })
 
-describe('clocks', () => {
+describe('a clock', () => {
   it.each([
-    [{ entra: 0, database: 900 }, 'as Entra ID has it, as the server has it', 0],
-    [{ entra: undefined, database: -61_000 }, '61 s behind the server', 1],
-    [{ entra: 90_400, database: undefined }, '90 s ahead of Entra ID', 1],
-  ])('%o', (skews, summary, warnings) => {
-    const outcome = judgeClock(skews)
+    [0, 900, 'agrees with Entra ID, agrees with the server', 0],
+    [undefined, -61_000, '61 s behind the server', 1],
+    [90_400, undefined, '90 s ahead of Entra ID', 1],
+  ])('that is %s ms ahead of Entra ID and %s ms ahead of the server: %s', (entra, database, summary, warnings) => {
+    const outcome = checkClock(entra, database)
     expect(outcome.summary).toBe(summary)
     expect(outcome.warnings).toHaveLength(warnings)
   })
@@ -64,23 +68,21 @@ describe('clocks', () => {
 
 describe('a certificate', () => {
   const now = Date.UTC(2026, 0, 1)
-  const facts = { subject: '', issuer: '', short: '', names: [] }
   const DAY = 86_400_000
   it.each([
     [15 * DAY, undefined],
-    [13 * DAY, /ends in 13 days/],
-    [1, /ends in 0 days/],
+    [13 * DAY, /expires in 13 days/],
+    [1, /expires in 0 days/],
     [-1, undefined],
     [Number.NaN, undefined],
-  ])('that ends in %s ms', (left, warning) => {
-    const found = endsSoon({ ...facts, validTo: now + left }, now)
-    if (warning === undefined) expect(found).toBeUndefined()
-    else expect(found).toMatch(warning)
+  ])('that expires in %s ms is warned about only if that is soon', (left, warning) => {
+    const warnings = expiryWarning(now + left, now)
+    expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)])
   })
 })
 
 describe('a token', () => {
-  it('of a person says by what they signed in', () => {
+  it('of a person says what they signed in with', () => {
     const claims = { upn: 'a@b.test', appid: '04B07795-8DDB-461A-BBEE-02F9E1BF7B46', iat: 1_700_000_000, exp: 1e300 }
     expect(tokenDetails(claims)).toMatchObject({
       principal: 'a@b.test',
@@ -95,8 +97,8 @@ describe('a token', () => {
     ['aaaaaaaa-0000-4000-8000-000000000002', 'https://x.test/aaaaaaaa-0000-4000-8000-000000000001/', true],
     ['aaaaaaaa-0000-4000-8000-000000000002', 'https://x.test/common', false],
     [undefined, 'https://x.test/aaaaaaaa-0000-4000-8000-000000000001/', false],
-  ])('of the tenant %s, where tokens come from %s', (tid, stsUrl, warns) => {
-    expect(otherTenant({ tid }, stsUrl) !== undefined).toBe(warns)
+  ])('from tenant %s is judged by where the server says tokens come from: %s', (tid, stsUrl, warns) => {
+    expect(tenantWarning({ tid }, stsUrl)).toHaveLength(warns ? 1 : 0)
   })
 })
 

@@ -23,8 +23,8 @@ it.each<[string, Partial<GatewayOptions>, true | 'strict']>([
   ['Azure', {}, true],
   ['Azure by TDS 8', {}, 'strict'],
   ['Synapse', { kind: 'synapse' }, true],
-  ['a server that takes TDS 8 alone', { kind: 'strict-only' }, 'strict'],
-])('%s is logged in on', async (_, options, encrypt) => {
+  ['a server that only accepts TDS 8', { kind: 'strict-only' }, 'strict'],
+])('doctor logs in to %s', async (_, options, encrypt) => {
   const { step } = await examine(options, encrypt)
   for (const id of STEPS) expect(step(id)).toMatchObject({ status: 'ok' })
 })
@@ -33,27 +33,27 @@ it.each<[string, Partial<GatewayOptions>, true | 'strict']>([
   ['Fabric', { kind: 'fabric' }, true],
   ['Fabric by TDS 8', { kind: 'fabric' }, 'strict'],
   ['Azure with the policy Redirect', { redirect: {} }, true],
-])('%s is followed to the server that it names, and that one is told', async (_, options, encrypt) => {
+])('doctor follows the redirect of %s, and says where it leads', async (_, options, encrypt) => {
   const { step, text, to } = await examine(options, encrypt)
   for (const id of STEPS) expect(step(id)).toMatchObject({ status: 'ok' })
   expect(step('login').details).toMatchObject({ redirects: 1, redirectedTo: [to] })
-  expect(text).toContain(`taken, redirected to ${to}\n`)
+  expect(text).toContain(`accepted, redirected to ${to}\n`)
 })
 
 it.each([true, 'strict'] as const)(
-  'a redirect before the question for a token is followed (encrypt: %s)',
+  'doctor follows a redirect that comes before the server asks for a token (encrypt: %s)',
   async (how) => {
     const { step, to } = await examine({ redirect: { at: 'login7' } }, how)
     expect(step('entra-logins')).toMatchObject({
       status: 'ok',
-      summary: expect.stringMatching(/^taken by .*, where the login is redirected to; tokens from https:/),
+      summary: expect.stringMatching(/^accepted by .*, to which the login is redirected; tokens from https:/),
       details: { redirectedTo: to, tokensFrom: expect.any(String) },
     })
     expect(step('login')).toMatchObject({ status: 'ok' })
   },
 )
 
-it('a refusal after a redirect says which server it was', async () => {
+it('a refusal after a redirect names the server that refused', async () => {
   const { upstream } = practice.azure
   const { step, to } = await examine({ redirect: {}, upstream: { ...upstream, password: 'wrong' } }, true)
   expect(step('login').error?.message).toMatch(new RegExp(`\\nThe login had been redirected to ${to}\\.\\n`))

@@ -3,13 +3,13 @@ import { type AddressInfo, createServer } from 'node:net'
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { afterAll, afterEach, beforeAll } from 'vitest'
-import { conclusion, reportTo, resultsAsJson } from '../../src/cli/doctor-report.ts'
-import { outputTo } from '../../src/cli/terminal.ts'
+import { printSteps, resultsAsJson, summaryOf } from '../../src/cli/doctor-report.ts'
 import { type DiagnoseOptions, diagnose } from '../../src/doctor/diagnose.ts'
-import type { StepId, StepResult } from '../../src/doctor/step.ts'
+import type { StepId, StepResult } from '../../src/doctor/steps.ts'
 import { type GatewayOptions, startGateway } from '../../src/testing/gateway/gateway.ts'
 import { type CertificateRequest, createCertificateAuthority } from '../../src/x509/certificates.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
+import { recordedOutput } from '../support/recorded-output.ts'
 
 /** What doctor found, and all that it wrote. */
 export interface Diagnosis {
@@ -25,12 +25,10 @@ export interface Diagnosis {
 export interface Practice {
   readonly azure: LocalAzure
   examine(config: MssqlConfig | string, options?: DiagnoseOptions): Promise<Diagnosis>
-  /** A gateway of its own: its config, with the authority of its certificate. */
+  /** Starts another gateway; its config, with the authority of its certificate. */
   gateway(options?: Partial<GatewayOptions>, certificate?: Partial<CertificateRequest>): Promise<MssqlConfig>
-  /** What answers at that port so, and never again. */
+  /** A port where this is the only answer. */
   impostor(answer: Buffer): Promise<number>
-  /** A token that anybody could see who sees all that doctor writes. */
-  tokens: string[]
 }
 
 export function usePractice(): Practice {
@@ -50,22 +48,20 @@ export function usePractice(): Practice {
       if (azure === undefined) throw new Error('Only to be used inside a test.')
       return azure
     },
-    tokens: [],
     async examine(config, options = {}) {
-      const written: string[] = []
-      const out = outputTo({ write: (text) => written.push(text) }, {})
+      const { out, text } = recordedOutput()
       const signIn = options.authentication ?? options.credential ?? options.tokenSource
       const results = await diagnose(
         config,
         { ...(signIn === undefined && { credential: practice.azure.credential() }), ...options },
-        reportTo(out, { verbose: true }),
+        printSteps(out, true),
       )
-      out.write(conclusion(results, out))
+      out.write(summaryOf(results, out))
       return {
         results,
         statuses: results.map(({ id, status }) => `${id}:${status}`).join(' '),
         step: (id) => results.find((result) => result.id === id) ?? fail(id),
-        text: written.join(''),
+        text: text(),
         json: resultsAsJson(results),
       }
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { claimsOf } from '../../src/credentials/claims.ts'
-import { clockSkew } from '../../src/token/clock-skew.ts'
+import { clockSkew } from '../../src/token/lease.ts'
 
 const now = Date.UTC(2026, 0, 1)
 const minute = 60_000

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
-import { anotherTokenMayHelp, replaceAgainAfter } from '../../src/token/refusal-policy.ts'
+import { anotherTokenMayHelp, replaceAgainAfter } from '../../src/token/held-leases.ts'
 import { settle } from '../support/virtual-clock.ts'
 import { hour, minute, second, setUp } from './support.ts'
 

@@ -1,5 +1,6 @@
 import type { TokenEvent } from '../../src/events.ts'
-import { TokenSource, type TokenSourceOptions } from '../../src/token/token-source.ts'
+import { TokenSource } from '../../src/token/token-source.ts'
+import type { TokenSourceOptions } from '../../src/token/token-source-options.ts'
 import { FakeCredential } from '../support/fake-credential.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 

@@ -1,7 +1,7 @@
 import { GetWebIdentityTokenCommand, STSClient } from '@aws-sdk/client-sts'
 import { ClientAssertionCredential, type ClientAssertionCredentialOptions } from '@azure/identity'
 
-/** Gives a JSON Web Token that says who this function is, and that Entra trusts as a federated credential. */
+/** Returns a JSON Web Token that identifies this function and that Entra trusts as a federated credential. */
 export type GetAssertion = () => Promise<string>
 
 /** Signs in to Entra as the application that trusts this function's role. */
@@ -15,14 +15,14 @@ export function entraCredential(
   return new ClientAssertionCredential(AZURE_TENANT_ID, AZURE_CLIENT_ID, getAssertion, options)
 }
 
-/** The token that AWS signs for the role of the function (IAM outbound identity federation). */
+/** Returns the token that AWS signs for the function's role (IAM outbound identity federation). */
 export function tokenOfRole(): GetAssertion {
-  // The global endpoint does not have this; Lambda sets AWS_REGION, which chooses the regional one.
+  // The global endpoint does not support this. Lambda sets AWS_REGION, which selects the regional one.
   const sts = new STSClient({})
   let token = ''
   let usableUntil = 0
   return async () => {
-    // MSAL asks twice for each sign-in.
+    // MSAL asks twice per sign-in.
     if (Date.now() < usableUntil) return token
     const { WebIdentityToken, Expiration } = await sts.send(
       new GetWebIdentityTokenCommand({

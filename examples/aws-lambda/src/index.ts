@@ -1,5 +1,5 @@
 import { entraCredential } from './credential.ts'
 import { createHandler } from './users.ts'
 
-// Outside the handler: made once for each execution environment, in its init phase.
+// Outside the handler, so it is created once per execution environment, in the init phase.
 export const { handler } = createHandler(entraCredential())

@@ -3,10 +3,10 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { PrismaMssqlEntra } from 'prisma-adapter-mssql-entra'
 import { PrismaClient } from '../../../generated/prisma/client.ts'
 
-/** What Lambda calls. */
+/** The function that Lambda calls. */
 export type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>
 
-/** Makes the handler, and the client that all its invocations share; a second one is for tests alone. */
+/** Creates the handler and the client that all its invocations share. Only tests create more than one. */
 export function createHandler(credential: TokenCredential): { handler: Handler; prisma: PrismaClient } {
   const { DATABASE_URL } = process.env
   if (DATABASE_URL === undefined) throw new Error('DATABASE_URL is not set.')

@@ -13,12 +13,12 @@ export class PrismaService extends PrismaClient implements OnModuleInit, OnAppli
     super({ adapter })
   }
 
-  /** A wrong sign-in is told at the start, not by the first request. */
+  /** Reports a wrong sign-in at startup instead of at the first request. */
   async onModuleInit(): Promise<void> {
     await this.$connect()
   }
 
-  /** Comes after the HTTP server has answered its last request; `onModuleDestroy` comes before. */
+  /** Runs after the HTTP server has answered its last request; `onModuleDestroy` runs before. */
   async onApplicationShutdown(): Promise<void> {
     await this.$disconnect()
   }

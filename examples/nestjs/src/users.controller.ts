@@ -5,7 +5,7 @@ import { PrismaService } from './prisma.service.ts'
 export class UsersController {
   readonly #prisma: PrismaService
 
-  // Named, so that it needs no emitDecoratorMetadata, which esbuild and Node's own TypeScript do not have.
+  // Explicit, because esbuild and Node's own TypeScript do not support emitDecoratorMetadata.
   constructor(@Inject(PrismaService) prisma: PrismaService) {
     this.#prisma = prisma
   }

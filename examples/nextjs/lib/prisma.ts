@@ -13,8 +13,8 @@ function createClient(): PrismaClient {
 const kept: { prisma?: PrismaClient } = globalThis as { prisma?: PrismaClient }
 
 /**
- * The client, made when it is first asked for: `next build` loads every route, and has no database. Hot reload loads
- * this module again and again: the client stays where it is not reloaded.
+ * Creates the client on first use, because `next build` loads every route without a database. Hot reload reloads this
+ * module, so the client lives on `globalThis`.
  */
 export function prisma(): PrismaClient {
   kept.prisma ??= createClient()

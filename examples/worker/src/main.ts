@@ -3,7 +3,7 @@ import { PrismaMssqlEntra } from 'prisma-adapter-mssql-entra'
 import { PrismaClient } from '../../../generated/prisma/client.ts'
 import { publishNext } from './publish.ts'
 
-/** How long to wait where there was nothing to do, or the database could not be asked, in ms. */
+/** The pause after a round without work or with a failure, in ms. */
 const PAUSE = 5_000
 
 const { DATABASE_URL } = process.env

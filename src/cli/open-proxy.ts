@@ -1,0 +1,81 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { EntraError } from '../errors/entra-error.ts'
+import type { Target } from '../login/target.ts'
+import type { ProxyEvent } from '../proxy/events.ts'
+import { progressOf } from '../proxy/progress.ts'
+import { type LoopbackProxy, type ProxyOptions, startProxy } from '../proxy/proxy.ts'
+import { setUpLogin } from '../setup.ts'
+import { connectionStringOf, type SignInFlags, signInFlags, signInOf } from './flags.ts'
+import { type CliContext, say } from './terminal.ts'
+
+/** A loopback proxy that a command opened. */
+export interface OpenProxy {
+  proxy: LoopbackProxy
+  target: Target
+  /** From the connection string. */
+  schema: string | undefined
+  /** The file that holds the certificate of the proxy's authority. */
+  caFile: string | undefined
+}
+
+/** The flags of the commands that open a proxy. */
+export interface ProxyFlags extends SignInFlags {
+  caFile?: string
+}
+
+/** Adds the flags of {@link ProxyFlags}. */
+export function proxyFlags(command: Command): Command {
+  return signInFlags(command).option(
+    '--ca-file <file>',
+    "write the certificate that signed the proxy's to a file, for clients that encrypt and verify",
+  )
+}
+
+/**
+ * Opens a loopback proxy for a connection string. Writes warnings to stderr.
+ *
+ * @throws EntraError if the string is wrong or the file cannot be written; the system's error if the port is taken
+ */
+export async function openProxy(
+  url: string | undefined,
+  flags: ProxyFlags,
+  context: CliContext,
+  options: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'>,
+): Promise<OpenProxy> {
+  const connectionString = connectionStringOf(url, context.environment)
+  const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, signInOf(flags))
+  for (const { message } of warnings) say(context, message)
+  const proxy = await startProxy({ ...proxyOptions, ...options })
+  const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)
+  try {
+    if (caFile !== undefined) await writeFile(caFile, proxy.ca)
+    return { proxy, target, schema, caFile }
+  } catch (cause) {
+    await proxy.close()
+    throw new EntraError('CONFIG_INVALID', `--ca-file cannot be written: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** What you want to know about an event while a command waits; undefined if nothing. */
+export function problemIn(event: ProxyEvent): string | undefined {
+  switch (event.type) {
+    case 'connect.retry':
+      return progressOf(event)
+    case 'proxy.login-failed':
+      return event.error.message
+    case 'proxy.login-refused':
+      return `A client was turned away: ${REFUSALS[event.reason]}.`
+    default:
+      return undefined
+  }
+}
+
+const REFUSALS: Record<Extract<ProxyEvent, { type: 'proxy.login-refused' }>['reason'], string> = {
+  unreadable: 'its login does not follow MS-TDS',
+  credentials: 'not the user and password of this proxy',
+  'other-user': 'its process belongs to another user of this machine',
+  'tds-version': 'it speaks a TDS version before 7.4',
+  owner: 'refused by the program that runs the proxy',
+}

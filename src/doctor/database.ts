@@ -1,0 +1,121 @@
+import { explainDriverError } from '../driver/driver-errors.ts'
+import type { EntraConnection } from '../driver/entra-connection.ts'
+import { addToRole, bracketed } from '../login/principal.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Finding } from './steps.ts'
+
+/** A row by the names of its columns. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** The only row of a query. @throws EntraError, or the server's error */
+export async function queryRow(session: EntraConnection, sql: string): Promise<Row> {
+  try {
+    const { columnNames, rows } = await session.queryRaw({ sql, args: [], argTypes: [] })
+    return Object.fromEntries(columnNames.map((name, index) => [name, rows[0]?.[index]]))
+  } catch (error) {
+    throw explainDriverError(error)
+  }
+}
+
+/** Who we are in the database. */
+export interface Identity {
+  session: EntraConnection
+  user: string
+  /** The default schema. */
+  schema: string
+  /** How far this machine's clock is ahead of the server's, in ms, to about a second. */
+  skewMs: number
+}
+
+const ROLES = ['db_owner', 'db_datareader', 'db_datawriter', 'db_ddladmin'] as const
+
+/** The server's time is read as seconds since then, which fits an INT and has no time zone. */
+const BASE = Date.UTC(2020, 0, 1)
+
+const IDENTITY = `SELECT SUSER_SNAME() AS [login], USER_NAME() AS [user], DB_NAME() AS [database],
+  SCHEMA_NAME() AS [schema], CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(128)) AS [serverVersion],
+  CAST(SERVERPROPERTY('Edition') AS NVARCHAR(128)) AS [edition],
+  DATEDIFF(SECOND, '2020-01-01', SYSUTCDATETIME()) AS [seconds],
+  ${ROLES.map((role) => `IS_ROLEMEMBER('${role}') AS [${role}]`).join(', ')}`
+
+/** Asks the database who we are. */
+export async function checkIdentity(session: EntraConnection, clock: Clock): Promise<Finding<Identity>> {
+  const before = clock.now()
+  const row = await queryRow(session, IDENTITY)
+  const skewMs = (before + clock.now()) / 2 - (BASE + Number(row.seconds) * 1000 + 500)
+  const roles = ROLES.filter((role) => Number(row[role]) === 1)
+  const text = (name: string) => (typeof row[name] === 'string' ? row[name].replace(/\p{Cc}/gu, ' ') : '')
+  const [login, user, database, schema] = [text('login'), text('user'), text('database'), text('schema')]
+  return {
+    value: { session, user, schema, skewMs },
+    summary: `user ${user} in database ${database}; roles: ${roles.join(', ') || 'none of the fixed ones'}`,
+    details: { login, user, database, schema, roles, serverVersion: text('serverVersion'), edition: text('edition') },
+  }
+}
+
+/** The rights that a part of Prisma needs. */
+export interface Rights {
+  rights: readonly (readonly [on: 'DATABASE' | 'SCHEMA', permission: string])[]
+  /** Nothing works without these. */
+  vital: readonly string[]
+  /** The fixed roles that grant all of them. */
+  roles: readonly string[]
+  /** Who can do without the missing ones. */
+  exception: string
+}
+
+/** For Prisma Client's queries. */
+export const CLIENT_RIGHTS: Rights = {
+  rights: [
+    ['DATABASE', 'CONNECT'],
+    ['SCHEMA', 'SELECT'],
+    ['SCHEMA', 'INSERT'],
+    ['SCHEMA', 'UPDATE'],
+    ['SCHEMA', 'DELETE'],
+  ],
+  vital: ['CONNECT', 'SELECT'],
+  roles: ['db_datareader', 'db_datawriter'],
+  exception: 'Prisma Client works without them only if they are granted on the single tables that it uses.',
+}
+
+/** For migrations. */
+export const MIGRATE_RIGHTS: Rights = {
+  rights: [
+    ['DATABASE', 'CREATE TABLE'],
+    ['SCHEMA', 'ALTER'],
+    ['SCHEMA', 'REFERENCES'],
+  ],
+  vital: [],
+  roles: ['db_ddladmin'],
+  exception: 'An identity that only runs queries needs none of them, and is safer without.',
+}
+
+/** T-SQL that asks for each right by its name. */
+export function rightsQuery({ rights }: Pick<Rights, 'rights'>, schema: string): string {
+  const name = `N'${schema.replaceAll("'", "''")}'`
+  const columns = rights.map(([on, permission]) => {
+    const securable = on === 'DATABASE' ? 'DB_NAME()' : name
+    return `HAS_PERMS_BY_NAME(QUOTENAME(${securable}), '${on}', '${permission}') AS [${permission}]`
+  })
+  return `SELECT SCHEMA_ID(${name}) AS [schema], ${columns.join(', ')}`
+}
+
+/** What the answer to {@link rightsQuery} means. */
+export function rightsFinding(row: Row, wanted: Rights, user: string, schema: string): Finding<true> {
+  const { rights, vital, roles, exception } = wanted
+  if (row.schema === null || row.schema === undefined) {
+    const text = `There is no schema "${schema}" in the database. Check schema=…, or run: CREATE SCHEMA ${bracketed(schema)};`
+    return { summary: '', details: { schema }, error: new Error(text) }
+  }
+  const names = rights.map(([, permission]) => permission)
+  const missing = names.filter((permission) => Number(row[permission]) !== 1)
+  const granted = names.filter((permission) => !missing.includes(permission))
+  const details = { schema, granted, missing }
+  if (missing.length === 0) return { value: true, summary: `${names.join(', ')} in ${schema}`, details }
+  const text =
+    `The user "${user}" has no right to ${missing.join(', ')} in the schema ${schema}. ${exception} To grant them, run in ` +
+    `the database, as the server's Entra administrator:\n${roles.map((role) => addToRole(role, user)).join('\n')}`
+  const summary = granted.length === 0 ? 'none of the rights' : `only ${granted.join(', ')} in ${schema}`
+  if (missing.some((permission) => vital.includes(permission))) return { summary, details, error: new Error(text) }
+  return { value: true, summary, details, warnings: [text] }
+}

@@ -1,0 +1,147 @@
+import { type Clock, Stopwatch } from '../time/clock.ts'
+
+/** What doctor checks, in this order: ids that do not change between versions, and titles. */
+export const STEPS = {
+  'connection-string': 'Connection string',
+  dns: 'DNS',
+  tcp: 'TCP',
+  tls: 'PRELOGIN and TLS',
+  'entra-logins': 'Entra logins',
+  token: 'Token',
+  login: 'Login',
+  identity: 'Identity',
+  'client-rights': 'Prisma Client',
+  'migrate-rights': 'Prisma Migrate',
+  clock: 'Clock',
+  latency: 'Latency',
+} as const
+
+export type StepId = keyof typeof STEPS
+
+/** One thing that a step found, for people and scripts. */
+export type Detail = string | number | boolean | readonly string[]
+
+/** Details by name; undefined if unknown. */
+export type Details = Readonly<Record<string, Detail | undefined>>
+
+/** What a check returns. It fails with an error here if it also has details to show, or else by throwing. Never a token. */
+export interface Finding<Value> {
+  /** What later steps need; undefined if the check failed. */
+  value?: Value
+  /** A few words. */
+  summary: string
+  details?: Details
+  /** What works now but may fail later, each with what to do about it. */
+  warnings?: readonly string[]
+  /** Why it failed, and what to do about it. */
+  error?: Error
+}
+
+/** `skipped`: not checked, because it needs a step that failed, or because doctor was stopped. */
+export type StepStatus = 'ok' | 'warning' | 'failed' | 'skipped'
+
+/** The result of one step. */
+export interface StepResult {
+  id: StepId
+  status: StepStatus
+  /** In ms. */
+  durationMs: number
+  /** A few words; if it was skipped, why. */
+  summary: string
+  details: Details
+  warnings: readonly string[]
+  error?: Error
+}
+
+/** Called when a step starts, and again with its result. */
+export type OnStep = (id: StepId, result?: StepResult) => void
+
+/** A finished step: no value if it failed or was skipped. */
+export interface Checked<Value> {
+  readonly id: StepId
+  readonly value: Value | undefined
+}
+
+type AllChecked<Values extends readonly unknown[]> = { [Index in keyof Values]: Checked<Values[Index]> }
+
+/** The abort reason when doctor runs out of time. */
+export class OutOfTime extends Error {
+  /** @param limit - in ms */
+  constructor(limit: number) {
+    super(`doctor may take ${limit / 1000} s in all, and that time is up. To allow more, pass --timeout.`)
+  }
+}
+
+/** Runs steps one after the other. A step is skipped if a step that it needs has no value. */
+export class StepRunner {
+  readonly results: StepResult[] = []
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  readonly #onStep: OnStep
+
+  /** @param signal - ends the run: the current step fails if the reason is {@link OutOfTime}; all others are skipped */
+  constructor(clock: Clock, signal: AbortSignal, onStep: OnStep) {
+    this.#clock = clock
+    this.#signal = signal
+    this.#onStep = onStep
+  }
+
+  /**
+   * Runs one step.
+   *
+   * @param needs - earlier steps, whose values are passed to the check
+   */
+  async run<Needs extends readonly unknown[], Value>(
+    id: StepId,
+    needs: readonly [...AllChecked<Needs>],
+    check: (values: Needs) => Promise<Finding<Value>> | Finding<Value>,
+  ): Promise<Checked<Value>> {
+    const steps = needs as readonly Checked<unknown>[]
+    const missing = steps.find(({ value }) => value === undefined)
+    if (this.#signal.aborted || missing !== undefined) {
+      this.#finish(this.#skipped(id, missing && `needs ${STEPS[missing.id]}`))
+      return { id, value: undefined }
+    }
+    this.#onStep(id)
+    const time = new Stopwatch(this.#clock)
+    const finding = await this.#untilStopped(() => check(steps.map(({ value }) => value) as unknown as Needs))
+    this.#finish(this.#resultOf(id, time.elapsed, finding))
+    return { id, value: finding.error === undefined ? finding.value : undefined }
+  }
+
+  async #untilStopped<Value>(check: () => Promise<Finding<Value>> | Finding<Value>): Promise<Finding<Value>> {
+    const signal = this.#signal
+    let onAbort = () => {}
+    const stopped = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+    try {
+      return await Promise.race([Promise.resolve().then(check), stopped])
+    } catch (thrown) {
+      const error = signal.aborted ? signal.reason : thrown
+      return { summary: '', error: error instanceof Error ? error : new Error(String(error)) }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #resultOf(id: StepId, durationMs: number, finding: Finding<unknown>): StepResult {
+    const { summary, details = {}, warnings = [], error } = finding
+    const result = { id, durationMs, summary, details, warnings }
+    if (error === undefined) return { ...result, status: warnings.length > 0 ? 'warning' : 'ok' }
+    if (this.#signal.aborted && !(error instanceof OutOfTime)) return { ...this.#skipped(id), durationMs }
+    return { ...result, status: 'failed', error }
+  }
+
+  #skipped(id: StepId, why?: string): StepResult {
+    const stopped = this.#signal.reason instanceof OutOfTime ? 'out of time' : 'stopped'
+    const summary = this.#signal.aborted || why === undefined ? stopped : why
+    return { id, status: 'skipped', durationMs: 0, summary, details: {}, warnings: [] }
+  }
+
+  #finish(result: StepResult): void {
+    this.results.push(result)
+    this.#onStep(result.id, result)
+  }
+}
