@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Target } from '../src/login/target.ts'
 import { logInWithToken } from '../src/login/token-login.ts'
-import { answerFor } from '../src/proxy/answer.ts'
+import { acceptedLogin } from '../src/proxy/answers.ts'
 import { preloginFor } from '../src/proxy/proxy-connection.ts'
 import { encodeMessage, PacketType } from '../src/tds/packet.ts'
 import { greetClient, readLogin7 } from '../src/tds/server-login.ts'
@@ -29,7 +29,7 @@ async function serve(socket: Socket): Promise<void> {
   const login = await readLogin7(client.login)
   const signal = new AbortController().signal
   const { stream, tokens } = await logInWithToken(target, login, 'token', { audience: '', clock: systemClock, signal })
-  socket.write(encodeMessage(PacketType.TABULAR_RESULT, answerFor(tokens, [])))
+  socket.write(encodeMessage(PacketType.TABULAR_RESULT, acceptedLogin(tokens, [])))
   socket.pipe(stream)
   stream.pipe(socket)
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { hasRecords } from '../src/tds/messages.ts'
 import { encodePacket, PacketReader, PacketStatus, PacketType } from '../src/tds/packet.ts'
-import { hasRecords } from '../src/tds/packet-writing.ts'
 
 /** How a process of the benchmark is reached. */
 export interface Ends {

@@ -23,7 +23,7 @@ export type {
   TokenUnchangedEvent,
 } from './events.ts'
 export type { PrismaMssqlEntraOptions, RotationOptions } from './options.ts'
-export type { AdapterStats } from './stats.ts'
+export type { AdapterStats } from './pool/stats.ts'
 export type { Clock, Random, Timer } from './time/clock.ts'
 export type { Lease } from './token/lease.ts'
 export type { RefreshTiming } from './token/refresh-policy.ts'

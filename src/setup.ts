@@ -7,7 +7,7 @@ import { EntraError } from './errors/entra-error.ts'
 import { type Target, targetOf } from './login/target.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
-import type { ProxyOptions } from './proxy/proxy.ts'
+import type { ProxyOptions } from './proxy/settings.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 

@@ -4,10 +4,11 @@ import type { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Target } from '../login/target.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
-import { progressOf } from '../proxy/progress.ts'
-import { type LoopbackProxy, type ProxyOptions, startProxy } from '../proxy/proxy.ts'
+import { progressOf } from '../proxy/events.ts'
+import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
+import type { ProxyOptions } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
-import { connectionStringOf, type SignInFlags, signInFlags, signInOf } from './flags.ts'
+import { connectionStringOf, type SignInFlags, signInFlags } from './flags.ts'
 import { type CliContext, say } from './terminal.ts'
 
 /** A loopback proxy that a command opened. */
@@ -45,7 +46,7 @@ export async function openProxy(
   options: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'>,
 ): Promise<OpenProxy> {
   const connectionString = connectionStringOf(url, context.environment)
-  const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, signInOf(flags))
+  const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, flags)
   for (const { message } of warnings) say(context, message)
   const proxy = await startProxy({ ...proxyOptions, ...options })
   const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)

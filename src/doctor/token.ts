@@ -50,7 +50,7 @@ export async function checkToken(
     value: lease,
     summary: `for ${principalOf(claims)}, by ${credential}, until ${until}`,
     details: { credential, passedOver, ...tokenDetails(claims) },
-    warnings: [...(wrong === undefined ? [] : [wrong.join(' ')]), ...tenantWarning(claims, stsUrl)],
+    warnings: [...(wrong === undefined ? [] : [`${wrong.why} ${wrong.remedy}`]), ...tenantWarning(claims, stsUrl)],
   }
 }
 
@@ -96,5 +96,5 @@ export function tenantWarning(claims: Claims, stsUrl = ''): string[] {
   const wanted = GUID.exec(stsUrl)?.[0].toLowerCase()
   const tenant = textClaim(claims, 'tid')?.toLowerCase()
   if (wanted === undefined || tenant === undefined || tenant === wanted) return []
-  return [`The token is from tenant ${tenant}, but the server wants one from ${wanted}. Set tenantId.`]
+  return [`The token is from tenant $tenant, but the server wants one from $wanted. Set tenantId.`]
 }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
-import { dial } from '../login/dial.ts'
-import { requireEncryption } from '../login/require-encryption.ts'
+import { requireEncryption } from '../login/client-login.ts'
+import { dial } from '../login/connect.ts'
 import type { Lease } from '../token/lease.ts'
 
 type Connector = NonNullable<NonNullable<MssqlConfig['options']>['connector']>

@@ -1,8 +1,8 @@
 import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import { connectFailed, loginRefused } from '../login/login-errors.ts'
-import type { LoginContext, LoginRefusal } from '../login/refusals.ts'
-import { causesOf } from '../login/tls-failures.ts'
+import { causesOf, connectFailed } from '../login/connect-failures.ts'
+import { loginRefused } from '../login/refusals.ts'
+import type { LoginContext, LoginRefusal } from '../login/token-refusal.ts'
 
 /** How a login failed. */
 export interface LoginFailure {

@@ -1,18 +1,17 @@
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
+import { EntraError } from '../errors/entra-error.ts'
+import { TdsProtocolError } from '../tds/bytes.ts'
 import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from '../tds/login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from '../tds/login7.ts'
-import { MessageStream } from '../tds/message-stream.ts'
-import { PacketType } from '../tds/packet.ts'
-import { limitRecords } from '../tds/packet-writing.ts'
+import { limitRecords, MessageStream } from '../tds/messages.ts'
+import { PacketReader, PacketType } from '../tds/packet.ts'
 import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelogin, traceId } from '../tds/prelogin.ts'
-import { TdsProtocolError } from '../tds/protocol-error.ts'
 import { connectTls, connectTlsInTds } from '../tds/tls.ts'
 import type { Routing, ServerMessage } from '../tds/tokens.ts'
-import { dial } from './dial.ts'
-import { encryptionRefused, noSqlServer } from './require-encryption.ts'
-import { encryptionRequired } from './tls-failures.ts'
+import { dial } from './connect.ts'
+import { encryptionRequired } from './connect-failures.ts'
 
 /** A server, and how to speak to it. */
 export interface ServerAddress {
@@ -188,4 +187,40 @@ export async function beginLogin(stream: Duplex, login: Login7): Promise<{ token
     if (isWholeAnswer(tokens)) return { tokens, spid }
     left -= payload.length
   }
+}
+
+/**
+ * Ends a client's connection where the server answers PRELOGIN by going on without encryption: whoever stands between
+ * can write that answer, and a client that goes along (as tedious does, whatever `encrypt` says) sends its token in the
+ * clear. To be called before anything is sent.
+ */
+export function requireEncryption(socket: Socket): void {
+  const packets = new PacketReader()
+  const onData = (chunk: Buffer) => {
+    try {
+      if (chunk[0] !== PacketType.TABULAR_RESULT && packets.rest.length === 0) throw new TdsProtocolError('No TDS.')
+      const [first] = packets.push(chunk)
+      if (first === undefined) return
+      socket.off('data', onData)
+      const { encryption } = parsePrelogin(first.payload)
+      if (encryption !== Encryption.ON && encryption !== Encryption.REQUIRED) socket.destroy(encryptionRefused())
+    } catch (cause) {
+      socket.destroy(noSqlServer(cause))
+    }
+  }
+  socket.on('data', onData)
+}
+
+/** The server, or whoever stands between, answered that it does not encrypt. */
+export function encryptionRefused(): EntraError {
+  return new EntraError(
+    'TLS_FAILED',
+    'The server offers no encryption, or somebody in between says so; the token was not sent. ' +
+      'Give the server a certificate; on loopback alone, encrypt: false goes without.',
+  )
+}
+
+/** What answered to PRELOGIN does not speak TDS. */
+export function noSqlServer(cause: unknown): EntraError {
+  return new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server. Check host and port.', { cause })
 }

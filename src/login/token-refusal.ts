@@ -1,111 +1,135 @@
 import { type Claims, dateOf } from '../credentials/claims.ts'
+import type { Explanation } from './connect-failures.ts'
 import { createUser, principalOf, textClaim } from './principal.ts'
-import type { LoginContext, LoginRefusal, Verdict } from './refusals.ts'
 
-/** Azure SQL's own id: the audience of a token of version 2.0. */
+/** An ERROR token of a login (MS-TDS 2.2.7.10). */
+export interface LoginRefusal {
+  number: number
+  state: number
+  message: string
+}
+
+/** What is known about a login. Never the token, only its claims. */
+export interface LoginContext {
+  /** The host name of the server. */
+  server: string
+  /** Undefined if none is named: the principal's default database. */
+  database: string | undefined
+  /** The audience that this server expects: `https://database.windows.net/`. */
+  audience: string
+  /** Undefined if the token is not a JSON Web Token. */
+  claims: Claims | undefined
+  /** In ms since the epoch. */
+  now: number
+}
+
+/** Azure SQL's application id: the audience of a token of version 2.0. */
 const AZURE_SQL_APP_ID = '022907d3-0f1b-48f7-badc-1ba6abab6d66'
 
-/** What a server says in place of a name where it was given a token. */
+/** What a server says instead of a name after a login by token. */
 const BY_TOKEN = '<token-identified principal>'
 
 /** "Query cannot be executed, access token is expired": at the first statement, which sets the session up. */
 const EXPIRED_IN_SESSION = 37396
 
-/** Older servers say this of a token's principal whom they do not know. */
+/** What older servers say if they do not know a token's principal. */
 const ANONYMOUS = 'NT AUTHORITY\\ANONYMOUS LOGON'
 
 /**
- * What errors 18456 and 37396 mean. The server says little or nothing of its reasons, on purpose; the token's own claims say the
- * rest.
+ * What errors 18456 and 37396 mean. On purpose the server says little or nothing about its reasons; the token's claims
+ * say the rest.
  */
-export function explainRefusedToken(refusal: LoginRefusal, context: LoginContext): Verdict {
-  const { number, message } = refusal
-  const { claims } = context
-  // A server that knows nothing of FEDAUTH overlooks it in LOGIN7, and finds neither user nor password there.
+export function explainRefusedToken(context: LoginContext, { number, message }: LoginRefusal): Explanation {
+  // A server without FEDAUTH overlooks it in LOGIN7, and finds neither user nor password there.
   if (/user ''/.test(message)) return unsupported(context)
-  if (number === EXPIRED_IN_SESSION) return refused(...expired(context))
-  if (!message.includes(BY_TOKEN) && !message.includes(ANONYMOUS)) return other()
-  if (/token is expired/i.test(message)) return refused(...expired(context))
-  const wrong = claims && wrongInToken(claims, context)
-  if (wrong !== undefined) return refused(...wrong)
-  if (/not currently configured to accept this token/i.test(message)) return refused(...otherTenant(claims))
-  if (/invalid token/i.test(message)) return refused(...invalid(claims, context))
+  if (number === EXPIRED_IN_SESSION) return expired(context)
+  if (!message.includes(BY_TOKEN) && !message.includes(ANONYMOUS)) {
+    return { code: 'LOGIN_FAILED', why: '', remedy: "The state in the server's own log tells why." }
+  }
+  if (/token is expired/i.test(message)) return expired(context)
+  const wrong = context.claims && wrongInToken(context.claims, context)
+  if (wrong !== undefined) return wrong
+  if (/not currently configured to accept this token/i.test(message)) return otherTenant(context)
+  if (/invalid token/i.test(message)) return invalid(context)
   return unknownPrincipal(context)
 }
 
-function refused(why: string, remedy: string): Verdict {
+function refused(why: string, remedy: string): Explanation {
   return { code: 'TOKEN_REFUSED', why, remedy }
 }
 
-type Reason = readonly [why: string, remedy: string]
-
-/** What the claims alone show, whatever the server says; undefined where nothing is wrong with them. */
+/** What the claims alone show, whatever the server says; undefined if they look right. */
 export function wrongInToken(
   claims: Claims,
   context: Pick<LoginContext, 'now' | 'audience' | 'claims'>,
-): Reason | undefined {
+): Explanation | undefined {
   const { now, audience: wanted } = context
   const audience = textClaim(claims, 'aud')
   if (audience !== undefined && plain(audience) !== plain(wanted) && plain(audience) !== AZURE_SQL_APP_ID) {
-    return [
+    return refused(
       `The token is for another audience: it is for ${audience}, and the server wants ${wanted}.`,
-      `Ask for the scope ${plain(wanted)}/.default: leave the option scope out, or have your own credential heed the ` +
-        'scope that it is asked for.',
-    ]
+      `Ask for the scope ${plain(wanted)}/.default: leave the option scope out, or have your own credential use the ` +
+        'scope that it is given.',
+    )
   }
   const notBefore = dateOf(claims, 'nbf')
   if (notBefore !== undefined && notBefore > now) {
-    return [
-      `The token is not valid yet: it is from ${iso(notBefore)} on, ${seconds(notBefore - now)} from now by the clock ` +
-        'of this machine.',
-      'Synchronize the clock of this machine (NTP), or of what issues the tokens.',
-    ]
+    return refused(
+      `The token is not valid yet: it is valid from ${iso(notBefore)}, ${seconds(notBefore - now)} from now by the ` +
+        'clock of this machine.',
+      'Synchronize the clock of this machine (NTP), or that of the token issuer.',
+    )
   }
   const expiry = dateOf(claims, 'exp')
   return expiry !== undefined && expiry <= now ? expired(context) : undefined
 }
 
-function expired({ claims, now }: Pick<LoginContext, 'now' | 'claims'>): Reason {
+function expired({ claims, now }: Pick<LoginContext, 'now' | 'claims'>): Explanation {
   const expiry = claims && dateOf(claims, 'exp')
-  if (expiry === undefined) return ['The token has expired.', STALE]
-  if (expiry <= now) return [`The token has expired, at ${iso(expiry)}, ${seconds(now - expiry)} ago.`, STALE]
-  return [
-    `The token has expired by the clock of the server; by the clock of this machine it is valid until ${iso(expiry)}, ` +
-      `so that this clock is behind by ${seconds(expiry - now)} at least.`,
-    'Synchronize the clock of this machine (NTP).',
-  ]
+  if (expiry !== undefined && expiry > now) {
+    return refused(
+      `The token has expired by the clock of the server. By the clock of this machine it is valid until ${iso(expiry)}: ` +
+        `this clock is at least ${seconds(expiry - now)} behind.`,
+      'Synchronize the clock of this machine (NTP).',
+    )
+  }
+  const when = expiry === undefined ? '' : `, at ${iso(expiry)}, ${seconds(now - expiry)} ago`
+  return refused(
+    `The token has expired${when}.`,
+    'Have the credential return a valid token: one that caches tokens has kept it for too long.',
+  )
 }
 
-const STALE = 'Have the credential give a token that is valid: one that caches tokens has kept it for too long.'
-
-function otherTenant(claims: Claims | undefined): Reason {
+function otherTenant({ claims }: LoginContext): Explanation {
   const tenant = textClaim(claims, 'tid')
-  return [
+  return refused(
     `The token was issued by another tenant than the server's${tenant === undefined ? '' : ` (${tenant})`}, or the ` +
       'server has no Microsoft Entra administrator.',
-    `Name the server's tenant by tenantId; \`az sql server ad-admin list --resource-group … --server …\` shows it. ` +
-      'Where that shows nothing, set an administrator.',
-  ]
+    "Name the server's tenant by tenantId; `az sql server ad-admin list --resource-group … --server …` shows it. If it " +
+      'shows nothing, set an administrator.',
+  )
 }
 
-function invalid(claims: Claims | undefined, { audience }: LoginContext): Reason {
+function invalid({ claims, audience }: LoginContext): Explanation {
   if (claims === undefined) {
-    return ['What the credential gave is no JSON Web Token.', `Have it give an access token for ${audience}.`]
+    return refused(
+      'What the credential returned is not a JSON Web Token.',
+      `Have it return an access token for ${audience}.`,
+    )
   }
   const issuer = textClaim(claims, 'iss')
-  return [
-    `The server could not verify the token${issuer === undefined ? '' : `, which ${issuer} has issued`}.`,
-    "Have it issued by the Entra ID of the server's cloud, and pass it on unchanged.",
-  ]
+  return refused(
+    `The server could not verify the token${issuer === undefined ? '' : `, which ${issuer} issued`}.`,
+    "Have the Entra ID of the server's cloud issue it, and pass it on unchanged.",
+  )
 }
 
-function unknownPrincipal(context: LoginContext): Verdict {
-  const { database, claims, server } = context
+function unknownPrincipal({ database, claims, server }: LoginContext): Explanation {
   const where = database === undefined ? 'the database master of' : `the database "${database}" on`
   return {
     code: 'PRINCIPAL_UNKNOWN',
     why:
-      `The token is good, but ${principalOf(claims)} has no user in ${where} ${server}, or one that was made for an ` +
+      `The token is good, but ${principalOf(claims)} has no user in ${where} ${server}, or one that was created for an ` +
       'earlier principal of the same name.',
     remedy:
       database === undefined
@@ -114,18 +138,14 @@ function unknownPrincipal(context: LoginContext): Verdict {
   }
 }
 
-function unsupported({ server }: LoginContext): Verdict {
+function unsupported({ server }: LoginContext): Explanation {
   return {
     code: 'ENTRA_LOGIN_UNSUPPORTED',
-    why: `${server} did not look at the token: it takes no Microsoft Entra logins, as a SQL Server in a container does not, nor one on premises without Azure Arc.`,
+    why: `${server} did not look at the token: it takes no Microsoft Entra logins. SQL Server in a container never does, on premises only with Azure Arc.`,
     remedy:
       'Use @prisma/adapter-mssql with user and password there, or put the gateway of ' +
-      'prisma-adapter-mssql-entra/testing in front of it. Is it meant to be Azure SQL? Check the host name.',
+      'prisma-adapter-mssql-entra/testing in front of it. If it should be Azure SQL, check the host name.',
   }
-}
-
-function other(): Verdict {
-  return { code: 'LOGIN_FAILED', why: '', remedy: "The server's own log says why, by the state." }
 }
 
 /** Both `https://resource` and `https://resource/` are in use. */

@@ -1,5 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
-import { type ConnectTiming, defaultConnectTiming } from '../login/retry-policy.ts'
+import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
 
 /**
  * When a connection has to answer a round trip before it is lent: `after-idle` if it was not used for `validateAfter`,

@@ -1,32 +1,41 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { EntraError } from '../errors/entra-error.ts'
 
+/** Options of `LoopbackProxy.url`. */
+export interface UrlOptions {
+  /** @defaultValue the target's */
+  database?: string | undefined
+  /** Of Prisma's models. Only Prisma's strings have it. */
+  schema?: string | undefined
+  /** The file with `LoopbackProxy.ca`: makes Prisma's engine encrypt. */
+  caFile?: string | undefined
+  /** @defaultValue 'prisma' */
+  format?: UrlFormat
+}
+
 /** A SQL login on a loopback proxy. */
-export interface Door {
+export interface ProxyLogin extends Omit<UrlOptions, 'format'> {
   host: string
   port: number
   user: string
   password: string
-  database?: string | undefined
-  /** Of Prisma's models; no other kind of string has it. */
-  schema?: string | undefined
-  /** The file that its authority's certificate is in: then Prisma's engine encrypts. */
-  caFile?: string | undefined
 }
 
-/** Ten minutes for what takes it in ms, as the official adapter does; a week for Prisma's engine, which has s. */
+/** Ten minutes for clients that read it in ms, as the official adapter does; a week for Prisma's engine, which reads s. */
 const LONG = 600_000
 
-/** The proxy has its own connect timeout, in s: a client must wait longer than that, and for a paused database. */
+/** In s. The proxy has its own connect timeout. A client must wait longer than that, and for a paused database. */
 const LONG_SECONDS = 600
 
 /**
- * Connection strings for a door, by the kind of tool that takes them. They ask for no encryption, which a client could
- * only have with a certificate that the machine trusts, and for a long connect timeout: the proxy has its own, and waits
- * for a paused database.
+ * Connection strings, by the kind of tool that reads them. They turn encryption off, since a client could only verify a
+ * certificate that the machine trusts.
  */
 const FORMATS = {
-  /** Prisma, whose braces quote a name whatever it holds. */
-  prisma: ({ host, port, user, password, database, schema, caFile }: Door) =>
+  /** Prisma, where braces quote any name. */
+  prisma: ({ host, port, user, password, database, schema, caFile }: ProxyLogin) =>
     [
       `sqlserver://${host}:${port}`,
       ...Object.entries({ database, schema }).flatMap(([key, name]) =>
@@ -40,7 +49,7 @@ const FORMATS = {
       `connectTimeout=${LONG}`,
     ].join(';'),
   /** SqlClient, node-mssql, Entity Framework. */
-  'ado.net': ({ host, port, user, password, database }: Door) =>
+  'ado.net': ({ host, port, user, password, database }: ProxyLogin) =>
     [
       `Server=tcp:${host},${port}`,
       ...(database === undefined ? [] : [`Initial Catalog="${database.replaceAll('"', '""')}"`]),
@@ -50,7 +59,7 @@ const FORMATS = {
       `Connect Timeout=${LONG_SECONDS}`,
     ].join(';'),
   /** Microsoft's JDBC driver, Flyway, Liquibase. */
-  jdbc: ({ host, port, user, password, database }: Door) =>
+  jdbc: ({ host, port, user, password, database }: ProxyLogin) =>
     [
       `jdbc:sqlserver://${host}:${port}`,
       ...(database === undefined ? [] : [`databaseName={${database.replaceAll('}', '}}')}}`]),
@@ -59,22 +68,47 @@ const FORMATS = {
       'encrypt=false',
       `loginTimeout=${LONG_SECONDS}`,
     ].join(';'),
-  /** Sequelize, whose driver encrypts whatever it says and takes any certificate. Neither node-mssql nor knex nor TypeORM. */
-  uri: ({ host, port, user, password, database }: Door) =>
+  /** Sequelize. Its driver encrypts all the same, and accepts any certificate. Not for node-mssql, knex or TypeORM. */
+  uri: ({ host, port, user, password, database }: ProxyLogin) =>
     `mssql://${user}:${password}@${host}:${port}/${encodeURIComponent(database ?? '')}?encrypt=false`,
-} as const satisfies Record<string, (door: Door) => string>
+} as const satisfies Record<string, (door: ProxyLogin) => string>
 
-/** The kinds of connection strings that a door can be named by. */
+/** The kinds of connection strings. */
 export type UrlFormat = keyof typeof FORMATS
 
 export const URL_FORMATS = Object.keys(FORMATS) as UrlFormat[]
 
 /** @throws {@link EntraError} `CONFIG_INVALID` for a name with `}`, which Prisma's strings cannot hold */
-export function connectionStringFor(door: Door, format: UrlFormat = 'prisma'): string {
-  return FORMATS[format](door)
+export function connectionStringFor(login: ProxyLogin, format: UrlFormat = 'prisma'): string {
+  return FORMATS[format](login)
 }
 
 function quotable(key: string, name: string): string {
-  if (name.includes('}')) throw new EntraError('CONFIG_INVALID', `The name of a ${key} must not hold "}".`)
+  if (name.includes('}')) throw new EntraError('CONFIG_INVALID', `The name of a ${key} must not contain "}".`)
   return name
+}
+
+/** Signals that end a process and can be handled. */
+const TERMINATION: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+/**
+ * Writes a certificate to a file in its own folder, which only this user can read. It is removed with the process,
+ * unless that is killed by SIGKILL.
+ *
+ * @returns its path, which ends in `.pem`, as Prisma's engine expects
+ */
+export function temporaryCaFile(certificate: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'prisma-mssql-entra-'))
+  const file = join(folder, 'ca.pem')
+  writeFileSync(file, certificate, { mode: 0o600 })
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', remove)
+  for (const signal of TERMINATION) {
+    process.once(signal, () => {
+      remove()
+      // A listener keeps the signal from ending the process. If this was the only one, end it now.
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+    })
+  }
+  return file
 }

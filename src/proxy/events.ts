@@ -1,39 +1,36 @@
 import type { ConnectRetryEvent } from '../events.ts'
-import type { Refusal } from './local-login.ts'
+import type { RefusalReason } from './admission.ts'
 
-/** A client was turned away at the door: nothing was asked of Entra or the server. */
-export interface ProxyLoginRefusedEvent {
-  type: 'proxy.login-refused'
+interface ProxyEventBase {
   /** In ms since the epoch. */
   at: number
-  reason: Refusal
 }
 
-/** A client was let in, and could not be signed in upstream. */
-export interface ProxyLoginFailedEvent {
+/** A client was refused. Neither Entra nor the server was asked. */
+export interface ProxyLoginRefusedEvent extends ProxyEventBase {
+  type: 'proxy.login-refused'
+  reason: RefusalReason
+}
+
+/** A client was admitted, but could not be signed in upstream. */
+export interface ProxyLoginFailedEvent extends ProxyEventBase {
   type: 'proxy.login-failed'
-  /** In ms since the epoch. */
-  at: number
   error: Error
 }
 
-/** A client works on a session of its own upstream. */
-export interface ProxySessionOpenedEvent {
+/** A client has its session upstream. */
+export interface ProxySessionOpenedEvent extends ProxyEventBase {
   type: 'proxy.session-opened'
-  /** In ms since the epoch. */
-  at: number
   /** Counts up from 1. */
   session: number
-  /** As the client named them; empty where it did not. */
+  /** As the client named them; empty if it did not. */
   applicationName: string
   database: string
 }
 
 /** A session is over, whichever side ended it. */
-export interface ProxySessionClosedEvent {
+export interface ProxySessionClosedEvent extends ProxyEventBase {
   type: 'proxy.session-closed'
-  /** In ms since the epoch. */
-  at: number
   session: number
   /** In ms. */
   durationMs: number
@@ -42,10 +39,51 @@ export interface ProxySessionClosedEvent {
   bytesOut: number
 }
 
-/** All that a proxy's `onEvent` may be called with. No event ever holds a token, a password or a statement. */
+/** What `onEvent` of a proxy is called with. No event ever holds a token, a password or a statement. */
 export type ProxyEvent =
   | ProxyLoginRefusedEvent
   | ProxyLoginFailedEvent
   | ProxySessionOpenedEvent
   | ProxySessionClosedEvent
   | ConnectRetryEvent
+
+/** What to show a user while a database wakes up; a paused one takes a minute. */
+export function progressOf({ error, attempt, retryInMs }: ConnectRetryEvent): string {
+  const [what = ''] = error.message.split('\n')
+  return `${what} Waiting ${Math.ceil(retryInMs / 1000)} s before attempt ${attempt + 1}.`
+}
+
+/** What `proxy.stats()` gives. */
+export interface ProxyStats {
+  /** TCP connections accepted. */
+  connections: number
+  /** Of those, the ones that are open now, logged in or not. */
+  connectionsOpen: number
+  /** Clients refused, by reason. */
+  refused: Record<RefusalReason, number>
+  /** Sessions opened upstream. */
+  sessions: number
+  /** Sessions that are open now. */
+  sessionsOpen: number
+  /** Clients that were admitted but could not be signed in upstream. */
+  failures: number
+  /** Redirects that were followed. */
+  redirects: number
+  /** Bytes from and to clients, of connections that have ended. */
+  bytesIn: number
+  bytesOut: number
+}
+
+export function emptyStats(): ProxyStats {
+  return {
+    connections: 0,
+    connectionsOpen: 0,
+    refused: { unreadable: 0, credentials: 0, 'other-user': 0, 'tds-version': 0, owner: 0 },
+    sessions: 0,
+    sessionsOpen: 0,
+    failures: 0,
+    redirects: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+  }
+}

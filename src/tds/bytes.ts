@@ -1,4 +1,7 @@
-import { TdsProtocolError } from './protocol-error.ts'
+/** Bytes that are not what MS-TDS says they must be at this place. The message says what was wrong. */
+export class TdsProtocolError extends Error {
+  override readonly name = 'TdsProtocolError'
+}
 
 /** Reads numbers and strings off a buffer, and never past its end. */
 export class ByteReader {

@@ -1,8 +1,6 @@
-import { ByteReader } from './bytes.ts'
-import { type FeatureData, parseFeatures } from './features.ts'
-import { type FedAuthInfo, parseFedAuthInfo } from './fed-auth.ts'
+import { ByteReader, TdsProtocolError } from './bytes.ts'
+import { type FeatureData, type FedAuthInfo, parseFeatures, parseFedAuthInfo } from './features.ts'
 import { DEFAULT_PACKET_SIZE } from './packet.ts'
-import { TdsProtocolError } from './protocol-error.ts'
 import { DoneStatus, EnvChange, type Routing, type ServerMessage, TokenType } from './tokens.ts'
 
 /** One token of a login's answer: its bytes as they stood, and what they mean where that matters to a login. */
@@ -137,4 +135,16 @@ function parseRouting(body: Buffer): Routing {
   if (protocol !== 0) throw new TdsProtocolError(`ENVCHANGE routes to protocol ${protocol}, which is not TCP.`)
   const port = reader.uint16()
   return { host: reader.usVarchar(), port }
+}
+
+/** The server's own words on a login that it refused: the cause of what the login throws. */
+export class LoginRefusedError extends Error {
+  override readonly name = 'LoginRefusedError'
+  /** Its ERROR tokens, as they came and in their order: 4060 stands before 18456. Never empty. */
+  readonly messages: readonly ServerMessage[]
+
+  constructor(messages: readonly ServerMessage[]) {
+    super(messages.map(({ number, message }) => `${number}: ${message}`).join(' '))
+    this.messages = messages
+  }
 }

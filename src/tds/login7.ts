@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { ByteReader } from './bytes.ts'
+import { ByteReader, TdsProtocolError } from './bytes.ts'
 import { encodeFeatures, type FeatureData, parseFeatures } from './features.ts'
-import { TdsProtocolError } from './protocol-error.ts'
 
 /**
  * What LOGIN7 calls this machine, made up at each start: in the form of a network card's address, as one that is

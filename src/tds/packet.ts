@@ -1,4 +1,4 @@
-import { TdsProtocolError } from './protocol-error.ts'
+import { TdsProtocolError } from './bytes.ts'
 
 /** Packet types (MS-TDS 2.2.3.1.1). */
 export const PacketType = {

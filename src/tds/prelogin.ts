@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { uint32 } from './bytes.ts'
-import { TdsProtocolError } from './protocol-error.ts'
+import { TdsProtocolError, uint32 } from './bytes.ts'
 
 /** What one side says of encryption in PRELOGIN (MS-TDS 2.2.6.5). */
 export const Encryption = {

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { TdsProtocolError } from './bytes.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from './login7.ts'
-import { MessageStream } from './message-stream.ts'
+import { MessageStream } from './messages.ts'
 import { PacketType } from './packet.ts'
 import { encodePrelogin, encryptionScope, type Prelogin, parsePrelogin } from './prelogin.ts'
-import { TdsProtocolError } from './protocol-error.ts'
 import { acceptTls, acceptTlsForLogin, acceptTlsInTds, TLS_HANDSHAKE_RECORD } from './tls.ts'
 
 /** How a server meets its clients. */

@@ -81,7 +81,7 @@ const LOGIN: Case[] = [
     },
     'login',
     'TOKEN_REFUSED',
-    /has expired, at .*\n.*Have the credential give a token that is valid/,
+    /has expired, at .*\n.*Have the credential return a valid token/,
   ],
   [
     'a token for another audience',
@@ -131,7 +131,7 @@ const LOGIN: Case[] = [
     ],
     'login',
     'TOKEN_REFUSED',
-    /Have it give an access token for https:\/\/database\.windows\.net\//,
+    /Have it return an access token for https:\/\/database\.windows\.net\//,
   ],
   [
     'a principal without a user',
@@ -150,13 +150,13 @@ const LOGIN: Case[] = [
   ],
   ['a firewall', refused({ number: 40615 }), 'login', 'FIREWALL', /--start-ip-address 203\.0\.113\.7/],
   ['a subnet that is not let in', refused({ number: 40914 }), 'login', 'FIREWALL', /az sql server vnet-rule create/],
-  ['no public access', refused({ number: 47073 }), 'login', 'FIREWALL', /Connect from inside of its virtual network/],
+  ['no public access', refused({ number: 47073 }), 'login', 'FIREWALL', /Connect from inside its virtual network/],
   [
     'a database that is paused',
     refused({ number: 40613 }),
     'login',
     'DATABASE_UNAVAILABLE',
-    /wakes up by being connected/,
+    /connecting wakes a paused/,
   ],
   [
     'a dedicated pool that is paused',
@@ -165,15 +165,21 @@ const LOGIN: Case[] = [
     'DATABASE_UNAVAILABLE',
     /az synapse sql pool resume/,
   ],
-  ['too many connections', refused({ number: 10928 }), 'login', 'TOO_MANY_CONNECTIONS', /Have fewer connections/],
+  ['too many connections', refused({ number: 10928 }), 'login', 'TOO_MANY_CONNECTIONS', /fewer connections/],
   [
     'a server that Azure does not know',
     refused({ number: 40532 }),
     'login',
     'SERVER_NOT_FOUND',
-    /whole name of the server/,
+    /full name of the server/,
   ],
-  ['TLS that is too old for the server', refused({ number: 47072 }), 'login', 'TLS_FAILED', /Leave tls options/],
+  [
+    'TLS that is too old for the server',
+    refused({ number: 47072 }),
+    'login',
+    'TLS_FAILED',
+    /Leave out the TLS options/,
+  ],
   [
     'any other refusal',
     refused({ number: 18470, message: 'Disabled.' }),
@@ -249,7 +255,7 @@ const WIRE: Case[] = [
     gateway({}, { hosts: ['elsewhere.test'] }),
     'tls',
     'TLS_FAILED',
-    /Connect by the name that stands in the certificate/,
+    /Connect by the name in the certificate/,
   ],
   [
     'a server that offers no encryption',

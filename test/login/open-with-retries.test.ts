@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { EntraError } from '../../src/errors/entra-error.ts'
-import { openWithRetries } from '../../src/login/open-with-retries.ts'
+import { openWithRetries } from '../../src/login/retry.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { FakeCredential } from '../support/fake-credential.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -8,38 +8,39 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 const PAUSED = new EntraError('DATABASE_UNAVAILABLE', 'Paused.', { number: 40613, state: 1 })
 
 /** When a database that never wakes up is tried, in ms from the beginning, and how that ends. */
-async function tries(timing: { connectRetryInterval: number; connectRetryTimeout: number }, isPatient = true) {
+async function tries(timing: { connectRetryInterval: number; connectRetryTimeout: number }, isWorthWaiting = true) {
   const clock = new VirtualClock()
-  const source = new TokenSource(new FakeCredential(clock), { scope: 'test', clock })
+  const tokenSource = new TokenSource(new FakeCredential(clock), { scope: 'test', clock })
   const start = clock.monotonic()
   const at: number[] = []
   const retries: number[] = []
-  const outcome = openWithRetries({
-    source,
-    open: async () => {
-      at.push(clock.monotonic() - start)
-      throw PAUSED
-    },
+  const open = async () => {
+    at.push(clock.monotonic() - start)
+    throw PAUSED
+  }
+  const outcome = openWithRetries(open, {
+    tokenSource,
     timing: { ...timing, waitTimeout: 15_000 },
     clock,
     random: () => 0,
     signal: new AbortController().signal,
     emit: ({ retryInMs }) => retries.push(retryInMs),
     databaseWasOpened: false,
-    patient: () => isPatient,
+    isReplaceable: () => true,
+    isWorthWaiting: () => isWorthWaiting,
   }).catch((error: unknown) => error)
   await clock.advance(600_000)
   return { at, retries, outcome: await outcome }
 }
 
-it('a database that does not wake up is tried ever more rarely, until the time for it is over, and once more then', async () => {
+it('a database that does not wake up is tried ever more rarely until its time is over, and once more at its end', async () => {
   const { at, retries, outcome } = await tries({ connectRetryInterval: 5_000, connectRetryTimeout: 60_000 })
   expect(at).toEqual([0, 5_000, 15_000, 35_000, 60_000])
   expect(retries).toEqual([5_000, 10_000, 20_000, 25_000])
   expect(outcome).toBe(PAUSED)
 })
 
-it('a database that is not there is tried once where the time for it is 0, or where nobody waits', async () => {
+it('a database is tried once if its time is 0, or if the failure is not worth waiting for', async () => {
   const once = { at: [0], retries: [], outcome: PAUSED }
   expect(await tries({ connectRetryInterval: 5_000, connectRetryTimeout: 0 })).toEqual(once)
   expect(await tries({ connectRetryInterval: 5_000, connectRetryTimeout: 60_000 }, false)).toEqual(once)

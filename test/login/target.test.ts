@@ -25,8 +25,8 @@ describe('the target of a config', () => {
     expect(of(config)).toMatchObject(target)
   })
 
-  it('is none for a named instance', () => {
-    expect(() => targetOf({ server: 'h\\SQLEXPRESS' })).toThrow(/port of the instance/)
-    expect(() => targetOf({ server: 'h', options: { instanceName: 'X' } })).toThrow(/port of the instance/)
+  it('refuses a named instance', () => {
+    expect(() => targetOf({ server: 'h\\SQLEXPRESS' })).toThrow(/Give the port instead/)
+    expect(() => targetOf({ server: 'h', options: { instanceName: 'X' } })).toThrow(/Give the port instead/)
   })
 })

@@ -138,7 +138,7 @@ describe('entraDatasource', () => {
       /either tokenSource or credential/,
     ],
     ['user and password', `${AZURE};user=sa;password=x`, {}, /remove user, password/],
-    ['a name that a connection string cannot hold', AZURE, { shadowDatabase: 'a}b' }, /must not hold/],
+    ['a name that a connection string cannot hold', AZURE, { shadowDatabase: 'a}b' }, /must not contain/],
   ])('refuses %s', async (_, config, options, message) => {
     await expect(entraDatasource(config, options)).rejects.toThrow(message)
   })

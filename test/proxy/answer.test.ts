@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { passedFeatures } from '../../src/login/passed-features.ts'
-import { acknowledgesToken } from '../../src/login/token-login.ts'
-import { answerFor } from '../../src/proxy/answer.ts'
-import { Feature, type FeatureData } from '../../src/tds/features.ts'
-import { encodeFedAuthInfo } from '../../src/tds/fed-auth.ts'
+import { acknowledgesToken, passedFeatures } from '../../src/login/token-login.ts'
+import { acceptedLogin } from '../../src/proxy/answers.ts'
+import { encodeFedAuthInfo, Feature, type FeatureData } from '../../src/tds/features.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
 import {
   DoneStatus,
@@ -38,12 +36,12 @@ describe('the server’s answer', () => {
     ['has no feature that the server did not grant', [FEDAUTH], [UTF8], undefined],
   ])('%s', (_, given, asked, left) => {
     const features = left === undefined ? Buffer.alloc(0) : encodeFeatureExtAck(left)
-    expect(answerFor(granted(...given), asked)).toEqual(Buffer.concat([before, features, after]))
+    expect(acceptedLogin(granted(...given), asked)).toEqual(Buffer.concat([before, features, after]))
   })
 
   it('has no FEDAUTHINFO', () => {
     const info = encodeFedAuthInfo({ stsUrl: 'https://sts', spn: 'https://spn' })
-    expect(answerFor(parseLoginResponse(Buffer.concat([before, info, after])), [])).toEqual(
+    expect(acceptedLogin(parseLoginResponse(Buffer.concat([before, info, after])), [])).toEqual(
       Buffer.concat([before, after]),
     )
   })
@@ -53,21 +51,21 @@ describe('the server’s answer', () => {
       (id) => ({ id, data: Buffer.from([1]) }),
     )
     expect(passedFeatures([...asked, UTF8, FEDAUTH, RECOVERY])).toEqual([UTF8, RECOVERY])
-    expect(answerFor(granted(FEDAUTH, ...asked), asked)).toEqual(Buffer.concat([before, after]))
+    expect(acceptedLogin(granted(FEDAUTH, ...asked), asked)).toEqual(Buffer.concat([before, after]))
   })
 
   it('has nothing that would lead the client past the proxy', () => {
     const partner = encodeTextChange(EnvChange.MIRRORING_PARTNER, 'partner.example')
     const enhanced = encodeEnhancedRouting({ host: 'elsewhere.example', port: 1433, database: 'replica' })
     const answer = parseLoginResponse(Buffer.concat([partner, before, enhanced, after]))
-    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
   })
 
   it('has SESSIONSTATE for who asked for session recovery', () => {
     const state = encodeSessionState(1, Array(300).fill({ id: 0, value: Buffer.alloc(250) }))
     const answer = parseLoginResponse(Buffer.concat([before, state, after]))
-    expect(answerFor(answer, [RECOVERY])).toEqual(Buffer.concat([before, state, after]))
-    expect(answerFor(answer, [UTF8])).toEqual(Buffer.concat([before, after]))
+    expect(acceptedLogin(answer, [RECOVERY])).toEqual(Buffer.concat([before, state, after]))
+    expect(acceptedLogin(answer, [UTF8])).toEqual(Buffer.concat([before, after]))
   })
 
   it('has one DONE, at its end, and no word of procedures', () => {
@@ -75,12 +73,12 @@ describe('the server’s answer', () => {
       encodeDone(DoneStatus.MORE, 1n, 0xc1, type),
     )
     const answer = parseLoginResponse(Buffer.concat([...procedures, before, after]))
-    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
   })
 
   it('ends before a token that is not known, and the token counts as taken', () => {
     const answer = parseLoginResponse(Buffer.concat([before, Buffer.from([0x42, 1, 2, 3])]))
-    expect(answerFor(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
     expect(acknowledgesToken(answer)).toBe(true)
   })
 

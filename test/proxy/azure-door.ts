@@ -1,6 +1,7 @@
 import type { config as MssqlConfig } from 'mssql'
 import { targetOf } from '../../src/login/target.ts'
-import { type LoopbackProxy, type ProxyOptions, startProxy } from '../../src/proxy/proxy.ts'
+import { type LoopbackProxy, startProxy } from '../../src/proxy/proxy.ts'
+import type { ProxyOptions } from '../../src/proxy/settings.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import type { LocalAzure } from '../local-azure.ts'
 

@@ -1,13 +1,13 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { LocalLogin, refusalOf } from '../../src/proxy/local-login.ts'
+import { LocalLogin, refusalReason } from '../../src/proxy/admission.ts'
 import { loginFor } from './support.ts'
 
 const local = new LocalLogin('the-proxy', 'pässword')
 const right = loginFor(local)
 
 describe('the local login', () => {
-  it.each<[string, Partial<typeof right>, Parameters<typeof refusalOf>[2], ReturnType<typeof refusalOf>]>([
+  it.each<[string, Partial<typeof right>, Parameters<typeof refusalReason>[2], ReturnType<typeof refusalReason>]>([
     ['the right login', {}, 'same-user', undefined],
     ['where the system does not tell who it is', {}, 'unknown', undefined],
     ['a wrong password', { password: 'password' }, 'same-user', 'credentials'],
@@ -22,7 +22,7 @@ describe('the local login', () => {
     ['TDS 7.1', { tdsVersion: 0x71000001 }, 'same-user', 'tds-version'],
     ['TDS 8', { tdsVersion: 0x08000000 }, 'same-user', undefined],
   ])('%s', (_, login, peer, refusal) => {
-    expect(refusalOf({ ...right, ...login }, local, peer)).toBe(refusal)
+    expect(refusalReason({ ...right, ...login }, local, peer)).toBe(refusal)
   })
 
   it('is not shown', () => {

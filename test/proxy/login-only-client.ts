@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
-import { HandshakeTransport } from '../../src/tds/handshake-transport.ts'
 import { encodeLogin7, type Login7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/message-stream.ts'
+import { MessageStream } from '../../src/tds/messages.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../src/tds/prelogin.ts'
+import { HandshakeTransport } from '../../src/tds/tls.ts'
 
 /**
  * A client that says ENCRYPT_OFF and so has its login alone encrypted, as FreeTDS, ODBC and SqlClient do.

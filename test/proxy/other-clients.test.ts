@@ -103,7 +103,7 @@ describe.each([
   it('is told why a login is refused', async (context) => {
     needs('freetds', context)
     const { code, output } = await freetds('tsql', [], '', 'wrong')
-    expect(output).toMatch(/Msg 18456.*\n?.*takes only the user and password/)
+    expect(output).toMatch(/Msg 18456.*\n?.*only accepts the user and password/)
     expect(code).not.toBe(0)
   })
 })

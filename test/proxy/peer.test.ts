@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ownerOf, peerOf } from '../../src/proxy/peer.ts'
+import { ownerOf, peerOf } from '../../src/proxy/admission.ts'
 
 /** Lines as the kernel of a little-endian machine prints them, shortened at the end. */
 const TCP = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -129,7 +129,7 @@ describe('mssql through the proxy', () => {
 
   it('is refused with another password', async () => {
     await expect(pool({ encrypt: false }, { password: azure.upstream.password })).rejects.toThrow(
-      /only the user and password/,
+      /only accepts the user and password/,
     )
   })
 

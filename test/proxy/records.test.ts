@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
-import { MessageStream } from '../../src/tds/message-stream.ts'
+import { MessageStream } from '../../src/tds/messages.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { type EntraServer, type EntraServerOptions, startEntraServer } from './entra-server.ts'
 import { bytesOf, PRINCIPALS, useStrictAzure, type Way } from './strict-azure.ts'

@@ -1,23 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
-import { loginRefused } from '../../src/login/login-errors.ts'
+import { loginRefused } from '../../src/login/refusals.ts'
 import {
-  doorsRefusal,
+  encodeFailure,
+  type FailureAnswer,
   failedLogin,
-  failureOf,
-  type LoginFailure,
-  ownersRefusal,
+  LOGIN_FAILED,
+  OWN_MESSAGE,
+  refusedLogin,
   UNREADABLE_LOGIN,
-} from '../../src/proxy/refusal-answer.ts'
-import { LoginRefusedError } from '../../src/tds/login-refused.ts'
-import { parseLoginResponse } from '../../src/tds/login-response.ts'
+} from '../../src/proxy/answers.ts'
+import { LoginRefusedError, parseLoginResponse } from '../../src/tds/login-response.ts'
 import type { ServerMessage } from '../../src/tds/tokens.ts'
 
 const attempt = { user: 'entra_1', database: 'app', server: 'server.example' }
 
 /** What the client is sent, by the kinds of tokens. */
-function told(failure: LoginFailure) {
-  const tokens = parseLoginResponse(failedLogin(failure))
+function told(failure: FailureAnswer) {
+  const tokens = parseLoginResponse(encodeFailure(failure))
   const messages = (kind: 'error' | 'info') => tokens.flatMap((it) => (it.kind === kind ? [it.message] : []))
   return { kinds: tokens.map(({ kind }) => kind), errors: messages('error'), infos: messages('info') }
 }
@@ -45,7 +45,7 @@ describe('what the server said of a login', () => {
       [4060, 'Cannot open database "app" requested by the login. The login failed.'],
       [18456, "Login failed for user '<token-identified principal>'."],
     )
-    const { kinds, errors, infos } = told(failureOf(error, attempt))
+    const { kinds, errors, infos } = told(failedLogin(error, attempt))
     expect(errors).toEqual(messages)
     expect(kinds).toEqual(['error', 'error', 'info', 'done'])
     expect(infos[0]).toMatchObject({ number: 0, class: 0, message: expect.stringContaining('Check the name of') })
@@ -53,14 +53,14 @@ describe('what the server said of a login', () => {
   })
 
   it('has the user and the database where clients look for them, though our advice quotes others', () => {
-    const [database] = told(failureOf(refusedWith([4060, 'Cannot open database "app".']).error, attempt)).errors
+    const [database] = told(failedLogin(refusedWith([4060, 'Cannot open database "app".']).error, attempt)).errors
     expect(database?.message.split('"')[1]).toBe('app')
-    const [user] = told(failureOf(refusedWith([18456, "Login failed for user 'u'."]).error, attempt)).errors
+    const [user] = told(failedLogin(refusedWith([18456, "Login failed for user 'u'."]).error, attempt)).errors
     expect(user?.message.split("'")[1]).toBe('u')
   })
 
   it('may have several lines, none of which is said again', () => {
-    const { infos } = told(failureOf(refusedWith([40615, 'First line.\nSecond line.']).error, attempt))
+    const { infos } = told(failedLogin(refusedWith([40615, 'First line.\nSecond line.']).error, attempt))
     expect(infos.map(({ message }) => message).join('\n')).toMatch(/^The firewall of the server/)
   })
 
@@ -95,26 +95,26 @@ describe('a failure of our own', () => {
     ['TOKEN_REQUEST_FAILED', 50_000, /^Login failed for user 'entra_1'\./],
     ['CONFIG_PLAINTEXT', 50_000, /^Login failed for user 'entra_1'\./],
   ])('%s is error %i, and begins as SQL Server’s do', (code, number, beginning) => {
-    const { errors, infos } = told(failureOf(new EntraError(code, 'What.\nWhy.'), attempt))
+    const { errors, infos } = told(failedLogin(new EntraError(code, 'What.\nWhy.'), attempt))
     expect(errors).toMatchObject([{ number, state: 1, class: 14, message: expect.stringMatching(beginning) }])
     expect(errors[0]?.message).toMatch(/What\.\nWhy\.$/)
     expect(infos).toMatchObject([{ message: expect.stringMatching(/^See .*errors\.md#/) }])
   })
 
   it('names the server alone where no database is named', () => {
-    const failure = failureOf(new EntraError('CONNECT_FAILED', 'What.'), { ...attempt, database: '' })
+    const failure = failedLogin(new EntraError('CONNECT_FAILED', 'What.'), { ...attempt, database: '' })
     expect(failure.errors[0]?.message).toMatch(/^Server 'server\.example' is not currently available\. /)
   })
 
   it('shows nothing of what it does not know', () => {
-    const { errors, infos } = told(failureOf(new Error('secret'), attempt))
+    const { errors, infos } = told(failedLogin(new Error('secret'), attempt))
     expect(errors).toMatchObject([{ number: 40613 }])
     expect(JSON.stringify([errors, infos])).not.toContain('secret')
   })
 
   it('is an error of less than 512 characters, however much there is to say', () => {
     const error = new EntraError('TOKEN_UNAVAILABLE', `What.\n${'Why not? '.repeat(1_000)}`)
-    const { kinds, errors, infos } = told(failureOf(error, { ...attempt, user: 'u'.repeat(500) }))
+    const { kinds, errors, infos } = told(failedLogin(error, { ...attempt, user: 'u'.repeat(500) }))
     expect(errors).toHaveLength(1)
     for (const { message } of [...errors, ...infos]) expect(message.length).toBeLessThan(512)
     expect(infos.length).toBeGreaterThan(10)
@@ -124,10 +124,10 @@ describe('a failure of our own', () => {
 
 describe('a client that is turned away', () => {
   it.each([
-    ['at the door', doorsRefusal, 18456],
-    ['by its owner', ownersRefusal, 50_000],
-  ])('%s hears of the user first', (_, refusal, number) => {
-    const [error] = told(refusal('someone', "It is not 'wanted'.")).errors
+    ['the proxy', LOGIN_FAILED, 18456],
+    ['its owner', OWN_MESSAGE, 50_000],
+  ])('refused by %s reads its user first', (_, kind, number) => {
+    const [error] = told(refusedLogin(kind, 'someone', "It is not 'wanted'.")).errors
     expect(error).toMatchObject({
       number,
       class: 14,

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { agreedPacketSize, type LoginToken } from '../../src/tds/login-response.ts'
 import type { Login7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/message-stream.ts'
+import { MessageStream } from '../../src/tds/messages.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { Encryption } from '../../src/tds/prelogin.ts'
 import {

@@ -1,5 +1,6 @@
 import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-utils'
-import { connectFailed, loginRefused } from '../../src/login/login-errors.ts'
+import { connectFailed } from '../../src/login/connect-failures.ts'
+import { loginRefused } from '../../src/login/refusals.ts'
 import { minute, type SimClock, second } from './clock.ts'
 import type { SimCredential } from './credential.ts'
 import type { Dice } from './random.ts'

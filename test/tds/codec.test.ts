@@ -1,20 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Feature } from '../../src/tds/features.ts'
+import { TdsProtocolError } from '../../src/tds/bytes.ts'
 import {
   encodeFedAuthInfo,
   encodeFedAuthRequest,
   encodeFedAuthToken,
+  Feature,
   FedAuthLibrary,
   parseFedAuthInfo,
   parseFedAuthRequest,
   parseFedAuthToken,
-} from '../../src/tds/fed-auth.ts'
+} from '../../src/tds/features.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../src/tds/login7.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../src/tds/prelogin.ts'
-import { TdsProtocolError } from '../../src/tds/protocol-error.ts'
 import {
   DoneStatus,
   EnvChange,

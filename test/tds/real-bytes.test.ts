@@ -1,12 +1,12 @@
 import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { logIn } from '../../src/login/client-login.ts'
-import { FedAuthLibrary, parseFedAuthInfo, parseFedAuthRequest } from '../../src/tds/fed-auth.ts'
+import { TdsProtocolError } from '../../src/tds/bytes.ts'
+import { FedAuthLibrary, parseFedAuthInfo, parseFedAuthRequest } from '../../src/tds/features.ts'
 import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from '../../src/tds/login-response.ts'
 import { encodeLogin7, parseLogin7 } from '../../src/tds/login7.ts'
 import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../src/tds/prelogin.ts'
-import { TdsProtocolError } from '../../src/tds/protocol-error.ts'
 import {
   EnvChange,
   encodeBinaryChange,

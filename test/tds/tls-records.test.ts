@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TlsRecords } from '../../src/tds/tls-records.ts'
+import { TlsRecords } from '../../src/tds/tls.ts'
 
 const record = fc
   .tuple(fc.integer({ min: 0x14, max: 0x17 }), fc.uint8Array({ maxLength: 60 }))

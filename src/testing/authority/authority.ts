@@ -3,21 +3,30 @@ import { writeFile } from 'node:fs/promises'
 import { systemClock } from '../../time/clock.ts'
 import { createCertificateAuthority } from '../../x509/certificates.ts'
 import { FaultList, type InjectedFault } from '../fault-list.ts'
-import type { TokenVerification } from '../token-verification.ts'
-import { AZURE_SQL_AUDIENCES, DEFAULT_AUDIENCE } from './audiences.ts'
-import { issuerOf } from './claims.ts'
-import { type EnvironmentKind, environmentFor } from './environment.ts'
+import type { TokenVerification } from '../gateway/token-check.ts'
+import { type EnvironmentKind, environmentFor, TemporaryFolder } from './environment.ts'
 import type { Fault } from './faults.ts'
-import { federatedClaims } from './federated-token.ts'
 import { type LocalServer, listen } from './http.ts'
 import type { AuthorityClientOptions, AuthorityOptions, FederatedTokenOptions, IssueTokenOptions } from './options.ts'
-import { defaultPrincipals, type Principal, type PrincipalKind } from './principals.ts'
-import { handleRequest, type Parts } from './request-handler.ts'
-import { APP_SERVICE_PATH, AZURE_PIPELINES_PATH, entraRoute, machineRoute } from './routes.ts'
-import { createSigner } from './signer.ts'
+import {
+  AZURE_SQL_AUDIENCES,
+  DEFAULT_AUDIENCE,
+  defaultPrincipals,
+  federatedClaims,
+  issuerOf,
+  type Principal,
+  type PrincipalKind,
+} from './principals.ts'
+import {
+  APP_SERVICE_PATH,
+  AZURE_PIPELINES_PATH,
+  entraRoute,
+  handleRequest,
+  machineRoute,
+  type Parts,
+} from './request-handler.ts'
 import { type AuthorityStats, Statistics } from './statistics.ts'
-import { TemporaryFolder } from './temporary-folder.ts'
-import { type IssuedToken, TokenIssuer } from './token-issuer.ts'
+import { createSigner, type IssuedToken, TokenIssuer } from './token-issuer.ts'
 
 const HOUR = 3_600_000
 const YEAR = 365 * 24 * HOUR

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Principal } from './principals.ts'
 
 /** The ways of `@azure/identity` to sign in that the environment can choose. */
@@ -59,4 +62,22 @@ function entra(principal: Principal, surroundings: Surroundings): Record<string,
 
 function authority({ authorityHost, caFile }: Surroundings): Record<string, string> {
   return { AZURE_AUTHORITY_HOST: authorityHost, NODE_EXTRA_CA_CERTS: caFile() }
+}
+
+/** A folder that is made when the first file is written, for this user alone. */
+export class TemporaryFolder {
+  #path: string | undefined
+
+  /** Gives the file's path. */
+  write(name: string, content: string): string {
+    this.#path ??= mkdtempSync(join(tmpdir(), 'local-authority-'))
+    const path = join(this.#path, name)
+    writeFileSync(path, content, { mode: 0o600 })
+    return path
+  }
+
+  remove(): void {
+    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true })
+    this.#path = undefined
+  }
 }

@@ -1,3 +1,4 @@
+import type { Answer, Outcome } from './http.ts'
 import { type Endpoint, givesTokens } from './statistics.ts'
 
 /** Which requests a fault befalls, and how often. */
@@ -36,6 +37,26 @@ export type SilenceFault = { hang: true } | { disconnect: true }
 export type Fault = FaultTarget & (StatusFault | TokenFault | SilenceFault)
 
 /** Whether a fault befalls a request to this endpoint. */
-export function befalls(fault: Fault, endpoint: Endpoint): boolean {
+export function appliesTo(fault: Fault, endpoint: Endpoint): boolean {
   return fault.endpoint === undefined ? givesTokens(endpoint) : fault.endpoint === endpoint
+}
+
+/** What a fault makes of a request by itself; `undefined` where the endpoint still answers. */
+export function outcomeOf(fault: Fault): Outcome | undefined {
+  if ('hang' in fault) return 'hang'
+  if ('disconnect' in fault) return 'disconnect'
+  return 'status' in fault ? statusAnswer(fault) : undefined
+}
+
+function statusAnswer({ status, retryAfter, body }: StatusFault): Answer {
+  return {
+    status,
+    ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(retryAfter) } }),
+    body: body ?? { error: 'temporarily_unavailable', error_description: descriptionOf(status) },
+  }
+}
+
+function descriptionOf(status: number): string {
+  if (status !== 429) return `Injected by the test: status ${status}.`
+  return 'AADSTS90055: There are too many incoming requests. This exception is thrown for blocked tenants.'
 }

@@ -1,18 +1,13 @@
 import type { Clock } from '../../time/clock.ts'
 import type { FaultList } from '../fault-list.ts'
-import { WRONG_AUDIENCE } from './audiences.ts'
-import { answerAzurePipelines } from './azure-pipelines-endpoint.ts'
-import { openidConfiguration } from './discovery.ts'
 import { EntraRefusal } from './entra-error.ts'
-import { befalls, type Fault, type StatusFault, type TokenFault } from './faults.ts'
+import { appliesTo, type Fault, outcomeOf, type TokenFault } from './faults.ts'
 import type { Answer, EndpointRequest, Outcome } from './http.ts'
-import { answerAppService, answerImds } from './managed-identity-endpoint.ts'
-import type { Principal } from './principals.ts'
-import type { Route } from './routes.ts'
-import type { Signer } from './signer.ts'
-import type { Statistics } from './statistics.ts'
+import { answerAppService, answerAzurePipelines, answerImds } from './identity-endpoints.ts'
+import { type Principal, WRONG_AUDIENCE } from './principals.ts'
+import type { Endpoint, Statistics } from './statistics.ts'
 import { answerTokenRequest, type EndpointContext, inTenant } from './token-endpoint.ts'
-import type { TokenIssuer } from './token-issuer.ts'
+import type { Signer, TokenIssuer } from './token-issuer.ts'
 
 /** All that an answer is made of. */
 export interface Parts {
@@ -36,7 +31,7 @@ export async function handleRequest(
 ): Promise<Outcome> {
   const endpoint = route?.endpoint ?? 'other'
   parts.statistics.request(endpoint, closed)
-  const fault = parts.faults.take((fault) => befalls(fault, endpoint))
+  const fault = parts.faults.take((fault) => appliesTo(fault, endpoint))
   if (fault?.delay !== undefined) await pause(parts.clock, fault.delay, closed)
   const instead = fault && outcomeOf(fault)
   if (instead !== undefined) return instead
@@ -92,26 +87,6 @@ function endpointContext(parts: Parts, { wrongAudience, lifetime, sameToken }: T
   }
 }
 
-/** What a fault makes of a request by itself; `undefined` where the endpoint still answers. */
-function outcomeOf(fault: Fault): Outcome | undefined {
-  if ('hang' in fault) return 'hang'
-  if ('disconnect' in fault) return 'disconnect'
-  return 'status' in fault ? statusAnswer(fault) : undefined
-}
-
-function statusAnswer({ status, retryAfter, body }: StatusFault): Answer {
-  return {
-    status,
-    ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(retryAfter) } }),
-    body: body ?? { error: 'temporarily_unavailable', error_description: descriptionOf(status) },
-  }
-}
-
-function descriptionOf(status: number): string {
-  if (status !== 429) return `Injected by the test: status ${status}.`
-  return 'AADSTS90055: There are too many incoming requests. This exception is thrown for blocked tenants.'
-}
-
 async function pause(clock: Clock, delay: number, closed: Promise<void>): Promise<void> {
   let cancel = () => {}
   const elapsed = new Promise<void>((resolve) => {
@@ -120,4 +95,61 @@ async function pause(clock: Clock, delay: number, closed: Promise<void>): Promis
   })
   await Promise.race([elapsed, closed])
   cancel()
+}
+
+/** Path of the App Service identity endpoint, which `IDENTITY_ENDPOINT` names. */
+export const APP_SERVICE_PATH = '/msi/token'
+
+/** Path of the endpoint by which an Azure Pipelines job gets a federated token (`SYSTEM_OIDCREQUESTURI`). */
+export const AZURE_PIPELINES_PATH = '/pipelines/oidctoken'
+
+/** Where a request goes. */
+export interface Route {
+  endpoint: Endpoint
+  method: 'GET' | 'POST'
+  /** The path's first part, where the endpoint is a tenant's. */
+  tenant: string
+}
+
+/** What is served over plain HTTP: the machine's own identity endpoints. */
+export function machineRoute(path: string): Route | undefined {
+  const plain = path.replace(/\/$/, '')
+  if (plain === APP_SERVICE_PATH) return { endpoint: 'app-service', method: 'GET', tenant: '' }
+  if (plain === '/metadata/identity/oauth2/token') return { endpoint: 'imds', method: 'GET', tenant: '' }
+  return undefined
+}
+
+const TENANT_ROUTES: ReadonlyArray<readonly [rest: string, endpoint: Endpoint, method: 'GET' | 'POST']> = [
+  ['oauth2/v2.0/token', 'token', 'POST'],
+  ['v2.0/.well-known/openid-configuration', 'openid-configuration', 'GET'],
+  ['discovery/v2.0/keys', 'keys', 'GET'],
+]
+
+/** What is served over HTTPS: Entra ID, and Azure Pipelines beside it. */
+export function entraRoute(path: string): Route | undefined {
+  if (path === AZURE_PIPELINES_PATH) return { endpoint: 'azure-pipelines', method: 'POST', tenant: '' }
+  const [, tenant = '', ...rest] = path.split('/')
+  const found = TENANT_ROUTES.find(([known]) => known === rest.join('/'))
+  return found && { endpoint: found[1], method: found[2], tenant: decodeURIComponent(tenant) }
+}
+
+/**
+ * `/{tenant}/v2.0/.well-known/openid-configuration`: what MSAL reads before its first token request.
+ *
+ * @param authority - `https://host:port/{tenant}`
+ */
+export function openidConfiguration(authority: string): Record<string, unknown> {
+  return {
+    issuer: `${authority}/v2.0`,
+    authorization_endpoint: `${authority}/oauth2/v2.0/authorize`,
+    token_endpoint: `${authority}/oauth2/v2.0/token`,
+    end_session_endpoint: `${authority}/oauth2/v2.0/logout`,
+    jwks_uri: `${authority}/discovery/v2.0/keys`,
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt'],
+    response_types_supported: ['code', 'id_token', 'code id_token', 'id_token token'],
+    response_modes_supported: ['query', 'fragment', 'form_post'],
+    subject_types_supported: ['pairwise'],
+    id_token_signing_alg_values_supported: ['RS256'],
+    scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
+  }
 }

@@ -1,52 +1,40 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Feature } from '../../tds/features.ts'
+import { TdsProtocolError } from '../../tds/bytes.ts'
 import {
   encodeFedAuthInfo,
+  Feature,
   type FedAuthInfo,
   FedAuthLibrary,
   parseFedAuthRequest,
   parseFedAuthToken,
-} from '../../tds/fed-auth.ts'
+} from '../../tds/features.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../tds/login7.ts'
-import { MessageStream } from '../../tds/message-stream.ts'
+import { MessageStream } from '../../tds/messages.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
-import { TdsProtocolError } from '../../tds/protocol-error.ts'
 import { greetClient, readLogin7Message, type ServerGreeting } from '../../tds/server-login.ts'
 import { DoneStatus, encodeDone, encodeError, type Routing } from '../../tds/tokens.ts'
-import type { Clock } from '../../time/clock.ts'
-import type { FaultList } from '../fault-list.ts'
-import { azureMessage } from './azure-messages.ts'
-import type { FaultAction, GatewayFault, Stage } from './faults.ts'
-import { DelayedLink } from './link-delay.ts'
-import type { Listener } from './listener.ts'
-import { acceptance, FEDAUTH_ACK, type LoginAnswerOptions } from './login-answer.ts'
-import { echoRefused, LoginError, serverNameRefused, sqlLoginRefused } from './login-error.ts'
-import { rulesBrokenByLogin7, rulesBrokenByPrelogin } from './login-rules.ts'
-import { PacketLink } from './packet-link.ts'
-import { type RedirectOptions, redirectTokens } from './redirect.ts'
-import { Relay } from './relay.ts'
-import { type GatewayKind, type GatewayRule, RuleBroken } from './rules.ts'
-import type { GatewayStatistics } from './stats.ts'
+import { azureMessage, echoRefused, LoginError, serverNameRefused, sqlLoginRefused } from './azure-errors.ts'
+import type { FaultAction, Stage } from './faults.ts'
+import { DelayedLink, PacketLink } from './packet-link.ts'
+import { type Listener, type RedirectOptions, redirectTokens } from './redirect.ts'
+import { Relay, type SessionSettings } from './relay.ts'
+import { type GatewayKind, type GatewayRule, RuleBroken, rulesBrokenByLogin7, rulesBrokenByPrelogin } from './rules.ts'
 import type { TokenCheck, VerifiedToken } from './token-check.ts'
-import { logInUpstream, type Upstream } from './upstream.ts'
+import { acceptance, FEDAUTH_ACK, type LoginAnswerOptions, logInUpstream, type Upstream } from './upstream.ts'
 
-/** What the connections of a gateway have in common. */
-export interface GatewayParts {
+/** A gateway's options with their defaults, and what its connections share. */
+export interface GatewaySettings extends SessionSettings {
   checkToken: TokenCheck
   /** The SQL login that stands for a principal. */
   upstreamFor: (token: VerifiedToken) => Upstream
   fedAuthInfo: FedAuthInfo
-  enforceExpiry: boolean
   /** For each direction, in ms. */
   linkDelay: number
   /** In ms. */
   loginTimeout: number
-  clock: Clock
-  faults: FaultList<GatewayFault>
-  statistics: GatewayStatistics
   kind: GatewayKind
   /** The rules in force. */
   rules: ReadonlySet<GatewayRule>
@@ -62,7 +50,7 @@ const TLS_FLIGHTS = 2
 
 /** One client connection: its login, and then its session. */
 export class GatewayConnection {
-  readonly #parts: GatewayParts
+  readonly #settings: GatewaySettings
   readonly #listener: Listener
   readonly #socket: Socket
   readonly #ended = new AbortController()
@@ -71,17 +59,17 @@ export class GatewayConnection {
   #relay: Relay | undefined
   #closed = false
 
-  constructor(socket: Socket, listener: Listener, parts: GatewayParts) {
+  constructor(socket: Socket, listener: Listener, settings: GatewaySettings) {
     this.#socket = socket
     this.#listener = listener
-    this.#parts = parts
+    this.#settings = settings
     socket.on('error', () => this.close())
     socket.once('close', () => this.close())
   }
 
   /** Serves the connection until it ends. Never rejects: what a client sends ends its own connection and no other. */
   async serve(): Promise<void> {
-    const { clock, loginTimeout, statistics } = this.#parts
+    const { clock, loginTimeout, statistics } = this.#settings
     const timer = clock.setTimer(loginTimeout, () => this.close())
     try {
       const { relay, answer, client, packetSize } = await this.#logIn().finally(() => statistics.loginEnded())
@@ -111,14 +99,14 @@ export class GatewayConnection {
   close(how: 'end' | 'reset' = 'end'): void {
     if (this.#closed) return
     this.#closed = true
-    this.#parts.statistics.transferred(this.#socket.bytesRead, this.#socket.bytesWritten)
+    this.#settings.statistics.transferred(this.#socket.bytesRead, this.#socket.bytesWritten)
     if (how === 'reset') this.#socket.resetAndDestroy()
     else this.#socket.destroy()
     this.#ended.abort()
   }
 
   async #logIn(): Promise<{ relay: Relay; answer: Buffer; client: PacketLink; packetSize: number }> {
-    const { linkDelay, statistics } = this.#parts
+    const { linkDelay, statistics } = this.#settings
     await this.#fault('accept')
     const link = linkDelay > 0 ? new DelayedLink(this.#socket, linkDelay) : this.#socket
     await greetClient(link, this.#greeting())
@@ -131,19 +119,19 @@ export class GatewayConnection {
     try {
       this.#checkNames(login)
       const { next } = this.#listener
-      const { at = 'token' } = this.#parts.redirect
+      const { at = 'token' } = this.#settings.redirect
       if (next !== undefined && at === 'login7') return this.#redirect(client, login, next)
-      const token = await this.#parts.checkToken(await this.#readToken(login, client))
+      const token = await this.#settings.checkToken(await this.#readToken(login, client))
       const fault = await this.#fault('login')
       if (fault !== undefined) return this.#redirect(client, login, fault.redirect)
       if (next !== undefined) return this.#redirect(client, login, next)
       const features = login.features.filter(({ id }) => !OWN_FEATURES.has(id))
       const login7 = { ...login, features }
-      const upstream = await logInUpstream(this.#parts.upstreamFor(token), login7, this.#ended.signal)
+      const upstream = await logInUpstream(this.#settings.upstreamFor(token), login7, this.#ended.signal)
       const reset = () => this.close('reset')
-      const relay = new Relay({ client, upstream: upstream.stream, token, parts: this.#parts, reset })
+      const relay = new Relay(client, upstream.stream, token, this.#settings, reset)
       this.#relay = relay
-      const tokens = acceptance(upstream.answer, login, this.#parts.kind, this.#parts.loginAnswer)
+      const tokens = acceptance(upstream.answer, login, this.#settings.kind, this.#settings.loginAnswer)
       const answer = encodeMessage(PacketType.TABULAR_RESULT, tokens)
       return { relay, answer, client, packetSize: upstream.packetSize }
     } catch (error) {
@@ -155,7 +143,7 @@ export class GatewayConnection {
 
   /** TLS from PRELOGIN on, whatever the client wishes. */
   #greeting(): ServerGreeting {
-    const { statistics } = this.#parts
+    const { statistics } = this.#settings
     const { key, certificate } = this.#listener
     return {
       key,
@@ -178,7 +166,7 @@ export class GatewayConnection {
         statistics.roundTrip()
       },
       secured: (tls, { strict, messages }) => {
-        this.#client = new PacketLink(tls, this.#parts.rules, (rule) => this.#hangUp(rule))
+        this.#client = new PacketLink(tls, this.#settings.rules, (rule) => this.#hangUp(rule))
         // A client that is gone when it is written to costs its connection, and not the process.
         this.#client.on('error', () => this.close())
         this.#insistOn(strict || messages === TLS_FLIGHTS ? [] : ['message-per-flight'])
@@ -189,7 +177,7 @@ export class GatewayConnection {
 
   /** Hangs up if one of these rules is in force. @throws {@link RuleBroken} */
   #insistOn(broken: readonly GatewayRule[]): void {
-    const rule = broken.find((each) => this.#parts.rules.has(each))
+    const rule = broken.find((each) => this.#settings.rules.has(each))
     if (rule === undefined) return
     this.#hangUp(rule)
     throw new RuleBroken(rule)
@@ -197,29 +185,29 @@ export class GatewayConnection {
 
   #hangUp(rule: GatewayRule): void {
     if (this.#closed) return
-    this.#parts.statistics.hungUp(rule)
+    this.#settings.statistics.hungUp(rule)
     this.close()
   }
 
   /** @throws {@link RuleBroken}, or {@link LoginError} where the client is to hear of it */
   #checkNames({ serverName, features }: Login7): void {
     const { isCalled, isWorker } = this.#listener
-    if (!isCalled(serverName) && this.#parts.rules.has('server-name')) {
+    if (!isCalled(serverName) && this.#settings.rules.has('server-name')) {
       // A worker of Fabric only closes the connection (mssql-rs #25).
       if (isWorker) this.#insistOn(['server-name'])
-      this.#parts.statistics.hungUp('server-name')
+      this.#settings.statistics.hungUp('server-name')
       throw serverNameRefused(serverName)
     }
     const fedAuth = features.find(({ id }) => id === Feature.FEDAUTH)
-    if (fedAuth === undefined || !this.#parts.rules.has('fedauth-echo')) return
+    if (fedAuth === undefined || !this.#settings.rules.has('fedauth-echo')) return
     if (parseFedAuthRequest(fedAuth.data).echo === this.#fedAuthRequired) return
-    this.#parts.statistics.hungUp('fedauth-echo')
+    this.#settings.statistics.hungUp('fedauth-echo')
     throw echoRefused()
   }
 
   #redirect(client: Duplex, login: Login7, to: Routing): Promise<never> {
-    this.#parts.statistics.redirected()
-    const tokens = redirectTokens(login, to, this.#parts.redirect, FEDAUTH_ACK)
+    this.#settings.statistics.redirected()
+    const tokens = redirectTokens(login, to, this.#settings.redirect, FEDAUTH_ACK)
     return this.#end(client, Buffer.concat([tokens, done()]))
   }
 
@@ -230,19 +218,19 @@ export class GatewayConnection {
     const request = parseFedAuthRequest(feature.data)
     if (request.library === FedAuthLibrary.SECURITY_TOKEN) return request.token
     const messages = new MessageStream(client)
-    messages.write(PacketType.TABULAR_RESULT, encodeFedAuthInfo(this.#parts.fedAuthInfo))
+    messages.write(PacketType.TABULAR_RESULT, encodeFedAuthInfo(this.#settings.fedAuthInfo))
     const answer = await messages.read(MAX_LOGIN7_LENGTH)
-    this.#parts.statistics.roundTrip()
+    this.#settings.statistics.roundTrip()
     if (answer.type !== PacketType.FEDAUTH_TOKEN) throw new TdsProtocolError('FEDAUTHINFO must be answered by a token.')
     return parseFedAuthToken(answer.payload)
   }
 
   /** Lets a fault of this stage happen; gives a redirect back, which only the login can carry out. */
   async #fault(stage: Stage): Promise<Extract<FaultAction, { redirect: unknown }> | undefined> {
-    const action = this.#parts.faults.take(({ at }) => at === stage)?.action
+    const action = this.#settings.faults.take(({ at }) => at === stage)?.action
     if (action === undefined) return undefined
     if ('redirect' in action) return action
-    if ('delay' in action) await new Promise<void>((resolve) => this.#parts.clock.setTimer(action.delay, resolve))
+    if ('delay' in action) await new Promise<void>((resolve) => this.#settings.clock.setTimer(action.delay, resolve))
     else if ('refuse' in action) {
       const { number, state = 1, message = azureMessage(number) } = action.refuse
       throw new LoginError({ number, state, class: action.refuse.class ?? 14, message })

@@ -1,28 +1,25 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import type { FedAuthInfo } from '../../tds/fed-auth.ts'
+import type { FedAuthInfo } from '../../tds/features.ts'
 import type { Routing } from '../../tds/tokens.ts'
 import { type Clock, systemClock } from '../../time/clock.ts'
 import { createCertificateAuthority } from '../../x509/certificates.ts'
 import { FaultList, type InjectedFault } from '../fault-list.ts'
-import type { TokenVerification } from '../token-verification.ts'
-import { GatewayConnection, type GatewayParts } from './connection.ts'
+import { tokenRefused } from './azure-errors.ts'
+import { GatewayConnection, type GatewaySettings } from './connection.ts'
 import type { GatewayFault } from './faults.ts'
-import { dialledAs, hostIn, type Listener, routedAs } from './listener.ts'
-import type { LoginAnswerOptions } from './login-answer.ts'
-import { tokenRefused } from './login-error.ts'
-import { type RedirectOptions, workersOf } from './redirect.ts'
+import { dialledAs, hostIn, type Listener, type RedirectOptions, routedAs, workersOf } from './redirect.ts'
 import { type GatewayKind, type RuleChoice, rulesOf } from './rules.ts'
 import { GatewayStatistics, type GatewayStats } from './stats.ts'
-import { createTokenCheck, type VerifiedToken } from './token-check.ts'
-import { type Upstream, upstreamOf } from './upstream.ts'
+import { createTokenCheck, type TokenVerification, type VerifiedToken } from './token-check.ts'
+import { type LoginAnswerOptions, type Upstream, upstreamOf } from './upstream.ts'
 
 /** The SQL login that stands for a principal upstream. */
 export type PrincipalLogin = Pick<Upstream, 'user' | 'password'>
 
 /** Options of {@link startGateway}. */
 export interface GatewayOptions {
-  /** The SQL Server behind it: a `sqlserver://` string with user and password, or the parts of one. */
+  /** The SQL Server behind it: a `sqlserver://` string with user and password, or the settings of one. */
   upstream: Upstream | string
   /** Whose tokens are taken, and for what audience: `authority.verification`, for one. */
   verification: TokenVerification
@@ -77,7 +74,7 @@ interface RunningGateway {
   /** Of the server that clients dial. */
   port: number
   workers: readonly Routing[]
-  parts: GatewayParts
+  settings: GatewaySettings
   connections: Set<GatewayConnection>
   ca: string
 }
@@ -94,13 +91,13 @@ export class Gateway {
   /** The certificate authority that its certificate is signed by, as PEM: what clients verify it with. */
   readonly ca: string
   readonly #servers: readonly Server[]
-  readonly #parts: GatewayParts
+  readonly #settings: GatewaySettings
   readonly #connections: Set<GatewayConnection>
 
   /** Use {@link startGateway}. */
-  constructor({ servers, port, workers, parts, connections, ca }: RunningGateway) {
+  constructor({ servers, port, workers, settings, connections, ca }: RunningGateway) {
     this.#servers = servers
-    this.#parts = parts
+    this.#settings = settings
     this.#connections = connections
     this.port = port
     this.workers = workers
@@ -108,25 +105,25 @@ export class Gateway {
   }
 
   stats(): GatewayStats {
-    return this.#parts.statistics.snapshot()
+    return this.#settings.statistics.snapshot()
   }
 
   resetStats(): void {
-    this.#parts.statistics.reset()
+    this.#settings.statistics.reset()
   }
 
   /** Makes something go wrong; the oldest fault that fits a stage is the one that happens. */
   inject(fault: GatewayFault): InjectedFault {
-    return this.#parts.faults.inject(fault)
+    return this.#settings.faults.inject(fault)
   }
 
   clearFaults(): void {
-    this.#parts.faults.clear()
+    this.#settings.faults.clear()
   }
 
   /** How long each byte takes in each direction, in ms; holds for connections made from now on. */
   set linkDelay(delay: number) {
-    this.#parts.linkDelay = delay
+    this.#settings.linkDelay = delay
   }
 
   /** Destroys the sockets of all connections, or of those that are idle, as a network does that fails. */
@@ -158,7 +155,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const authority = await createCertificateAuthority()
   const tls = options.tls ?? (await authority.issue({ hosts: OWN_HOSTS }))
   const { issuer } = options.verification
-  const parts: GatewayParts = {
+  const settings: GatewaySettings = {
     checkToken: await createTokenCheck(options.verification, clock),
     upstreamFor: (token) => ({ ...upstream, ...loginOf(token, options.principals) }),
     fedAuthInfo: {
@@ -177,7 +174,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     loginAnswer: options.loginAnswer ?? {},
   }
   const connections = new Set<GatewayConnection>()
-  const listen = (listener: Listener, port = 0) => listenAs(listener, port, parts, connections)
+  const listen = (listener: Listener, port = 0) => listenAs(listener, port, settings, connections)
   const servers: Server[] = []
   const workers: Routing[] = []
   for (const name of workersOf(kind, options.redirect).toReversed()) {
@@ -194,7 +191,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     servers: [front, ...servers],
     port: portOf(front),
     workers,
-    parts,
+    settings,
     connections,
     ca: authorities.join(''),
   })
@@ -206,13 +203,13 @@ const OWN_HOSTS = ['localhost', '127.0.0.1']
 async function listenAs(
   listener: Listener,
   port: number,
-  parts: GatewayParts,
+  settings: GatewaySettings,
   connections: Set<GatewayConnection>,
 ): Promise<Server> {
   const server = createServer({ noDelay: true }, (socket: Socket) => {
-    const connection = new GatewayConnection(socket, listener, parts)
+    const connection = new GatewayConnection(socket, listener, settings)
     connections.add(connection)
-    parts.statistics.connected()
+    settings.statistics.connected()
     void connection.serve().finally(() => connections.delete(connection))
   })
   server.listen(port, '127.0.0.1')

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { Feature, type FeatureData } from '../../tds/features.ts'
 import type { Login7 } from '../../tds/login7.ts'
 import {
@@ -48,3 +50,41 @@ export function redirectTokens(login: Login7, to: Routing, options: RedirectOpti
 }
 
 const ENHANCED_ROUTING_ACK = { id: Feature.ENHANCED_ROUTING, data: Buffer.from([1]) }
+
+/** One address that a gateway takes connections at. */
+export interface Listener {
+  /** As PEM. */
+  key: string
+  certificate: string
+  /** Whether LOGIN7's ServerName may be that: it is what the client dialled, or what a redirect called this server. */
+  isCalled(serverName: string): boolean
+  /** Whether clients come here by a redirect. */
+  isWorker: boolean
+  /** Where it sends each login on to; none where it serves them itself. */
+  next: Routing | undefined
+}
+
+/** A test of ServerName for the address that users dial: names that they may have dialled, and the certificate's. */
+export function dialledAs(hosts: readonly string[], certificate: string): (serverName: string) => boolean {
+  const names = new Set(hosts.map(hostIn))
+  const certified = new X509Certificate(certificate)
+  return (serverName) => {
+    const host = hostIn(serverName)
+    return names.has(host) || (isIP(host) ? certified.checkIP(host) : certified.checkHost(host)) !== undefined
+  }
+}
+
+/** A test of ServerName for a worker: exactly what the redirect said, an instance included. */
+export function routedAs(name: string): (serverName: string) => boolean {
+  return (serverName) => withoutWay(serverName) === withoutWay(name)
+}
+
+/** What of a name clients dial: no instance. */
+export function hostIn(serverName: string): string {
+  return withoutWay(serverName).replace(/\\.*$/s, '')
+}
+
+/** A name without what tells only how to get there: `tcp:`, a port, a final dot. */
+function withoutWay(serverName: string): string {
+  return serverName.toLowerCase().replace(/^tcp:/, '').replace(/,\d+$/, '').replace(/\.$/, '')
+}

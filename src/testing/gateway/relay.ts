@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream'
 import { encodeMessage, encodePacket, type Packet, PacketReader, PacketStatus, PacketType } from '../../tds/packet.ts'
 import { DoneStatus, encodeDone, encodeError } from '../../tds/tokens.ts'
-import { azureMessage } from './azure-messages.ts'
-import type { GatewayParts } from './connection.ts'
-import type { FaultError } from './faults.ts'
+import type { Clock } from '../../time/clock.ts'
+import type { FaultList } from '../fault-list.ts'
+import { azureMessage } from './azure-errors.ts'
+import type { FaultError, GatewayFault } from './faults.ts'
 import type { PacketLink } from './packet-link.ts'
+import type { GatewayStatistics } from './stats.ts'
 import type { VerifiedToken } from './token-check.ts'
 
 /** The types of messages that are requests: each is answered. */
@@ -20,33 +22,47 @@ const TOKEN_EXPIRED: FaultError = { number: 37396, class: 20 }
 /** Errors of this severity and above end the connection. */
 const FATAL = 20
 
-/** What a {@link Relay} connects. */
-export interface RelayEnds {
-  client: PacketLink
-  upstream: Duplex
-  token: VerifiedToken
-  /** Destroys the client's socket by a TCP reset. */
-  reset: () => void
-  parts: Pick<GatewayParts, 'clock' | 'enforceExpiry' | 'faults' | 'statistics'>
+/** The gateway's settings that matter to a session. */
+export interface SessionSettings {
+  /** Ends a session at its first request after its token's expiry. */
+  enforceExpiry: boolean
+  clock: Clock
+  faults: FaultList<GatewayFault>
+  statistics: GatewayStatistics
 }
 
 /** A session after its login: passes bytes both ways, and looks at each request as it begins. */
 export class Relay {
-  readonly #ends: RelayEnds
+  readonly #client: PacketLink
+  readonly #upstream: Duplex
+  readonly #token: VerifiedToken
+  readonly #settings: SessionSettings
+  readonly #reset: () => void
   readonly #packets = new PacketReader()
   #withinMessage = false
   /** The rest of a request that was answered here is not passed on. */
   #swallowing = false
   #lastTrafficAt: number
 
-  constructor(ends: RelayEnds) {
-    this.#ends = ends
-    this.#lastTrafficAt = ends.parts.clock.now()
+  /** @param reset - destroys the client's socket by a TCP reset */
+  constructor(
+    client: PacketLink,
+    upstream: Duplex,
+    token: VerifiedToken,
+    settings: SessionSettings,
+    reset: () => void,
+  ) {
+    this.#client = client
+    this.#upstream = upstream
+    this.#token = token
+    this.#settings = settings
+    this.#reset = reset
+    this.#lastTrafficAt = settings.clock.now()
   }
 
-  /** How long nothing has come or gone, in ms. */
+  /** How long the session has been silent, in ms. */
   get idleFor(): number {
-    return this.#ends.parts.clock.now() - this.#lastTrafficAt
+    return this.#settings.clock.now() - this.#lastTrafficAt
   }
 
   /** Resolves when either side has ended. */
@@ -56,38 +72,37 @@ export class Relay {
   }
 
   async #forwardRequests(): Promise<void> {
-    const { client, upstream } = this.#ends
-    for await (const chunk of client) {
-      this.#lastTrafficAt = this.#ends.parts.clock.now()
+    for await (const chunk of this.#client) {
+      this.#lastTrafficAt = this.#settings.clock.now()
       for (const packet of this.#packets.push(chunk as Buffer)) {
         if (!(await this.#admits(packet))) continue
         // A real SQL Server takes no record but one of one packet: TLS would make one of all that waits.
-        await new Promise((resolve) => upstream.write(encodePacket(packet), resolve))
+        await new Promise((resolve) => this.#upstream.write(encodePacket(packet), resolve))
       }
     }
   }
 
   async #forwardAnswers(): Promise<void> {
-    const { client, upstream, parts, reset } = this.#ends
-    for await (const chunk of upstream) {
-      this.#lastTrafficAt = parts.clock.now()
-      const fault = parts.faults.take(({ at }) => at === 'response')?.action
-      if (fault !== undefined && 'delay' in fault) await wait(parts.clock, fault.delay)
+    const { clock, faults } = this.#settings
+    for await (const chunk of this.#upstream) {
+      this.#lastTrafficAt = clock.now()
+      const fault = faults.take(({ at }) => at === 'response')?.action
+      if (fault !== undefined && 'delay' in fault) await wait(clock, fault.delay)
       if (fault !== undefined && 'hang' in fault) await new Promise<never>(() => {})
       if (fault !== undefined && 'reset' in fault) {
-        reset()
+        this.#reset()
         return
       }
       if (fault !== undefined && 'drop' in fault) {
         const bytes = chunk as Buffer
-        await client.breakOff(bytes.subarray(0, Math.ceil(bytes.length / 2)))
+        await this.#client.breakOff(bytes.subarray(0, Math.ceil(bytes.length / 2)))
         return
       }
-      if (!client.write(chunk)) await drained(client)
+      if (!this.#client.write(chunk)) await drained(this.#client)
     }
   }
 
-  /** Whether a packet goes on to the server. Where it does not, the client has been answered. */
+  /** Whether to pass a packet on to the server. If not, the client has had its answer. */
   async #admits(packet: Packet): Promise<boolean> {
     const begins = !this.#withinMessage
     this.#withinMessage = (packet.status & PacketStatus.END_OF_MESSAGE) === 0
@@ -99,18 +114,18 @@ export class Relay {
   }
 
   async #admitsRequest(): Promise<boolean> {
-    const { token, parts } = this.#ends
-    const timeLeft = token.expiresOn - parts.clock.now()
-    parts.statistics.request(timeLeft)
-    parts.statistics.roundTrip()
-    if (timeLeft <= 0 && parts.enforceExpiry) return this.#answer(TOKEN_EXPIRED)
-    const fault = parts.faults.take(({ at }) => at === 'request')?.action
+    const { clock, faults, statistics, enforceExpiry } = this.#settings
+    const timeLeft = this.#token.expiresOn - clock.now()
+    statistics.request(timeLeft)
+    statistics.roundTrip()
+    if (timeLeft <= 0 && enforceExpiry) return this.#answer(TOKEN_EXPIRED)
+    const fault = faults.take(({ at }) => at === 'request')?.action
     if (fault === undefined || 'redirect' in fault) return true
     if ('refuse' in fault) return this.#answer(fault.refuse)
     if ('hang' in fault) await new Promise<never>(() => {})
-    if ('reset' in fault) this.#ends.reset()
+    if ('reset' in fault) this.#reset()
     if ('reset' in fault || 'drop' in fault) throw new Error('Dropped by a fault.')
-    if ('delay' in fault) await wait(parts.clock, fault.delay)
+    if ('delay' in fault) await wait(clock, fault.delay)
     return true
   }
 
@@ -124,9 +139,9 @@ export class Relay {
       serverName: 'local-gateway',
     })
     const answer = encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat([token, encodeDone(DoneStatus.ERROR)]))
-    await new Promise((resolve) => this.#ends.client.write(answer, resolve))
+    await new Promise((resolve) => this.#client.write(answer, resolve))
     if (severity >= FATAL) {
-      this.#ends.client.end()
+      this.#client.end()
       throw new Error('The session was ended.')
     }
     return false
@@ -144,6 +159,6 @@ function drained(stream: Duplex): Promise<void> {
   })
 }
 
-function wait(clock: GatewayParts['clock'], delay: number): Promise<void> {
+function wait(clock: Clock, delay: number): Promise<void> {
   return new Promise((resolve) => clock.setTimer(delay, resolve))
 }

@@ -1,8 +1,17 @@
-import type { JWTPayload } from 'jose'
+import type { JWK, JWTPayload } from 'jose'
 import { EntraError } from '../../errors/entra-error.ts'
 import type { Clock } from '../../time/clock.ts'
-import type { TokenVerification } from '../token-verification.ts'
-import { TokenRefusal, tokenRefused } from './login-error.ts'
+import { TokenRefusal, tokenRefused } from './azure-errors.ts'
+
+/** What it takes to verify an access token: who may have signed it, for whom, and with which keys. */
+export interface TokenVerification {
+  /** The `iss` claims to accept. */
+  issuer: string | string[]
+  /** The `aud` claims to accept. */
+  audience: string | string[]
+  /** The public keys (RFC 7517), found by `kid`. */
+  jwks: { keys: JWK[] }
+}
 
 /** Who a token speaks for, and until when. */
 export interface VerifiedToken {

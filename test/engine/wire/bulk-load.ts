@@ -1,5 +1,4 @@
-import { ByteReader } from '../../../src/tds/bytes.ts'
-import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
+import { ByteReader, TdsProtocolError } from '../../../src/tds/bytes.ts'
 import type { EngineSession, Parameter, ResultItem, SqlValue } from '../session.ts'
 import { type ParameterType, parseTypeInfo } from './type-info.ts'
 import { parseValue } from './values.ts'

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream'
+import { TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { Feature } from '../../../src/tds/features.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../../src/tds/login7.ts'
-import { MessageStream } from '../../../src/tds/message-stream.ts'
+import { MessageStream } from '../../../src/tds/messages.ts'
 import { DEFAULT_PACKET_SIZE, encodeMessage, PacketType } from '../../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../../src/tds/prelogin.ts'
-import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
 import {
   DoneStatus,
   EnvChange,

@@ -1,6 +1,5 @@
-import { ByteReader } from '../../../src/tds/bytes.ts'
+import { ByteReader, TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { PacketType } from '../../../src/tds/packet.ts'
-import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
 import type { IsolationLevel, Parameter } from '../session.ts'
 import { type BulkLoad, parseBulkLoad } from './bulk-load.ts'
 import { parseTypeInfo } from './type-info.ts'

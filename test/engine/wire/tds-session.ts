@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
+import { TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { PacketReader, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
-import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
 import type { EngineSession, ResultItem } from '../session.ts'
 import { bulkTargetOf, load } from './bulk-load.ts'
 import { type EngineRequest, parseRequest } from './requests.ts'

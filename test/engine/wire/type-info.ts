@@ -1,5 +1,4 @@
-import { type ByteReader, uint16, uint32 } from '../../../src/tds/bytes.ts'
-import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
+import { type ByteReader, TdsProtocolError, uint16, uint32 } from '../../../src/tds/bytes.ts'
 import type { SqlType } from '../session.ts'
 
 /** SQL_Latin1_General_CP1_CI_AS. */

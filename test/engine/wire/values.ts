@@ -1,5 +1,4 @@
-import { type ByteReader, uint16, uint32 } from '../../../src/tds/bytes.ts'
-import { TdsProtocolError } from '../../../src/tds/protocol-error.ts'
+import { type ByteReader, TdsProtocolError, uint16, uint32 } from '../../../src/tds/bytes.ts'
 import type { SqlType, SqlValue } from '../session.ts'
 import { decodeLatin, encodeLatin } from './code-page.ts'
 import { daysSince1900, formatDate, formatTime, from1900, parseMoment, shift, timeSize } from './dates.ts'

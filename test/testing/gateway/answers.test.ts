@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ByteReader } from '../../../src/tds/bytes.ts'
-import { Feature, parseFeatures } from '../../../src/tds/features.ts'
-import { encodeFedAuthRequest, FedAuthLibrary } from '../../../src/tds/fed-auth.ts'
+import { encodeFedAuthRequest, Feature, FedAuthLibrary, parseFeatures } from '../../../src/tds/features.ts'
 import { PacketType } from '../../../src/tds/packet.ts'
 import { EnvChange, encodeTextChange, TokenType } from '../../../src/tds/tokens.ts'
 import { login7, RawClient } from './raw-client.ts'

@@ -1,7 +1,6 @@
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { Feature } from '../../../src/tds/features.ts'
-import { encodeFedAuthRequest, FedAuthLibrary } from '../../../src/tds/fed-auth.ts'
+import { encodeFedAuthRequest, Feature, FedAuthLibrary } from '../../../src/tds/features.ts'
 import { type LoginToken, parseLoginResponse } from '../../../src/tds/login-response.ts'
 import { encodeMessage, PacketType } from '../../../src/tds/packet.ts'
 import type { Gateway, GatewayOptions, GatewayRule } from '../../../src/testing/index.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { MAX_LOGIN7_LENGTH, parseLogin7 } from '../../../src/tds/login7.ts'
-import { MessageStream } from '../../../src/tds/message-stream.ts'
+import { MessageStream } from '../../../src/tds/messages.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
 import {

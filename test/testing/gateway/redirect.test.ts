@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Feature } from '../../../src/tds/features.ts'
-import { encodeFedAuthRequest, FedAuthLibrary } from '../../../src/tds/fed-auth.ts'
+import { encodeFedAuthRequest, Feature, FedAuthLibrary } from '../../../src/tds/features.ts'
 import { type LoginToken, parseLoginResponse } from '../../../src/tds/login-response.ts'
 import type { Login7 } from '../../../src/tds/login7.ts'
 import { PacketType } from '../../../src/tds/packet.ts'

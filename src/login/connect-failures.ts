@@ -1,0 +1,201 @@
+import { EntraError, type EntraErrorCode, type EntraErrorDetails, reasonOf } from '../errors/entra-error.ts'
+
+/** What a failure means, as far as is known. */
+export interface Explanation {
+  code: EntraErrorCode
+  /** What the error underneath leaves out; may be empty. */
+  why: string
+  remedy: string
+}
+
+/** What failed, why, and what to do, each on its own line. Other messages quote the first. */
+export function explainedError(what: string, { code, why, remedy }: Explanation, details: EntraErrorDetails) {
+  return new EntraError(code, [what, why, remedy].filter((line) => line !== '').join('\n'), details)
+}
+
+const PORTS =
+  'Azure also redirects to ports 11000 to 11999; open them for outbound connections too, or set the connection ' +
+  'policy of the server to Proxy. TDS does not go through HTTP proxies.'
+
+/** By the code of the system's error, or of the driver's. */
+const NETWORK_FAILURES: ReadonlyArray<readonly [codes: readonly string[], explanation: Explanation]> = [
+  [
+    ['ENOTFOUND', 'ENODATA'],
+    {
+      code: 'SERVER_NOT_FOUND',
+      why: 'DNS knows no such name.',
+      remedy:
+        'Check the host name of the server. Behind a private endpoint, link its private DNS zone to this network.',
+    },
+  ],
+  [
+    ['EAI_AGAIN'],
+    {
+      code: 'SERVER_NOT_FOUND',
+      why: 'DNS did not answer.',
+      remedy: 'Check the network and the DNS server of this machine, and the host name of the server.',
+    },
+  ],
+  [
+    ['ECONNREFUSED'],
+    {
+      code: 'SERVER_UNREACHABLE',
+      why: 'Nothing listens at that address and port.',
+      remedy: 'Check host and port (Azure SQL: 1433), that the server runs, and that it accepts TCP connections.',
+    },
+  ],
+  [
+    ['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'EADDRNOTAVAIL'],
+    {
+      code: 'SERVER_UNREACHABLE',
+      why: 'This machine has no route to that address.',
+      remedy: 'Check network, VPN and routes of this machine, and whether the server only has a private endpoint.',
+    },
+  ],
+  [
+    ['ETIMEDOUT', 'ETIMEOUT'],
+    {
+      code: 'SERVER_UNREACHABLE',
+      why: 'Nothing answered in time: something in between drops the packets, or the address is wrong.',
+      remedy: `Check host and port, and that outbound TCP connections to port 1433 are allowed. ${PORTS}`,
+    },
+  ],
+  [
+    ['EINSTLOOKUP'],
+    {
+      code: 'SERVER_UNREACHABLE',
+      why: 'The SQL Server Browser (UDP 1434) did not name the port of the named instance.',
+      remedy: 'Start the SQL Server Browser and open UDP 1434, or give the port instead of the instance.',
+    },
+  ],
+]
+
+const LOGIN_TIMEOUT: Explanation = {
+  code: 'LOGIN_TIMEOUT',
+  why: 'The server was reached, but did not accept the login in time.',
+  remedy:
+    'A database that is waking up or busy takes longer: try again, with a longer connectTimeout (Microsoft advises ' +
+    `30000 ms). ${PORTS}`,
+}
+
+const UNKNOWN: Explanation = {
+  code: 'CONNECT_FAILED',
+  why: '',
+  remedy: 'This mostly passes by itself. If it does not, check what answers at that host and port.',
+}
+
+/**
+ * The error for a connection to the server that could not be opened.
+ *
+ * @param reached - whether there was a connection, and only the login was not answered in time
+ */
+export function connectFailed(cause: Error, reached: boolean): EntraError {
+  const tls = explainTlsFailure(cause)
+  if (tls !== undefined) return tls
+  const reason = reasonOf(cause).replace(/[\s.-]+$/, '')
+  const code = networkCode(cause)
+  const timedOut = reached && code === 'ETIMEOUT' && !reason.includes('(redirected from ')
+  const known = NETWORK_FAILURES.find(([codes]) => codes.some((each) => each === code))?.[1]
+  const explanation = timedOut ? LOGIN_TIMEOUT : (known ?? UNKNOWN)
+  return explainedError(`No connection to the server could be opened: ${reason}.`, explanation, { cause })
+}
+
+/** The innermost code: the system's own, if there is one. */
+function networkCode(error: Error): unknown {
+  let found: unknown
+  for (const link of causesOf(error)) {
+    const { code, errors } = link as { code?: unknown; errors?: { code?: unknown }[] }
+    found = code ?? errors?.[0]?.code ?? found
+  }
+  return found
+}
+
+/** Each check of a certificate, by Node's (OpenSSL's) code: what is wrong, and what to do. */
+const CERTIFICATE_CHECKS: ReadonlyArray<readonly [codes: readonly string[], why: string, remedy: string]> = [
+  [
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'HOSTNAME_MISMATCH'],
+    'it is for another host name',
+    'Connect by the name in the certificate.',
+  ],
+  [
+    ['CERT_HAS_EXPIRED'],
+    'it has expired',
+    'Renew the certificate; if it is still valid, check the clock of this machine.',
+  ],
+  [['CERT_NOT_YET_VALID'], 'it is not valid yet', 'Check the clock of this machine.'],
+  [
+    [
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'UNABLE_TO_GET_ISSUER_CERT',
+      'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      'CERT_UNTRUSTED',
+    ],
+    'no certificate authority that is trusted here has signed it',
+    'Name its authority in options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS; ' +
+      'trustServerCertificate=true accepts any certificate, and with it any server (not with encrypt=strict).',
+  ],
+  [['CERT_REVOKED'], 'it was revoked', 'The server needs a new certificate.'],
+]
+
+/** OpenSSL's codes for two sides that share no version of TLS, or no cipher. */
+const NOTHING_IN_COMMON: readonly unknown[] = [
+  'ERR_SSL_UNSUPPORTED_PROTOCOL',
+  'ERR_SSL_NO_PROTOCOLS_AVAILABLE',
+  'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+  'ERR_SSL_NO_SHARED_CIPHER',
+  'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+]
+
+/** tedious's code for a server that insists on encryption when `encrypt` is false. */
+const ENCRYPTION_REQUIRED = 'EENCRYPT'
+
+/**
+ * What a failed TLS handshake means; undefined if the error is something else.
+ *
+ * @param error - what TLS threw, or an error that holds it as its cause
+ */
+export function explainTlsFailure(error: unknown): EntraError | undefined {
+  for (const link of causesOf(error)) {
+    const { code } = link as { code?: unknown }
+    if (code === ENCRYPTION_REQUIRED) return encryptionRequired(error)
+    if (NOTHING_IN_COMMON.includes(code)) {
+      return tlsFailed(
+        `The server and this machine share no version of TLS, or no cipher (${String(code)}). The token was not sent. ` +
+          'Azure SQL wants TLS 1.2: leave out minVersion, maxVersion and ciphers in options.cryptoCredentialsDetails, ' +
+          "and bring an old server's TLS up to date.",
+        error,
+      )
+    }
+    const check = CERTIFICATE_CHECKS.find(([codes]) => codes.some((name) => name === code))
+    if (check === undefined) continue
+    const [, why, remedy] = check
+    return tlsFailed(
+      `The server's certificate was not accepted: ${why} (${String(code)}). The token was not sent. ${remedy}`,
+      error,
+    )
+  }
+  return undefined
+}
+
+/** The error for a server that insists on encryption when `encrypt` is false. */
+export function encryptionRequired(cause?: unknown): EntraError {
+  return tlsFailed(
+    'The server only accepts encrypted connections, and encrypt is false here. The token was not sent. Leave encrypt out.',
+    cause,
+  )
+}
+
+function tlsFailed(text: string, cause: unknown): EntraError {
+  return new EntraError('TLS_FAILED', text, { cause })
+}
+
+/** The error and its causes: `cause` of ECMAScript, `originalError` of mssql. */
+export function* causesOf(error: unknown): Generator<object> {
+  for (let link = error, depth = 0; typeof link === 'object' && link !== null && depth < 8; depth++) {
+    yield link
+    const { cause, originalError } = link as { cause?: unknown; originalError?: unknown }
+    link = cause ?? originalError
+  }
+}
