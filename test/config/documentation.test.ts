@@ -12,11 +12,11 @@ describe('docs/connection-strings.md', () => {
     expect(guide).toContain(`| \`${name}\` | ${list}${list === '' ? '|' : ' |'}`)
   })
 
-  it.each(AUTHENTICATION_METHODS)('has %s', (method) => {
+  it.each(AUTHENTICATION_METHODS)('lists %s', (method) => {
     expect(guide).toMatch(new RegExp(`^\\|.*\`${method}\`.*\\|`, 'm'))
   })
 
-  it('has strings that are taken without a warning', () => {
+  it('has connection strings that are accepted without a warning', () => {
     const [, block = ''] = /```sh\n(.*?)```/s.exec(guide) ?? []
     const strings = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
     expect(strings).toHaveLength(4)

@@ -5,7 +5,7 @@ import { AUTHENTICATION_METHODS, METHODS } from '../../src/credentials/methods.t
 const guide = readFileSync(new URL('../../docs/credentials.md', import.meta.url), 'utf8')
 
 describe('docs/credentials.md', () => {
-  it.each(AUTHENTICATION_METHODS)('says which credential %s is', (method) => {
+  it.each(AUTHENTICATION_METHODS)('names the credential for %s', (method) => {
     expect(guide).toContain(`| \`${method}\` | \`${METHODS[method].credential}\``)
   })
 })
