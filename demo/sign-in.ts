@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { ClientCertificateCredential, ClientSecretCredential } from '@azure/identity'
 import { UsageError } from '../scripts/support/command-line.ts'
-import { type AuthenticationMethod, authenticationMethod } from '../src/config/sign-in.ts'
+import { type AuthenticationMethod, authenticationMethod } from '../src/credentials/methods.ts'
 import { type CredentialLike, EntraError, type SignInOptions } from '../src/index.ts'
 import {
   type Authority,
