@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { refusePlaintext } from '../config/address.ts'
 import { claimsOf } from '../credentials/claims.ts'
 import { EntraError, textOf } from '../errors/entra-error.ts'
 import { encodeFedAuthRequest, Feature, type FeatureData, FedAuthLibrary } from '../tds/features.ts'
@@ -102,7 +103,7 @@ async function followRedirects(
     attempt.reached = false
     const onConnect = (socket: Socket) => {
       attempt.reached = true
-      refusePlaintext(at, socket.remoteAddress)
+      refusePlaintext(at.host, at.encrypt, socket.remoteAddress ?? '')
     }
     const { socket, stream, prelogin } = await connectToServer(at, { signal, fedAuth: true, onConnect })
     try {
@@ -183,20 +184,6 @@ const MAX_ENCRYPTED_PACKET = 16_383
  */
 export function packetSizeFor(wish: number, encrypted: boolean): number {
   return encrypted ? Math.min(wish, MAX_ENCRYPTED_PACKET) : wish
-}
-
-/**
- * Where encryption was turned off in so many words, the connection must not leave this machine.
- *
- * @throws {@link EntraError} `CONFIG_PLAINTEXT`
- */
-export function refusePlaintext({ host, encrypt }: Pick<Target, 'host' | 'encrypt'>, remoteAddress = ''): void {
-  if (encrypt !== false || remoteAddress === '::1' || /^(::ffff:)?127\./i.test(remoteAddress)) return
-  throw new EntraError(
-    'CONFIG_PLAINTEXT',
-    `encrypt is false for ${host}: the token would cross the network in the clear. Remove it (encryption is the ` +
-      'default); for a certificate that cannot be verified there is trustServerCertificate.',
-  )
 }
 
 /** Whether the server took the token: it must say so (MS-TDS 3.2.5.4), if not behind a token that is not known. */
