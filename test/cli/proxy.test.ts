@@ -37,14 +37,14 @@ async function ready(running: RunningCommand) {
 describe('proxy', () => {
   it('tells scripts the login and what happens, a line each', async () => {
     const running = command.start('proxy', command.azure.connectionString(), '--json')
-    const door = await ready(running)
-    expect(door).toMatchObject({
+    const started = await ready(running)
+    expect(started).toMatchObject({
       type: 'ready',
       host: '127.0.0.1',
       database: command.azure.upstream.database,
       server: `localhost:${command.azure.gateway.port}`,
     })
-    await query(door.url.prisma)
+    await query(started.url.prisma)
     await vi.waitFor(() => {
       const types = lines(running).map(({ type }) => type)
       expect(types).toContain('proxy.session-opened')
@@ -57,7 +57,7 @@ describe('proxy', () => {
 
   it('writes its authority to a file, by which a client that verifies gets in, by name and by address', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ca-file-'))
-    const file = join(folder, 'door.pem')
+    const file = join(folder, 'proxy.pem')
     const running = command.start('proxy', command.azure.connectionString(), '--json', '--ca-file', file)
     const { port, user, password, caFile } = await ready(running)
     expect(caFile).toBe(file)

@@ -18,7 +18,7 @@ describe('a connection without encryption', () => {
   )
 })
 
-describe('a client’s wishes', () => {
+describe('a client’s login request', () => {
   const user = { user: 'u', password: 'p' }
 
   it.each([
