@@ -1,13 +1,9 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 
-/** A command line that is not right. */
+/** A wrong command line. */
 export class UsageError extends Error {}
 
-/**
- * `parseArgs` of Node.
- *
- * @throws {@link UsageError}
- */
+/** Node's `parseArgs`. @throws {@link UsageError} */
 export function readValues<T extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: T) {
   try {
     return parseArgs({ args, options }).values
@@ -16,18 +12,27 @@ export function readValues<T extends NonNullable<ParseArgsConfig['options']>>(ar
   }
 }
 
-/** @throws {@link UsageError} where it is none, or less than `least` */
+/** @throws {@link UsageError} unless it is a whole number of at least `least` */
 export function wholeNumber(name: string, text: string, least: number): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < least) {
-    throw new UsageError(`--${name} must be a whole number of ${least} or more, not "${text}".`)
-  }
-  return value
+  if (Number.isInteger(value) && value >= least) return value
+  throw new UsageError(`--${name} must be a whole number of ${least} or more, not "${text}".`)
 }
 
-/** @throws {@link UsageError} where it is none, or not above 0 */
+/** @throws {@link UsageError} unless it is a number above 0 */
 export function positiveNumber(name: string, text: string): number {
   const value = Number(text)
-  if (!Number.isFinite(value) || value <= 0) throw new UsageError(`--${name} must be a number above 0, not "${text}".`)
-  return value
+  if (Number.isFinite(value) && value > 0) return value
+  throw new UsageError(`--${name} must be a number above 0, not "${text}".`)
+}
+
+/** Runs a program; a wrong command line prints its usage, and ends the process with `code`. */
+export async function runProgram(usage: string, main: () => Promise<number>, code = 2): Promise<void> {
+  try {
+    process.exitCode = await main()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(`${error.message}\n\n${usage}`)
+    process.exitCode = code
+  }
 }

@@ -1,62 +1,59 @@
-import { readdir, readFile } from 'node:fs/promises'
 import type { config as MssqlConfig } from 'mssql'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import { type AuthenticationMethod, PrismaMssqlEntra, type SignInOptions } from '../src/index.ts'
-import { type Authority, defaultPrincipals, type Gateway, startAuthority, startGateway } from '../src/testing/index.ts'
+import { type Authority, defaultPrincipals, type Gateway } from '../src/testing/index.ts'
 import { startEngine } from '../test/engine/engine.ts'
-
+import { applyMigrations } from '../test/integration/schema.ts'
+import { startLocalAzure } from '../test/local-azure.ts'
 import { certifiedPrincipals, installAzureCli, signInOptions } from './sign-in.ts'
 import { seed } from './workload.ts'
 
-/** The local Azure with the example database in it. */
-export interface LocalAzure {
+/** A local Azure with the example database. */
+export interface DemoAzure {
   authority: Authority
   gateway: Gateway
-  /** Where Prisma Client connects to. */
   config: MssqlConfig
-  /** How it signs in there. */
+  /** How Prisma Client signs in. */
   signIn: SignInOptions
   close(): Promise<void>
 }
 
 /**
- * Starts the parts one after the other, and tells of each.
- *
- * @param tokenLife - in ms
+ * @param tokenLifetime - in ms
  * @param methods - how Prisma Client signs in, in order of preference
+ * @param onStep - called with the name of each part before it starts
  */
-export async function startLocalAzure(
-  tokenLife: number,
+export async function startDemoAzure(
+  tokenLifetime: number,
   methods: readonly AuthenticationMethod[],
-  tell: (step: string) => void,
-): Promise<LocalAzure> {
-  tell('authority')
-  const certified = methods.includes('ActiveDirectoryServicePrincipalCertificate')
-    ? await certifiedPrincipals()
-    : undefined
-  const principals = certified?.principals ?? defaultPrincipals()
-  const authority = await startAuthority({ tokenLifetime: tokenLife, principals })
-  const azureCli = methods.includes('AzureCli') ? await installAzureCli(authority.imdsHost) : undefined
-  tell('engine')
+  onStep: (step: string) => void,
+): Promise<DemoAzure> {
+  onStep('engine')
   const engine = await startEngine()
-  tell('gateway')
   const { host, port, user, password, database } = engine
-  const gateway = await startGateway({
-    upstream: { host, port, user, password, database, encrypt: false },
-    verification: authority.verification,
+  onStep('authority and gateway')
+  const byCertificate = methods.includes('ActiveDirectoryServicePrincipalCertificate')
+  const { principals, pem } = byCertificate ? await certifiedPrincipals() : { principals: defaultPrincipals(), pem: '' }
+  const azure = await startLocalAzure({
+    tokenLifetime,
+    principals,
+    upstream: {
+      server: { host, port, user, password, database, encrypt: false, trustServerCertificate: false },
+      close: () => engine.close(),
+    },
   })
-  const signIn = signInOptions(methods, authority, certified?.pem)
-  const config = {
-    server: 'localhost',
-    port: gateway.port,
-    database,
-    options: { encrypt: true, cryptoCredentialsDetails: { ca: gateway.ca } },
-  }
-  tell('migration')
-  // By a token of an hour: what comes before the run takes as long as it takes.
-  const credential = { getToken: () => authority.issueToken({ lifetime: 3_600_000 }) }
-  await migrate(new PrismaMssqlEntra(config, { credential }))
-  const prisma = new PrismaClient({ adapter: new PrismaMssqlEntra(config, { credential }) })
+  const { authority, gateway } = azure
+  const removeAzureCli = methods.includes('AzureCli') ? await installAzureCli(authority.imdsHost) : undefined
+  const config = azure.config()
+  const signIn = signInOptions(methods, authority, pem)
+  onStep('migration')
+  // With a token of an hour: this takes as long as it takes.
+  const factory = new PrismaMssqlEntra(config, {
+    credential: { getToken: () => authority.issueToken({ lifetime: 3_600_000 }) },
+  })
+  const adapter = await factory.connect()
+  await applyMigrations((sql) => adapter.executeScript(sql)).finally(() => adapter.dispose())
+  const prisma = new PrismaClient({ adapter: factory })
   await seed(prisma).finally(() => prisma.$disconnect())
   gateway.resetStats()
   authority.resetStats()
@@ -66,21 +63,8 @@ export async function startLocalAzure(
     config,
     signIn,
     async close() {
-      await gateway.close()
-      await Promise.all([engine.close(), authority.close(), azureCli?.close()])
+      await azure.close()
+      await removeAzureCli?.()
     },
-  }
-}
-
-async function migrate(factory: PrismaMssqlEntra): Promise<void> {
-  const migrations = new URL('../prisma/migrations/', import.meta.url)
-  const adapter = await factory.connect()
-  try {
-    const entries = await readdir(migrations, { withFileTypes: true })
-    for (const { name } of entries.filter((entry) => entry.isDirectory())) {
-      await adapter.executeScript(await readFile(new URL(`${name}/migration.sql`, migrations), 'utf8'))
-    }
-  } finally {
-    await adapter.dispose()
   }
 }

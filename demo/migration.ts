@@ -1,68 +1,57 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { entraDatasource } from '../src/prisma-config.ts'
+import { applyMigrations } from '../test/integration/schema.ts'
 import { TdsClient } from '../test/support/tds-client.ts'
-import type { LocalAzure } from './local-azure.ts'
+import type { DemoAzure } from './local-azure.ts'
+import type { Palette } from './screen.ts'
+import { row } from './summary.ts'
 
-const MIGRATIONS = new URL('../prisma/migrations/', import.meta.url)
-
-/** Beside the one that the demo works in, as `migrate dev` plays migrations in a shadow database. */
+/** Separate from the demo's own, as the shadow database of `migrate dev` is. */
 const DATABASE = 'migrated'
 
 /** How large the batch of inserts is, in characters: each is two bytes on the wire. */
 const INSERTS = 300_000
-/** The most rows of one INSERT that SQL Server takes. */
+/** The most rows that SQL Server accepts in one INSERT. */
 const ROWS_AT_ONCE = 1_000
 
-/** What came of it. */
+/** The result. */
 export interface Migrated {
-  /** The names of the migrations that were played. */
-  migrations: string[]
-  /** How many rows were inserted, and of how many characters the batch was that did it. */
+  migrations: number
+  /** How many rows were inserted, by a batch of how many characters. */
   rows: number
   characters: number
-  /** How many rows came back whole. */
+  /** How many rows came back unchanged. */
   readBack: number
-  /** How long the token was that the sessions began with, in characters. */
+  /** The length of the token that the sessions began with, in characters. */
   tokenLength: number
-  /** In ms. */
   durationMs: number
 }
 
 /**
- * Plays the example's migrations, and one of inserts, as `prisma migrate deploy` would: through `entraDatasource`'s
- * proxy, with a client that knows only user and password.
+ * Applies the example's migrations and a batch of inserts as `prisma migrate deploy` would: through `entraDatasource`'s
+ * proxy, with a client that only knows user and password.
  */
-export async function migrate({ config, signIn, authority }: LocalAzure): Promise<Migrated> {
+export async function migrate({ config, signIn, authority }: DemoAzure): Promise<Migrated> {
   const startedAt = performance.now()
   const { url, shadowDatabaseUrl } = await entraDatasource(config, { ...signIn, shadowDatabase: DATABASE })
   if (url === undefined || shadowDatabaseUrl === undefined) throw new Error('entraDatasource gave no URL.')
-  await using(url, (client) => client.run(`CREATE DATABASE [${DATABASE}]`))
-  const migrations = await names()
-  const inserts = insertsOf(INSERTS)
-  const readBack = await using(shadowDatabaseUrl, async (client) => {
-    for (const name of migrations) {
-      await client.run(await readFile(new URL(`${name}/migration.sql`, MIGRATIONS), 'utf8'))
-    }
-    await client.run(inserts.sql)
+  await onProxy(url, (client) => client.run(`CREATE DATABASE [${DATABASE}]`))
+  const { sql, names } = insertsOf(INSERTS)
+  let migrations = 0
+  const readBack = await onProxy(shadowDatabaseUrl, async (client) => {
+    await applyMigrations((batch) => {
+      migrations++
+      return client.run(batch)
+    })
+    await client.run(sql)
     const rows = await client.run('SELECT [name] FROM [dbo].[Tag] ORDER BY [id]')
-    return rows.filter(([name], i) => name === inserts.names[i]).length
+    return rows.filter(([name], i) => name === names[i]).length
   })
-  return {
-    migrations,
-    rows: inserts.names.length,
-    characters: inserts.sql.length,
-    readBack,
-    tokenLength: authority.issuedTokens.at(-1)?.length ?? 0,
-    durationMs: performance.now() - startedAt,
-  }
+  const tokenLength = authority.issuedTokens.at(-1)?.length ?? 0
+  const durationMs = performance.now() - startedAt
+  return { migrations, rows: names.length, characters: sql.length, readBack, tokenLength, durationMs }
 }
 
-/** What went wrong; undefined if nothing did. */
-export function faultOf({ rows, readBack }: Migrated): string | undefined {
-  return readBack === rows ? undefined : `of ${rows} rows that a migration inserted, ${readBack} came back whole`
-}
-
-/** A batch of this many characters, or a little more, and the names of the tags that it inserts. */
+/** A batch of about this many characters, and the names of the tags that it inserts. */
 export function insertsOf(characters: number): { sql: string; names: string[] } {
   const names: string[] = []
   const statements: string[] = []
@@ -79,19 +68,27 @@ export function insertsOf(characters: number): { sql: string; names: string[] } 
   return { sql: statements.join('\n'), names }
 }
 
-async function names(): Promise<string[]> {
-  const entries = await readdir(MIGRATIONS, { withFileTypes: true })
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort()
-}
-
-async function using<T>(url: string, work: (client: TdsClient) => Promise<T>): Promise<T> {
+async function onProxy<T>(url: string, work: (client: TdsClient) => Promise<T>): Promise<T> {
   const client = await TdsClient.onProxy(url)
   try {
     return await work(client)
   } finally {
     await client.close()
   }
+}
+
+/** What is printed after `--migrate`. */
+export function migrationSummaryOf(migrated: Migrated, palette: Palette): string {
+  const { migrations, rows, characters, readBack, tokenLength, durationMs } = migrated
+  return [
+    '',
+    row('migrations applied by the proxy', migrations, palette),
+    row('inserts, in one batch', `${rows} rows, ${Math.round(characters / 1000)} KB`, palette),
+    row('the token that the session had', `${tokenLength} characters`, palette),
+    row('in all', `${(durationMs / 1000).toFixed(1)} s`, palette),
+    '',
+    readBack === rows
+      ? palette.style('green', '✓ Migrations and rows are there, by token.')
+      : palette.style('red', `✗ Of ${rows} rows that a migration inserted, ${readBack} came back unchanged.`),
+  ].join('\n')
 }

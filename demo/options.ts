@@ -2,7 +2,7 @@ import type { AuthenticationMethod } from '../src/index.ts'
 import { readValues, wholeNumber } from './command-line.ts'
 import { LOCAL_METHODS, readMethods } from './sign-in.ts'
 
-/** What the command line asks for. */
+/** The command line. */
 export interface DemoOptions {
   /** How long the workload runs, in s. */
   seconds: number
@@ -11,35 +11,35 @@ export interface DemoOptions {
   tokenLife: number
   /** How to sign in, in order of preference. */
   methods: AuthenticationMethod[]
-  /** Where the picture of the run goes. */
+  /** The file for the picture of the run. */
   svg: string | undefined
-  /** Whether the example's migrations are played at the end. */
+  /** Whether to apply the example's migrations at the end. */
   migrate: boolean
 }
 
 export const USAGE = `npm run demo -- [options]
 
-Prisma Client on a local Azure that takes only Entra tokens, with tokens that live for seconds.
+Prisma Client on a local Azure that only accepts Entra tokens, with tokens that live for seconds.
 
   --seconds N             how long to run (60)
   --workers N             how many work at once (8)
   --token-life N          how long a token lives, in seconds (15; at least 4)
   --authentication NAME   how to sign in (ActiveDirectoryManagedIdentity), or several ways in order of preference,
-                          as AzureCli,ActiveDirectoryManagedIdentity: half way the first stops giving tokens, unless
-                          all get theirs at the same endpoint
+                          for example AzureCli,ActiveDirectoryManagedIdentity: half way through, the first stops giving
+                          tokens, unless all get theirs from the same endpoint
   --svg FILE              draw a picture of the run: best with 4 workers, on a machine that does nothing else
-  --migrate               at the end, play the example's migrations and 300 KB of inserts through the proxy that
-                          prisma.config.ts has, by a TDS client that knows only user and password
+  --migrate               at the end, apply the example's migrations and 300 KB of inserts through the proxy of
+                          prisma.config.ts, with a TDS client that only knows user and password
   --help                  this text
 
 NAME is one of
 ${LOCAL_METHODS.map((method) => `  ${method}`).join('\n')}
 
 Exit code 0 if at least one rotation happened, no query failed, no request came after its token's expiry, and what
---migrate inserted came back whole; 2 for a command line that is not right; else 1.`
+--migrate inserted came back unchanged; 2 for a wrong command line; else 1.`
 
 /**
- * Reads the command line; undefined where it asks for help.
+ * Reads the command line; undefined if it asks for help.
  *
  * @throws UsageError
  */

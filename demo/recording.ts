@@ -46,9 +46,9 @@ export class Recording {
     this.startedAt = startedAt
   }
 
-  /** Runs one piece of work, and notes how it went. */
-  async measure(now: () => number, work: () => Promise<unknown>): Promise<void> {
-    const at = now()
+  /** Runs one piece of work, and records how it went. */
+  async measure(work: () => Promise<unknown>): Promise<void> {
+    const at = Date.now()
     const begun = performance.now()
     let failed = false
     try {

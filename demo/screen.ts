@@ -1,69 +1,36 @@
-type Paint = (text: string) => string
+import { styleText } from 'node:util'
 
-/** Colours, or none. */
+/** Styles text, or leaves it as it is on a terminal without colours. */
 export interface Palette {
-  dim: Paint
-  bold: Paint
-  good: Paint
-  warn: Paint
-  bad: Paint
-  /** A cell of a lane, by the number of the token: a block in its colour, or the last digit of its number. */
+  style(style: Parameters<typeof styleText>[0], text: string): string
+  /** Something about a token, by its number: neighbours have different colours. */
+  token(token: number, text: string): string
+  /** A cell of a lane: a block in the token's colour, or the last digit of its number. */
   cell(token: number): string
-  /** Something else about that token. */
-  token(token: number): Paint
 }
 
-const ansi =
-  (code: number): Paint =>
-  (text) =>
-    `\u001b[${code}m${text}\u001b[0m`
-const plain: Paint = (text) => text
+const TOKEN_COLOURS = ['blue', 'yellow', 'magenta', 'cyan'] as const
 
-/** Blue, yellow, magenta, cyan: neighbours differ. */
-const TOKEN_COLOURS = [34, 33, 35, 36]
-const tokenPaint = (token: number) => ansi(TOKEN_COLOURS[token % TOKEN_COLOURS.length] ?? 34)
-
-export const coloured: Palette = {
-  dim: ansi(2),
-  bold: ansi(1),
-  good: ansi(32),
-  warn: ansi(33),
-  bad: ansi(31),
-  cell: (token) => tokenPaint(token)('▆'),
-  token: tokenPaint,
-}
-export const colourless: Palette = {
-  dim: plain,
-  bold: plain,
-  good: plain,
-  warn: plain,
-  bad: plain,
-  cell: (token) => String((token + 1) % 10),
-  token: () => plain,
-}
-
-const BAR = 32
-
-/** A bar that is full to this share, from 0 to 1. */
-export function bar(share: number, paint: Paint, palette: Palette): string {
-  const full = Math.round(Math.min(Math.max(share, 0), 1) * BAR)
-  return paint('█'.repeat(full)) + palette.dim('░'.repeat(BAR - full))
+export function paletteFor(coloured: boolean): Palette {
+  const style: Palette['style'] = (each, text) => (coloured ? styleText(each, text, { validateStream: false }) : text)
+  const token = (number: number, text: string) => style(TOKEN_COLOURS[number % TOKEN_COLOURS.length] ?? 'blue', text)
+  return { style, token, cell: (number) => (coloured ? token(number, '▆') : String((number + 1) % 10)) }
 }
 
 /** Something that is shown as it changes. */
 export interface Picture {
   /** A few lines, for a terminal this wide. */
   lines(palette: Palette, columns: number): string[]
-  /** The same as one line, where there is no terminal. */
+  /** The same as one line, if there is no terminal. */
   line(): string
 }
 
 const ERASE_BELOW = '\u001b[J'
-/** A line that wraps would take two rows, and the panel would no longer be drawn over itself. */
+/** A line that wraps would take two rows, and the panel would no longer overwrite itself. */
 const WRAP_OFF = '\u001b[?7l'
 const WRAP_ON = '\u001b[?7h'
 
-/** Where the display is shown: a panel that is drawn over itself on a terminal, a line now and then elsewhere. */
+/** Shows a picture: a panel that overwrites itself on a terminal, or else a line now and then. */
 export class Screen {
   readonly palette: Palette
   readonly #stream: NodeJS.WriteStream
@@ -71,11 +38,11 @@ export class Screen {
   #panel: string[] = []
   #lastLine = Number.NEGATIVE_INFINITY
 
-  /** @param lineEvery - how often a line is printed where there is no terminal, in ms */
-  constructor(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv, lineEvery: number) {
+  /** @param lineEvery - how often a line is printed if there is no terminal, in ms */
+  constructor(stream: NodeJS.WriteStream, lineEvery: number) {
     this.#stream = stream
     this.#lineEvery = lineEvery
-    this.palette = stream.isTTY && !environment.NO_COLOR ? coloured : colourless
+    this.palette = paletteFor(stream.isTTY && !process.env.NO_COLOR)
   }
 
   /** Prints text above the panel. */
@@ -84,24 +51,23 @@ export class Screen {
   }
 
   show(picture: Picture, now: number): void {
-    if (!this.#stream.isTTY) {
-      if (now - this.#lastLine < this.#lineEvery) return
+    if (this.#stream.isTTY) {
+      const { columns = 80, rows = 24 } = this.#stream
+      const panel = picture.lines(this.palette, columns).slice(0, rows - 1)
+      this.#stream.write(this.#overPanel() + this.#drawn(panel))
+      this.#panel = panel
+    } else if (now - this.#lastLine >= this.#lineEvery) {
       this.#lastLine = now
       this.#stream.write(`${picture.line()}\n`)
-      return
     }
-    const { columns = 80, rows = 24 } = this.#stream
-    const panel = picture.lines(this.palette, columns).slice(0, rows - 1)
-    this.#stream.write(this.#overPanel() + this.#drawn(panel))
-    this.#panel = panel
   }
 
-  /** The panel stays as it is: what is printed from now on comes below it. */
+  /** Leaves the panel as it is, and prints below it from now on. */
   leavePanel(): void {
     this.#panel = []
   }
 
-  /** Moves to where the panel begins, and erases it. */
+  /** Moves to the start of the panel, and erases it. */
   #overPanel(): string {
     return this.#panel.length === 0 ? '' : `\u001b[${this.#panel.length}A${ERASE_BELOW}`
   }

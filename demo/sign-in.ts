@@ -1,20 +1,26 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { ClientCertificateCredential, ClientSecretCredential } from '@azure/identity'
-import { type AuthenticationMethod, authenticationMethod } from '../src/config/sign-in.ts'
+import { type AuthenticationMethod, authenticationMethod } from '../src/credentials/methods.ts'
 import { type CredentialLike, EntraError, type SignInOptions } from '../src/index.ts'
-import type { EnvironmentKind, Fault } from '../src/testing/index.ts'
-import { type Authority, createCertificateAuthority, defaultPrincipals, type Principal } from '../src/testing/index.ts'
+import {
+  type Authority,
+  createCertificateAuthority,
+  defaultPrincipals,
+  type EnvironmentKind,
+  type Fault,
+  type Principal,
+} from '../src/testing/index.ts'
 import { UsageError } from './command-line.ts'
 
 type Endpoint = NonNullable<Fault['endpoint']>
 
-/** How a way to sign in gets its tokens of the local Azure. */
+/** How a way to sign in gets its tokens from the local Azure. */
 interface LocalWay {
-  /** Which endpoint of the authority gives them. */
+  /** The authority's endpoint. */
   endpoint: Endpoint
-  /** The variables by which it finds the authority, where it looks in the environment. */
+  /** The variables that lead it to the authority, if it reads any. */
   environment?: EnvironmentKind
 }
 
@@ -26,11 +32,11 @@ const LOCAL_WAYS: { readonly [Method in AuthenticationMethod]?: LocalWay } = {
   ActiveDirectoryDefault: { endpoint: 'app-service', environment: 'app-service' },
   Environment: { endpoint: 'token', environment: 'client-secret' },
   AzurePipelines: { endpoint: 'token', environment: 'azure-pipelines' },
-  // Its stand-in is a script with a `#!`, which is no executable on Windows.
+  // Its stand-in is a script with a `#!`, which Windows cannot run.
   ...(process.platform !== 'win32' && { AzureCli: { endpoint: 'imds' } }),
 }
 
-/** The ways to sign in that the demo has. */
+/** The ways to sign in that work in the demo. */
 export const LOCAL_METHODS = Object.keys(LOCAL_WAYS) as AuthenticationMethod[]
 
 /**
@@ -39,42 +45,40 @@ export const LOCAL_METHODS = Object.keys(LOCAL_WAYS) as AuthenticationMethod[]
  * @throws UsageError
  */
 export function readMethods(text: string): AuthenticationMethod[] {
-  return text.split(',').map(readMethod)
+  return text.split(',').map((name) => {
+    const choice = `There are ${LOCAL_METHODS.join(', ')}.`
+    let method: AuthenticationMethod
+    try {
+      method = authenticationMethod(name)
+    } catch (error) {
+      if (!(error instanceof EntraError)) throw error
+      throw new UsageError(`--authentication ${name.trim()} does not exist. ${choice}`)
+    }
+    if (LOCAL_WAYS[method] !== undefined) return method
+    throw new UsageError(`--authentication ${method} cannot run here: it needs a person or an Azure tool. ${choice}`)
+  })
 }
 
-function readMethod(text: string): AuthenticationMethod {
-  const choice = `There are ${LOCAL_METHODS.join(', ')}.`
-  let method: AuthenticationMethod
-  try {
-    method = authenticationMethod(text)
-  } catch (error) {
-    if (!(error instanceof EntraError)) throw error
-    throw new UsageError(`--authentication ${text.trim()} is none that the demo has. ${choice}`)
-  }
-  if (LOCAL_WAYS[method] !== undefined) return method
-  throw new UsageError(`--authentication ${method} cannot run here: it needs a person or a tool of Azure's. ${choice}`)
-}
-
-/** The variables that the credentials need, by the names that the authority has for them. */
+/** The variables that the credentials need, by the authority's names for them. */
 export function environmentsOf(methods: readonly AuthenticationMethod[]): EnvironmentKind[] {
   return methods.flatMap((method) => LOCAL_WAYS[method]?.environment ?? [])
 }
 
 /**
- * Of several ways to sign in, the endpoint whose failure leaves the first without a token and another one with; undefined
- * where there is none.
+ * The endpoint whose failure leaves the first of several ways to sign in without a token, and another one with; undefined
+ * if there is none.
  */
 export function outageOf([first, ...others]: readonly AuthenticationMethod[]): Endpoint | undefined {
   const endpoint = first && LOCAL_WAYS[first]?.endpoint
   return others.some((other) => LOCAL_WAYS[other]?.endpoint !== endpoint) ? endpoint : undefined
 }
 
-/** Variables by which `@azure/identity` would find another Azure than the local one. */
+/** Variables that could lead `@azure/identity` to another Azure than the local one. */
 const VARIABLES = /^(AZURE|IDENTITY_|MSI_|IMDS_|SYSTEM_)/
 
 const SERVICE = 'local-service'
 
-/** The principals of the authority, of whom the application has a certificate, and that with its private key as PEM. */
+/** The authority's principals, with a certificate for the application, and that with its private key as PEM. */
 export async function certifiedPrincipals(): Promise<{ principals: Principal[]; pem: string }> {
   const authority = await createCertificateAuthority()
   const { key, certificate } = await authority.issue({ hosts: [SERVICE], keyType: 'rsa' })
@@ -85,19 +89,23 @@ export async function certifiedPrincipals(): Promise<{ principals: Principal[]; 
 }
 
 /**
- * The options by which an adapter signs in to the local Azure. Sets the variables of this process that the credentials
- * look at.
+ * The options with which an adapter signs in to the local Azure. Sets the environment variables that the credentials
+ * read.
  *
- * @param pem - of {@link certifiedPrincipals}, where one of the methods is by certificate
+ * @param pem - from {@link certifiedPrincipals}, for the method with a certificate
  */
-export function signInOptions(methods: readonly AuthenticationMethod[], authority: Authority, pem = ''): SignInOptions {
+export function signInOptions(
+  methods: readonly AuthenticationMethod[],
+  authority: Authority,
+  pem: string,
+): SignInOptions {
   for (const name of Object.keys(process.env)) if (VARIABLES.test(name)) delete process.env[name]
   for (const kind of environmentsOf(methods)) Object.assign(process.env, authority.environment(kind))
-  // The default chain is to look for no tool that somebody has signed in with.
+  // Keeps the default chain from looking for developer tools.
   process.env.AZURE_TOKEN_CREDENTIALS = 'prod'
   const credentialOptions = authority.clientOptions()
   const { tenantId, clientId, secret = '' } = authority.principal(SERVICE)
-  // A name alone gives these no secret: that is said in a connection string, or by the credential itself.
+  // Their names alone carry no secret.
   const made: { [Method in AuthenticationMethod]?: () => CredentialLike } = {
     ActiveDirectoryServicePrincipal: () => new ClientSecretCredential(tenantId, clientId, secret, credentialOptions),
     ActiveDirectoryServicePrincipalCertificate: () =>
@@ -108,32 +116,25 @@ export function signInOptions(methods: readonly AuthenticationMethod[], authorit
   return { credential, ...(isNamed && { credentialOptions }) }
 }
 
-/** A stand-in for the Azure CLI, first on the `PATH` of this process. */
-export interface AzureCli {
-  close(): Promise<void>
-}
-
 /**
- * Puts an `az` on the `PATH` that knows `account get-access-token`, and gets the token as the real one does after
- * `az login --identity`: of the Instance Metadata Service.
+ * Puts a stand-in for the Azure CLI first on this process's `PATH`. It knows `account get-access-token`, and gets tokens
+ * as the real one does after `az login --identity`: from the Instance Metadata Service.
+ *
+ * @returns removes it again
  */
-export async function installAzureCli(imdsHost: string): Promise<AzureCli> {
+export async function installAzureCli(imdsHost: string): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'azure-cli-'))
   const path = process.env.PATH
-  const command = join(folder, 'az')
-  await writeFile(command, programOf(imdsHost))
-  await chmod(command, 0o700)
+  await writeFile(join(folder, 'az'), scriptFor(imdsHost), { mode: 0o700 })
   process.env.PATH = [folder, path].join(delimiter)
-  return {
-    async close() {
-      process.env.PATH = path
-      await rm(folder, { recursive: true })
-    },
+  return async () => {
+    process.env.PATH = path
+    await rm(folder, { recursive: true })
   }
 }
 
 /** A script without an extension is CommonJS, which has no `await` at the top. */
-function programOf(imdsHost: string): string {
+function scriptFor(imdsHost: string): string {
   return `#!${process.execPath}
 const resource = process.argv[process.argv.indexOf('--resource') + 1]
 const query = new URLSearchParams({ 'api-version': '2018-02-01', resource })

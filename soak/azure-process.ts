@@ -1,14 +1,15 @@
-// The local Azure in a process of its own, so that heap and sockets of the soak's are those of client and adapter.
+// The local Azure has its own process, so that heap and sockets of the soak's are those of client and adapter.
 import { serveParent } from '../bench/child.ts'
 import type { InjectedFault } from '../src/testing/index.ts'
 import { applyMigrations, dropEverything } from '../test/integration/schema.ts'
 import { openSqlLogin } from '../test/integration/sql-login.ts'
 import { startLocalAzure } from '../test/local-azure.ts'
-import type { Disturbance } from './faults.ts'
+import type { SoakFault } from './faults.ts'
 
-export type Order = { begin: Disturbance } | { end: number } | { token: true } | { stats: true }
+/** `begin` answers with the number to `end` it by. */
+export type ControlMessage = { begin: SoakFault } | { end: number } | { token: true } | { stats: true }
 
-// Ctrl-C goes to the whole group; the parent says when it is over.
+// Ctrl-C goes to the whole process group; the parent says when to end.
 process.on('SIGINT', () => {})
 
 const azure = await startLocalAzure({ tokenLifetime: Number(process.argv[2]) })
@@ -20,16 +21,11 @@ await applyMigrations(login.run)
 
 const injected: (InjectedFault | undefined)[] = []
 
-/** @returns the number to end it by */
-function begin(disturbance: Disturbance): number {
-  if ('sessions' in disturbance) gateway.dropSessions()
-  const fault =
-    'authority' in disturbance
-      ? authority.inject(disturbance.authority)
-      : 'gateway' in disturbance
-        ? gateway.inject(disturbance.gateway)
-        : undefined
-  return injected.push(fault) - 1
+function begin(fault: SoakFault): number {
+  if ('authority' in fault) return injected.push(authority.inject(fault.authority)) - 1
+  if ('gateway' in fault) return injected.push(gateway.inject(fault.gateway)) - 1
+  gateway.dropSessions()
+  return injected.push(undefined) - 1
 }
 
 process.once('disconnect', async () => {
@@ -37,9 +33,10 @@ process.once('disconnect', async () => {
   await login.close()
   await azure.close()
 })
-serveParent<Order>({ config: azure.config(), environment: authority.environment('app-service') }, async (order) => {
-  if ('begin' in order) return begin(order.begin)
-  if ('end' in order) return injected[order.end]?.clear()
-  if ('token' in order) return authority.issueToken({ lifetime: 3_600_000 })
+const ready = { config: azure.config(), environment: authority.environment('app-service') }
+serveParent<ControlMessage>(ready, async (message) => {
+  if ('begin' in message) return begin(message.begin)
+  if ('end' in message) return injected[message.end]?.clear()
+  if ('token' in message) return authority.issueToken({ lifetime: 3_600_000 })
   return gateway.stats()
 })

@@ -1,6 +1,5 @@
-import { positiveNumber, readValues, UsageError, wholeNumber } from '../demo/command-line.ts'
-import { problemsOf, textOf } from './report.ts'
-import { Soak } from './soak.ts'
+import { positiveNumber, readValues, runProgram, wholeNumber } from '../demo/command-line.ts'
+import { SOCKETS_ALLOWED, Soak } from './soak.ts'
 
 const USAGE = `npm run soak -- [options]
 
@@ -11,35 +10,25 @@ Prisma Client and the adapter in one process, a local Azure with random faults i
   --help        this text
 
 Exit code 0 if a fault explains each failure, all rows add up, heap and sockets did not grow, no request came after its
-token's expiry, and nothing is left after $disconnect; 2 for a command line that is not right; else 1.`
+token's expiry, and nothing is left after $disconnect; 2 for a wrong command line; else 1.`
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
 
-process.exitCode = await main(process.argv.slice(2))
-
-async function main(args: string[]): Promise<number> {
-  try {
-    const { help, minutes, seed } = readValues(args, {
-      minutes: { type: 'string', default: '20' },
-      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
-      help: { type: 'boolean', short: 'h', default: false },
-    })
-    if (help) {
-      console.log(USAGE)
-      return 0
-    }
-    return await soak(positiveNumber('minutes', minutes), wholeNumber('seed', seed, 0))
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    console.error(`${error.message}\n\n${USAGE}`)
-    return 2
+await runProgram(USAGE, async () => {
+  const { help, ...values } = readValues(process.argv.slice(2), {
+    minutes: { type: 'string', default: '20' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (help) {
+    console.log(USAGE)
+    return 0
   }
-}
-
-async function soak(minutes: number, seed: number): Promise<number> {
+  const minutes = positiveNumber('minutes', values.minutes)
+  const seed = wholeNumber('seed', values.seed, 0)
   console.log(`seed ${seed}; starting the local Azure …`)
-  const report = await new Soak(seed, console.log).run(minutes, stop.signal)
-  console.log(textOf(report))
-  return problemsOf(report).length === 0 ? 0 : 1
-}
+  const report = await new Soak(seed).run(minutes, stop.signal)
+  console.log(report.text(SOCKETS_ALLOWED))
+  return report.problems(SOCKETS_ALLOWED).length === 0 ? 0 : 1
+})

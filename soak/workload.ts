@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { Dice } from '../test/simulation/random.ts'
 
-/** What each of the two users of a worker has to begin with. */
+/** What each of the two users of a worker starts with. */
 const CREDITS = 1_000_000
-/** Of interactive transactions, in ms: none is to fail for Prisma's own clock. */
+/** Long enough that no transaction fails because of Prisma's own clock, in ms. */
 const TRANSACTION_TIMEOUT = 60_000
-/** Prisma's own default of `maxWait`, which is shorter than some faults, in ms. */
-const IMPATIENT = 2_000
+/** Prisma's default `maxWait`, which is shorter than some faults, in ms. */
+const SHORT_WAIT = 2_000
 
-/** What is known of a number in the database that one worker alone counts up. */
+/** What we know of a number in the database that only one worker increments. */
 export class Tally {
-  /** Counted up for certain. */
+  /** Increments that certainly happened. */
   sure = 0
-  /** Perhaps counted up: it is not known whether the statement took effect. */
+  /** Increments that may have happened: we do not know whether the statement took effect. */
   unsure = 0
 
   /** Whether the database may hold this number. */
@@ -22,155 +22,97 @@ export class Tally {
   }
 }
 
-/** One query or transaction. */
+/** A query or transaction. */
 export interface Work {
   run(): Promise<unknown>
-  /** How long it takes by itself, in ms: the pauses in a transaction. */
+  /** What it increments. */
+  tally?: Tally | undefined
+  /** How long it takes by itself, in ms: the pause in a transaction. */
   ownLength: number
-  /** What it counts up. */
-  tally?: Tally
-  /** Whether a failure now leaves open what became of it. */
+  /** Whether a failure now would leave its outcome unknown. */
   undecided(): boolean
 }
 
 /** How often each comes. */
-const WEIGHTS = {
-  read: 30,
-  sum: 10,
-  increment: 15,
-  update: 10,
-  insert: 10,
-  transfer: 12,
-  'long transfer': 5,
-  burst: 4,
-  pause: 4,
+const WEIGHTS = { read: 30, sum: 10, increment: 15, update: 10, insert: 10, transfer: 12, longTransfer: 5, burst: 4 }
+
+/** The work of one worker on its own rows. */
+export interface Ledger {
+  /** What comes next: mostly one piece of work, several at once for a burst. */
+  next(dice: Dice): Work[]
+  /** Reads the rows, and says which of them are wrong. */
+  audit(): Promise<string[]>
 }
 
-/** The rows that one worker alone writes to, what it knows of them, and what it does with them. */
-export class Ledger {
-  readonly #prisma: PrismaClient
-  readonly #name: string
-  readonly #users: readonly [number, number]
-  readonly #post: bigint
-  readonly #transfers = new Tally()
-  readonly #views = new Tally()
-  readonly #comments = new Tally()
-  #lastComment = 0
+/**
+ * Makes the rows of a worker.
+ *
+ * @param calm - a client that no fault disturbs
+ * @param prisma - the client under test
+ */
+export async function openLedger(calm: PrismaClient, prisma: PrismaClient, name: string): Promise<Ledger> {
+  const user = (suffix: string) =>
+    calm.user.create({ data: { email: `${name}-${suffix}@example.test`, credits: CREDITS } })
+  const [from, to] = [await user('from'), await user('to')]
+  const post = await calm.post.create({ data: { title: name, slug: name, authorId: from.id } })
+  const users = { id: { in: [from.id, to.id] } }
+  const where = { id: post.id }
+  const [transfers, views, comments] = [new Tally(), new Tally(), new Tally()]
+  let lastComment = 0
 
-  private constructor(prisma: PrismaClient, name: string, users: readonly [number, number], post: bigint) {
-    this.#prisma = prisma
-    this.#name = name
-    this.#users = users
-    this.#post = post
-  }
-
-  /**
-   * Makes the rows.
-   *
-   * @param calm - a client that no fault disturbs
-   * @param prisma - the one that works with them
-   */
-  static async open(calm: PrismaClient, prisma: PrismaClient, name: string): Promise<Ledger> {
-    const user = (suffix: string) =>
-      calm.user.create({ data: { email: `${name}-${suffix}@example.test`, credits: CREDITS } })
-    const [from, to] = [await user('from'), await user('to')]
-    const post = await calm.post.create({ data: { title: name, slug: name, authorId: from.id } })
-    return new Ledger(prisma, name, [from.id, to.id], post.id)
-  }
-
-  /** What comes next: mostly one piece of work, several at once for a burst, none after a pause. */
-  async next(dice: Dice): Promise<Work[]> {
-    switch (dice.pick(WEIGHTS)) {
-      case 'read':
-        return [this.#read()]
-      case 'sum':
-        return [query(() => this.#prisma.post.aggregate({ _count: true, _sum: { views: true } }))]
-      case 'increment':
-        return [this.#increment()]
-      case 'update':
-        return [this.#update()]
-      case 'insert':
-        return [this.#insert()]
-      case 'transfer':
-        return [this.#transfer(dice.chance(0.5) ? 0 : dice.scaled(10, 500), dice)]
-      case 'long transfer':
-        return [this.#transfer(dice.scaled(1_000, 5_000), dice)]
-      case 'burst':
-        return Array.from({ length: dice.integer(5, 20) }, () => this.#read())
-      case 'pause':
-        await sleep(dice.scaled(100, 3_000))
-        return []
-    }
-  }
-
-  /** Reads the rows, and says where they are not as they should be; empty where all adds up. */
-  async audit(calm: PrismaClient): Promise<string[]> {
-    const users = await calm.user.findMany({
-      where: { id: { in: [...this.#users] } },
-      orderBy: { id: 'asc' },
-    })
-    const [from = 0, to = 0] = users.map(({ credits }) => credits)
-    const { views } = await calm.post.findUniqueOrThrow({ where: { id: this.#post } })
-    const comments = await calm.comment.count({ where: { postId: this.#post } })
-    const compare = (what: string, tally: Tally, found: number) =>
-      tally.admits(found)
-        ? []
-        : [`${this.#name} has ${found} ${what}, not ${tally.sure} to ${tally.sure + tally.unsure}`]
-    return [
-      ...compare('transfers', this.#transfers, to - CREDITS),
-      ...compare('views', this.#views, views),
-      ...compare('comments', this.#comments, comments),
-      ...(from + to === 2 * CREDITS ? [] : [`${this.#name} has half a transfer`]),
-    ]
-  }
-
-  #read(): Work {
-    const include = { posts: { include: { comments: { take: 3 } } } }
-    return query(() => this.#prisma.user.findMany({ where: { id: { in: [...this.#users] } }, include }))
-  }
-
-  /** One UPDATE by itself. */
-  #increment(): Work {
-    const data = { views: { increment: 1 } }
-    return query(() => this.#prisma.post.updateMany({ where: { id: this.#post }, data }), this.#views)
-  }
-
-  /** The same and the row, in a transaction that Prisma makes. */
-  #update(): Work {
-    const data = { views: { increment: 1 } }
-    const include = { author: true }
-    return query(() => this.#prisma.post.update({ where: { id: this.#post }, data, include }), this.#views)
-  }
-
-  /** A number is taken once, perhaps in vain: the primary key refuses an INSERT that runs twice. */
-  #insert(): Work {
-    const data = { postId: this.#post, number: ++this.#lastComment, text: 'soaking' }
-    return query(() => this.#prisma.comment.create({ data }), this.#comments)
-  }
-
-  /** @param pause - between its two statements, in ms */
-  #transfer(pause: number, dice: Dice): Work {
-    const [from, to] = this.#users
-    const maxWait = dice.chance(0.1) ? IMPATIENT : TRANSACTION_TIMEOUT
+  const query = (run: () => Promise<unknown>, tally?: Tally): Work => ({
+    run,
+    tally,
+    ownLength: 0,
+    undecided: () => true,
+  })
+  const read = () =>
+    query(() => prisma.user.findMany({ where: users, include: { posts: { include: { comments: { take: 3 } } } } }))
+  const data = { views: { increment: 1 } }
+  const transfer = (pause: number, dice: Dice): Work => {
+    const maxWait = dice.chance(0.1) ? SHORT_WAIT : TRANSACTION_TIMEOUT
     let committing = false
-    return {
-      ownLength: pause,
-      tally: this.#transfers,
-      undecided: () => committing,
-      run: () =>
-        this.#prisma.$transaction(
-          async (tx) => {
-            await tx.user.update({ where: { id: from }, data: { credits: { decrement: 1 } } })
-            if (pause > 0) await sleep(pause)
-            await tx.user.update({ where: { id: to }, data: { credits: { increment: 1 } } })
-            committing = true
-          },
-          { maxWait, timeout: TRANSACTION_TIMEOUT },
-        ),
-    }
+    const run = () =>
+      prisma.$transaction(
+        async (tx) => {
+          await tx.user.update({ where: { id: from.id }, data: { credits: { decrement: 1 } } })
+          if (pause > 0) await sleep(pause)
+          await tx.user.update({ where: { id: to.id }, data: { credits: { increment: 1 } } })
+          committing = true
+        },
+        { maxWait, timeout: TRANSACTION_TIMEOUT },
+      )
+    return { run, tally: transfers, ownLength: pause, undecided: () => committing }
   }
-}
-
-function query(run: () => Promise<unknown>, tally?: Tally): Work {
-  return { run, ownLength: 0, ...(tally && { tally }), undecided: () => true }
+  const works: Record<keyof typeof WEIGHTS, (dice: Dice) => Work | Work[]> = {
+    read,
+    sum: () => query(() => prisma.post.aggregate({ _count: true, _sum: { views: true } })),
+    increment: () => query(() => prisma.post.updateMany({ where, data }), views),
+    // Prisma makes this one a transaction: the same UPDATE, and the row.
+    update: () => query(() => prisma.post.update({ where, data, include: { author: true } }), views),
+    insert: () => {
+      // Each number is used once: the primary key refuses an INSERT that runs twice.
+      const row = { postId: post.id, number: ++lastComment, text: 'soaking' }
+      return query(() => prisma.comment.create({ data: row }), comments)
+    },
+    transfer: (dice) => transfer(dice.chance(0.5) ? 0 : dice.scaled(10, 500), dice),
+    longTransfer: (dice) => transfer(dice.scaled(1_000, 5_000), dice),
+    burst: (dice) => Array.from({ length: dice.integer(5, 20) }, read),
+  }
+  return {
+    next: (dice) => [works[dice.pick(WEIGHTS)](dice)].flat(),
+    async audit() {
+      const found = await calm.user.findMany({ where: users, orderBy: { id: 'asc' } })
+      const [left = 0, moved = 0] = found.map(({ credits }) => credits)
+      const counts: [string, Tally, number][] = [
+        ['transfers', transfers, moved - CREDITS],
+        ['views', views, (await calm.post.findUniqueOrThrow({ where })).views],
+        ['comments', comments, await calm.comment.count({ where: { postId: post.id } })],
+      ]
+      const wrong = counts
+        .filter(([, tally, count]) => !tally.admits(count))
+        .map(([what, { sure, unsure }, count]) => `${name} has ${count} ${what}, not ${sure} to ${sure + unsure}`)
+      return left + moved === 2 * CREDITS ? wrong : [...wrong, `${name} has half a transfer`]
+    },
+  }
 }

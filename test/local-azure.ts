@@ -3,6 +3,7 @@ import type { config as MssqlConfig } from 'mssql'
 import { targetOf } from '../src/login/target.ts'
 import { startProxy } from '../src/proxy/proxy.ts'
 import { type Authority, startAuthority } from '../src/testing/authority/authority.ts'
+import type { Principal } from '../src/testing/authority/principals.ts'
 import { type Gateway, startGateway } from '../src/testing/gateway/gateway.ts'
 import type { Upstream } from '../src/testing/gateway/upstream.ts'
 import { TokenSource } from '../src/token/token-source.ts'
@@ -11,6 +12,8 @@ import { type RunningUpstream, startUpstream } from './upstream.ts'
 export interface LocalAzureOptions {
   /** How long tokens live, in ms. @defaultValue 3_600_000 (1 h) */
   tokenLifetime?: number
+  /** Who gets tokens. @defaultValue those of the authority */
+  principals?: readonly Principal[]
   /** How long each byte takes between client and gateway, in each direction, in ms. @defaultValue 0 */
   linkDelay?: number
   /** What stands behind the gateway; it is closed with the rest. @defaultValue {@link startUpstream} */
@@ -38,7 +41,10 @@ export interface LocalAzure {
  */
 export async function startLocalAzure(options: LocalAzureOptions = {}): Promise<LocalAzure> {
   const [authority, upstream] = await Promise.all([
-    startAuthority({ ...(options.tokenLifetime !== undefined && { tokenLifetime: options.tokenLifetime }) }),
+    startAuthority({
+      ...(options.tokenLifetime !== undefined && { tokenLifetime: options.tokenLifetime }),
+      ...(options.principals !== undefined && { principals: options.principals }),
+    }),
     options.upstream ?? startUpstream(),
   ])
   const detour = process.env.THROUGH_PROXY ? await startDetour(authority, upstream.server) : undefined

@@ -5,7 +5,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { printSteps, resultsAsJson, summaryOf } from './doctor-report.ts'
 import { ExitCode } from './exit-codes.ts'
-import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags, signInOf } from './flags.ts'
+import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags } from './flags.ts'
 import { type CliContext, stopOn } from './terminal.ts'
 
 interface DoctorFlags extends SignInFlags {
@@ -53,13 +53,15 @@ export function doctorCommand(
     .addHelpText('after', EXAMPLES)
     .action(async (url: string | undefined, flags: DoctorFlags) => {
       const { out, environment } = context
-      const { timeout, json = false, verbose = false } = flags
+      const { json = false, verbose = false, ...options } = flags
       const connectionString = connectionStringOf(url, environment)
       using stop = stopOn('SIGINT', 'SIGTERM')
-      const limit = timeout === undefined ? {} : { timeout }
-      const options = { ...defaults, ...signInOf(flags), ...limit, signal: stop.signal }
       const results = await holdEventLoop(
-        diagnose(connectionString, options, json ? undefined : printSteps(out, verbose)),
+        diagnose(
+          connectionString,
+          { ...defaults, ...options, signal: stop.signal },
+          json ? undefined : printSteps(out, verbose),
+        ),
       )
       out.write(json ? resultsAsJson(results) : summaryOf(results, out))
       context.setExitCode(stop.exitCode() ?? exitCodeOf(results))

@@ -19,12 +19,6 @@ export function signInFlags(command: Command): Command {
     .option('--scope <scope>', "what the token is for, if not for the server's cloud")
 }
 
-/** Picks the flags that say how to sign in. */
-export function signInOf(flags: SignInFlags): SignInFlags {
-  const names = ['authentication', 'tenantId', 'clientId', 'scope'] as const
-  return Object.fromEntries(names.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])))
-}
-
 /**
  * The connection string that you passed, or else the one in the environment.
  *

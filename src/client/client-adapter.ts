@@ -6,13 +6,12 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { type ClientConnection, explainOn } from './client-connection.ts'
+import { type ClientConnection, explainOn, reportFailure } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
 import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
 
@@ -53,7 +52,7 @@ export class ClientAdapter implements SqlDriverAdapter {
     return this.#attempt('statement', (connection) => connection.executeScript(script))
   }
 
-  /** A transaction that could not be begun has done nothing yet: beginning it is run again. */
+  /** A transaction that could not be begun has done nothing yet, so BEGIN is run again. */
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
     return this.#attempt('begin', async (connection) => {
       const transaction = await connection.startTransaction(isolationLevel)
@@ -85,7 +84,7 @@ export class ClientAdapter implements SqlDriverAdapter {
           const error = explainOn(connection, raw)
           const failure = failureOf(error, true)
           if (failure !== undefined) counts[failure] = (counts[failure] ?? 0) + 1
-          learn(this.#pool, connection, failure, error)
+          reportFailure(this.#pool, connection, failure, error)
           this.#pool.release(connection)
           if (!mayRunAgain(kind, failure, counts) || started.left(this.#pool.workTimeout) <= 0) throw error
         }
@@ -94,17 +93,4 @@ export class ClientAdapter implements SqlDriverAdapter {
       throw prismaError(error)
     }
   }
-}
-
-/** Tells the pool what a failure says of the connection it was met on, and of others. */
-export function learn(
-  pool: Pool<ClientConnection>,
-  connection: ClientConnection,
-  failure: Failure | undefined,
-  error: unknown,
-): void {
-  if (failure === 'lost' || connection.isMoving) pool.suspect()
-  if (failure !== 'token' || !(error instanceof EntraError)) return
-  connection.close('unusable')
-  pool.refused(connection.lease, error)
 }

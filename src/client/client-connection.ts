@@ -1,14 +1,14 @@
 import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
 import { explainDriverError } from '../driver/driver-errors.ts'
-import { EntraError } from '../errors/entra-error.ts'
+import { EntraError, type Failure } from '../errors/entra-error.ts'
 import type { CloseReason } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
 import type { PoolConnection } from '../pool/connection.ts'
-import { statementExpired } from './expiry-errors.ts'
+import type { Pool } from '../pool/pool.ts'
 
-/** What work runs on: a connection of the pool. */
+/** The connection that work runs on. */
 export interface ClientConnection extends PoolConnection {
-  /** Why it was closed from here; undefined while it was not. */
+  /** Why this end closed it; undefined if it did not. */
   readonly closedBy: CloseReason | undefined
   /** Whether the session said that it is moving, or has become read-only. */
   readonly isMoving: boolean
@@ -16,30 +16,77 @@ export interface ClientConnection extends PoolConnection {
   executeRaw(query: SqlQuery): Promise<number>
   executeScript(script: string): Promise<void>
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction>
-  /** After a transaction with a level of its own: sets the session back to the level that it was opened with. */
+  /** Sets the session back to the isolation level that it was opened with, after a transaction with another one. */
   restoreIsolationLevel(used: IsolationLevel | undefined): Promise<void>
 }
 
 /**
- * What an error of work on a connection means: an {@link EntraError} where a token or the connection is at fault, which
- * says what became of the statement; else the error itself.
+ * What an error of work on a connection means: if a token or the connection is at fault, an {@link EntraError} that says
+ * what became of the statement; otherwise the error itself.
  *
- * @param cutOff - what it means where the token's end cut the statement off
+ * @param cutOff - makes the error of a statement that was cut off at the token's end
  */
 export function explainOn(connection: ClientConnection, raw: unknown, cutOff = statementExpired): unknown {
   const error = explainDriverError(raw)
   if (failureOf(error, true) !== 'lost') return error
   const { closedBy, lease } = connection
   if (closedBy === 'expired') return cutOff(lease.expiresOn, error)
-  if (closedBy === 'disconnected') return disconnectedAmid(error)
-  return error
-}
-
-function disconnectedAmid(cause: unknown): EntraError {
+  if (closedBy !== 'disconnected') return error
   return new EntraError(
     'CLOSED',
     'The client was disconnected while a statement was under way, and its connection was closed after ' +
       'rotation.disconnectTimeout. Whether it took effect is not known.',
+    { cause: error },
+  )
+}
+
+/** Tells the pool what a failure means for the connection it happened on, and for others. */
+export function reportFailure(
+  pool: Pool<ClientConnection>,
+  connection: ClientConnection,
+  failure: Failure | undefined,
+  error: unknown,
+): void {
+  if (failure === 'lost' || connection.isMoving) pool.suspect()
+  if (failure !== 'token' || !(error instanceof EntraError)) return
+  connection.close('unusable')
+  pool.refused(connection.lease, error)
+}
+
+/** The error of a statement that was cut off at its token's end. */
+export function statementExpired(expiresOn: number, cause: unknown): EntraError {
+  return new EntraError(
+    'STATEMENT_TOKEN_EXPIRED',
+    `The statement was still running when the token of its connection expired (${iso(expiresOn)}), and its connection ` +
+      'was closed. Whether it took effect is not known. Statements must be shorter than the time between the refresh ' +
+      'of a token and its expiry.',
     { cause },
   )
+}
+
+/**
+ * The error of a transaction whose token has expired: it was rolled back and may be run again. Prisma Client shows it as
+ * P2034, the code that retry wrappers look for.
+ */
+export function transactionExpired(expiresOn: number, cause?: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
+    `The transaction was still open when the token of its connection expired (${iso(expiresOn)}), and was rolled back. ` +
+      'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.',
+    cause === undefined ? {} : { cause },
+  )
+}
+
+/** The same if the server ended the session because of its token, whatever the local clock says. */
+export function transactionRefused(cause: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
+    'The server ended the session of the transaction because it takes its token no longer, and the transaction was ' +
+      'rolled back. It can be run again.',
+    { cause },
+  )
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString()
 }

@@ -9,13 +9,18 @@ import { isOfRolledBack } from '../driver/driver-errors.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
-import { learn } from './client-adapter.ts'
-import { type ClientConnection, explainOn } from './client-connection.ts'
-import { statementExpired, transactionExpired, transactionRefused } from './expiry-errors.ts'
+import {
+  type ClientConnection,
+  explainOn,
+  reportFailure,
+  statementExpired,
+  transactionExpired,
+  transactionRefused,
+} from './client-connection.ts'
 
 /**
  * A transaction on one connection, which is given back when the transaction has ended. Statements run one after the
- * other, and each looks at the clock just before it is sent. None is ever run again by itself.
+ * other, and each checks the clock just before it is sent. None is ever run again.
  */
 export class ClientTransaction implements Transaction {
   readonly provider: Transaction['provider']
@@ -30,7 +35,7 @@ export class ClientTransaction implements Transaction {
   /** Whether the server answered when something was last asked of it. */
   #answered = true
 
-  /** @param isolationLevel - of its own; undefined for the session's */
+  /** @param isolationLevel - undefined for the session's */
   constructor(
     inner: Transaction,
     isolationLevel: IsolationLevel | undefined,
@@ -66,7 +71,7 @@ export class ClientTransaction implements Transaction {
     await this.#next(() => this.#inner.commit(), statementExpired).finally(() => this.#end())
   }
 
-  /** Past the token's end nothing is sent: the server rolls back what the closed connection leaves. */
+  /** After the token's end nothing is sent: closing the connection has the server roll back. */
   async rollback(): Promise<void> {
     await this.#after(async () => {
       if (this.#isExpired) this.#connection.close('expired')
@@ -78,7 +83,7 @@ export class ClientTransaction implements Transaction {
     return !this.#pool.maySend(this.#connection)
   }
 
-  /** @param cutOff - what it means where the token's end cuts the statement off; a COMMIT may have been carried out */
+  /** @param cutOff - the error of a statement that is cut off at the token's end; a COMMIT may have taken effect */
   #next<T>(statement: () => Promise<T>, cutOff = transactionExpired): Promise<T> {
     return this.#after(async () => {
       if (this.#isExpired) throw transactionExpired(this.#connection.lease.expiresOn)
@@ -95,7 +100,7 @@ export class ClientTransaction implements Transaction {
       const error = explainOn(this.#connection, raw, cutOff)
       this.#answered = !isOfRolledBack(raw)
       const failure = failureOf(error, true)
-      learn(this.#pool, this.#connection, failure, error)
+      reportFailure(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)
       throw failure === 'not-sent' && this.#connection.closedBy === 'expired'
         ? cutOff(this.#connection.lease.expiresOn, error)
@@ -114,7 +119,7 @@ export class ClientTransaction implements Transaction {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    // Nobody waits for it; the connection is not lent before.
+    // Nothing waits for this, but the connection is not lent before.
     void this.#connection
       .restoreIsolationLevel(this.#isolationLevel)
       .finally(() => this.#pool.release(this.#connection, this.#answered))

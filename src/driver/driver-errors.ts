@@ -4,20 +4,6 @@ import { causesOf, connectFailed } from '../login/connect-failures.ts'
 import { loginRefused } from '../login/refusals.ts'
 import type { LoginContext, LoginRefusal } from '../login/token-refusal.ts'
 
-/** How a login failed. */
-export interface LoginFailure {
-  /** What the server answered, if it did. */
-  refusal?: LoginRefusal | undefined
-  /** Whether a connection to the server had been opened. */
-  reached: boolean
-}
-
-/** What a failed login is explained with. */
-export interface DriverContext {
-  failure: LoginFailure
-  login: LoginContext
-}
-
 interface DriverError extends Error {
   code?: unknown
   number?: unknown
@@ -27,7 +13,7 @@ const TOKEN_EXPIRED_IN_SESSION = 37396
 const LOGIN_FAILED = 18456
 const TOKEN_IS_EXPIRED = /token is expired/i
 
-/** Codes of tedious, and of the system, for a request whose connection went away while it was under way. */
+/** Codes of tedious and the system for a connection that went away during a request. */
 const LOST = new Set<unknown>([
   'ECLOSE',
   'ESOCKET',
@@ -40,23 +26,23 @@ const LOST = new Set<unknown>([
   'ENETDOWN',
 ])
 
-/** What tedious says, without a code, where the connection ends in the middle of an answer. */
+/** What tedious says, without a code, if the connection ends in the middle of an answer. */
 const CUT_SHORT = 'unexpected end of message stream'
 
-/** Codes for a request that found no connection to be sent on, though there had been one. */
+/** Codes for a request that was not sent because its connection was gone. */
 const NOT_SENT = new Set<unknown>(['EINVALIDSTATE', 'ENOTOPEN', 'ECONNCLOSED'])
 
-/** Codes of mssql for a statement or COMMIT in a transaction that the server has ended. */
+/** Codes of mssql for a statement or COMMIT in a transaction that the server has rolled back. */
 const ROLLED_BACK = new Set<unknown>(['ENOTBEGUN', 'EABORT'])
 
-/** Whether an error of the driver is for what was not sent, because the server had rolled the transaction back. */
+/** Whether a statement was not sent because the server had rolled the transaction back. */
 export function isOfRolledBack(error: unknown): boolean {
   return error instanceof Error && ROLLED_BACK.has((error as DriverError).code)
 }
 
 /**
- * What to throw for an error of the driver: where a token or a connection is at fault an {@link EntraError} that says
- * what happened to the statement, else the error itself.
+ * What to throw for an error of the driver: if a token or a connection is at fault, an {@link EntraError} that says what
+ * happened to the statement; otherwise the error itself.
  */
 export function explainDriverError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
@@ -71,15 +57,22 @@ export function explainDriverError(error: unknown): unknown {
 }
 
 /**
- * What to throw for an error of the driver in opening a connection. tedious says no more of a refused login than "Login
- * failed."; the server's own words come separately.
+ * What to throw if the driver could not open a connection. Of a refused login tedious says only "Login failed."; the
+ * server's own words come separately.
+ *
+ * @param refusal - what the server answered, if it did
+ * @param reached - whether a connection to the server had been opened
  */
-export function explainLoginFailure(error: unknown, { failure, login }: DriverContext): unknown {
+export function explainLoginFailure(
+  error: unknown,
+  refusal: LoginRefusal | undefined,
+  reached: boolean,
+  login: LoginContext,
+): unknown {
   if (!(error instanceof Error)) return error
-  // What our own connector threw, inside of what the driver made of it.
+  // What our own connector threw, as a cause of the driver's error.
   for (const link of causesOf(error)) if (link instanceof EntraError) return link
-  if (failure.refusal !== undefined) return loginRefused(failure.refusal, login, error)
-  return connectFailed(error, failure.reached)
+  return refusal === undefined ? connectFailed(error, reached) : loginRefused(refusal, login, error)
 }
 
 function expiredInSession(error: Error): EntraError | undefined {

@@ -11,7 +11,7 @@ import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { type DriverConnection, driverUnsupported, type OfficialAdapter } from './official-adapter.ts'
 
-/** What of a connection of tedious is not in its types. */
+/** The parts of a tedious connection that are not in its types. */
 interface DriverConnectionState {
   closed: boolean
   state: unknown
@@ -20,7 +20,7 @@ interface DriverConnectionState {
   socket: { destroyed: boolean; writable: boolean }
 }
 
-/** What a connection lacks of that, once it is logged in. */
+/** Which of them a connection lacks once it is logged in. */
 function missingIn(driver: Partial<DriverConnectionState>): string[] {
   const kinds = { closed: 'boolean', state: 'object', STATE: 'object', inTransaction: 'boolean', socket: 'object' }
   return Object.entries(kinds)
@@ -28,12 +28,12 @@ function missingIn(driver: Partial<DriverConnectionState>): string[] {
     .map(([name]) => name)
 }
 
-/** Error numbers of a session that is moving, or whose server has become read-only. */
+/** Error numbers of a session that is moving, or has become read-only. */
 const MOVING = new Set([3906, 40197, 40501, 40613])
 
 const SIGN_OF_LIFE: SqlQuery = { sql: 'SELECT 1', args: [], argTypes: [] }
 
-/** One session of the driver that was opened with a lease, and the official adapter on it. */
+/** One session of the driver, opened with a lease, and the official adapter on it. */
 export class EntraConnection implements PoolConnection {
   readonly lease: Lease
   readonly #driver: DriverConnection
@@ -45,8 +45,8 @@ export class EntraConnection implements PoolConnection {
 
   /**
    * @param driver - logged in
-   * @param isolationLevel - what statements outside of transactions run with, as the login set it
-   * @throws {@link EntraError} `DRIVER_UNSUPPORTED` where it does not show whether it can be used
+   * @param isolationLevel - of statements outside transactions, as the login set it
+   * @throws {@link EntraError} `DRIVER_UNSUPPORTED` if it does not show whether it can be used
    */
   constructor(driver: DriverConnection, adapter: OfficialAdapter, lease: Lease, isolationLevel: IsolationLevel) {
     this.lease = lease
@@ -72,7 +72,7 @@ export class EntraConnection implements PoolConnection {
     return this.#isMoving
   }
 
-  /** Why it was closed from here; undefined while it was not. */
+  /** Why this end closed it; undefined if it did not. */
   get closedBy(): CloseReason | undefined {
     return this.#closedBy
   }
@@ -98,7 +98,7 @@ export class EntraConnection implements PoolConnection {
     return this.#adapter.startTransaction(isolationLevel)
   }
 
-  /** Sets the session back to the level that it was opened with. A connection where that fails is closed. */
+  /** Sets the session back to the level that it was opened with. If that fails, closes the connection. */
   async restoreIsolationLevel(used: IsolationLevel | undefined): Promise<void> {
     if (used === undefined || used === this.#isolationLevel || !this.isUsable) return
     try {

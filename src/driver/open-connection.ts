@@ -4,21 +4,19 @@ import type { config as MssqlConfig } from 'mssql'
 import { isolationLevelName } from '../config/isolation-levels.ts'
 import { claimsOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { requireEncryption } from '../login/client-login.ts'
+import { dial } from '../login/connect.ts'
 import { isTokenRefusal } from '../login/failure.ts'
 import type { LoginContext, LoginRefusal } from '../login/token-refusal.ts'
 import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
-import { connectorFor } from './connector.ts'
 import { explainLoginFailure } from './driver-errors.ts'
 import { EntraConnection } from './entra-connection.ts'
-import { type DriverConnection, driverUnsupported, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
-import { declareBySizeClass, type Parameter } from './parameter-sizes.ts'
+import { type DriverConnection, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
+import { watchRequests } from './requests.ts'
 import { mendConnection } from './tedious-fixes.ts'
 
-/**
- * Opens connections of the driver: each with the token of a lease in LOGIN7, which costs no round trip more than a
- * password does.
- */
+/** Opens connections of the driver, each with a lease's token in LOGIN7: that takes no more round trips than a password. */
 export class ConnectionOpener {
   readonly #config: MssqlConfig
   readonly #options: OfficialOptions
@@ -28,8 +26,8 @@ export class ConnectionOpener {
   #driver: Promise<OfficialDriver> | undefined
 
   /**
-   * @param audience - what the tokens of the server are for, for what is said of one that it refuses
-   * @param sessionsOutliveTokens - whether statements may be sent past the token's end
+   * @param audience - what the tokens of the server are for, to explain a refusal
+   * @param sessionsOutliveTokens - whether statements may be sent after the token's end
    */
   constructor(config: MssqlConfig, options: OfficialOptions, audience: string, sessionsOutliveTokens = false) {
     this.#sessionsOutliveTokens = sessionsOutliveTokens
@@ -46,8 +44,8 @@ export class ConnectionOpener {
   }
 
   /**
-   * @param signal - aborted when the connection is not wanted any more
-   * @throws {@link EntraError} where no connection can be opened with this lease; the signal's reason
+   * @param signal - aborted when the connection is no longer needed
+   * @throws {@link EntraError} if no connection can be opened with this lease; the signal's reason
    */
   async open(lease: Lease, signal: AbortSignal): Promise<EntraConnection> {
     const driver = await this.load()
@@ -55,20 +53,20 @@ export class ConnectionOpener {
     const connection = driver.newConnection(
       { type: 'azure-active-directory-access-token', options: { token: lease.token } },
       {
-        // A login that may be tried again is tried again in one place, with Microsoft's waits.
+        // Logins are retried by the pool, with Microsoft's intervals.
         maxRetriesOnTransientErrors: this.#config.options?.maxRetriesOnTransientErrors ?? 0,
         connectionIsolationLevel: this.#config.options?.isolationLevel,
         connector: connectorFor(this.#config, lease, signal),
       },
     )
     connection.on('error', (error) => {
-      // A socket's end is told by the work that met it.
+      // The work on the socket reports its end.
       if ((error as { code?: unknown }).code !== 'ESOCKET') this.#options?.onPoolError?.(error)
     })
     this.#config.beforeConnect?.(connection)
     mendConnection(connection)
     watchRequests(connection, () => this.#sessionsOutliveTokens || lease.maySend)
-    await logIn(connection, signal, (failure) => ({ failure, login: this.#context(lease) }))
+    await logIn(connection, signal, () => this.#context(lease))
     await socketsPolled()
     try {
       return new EntraConnection(connection, driver.adapterOn(connection), lease, this.#isolationLevel)
@@ -85,35 +83,8 @@ export class ConnectionOpener {
   }
 }
 
-/** What of a connection and a request of tedious is not in its types. */
-interface Requesting {
-  makeRequest(request: { parameters?: Parameter[]; callback(error: Error): void }, ...rest: unknown[]): void
-  execSql(request: { parameters?: Parameter[] }): void
-}
-
-/** Has each statement of a connection declare its parameters by size class, and sends none past the token's end. */
-function watchRequests(connection: DriverConnection, maySend: () => boolean): void {
-  const driver = connection as unknown as Requesting
-  if (typeof driver.makeRequest !== 'function') throw driverUnsupported('a connection of it has no makeRequest')
-  const { execSql, makeRequest } = driver
-  driver.execSql = (request) => {
-    declareBySizeClass(request.parameters ?? [])
-    execSql.call(driver, request)
-  }
-  driver.makeRequest = (request, ...rest) => {
-    if (maySend()) makeRequest.call(driver, request, ...rest)
-    // As tedious answers a request that cannot be sent.
-    else request.callback(Object.assign(new Error('The token has expired.'), { code: 'EINVALIDSTATE' }))
-  }
-}
-
-type Explain = (failure: {
-  refusal: LoginRefusal | undefined
-  reached: boolean
-}) => Parameters<typeof explainLoginFailure>[1]
-
-/** Has the driver log in. @throws what a failed login means; the signal's reason */
-function logIn(connection: DriverConnection, signal: AbortSignal, context: Explain): Promise<void> {
+/** Has the driver log in. @throws what the failed login means; the signal's reason */
+function logIn(connection: DriverConnection, signal: AbortSignal, context: () => LoginContext): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: LoginRefusal | undefined
     // A server says what is wrong first, and then that the login failed (18456).
@@ -129,9 +100,9 @@ function logIn(connection: DriverConnection, signal: AbortSignal, context: Expla
         ?.on('error', () => {})
         .destroy(closed)
       connection.close()
-      settle(signal.reason)
+      finish(signal.reason)
     }
-    const settle = (error?: unknown) => {
+    const finish = (error?: unknown) => {
       signal.removeEventListener('abort', onAbort)
       connection.removeListener('errorMessage', onRefusal)
       if (error === undefined) resolve()
@@ -140,13 +111,49 @@ function logIn(connection: DriverConnection, signal: AbortSignal, context: Expla
     signal.addEventListener('abort', onAbort, { once: true })
     connection.on('errorMessage', onRefusal)
     connection.connect((error) => {
-      if (signal.aborted) settle(signal.reason)
+      if (signal.aborted) finish(signal.reason)
       else if (error === undefined && refusal !== undefined && isTokenRefusal(refusal.number)) {
         // tedious drops what the server says to the batch that sets the session up.
         connection.close()
-        settle(explainLoginFailure(new Error(refusal.message), context({ refusal, reached: true })))
-      } else if (error) settle(explainLoginFailure(error, context({ refusal, reached: socketOf() !== undefined })))
-      else settle()
+        finish(explainLoginFailure(new Error(refusal.message), refusal, true, context()))
+      } else if (error) finish(explainLoginFailure(error, refusal, socketOf() !== undefined, context()))
+      else finish()
     })
   })
+}
+
+type Connector = NonNullable<NonNullable<MssqlConfig['options']>['connector']>
+
+/** What tedious passes to a connector. After a redirect it is another server. */
+interface SocketTarget {
+  host: string
+  port: number
+  localAddress?: string
+}
+
+/**
+ * Opens the socket of one connection, and those that redirects ask for, while its token is good. Makes sure that TLS
+ * follows.
+ *
+ * @param closed - aborted when the connection is no longer needed
+ * @throws {@link EntraError} `NOT_SENT` after the token's end, and when closed
+ */
+function connectorFor(config: MssqlConfig, lease: Lease, closed: AbortSignal): Connector {
+  const { server, port = 1433, options = {} } = config
+  const { connector: usersOwn, multiSubnetFailover: parallel, encrypt = true } = options
+  return async (to: SocketTarget = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
+    if (lease.timeLeft <= 0) {
+      throw new EntraError(
+        'NOT_SENT',
+        'The token expired before the connection was opened. The statement did not run; it can be run again.',
+      )
+    }
+    closed.throwIfAborted()
+    const [, signal = closed] = rest
+    const socket = usersOwn
+      ? await (usersOwn as (...passed: unknown[]) => Promise<Socket>)(to, ...rest)
+      : await dial({ ...to, parallel, signal: AbortSignal.any([signal, closed]) })
+    if (encrypt === true) requireEncryption(socket)
+    return socket
+  }
 }

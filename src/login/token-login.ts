@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { refusePlaintext } from '../config/address.ts'
 import { claimsOf } from '../credentials/claims.ts'
 import { EntraError, textOf } from '../errors/entra-error.ts'
 import { encodeFedAuthRequest, Feature, type FeatureData, FedAuthLibrary } from '../tds/features.ts'
@@ -50,7 +51,7 @@ export async function logInWithToken(
     progress.reached = false
     const onConnect = (socket: Socket) => {
       progress.reached = true
-      refusePlaintext(server, socket.remoteAddress)
+      refusePlaintext(server.host, server.encrypt, socket.remoteAddress ?? '')
     }
     const { socket, stream, prelogin } = await connectToServer(server, { signal: within, fedAuth: true, onConnect })
     try {
@@ -104,7 +105,7 @@ function withRedirect(error: EntraError, last: Routing | undefined): EntraError 
 function tokenIgnored(): EntraError {
   return new EntraError(
     'ENTRA_LOGIN_UNSUPPORTED',
-    'The server accepted the login without looking at the token: it knows no Entra logins. ' +
+    'The server accepted the login without looking at the token: it does not support Entra logins. ' +
       'Sign in there by user and password, without this proxy.',
   )
 }
@@ -150,20 +151,6 @@ const MAX_ENCRYPTED_PACKET = 16_383
  */
 export function packetSizeFor(requested: number, encrypted: boolean): number {
   return encrypted ? Math.min(requested, MAX_ENCRYPTED_PACKET) : requested
-}
-
-/**
- * With `encrypt: false` the connection must not leave this machine.
- *
- * @throws {@link EntraError} `CONFIG_PLAINTEXT`
- */
-export function refusePlaintext({ host, encrypt }: Pick<Target, 'host' | 'encrypt'>, remoteAddress = ''): void {
-  if (encrypt !== false || remoteAddress === '::1' || /^(::ffff:)?127\./i.test(remoteAddress)) return
-  throw new EntraError(
-    'CONFIG_PLAINTEXT',
-    `encrypt is false for ${host}: the token would cross the network in the clear. Remove it (encryption is the ` +
-      'default); for a certificate that cannot be verified there is trustServerCertificate.',
-  )
 }
 
 /** A server that accepts a token must say so (MS-TDS 3.2.5.4), if only after a token of unknown type. */

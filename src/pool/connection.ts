@@ -1,23 +1,100 @@
 import type { CloseReason } from '../events.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 
-/** One session of the driver, as far as the pool knows it: opened with one lease, and kept with it. */
+/** One session of the driver, as the pool sees it: opened with one lease, and kept with it. */
 export interface PoolConnection {
   readonly lease: Lease
-  /** Whether work may be given to it as far as this end knows: logged in, its socket open, in no transaction. */
+  /** Whether work may run on it, as far as this end knows: logged in, its socket open, in no transaction. */
   readonly isUsable: boolean
-  /** Makes one round trip. Resolves to whether the other end answered; never rejects. */
+  /** Makes one round trip. Resolves to whether the server answered; never rejects. */
   validate(): Promise<boolean>
-  /** Closes it now, whatever runs on it. Harmless when it has ended. */
+  /** Closes it now, whatever runs on it. Does nothing if it has ended. */
   close(reason: CloseReason): void
-  /** Calls `listener` once, when the connection has ended, whoever ended it. Never from within `close`. */
+  /** Calls `listener` once, when either end has ended the connection. Never from within `close`. */
   onEnd(listener: () => void): void
 }
 
 /**
  * Logs in with a lease's token.
  *
- * @param signal - aborted when the connection is not wanted any more: rejects then, and leaves nothing open
- * @throws {@link EntraError} where no connection can be opened with this lease
+ * @param signal - aborted when the connection is no longer needed: then it rejects, and leaves nothing open
+ * @throws {@link EntraError} if no connection can be opened with this lease
  */
 export type OpenConnection<C extends PoolConnection> = (lease: Lease, signal: AbortSignal) => Promise<C>
+
+/** One connection in the pool, and what the pool knows about it. */
+export class PoolEntry<C extends PoolConnection> {
+  readonly connection: C
+  /** Counts up from 1. */
+  readonly id: number
+  /** `closing`: no longer used, but not ended yet. `validating` also when it has just been opened. */
+  state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
+  /** Whether its replacement is open, so that it is closed as soon as nothing runs on it. */
+  retired = false
+  /** Why the pool closed it; undefined if it has not. */
+  reason: CloseReason | undefined
+  readonly #clock: Clock
+  readonly #opened: Stopwatch
+  readonly #maxAge: number
+  #heard: Stopwatch
+  /** The last suspicion that an answer has cleared. */
+  #cleared: number
+  #validated = true
+
+  /** @param maxAge - how long it lives, in ms */
+  constructor(connection: C, id: number, maxAge: number, suspicion: number, clock: Clock) {
+    this.connection = connection
+    this.id = id
+    this.#clock = clock
+    this.#maxAge = maxAge
+    this.#opened = new Stopwatch(clock)
+    this.#heard = this.#opened
+    this.#cleared = suspicion
+  }
+
+  /** In ms. */
+  get age(): number {
+    return this.#opened.elapsed
+  }
+
+  /** Until it reaches its maximum age, in ms; 0 or less after that. */
+  get ageLeft(): number {
+    return this.#maxAge === Number.POSITIVE_INFINITY ? this.#maxAge : this.#opened.left(this.#maxAge)
+  }
+
+  /** Since the server last answered, in ms. */
+  get silence(): number {
+    return this.#heard.elapsed
+  }
+
+  /** Whether nothing has run on it since it was validated; a login counts too. */
+  get validated(): boolean {
+    return this.#validated
+  }
+
+  lend(): void {
+    this.state = 'lent'
+    this.#validated = false
+  }
+
+  /** @param answered - whether the server answered just now */
+  giveBack(suspicion: number, answered: boolean): void {
+    this.state = 'idle'
+    if (!answered) return
+    this.#heard = new Stopwatch(this.#clock)
+    this.#cleared = suspicion
+  }
+
+  /** @param suspicion - the last one when its validation began */
+  answered(suspicion: number): void {
+    this.#validated = true
+    this.#heard = new Stopwatch(this.#clock)
+    this.#cleared = suspicion
+  }
+
+  /** Whether there was reason to doubt it since it last answered. */
+  isSuspect(suspicion: number): boolean {
+    return this.#cleared < suspicion
+  }
+}

@@ -1,28 +1,41 @@
-import type { CloseReason } from '../events.ts'
-import type { Clock } from '../time/clock.ts'
+import type { CloseReason, PoolEvent } from '../events.ts'
+import { type Clock, type Random, Stopwatch, type Timer } from '../time/clock.ts'
 import type { RefreshTiming } from '../token/refresh-policy.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import type { PoolConnection } from './connection.ts'
-import type { PoolEntry } from './entry.ts'
-import { RecentPeak } from './recent-peak.ts'
-import { deadlineIn, dueFor, replacementsFor } from './schedule.ts'
+import { type PoolConnection, PoolEntry } from './connection.ts'
+import { deadlineIn, dueFor, maxAgeOf, replacementsFor, timeLeft } from './schedule.ts'
 import type { PoolSettings } from './settings.ts'
 
-/** The connections that a pool has open: which one to lend next, which are outdated, which are due to be closed. */
+/** The open connections of a pool: which one to lend next, which are outdated, which are due to be closed. */
 export class Connections<C extends PoolConnection> {
   readonly #source: TokenSource
   readonly #settings: PoolSettings
-  readonly #onEnded: (entry: PoolEntry<C>) => void
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #emit: (event: PoolEvent) => void
+  readonly #onEnded: () => void
   readonly #busiest: RecentPeak
   readonly #entries = new Map<C, PoolEntry<C>>()
-  /** The one that was used last is at the end. */
+  /** The one used last is at the end. */
   #idle: PoolEntry<C>[] = []
   #lent = 0
+  #opened = 0
+  #suspicion = 0
 
-  /** @param onEnded - called when a connection has ended, whoever ended it */
-  constructor(source: TokenSource, settings: PoolSettings, clock: Clock, onEnded: (entry: PoolEntry<C>) => void) {
+  /** @param onEnded - called when either end has ended a connection */
+  constructor(
+    source: TokenSource,
+    settings: PoolSettings,
+    clock: Clock,
+    random: Random,
+    emit: (event: PoolEvent) => void,
+    onEnded: () => void,
+  ) {
     this.#source = source
     this.#settings = settings
+    this.#clock = clock
+    this.#random = random
+    this.#emit = emit
     this.#onEnded = onEnded
     this.#busiest = new RecentPeak(clock)
   }
@@ -31,7 +44,7 @@ export class Connections<C extends PoolConnection> {
     return this.#entries.size
   }
 
-  /** How many work runs on. */
+  /** How many are lent. */
   get lent(): number {
     return this.#lent
   }
@@ -44,13 +57,29 @@ export class Connections<C extends PoolConnection> {
     return this.#entries.get(connection)
   }
 
-  /** Counts one that was opened; it is not idle yet. */
-  add(entry: PoolEntry<C>): void {
-    this.#entries.set(entry.connection, entry)
-    entry.connection.onEnd(() => this.#ended(entry))
+  /** Adds one that was just opened. It is not idle yet. */
+  add(connection: C): PoolEntry<C> {
+    const id = ++this.#opened
+    const maxAge = maxAgeOf(this.#settings.maxAge, this.#random())
+    const entry = new PoolEntry(connection, id, maxAge, this.#suspicion, this.#clock)
+    const { expiresOn } = connection.lease
+    this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })
+    this.#entries.set(connection, entry)
+    connection.onEnd(() => this.#ended(entry))
+    return entry
   }
 
-  /** Takes the connection to lend next: the one used last, of the current token where there is one. */
+  /** Counts the reasons to doubt the open connections. */
+  get suspicion(): number {
+    return this.#suspicion
+  }
+
+  /** Something happened to one connection: all others are validated before they are lent. */
+  suspect(): void {
+    this.#suspicion++
+  }
+
+  /** Takes the connection to lend next: the one used last, preferably one with the current token. */
   takeIdle(): PoolEntry<C> | undefined {
     let found: PoolEntry<C> | undefined
     for (let at = this.#idle.length - 1; at >= 0; at--) {
@@ -73,13 +102,13 @@ export class Connections<C extends PoolConnection> {
     return entry.connection
   }
 
-  /** Work has ended on it; it is not idle yet. */
-  giveBack(entry: PoolEntry<C>, suspicion: number, answered: boolean): void {
+  /** Takes it back from work. It is not idle yet. */
+  giveBack(entry: PoolEntry<C>, answered: boolean): void {
     this.#lent--
-    entry.giveBack(suspicion, answered)
+    entry.giveBack(this.#suspicion, answered)
   }
 
-  /** May be lent from now on. */
+  /** Makes it idle: it may be lent from now on. */
   rest(entry: PoolEntry<C>): void {
     entry.state = 'idle'
     this.#idle.push(entry)
@@ -91,21 +120,21 @@ export class Connections<C extends PoolConnection> {
     entry.connection.close(reason)
   }
 
-  /** Whether its token is good for new work. */
+  /** Whether new work may begin with its token. */
   isFresh({ connection }: PoolEntry<C>): boolean {
     return deadlineIn(connection.lease, this.#timing) > 0
   }
 
-  /** Whether it has a replacement to come: there is a newer token, or it is over its age. */
+  /** Whether it should be replaced: there is a newer token, or it has reached its maximum age. */
   isOutdated(entry: PoolEntry<C>): boolean {
     const { current } = this.#source
     const { lease } = entry.connection
-    // The same token may come again as another lease, where the clock was set: it is not rotated onto itself.
+    // If the clock was set, the same token may come again as another lease. It needs no rotation.
     const isOlder = current !== undefined && lease !== current && lease.token !== current.token
     return isOlder || entry.ageLeft <= 0
   }
 
-  /** Whether a connection is open that may be lent, once it is given back or has answered. */
+  /** Whether an open connection may be lent as soon as it is given back or has answered. */
   get canServe(): boolean {
     return this.all.some((entry) => entry.state !== 'closing' && this.isFresh(entry))
   }
@@ -115,35 +144,35 @@ export class Connections<C extends PoolConnection> {
     return this.all.filter((entry) => entry.state !== 'closing' && !entry.retired && this.isOutdated(entry))
   }
 
-  /** How many of the outdated get a replacement. */
+  /** How many of the outdated connections get a replacement. */
   get replacementsNeeded(): number {
     const outdated = this.outdated.length
     const upToDate = this.all.filter((entry) => entry.state !== 'closing' && !this.isOutdated(entry)).length
-    return replacementsFor({ outdated, upToDate, busiest: this.#busiest.of(this.#lent), min: this.#settings.min })
+    return replacementsFor(outdated, upToDate, this.#busiest.of(this.#lent), this.#settings.min)
   }
 
-  /** Closes an outdated connection that nothing runs on. @returns whether there was one */
+  /** Closes one idle outdated connection. @returns whether there was one */
   closeOutdated(): boolean {
     const entry = this.#idle.find((idle) => this.isOutdated(idle))
     if (entry !== undefined) this.close(entry, 'replaced')
     return entry !== undefined
   }
 
-  /** All that are outdated have their replacement: they are closed as soon as nothing runs on them. */
+  /** Closes the outdated connections, each as soon as nothing runs on it: all replacements are open. */
   retireOutdated(): void {
     while (this.closeOutdated());
     for (const entry of this.outdated) entry.retired = true
   }
 
-  /** Until the first of the outdated takes no new work, in ms. */
+  /** Until new work may no longer begin on the first of the outdated connections, in ms. */
   get deadlineIn(): number {
     return Math.min(...this.outdated.map(({ connection }) => deadlineIn(connection.lease, this.#timing)))
   }
 
-  /** Closes what is due to be closed. @returns how long until something may be due again, in ms */
+  /** Closes what is due. @returns how long until something may be due again, in ms */
   closeDue(): number {
     let next = Number.POSITIVE_INFINITY
-    // Those that are on their way out do not count towards `min`.
+    // Retired connections do not count towards `min`.
     let staying = this.all.filter(({ state, retired }) => state !== 'closing' && !retired).length
     for (const entry of this.all) {
       const due = dueFor(entry, staying > this.#settings.min, this.#settings, this.#timing)
@@ -154,6 +183,19 @@ export class Connections<C extends PoolConnection> {
       }
     }
     return next
+  }
+
+  /**
+   * Closes all for good: those that are lent after `disconnectTimeout`, or at the end of their token if that is sooner.
+   *
+   * @returns the timer for them
+   */
+  disconnect(): Timer {
+    for (const entry of this.all) if (entry.state !== 'lent') this.close(entry, 'disconnected')
+    const lives = this.all.map((entry) => timeLeft(entry, this.#settings))
+    return this.#clock.setTimer(Math.min(this.#settings.disconnectTimeout, ...lives), () => {
+      for (const entry of this.all) this.close(entry, 'disconnected')
+    })
   }
 
   get #timing(): RefreshTiming {
@@ -169,6 +211,45 @@ export class Connections<C extends PoolConnection> {
   #ended(entry: PoolEntry<C>): void {
     this.#leave(entry)
     this.#entries.delete(entry.connection)
-    this.#onEnded(entry)
+    const { id, reason = 'lost', age: ageMs } = entry
+    if (reason === 'lost') this.suspect()
+    this.#emit({ type: 'connection.closed', at: this.#clock.now(), connection: id, reason, ageMs })
+    this.#onEnded()
+  }
+}
+
+/** How far back {@link RecentPeak} looks, in ms: between one and two of these. */
+const PEAK_WINDOW = 30_000
+
+/** The highest recent value of a count: how many connections were lent at the same time. */
+class RecentPeak {
+  readonly #clock: Clock
+  #window: Stopwatch
+  #peak = 0
+  #before = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#window = new Stopwatch(clock)
+  }
+
+  /** To be called when the count has risen. */
+  note(count: number): void {
+    this.#slide(count)
+    if (count > this.#peak) this.#peak = count
+  }
+
+  /** @param count - its value now */
+  of(count: number): number {
+    this.#slide(count)
+    return Math.max(this.#peak, this.#before, count)
+  }
+
+  #slide(count: number): void {
+    const age = this.#window.elapsed
+    if (age < PEAK_WINDOW) return
+    this.#before = age < 2 * PEAK_WINDOW ? this.#peak : count
+    this.#peak = count
+    this.#window = new Stopwatch(this.#clock)
   }
 }

@@ -1,15 +1,17 @@
 import { EntraError } from '../errors/entra-error.ts'
+import type { ConnectRetryEvent } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
 import { type ConnectTiming, connectRetryInterval } from '../login/retry.ts'
 import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
 import type { TokenSource } from '../token/token-source.ts'
 import type { OpenConnection, PoolConnection } from './connection.ts'
+import type { Queue } from './queue.ts'
 import { loginDelay } from './schedule.ts'
 
-/** What a login ends with that no work waits for any more. */
-const NOBODY_WAITS = new Error('No work waits for this login any more.')
+/** The error of a login that no work waits for any more. */
+const NOT_NEEDED = new Error('No work waits for this login any more.')
 
-/** Logins failed, and how long the next one waits. */
+/** After logins that failed: how long the next one waits. */
 interface Backoff {
   error: unknown
   attempt: number
@@ -18,15 +20,7 @@ interface Backoff {
   delay: number
 }
 
-/** What the next login's wait depends on, beside the failure itself. */
-export interface LoginDemand {
-  /** Whether other connections serve the work meanwhile. */
-  served: boolean
-  /** Of the work that has waited longest, in ms; undefined where none waits. */
-  timeLeft: number | undefined
-}
-
-/** Logs in for the pool, and waits between logins while they fail: one tries for all then. */
+/** Logs in for the pool. While logins fail, it waits between them, and makes one at a time. */
 export class Logins<C extends PoolConnection> {
   readonly #source: TokenSource
   readonly #open: OpenConnection<C>
@@ -36,7 +30,7 @@ export class Logins<C extends PoolConnection> {
   #underWay = 0
   #waitingForToken = 0
   #succeeded = false
-  /** Aborted when no work waits any more: then no token is waited for. */
+  /** Aborted when no work waits any more: then the wait for a token ends. */
   #demand = new AbortController()
   #tokenWait: Stopwatch | undefined
   #backoff: Backoff | undefined
@@ -49,7 +43,7 @@ export class Logins<C extends PoolConnection> {
     this.#random = random
   }
 
-  /** Logins that have begun, those that wait for a token included. */
+  /** Logins in progress, including those that wait for a token. */
   get underWay(): number {
     return this.#underWay
   }
@@ -60,19 +54,19 @@ export class Logins<C extends PoolConnection> {
     return all && this.#source.stats().waiting > 0 ? this.#tokenWait?.elapsed : undefined
   }
 
-  /** Why the last login failed; undefined where it succeeded, or there was none. */
+  /** Why the last login failed; undefined if it succeeded, or there was none. */
   get error(): unknown {
     return this.#backoff?.error
   }
 
-  /** How long the next login for waiting work has to wait yet, in ms; 0 or less for not at all. */
+  /** How long the next login for waiting work still has to wait, in ms; 0 or less if it need not. */
   get delay(): number {
     if (this.#backoff === undefined) return 0
     if (this.#underWay > 0) return Number.POSITIVE_INFINITY
     return this.#backoff.since.left(this.#backoff.delay)
   }
 
-  /** Counts a login as under way until its work has settled, what is done with the connection included. */
+  /** Counts a login as in progress until `work` has ended, including what is done with the connection. */
   async count(work: () => Promise<void>): Promise<void> {
     this.#underWay++
     try {
@@ -82,20 +76,20 @@ export class Logins<C extends PoolConnection> {
     }
   }
 
-  /** The same as `open`, for work that waits: ended by `nobodyWaits`. */
+  /** As `open`, for work that waits: aborted by `abandon`. */
   openForWork(stopped: AbortSignal): Promise<C> {
     if (this.#demand.signal.aborted) this.#demand = new AbortController()
     return this.open(this.#demand.signal, stopped)
   }
 
-  /** Has logins that wait for a token end: no work waits for them any more. */
-  nobodyWaits(): void {
-    this.#demand.abort(NOBODY_WAITS)
+  /** Ends logins that wait for a token, because no work waits for them any more. */
+  abandon(): void {
+    this.#demand.abort(NOT_NEEDED)
   }
 
-  /** Whether a login ended because no work waited for it any more. */
-  wasGivenUp(error: unknown): boolean {
-    return error === NOBODY_WAITS
+  /** Whether a login ended because of `abandon`. */
+  wasAbandoned(error: unknown): boolean {
+    return error === NOT_NEEDED
   }
 
   /**
@@ -103,7 +97,7 @@ export class Logins<C extends PoolConnection> {
    *
    * @param signal - ends the wait for a token
    * @param stopped - ends all of it
-   * @throws the signal's reason; {@link EntraError} where no token could be had or the server took no login
+   * @throws the signal's reason; {@link EntraError} if there was no token or the server accepted no login
    */
   async open(signal: AbortSignal, stopped: AbortSignal): Promise<C> {
     const lease = await this.#lease(signal)
@@ -118,32 +112,34 @@ export class Logins<C extends PoolConnection> {
     return connection
   }
 
-  /** Whether what a login failed for passes by itself. */
+  /** Whether a failed login may succeed later. */
   mayPass(error: unknown): boolean {
     const failure = failureOf(error, this.#succeeded)
     return failure === 'unavailable' || failure === 'not-sent'
   }
 
   /**
-   * Notes that a login failed.
+   * Notes that a login for waiting work failed, and rejects work that should not wait for another one.
    *
-   * @returns when the next one begins; undefined where that is known: several that were under way together count as one
+   * @param served - whether other connections serve the work meanwhile
+   * @returns the event that announces the next one; undefined if none is needed, or an earlier failure has announced it
    */
-  failed(error: unknown, { served, timeLeft }: LoginDemand): { attempt: number; retryInMs: number } | undefined {
+  failed(error: unknown, served: boolean, queue: Queue<C>): ConnectRetryEvent | undefined {
+    const { connectRetryTimeout: longest } = this.#timing
+    const mayPass = this.mayPass(error)
+    if (!served) queue.reject(error, mayPass ? longest : 0)
     const known = this.#backoff
     if (known !== undefined && known.since.left(known.delay) > 0) {
       known.error = error
       return undefined
     }
+    const timeLeft = queue.length === 0 ? undefined : longest - queue.longestWait
     const attempt = (known?.attempt ?? 0) + 1
-    const delay = loginDelay(connectRetryInterval(attempt, this.#random(), this.#timing), {
-      mayPass: this.mayPass(error),
-      served,
-      timeLeft,
-      longest: this.#timing.connectRetryTimeout,
-    })
-    this.#backoff = { error, attempt, since: new Stopwatch(this.#clock), delay }
-    return { attempt, retryInMs: delay }
+    const interval = connectRetryInterval(attempt, this.#random(), this.#timing)
+    const retryInMs = loginDelay(interval, mayPass, served, timeLeft, longest)
+    this.#backoff = { error, attempt, since: new Stopwatch(this.#clock), delay: retryInMs }
+    if (queue.length === 0) return undefined
+    return { type: 'connect.retry', at: this.#clock.now(), error: error as Error, attempt, retryInMs }
   }
 
   async #lease(signal: AbortSignal) {

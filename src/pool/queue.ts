@@ -1,11 +1,47 @@
+import { EntraError } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
-import type { WaitLimit } from './wait-limit.ts'
+import type { PoolSettings } from './settings.ts'
 
-/** It is looked again after this, in ms, whether work has waited too long: the limit may change meanwhile. */
-const LOOK_EVERY = 5_000
+/** How often to check whether work has waited too long, in ms: its limit may change meanwhile. */
+const CHECK_EVERY = 5_000
 
-/** However short a limit is, and be it 0, there is a pause between two looks, in ms. */
+/** The shortest pause between two checks, in ms, even if a limit is 0. */
 const LEAST_PAUSE = 20
+
+/** How long work may wait as things stand, and its error after that. */
+export interface WaitLimit {
+  /** In ms. */
+  timeout: number
+  error(): unknown
+}
+
+/**
+ * One limit for each thing that work waits for: a free connection, a token, a server that accepts no login. If a login
+ * failed and the next one waits for a token, the server is what the work has waited for, until the token takes longer.
+ *
+ * @param served - whether an open connection may yet be given back
+ * @param tokenWait - how long every login has waited for a token, in ms; undefined if one has its token
+ * @param loginError - why the last login failed
+ * @param noToken - the error if no token came in `waited` ms
+ */
+export function waitLimit(
+  served: boolean,
+  tokenWait: number | undefined,
+  loginError: unknown,
+  noToken: (waited: number) => unknown,
+  { max, poolTimeout, waitTimeout, connectRetryTimeout }: PoolSettings,
+): WaitLimit {
+  const longest = Math.max(poolTimeout, connectRetryTimeout)
+  if (served && loginError === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
+  if (served) return { timeout: longest, error: () => loginError }
+  if (tokenWait !== undefined && loginError !== undefined && tokenWait < waitTimeout) {
+    return { timeout: longest, error: () => loginError }
+  }
+  if (tokenWait !== undefined) return { timeout: waitTimeout, error: () => noToken(waitTimeout) }
+  // The login in progress or the next one decides. This is for a login that never ends.
+  const timeout = longest + waitTimeout
+  return { timeout, error: () => loginError ?? loginTooSlow(timeout) }
+}
 
 interface Waiter<T> {
   resolve(item: T): void
@@ -17,19 +53,19 @@ interface Waiter<T> {
 /** Work that waits for a connection: first come, first served. */
 export class Queue<T> {
   readonly #clock: Clock
-  readonly #lookEvery: number
+  readonly #checkEvery: number
   readonly #limit: () => WaitLimit
   readonly #onEmpty: () => void
   #waiters: Waiter<T>[] = []
 
   /**
-   * @param shortest - the shortest limit that there is, in ms
-   * @param limit - asked while work waits
-   * @param onEmpty - called when the last one has left
+   * @param shortest - the shortest possible limit, in ms
+   * @param limit - called while work waits
+   * @param onEmpty - called when no work waits any more
    */
   constructor(clock: Clock, shortest: number, limit: () => WaitLimit, onEmpty: () => void) {
     this.#clock = clock
-    this.#lookEvery = Math.max(Math.min(shortest, LOOK_EVERY), LEAST_PAUSE)
+    this.#checkEvery = Math.max(Math.min(shortest, CHECK_EVERY), LEAST_PAUSE)
     this.#limit = limit
     this.#onEmpty = onEmpty
   }
@@ -38,12 +74,12 @@ export class Queue<T> {
     return this.#waiters.length
   }
 
-  /** How long the one that has waited longest has been at it, in ms; 0 where nobody waits. */
+  /** How long the work that has waited longest has waited, in ms; 0 if none waits. */
   get longestWait(): number {
     return this.#waiters.reduce((longest, { age }) => Math.max(longest, age.elapsed), 0)
   }
 
-  /** Waits at the end of the queue. @param since - when the wait began, if that was before: then at its head */
+  /** Waits at the end of the queue. @param since - when the wait began, if it is resumed: then at the head */
   join(since?: Stopwatch): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = { resolve, reject, age: since ?? new Stopwatch(this.#clock), timer: undefined }
@@ -53,7 +89,7 @@ export class Queue<T> {
     })
   }
 
-  /** Gives an item to the first. */
+  /** Gives an item to the first in the queue. */
   serve(item: T): void {
     const waiter = this.#waiters.shift()
     waiter?.timer?.cancel()
@@ -61,9 +97,9 @@ export class Queue<T> {
     waiter?.resolve(item)
   }
 
-  /** Sends away all who have waited for `timeout` ms; everybody unless it is given. */
+  /** Rejects all work that has waited for `timeout` ms; by default all work. */
   reject(error: unknown, timeout = 0): void {
-    this.#sendAway(
+    this.#rejectThese(
       this.#waiters.filter(({ age }) => age.left(timeout) <= 0),
       error,
     )
@@ -72,11 +108,11 @@ export class Queue<T> {
   #watch(waiter: Waiter<T>): void {
     const { timeout, error } = this.#limit()
     const left = waiter.age.left(timeout)
-    if (left <= 0) this.#sendAway([waiter], error())
-    else waiter.timer = this.#clock.setTimer(Math.min(left, this.#lookEvery), () => this.#watch(waiter))
+    if (left <= 0) this.#rejectThese([waiter], error())
+    else waiter.timer = this.#clock.setTimer(Math.min(left, this.#checkEvery), () => this.#watch(waiter))
   }
 
-  #sendAway(waiters: readonly Waiter<T>[], error: unknown): void {
+  #rejectThese(waiters: readonly Waiter<T>[], error: unknown): void {
     if (waiters.length === 0) return
     const leaving = new Set(waiters)
     this.#waiters = this.#waiters.filter((waiter) => !leaving.has(waiter))
@@ -86,4 +122,20 @@ export class Queue<T> {
     }
     if (this.#waiters.length === 0) this.#onEmpty()
   }
+}
+
+function poolTimedOut(max: number, waited: number): EntraError {
+  return new EntraError(
+    'CONNECT_TIMEOUT',
+    `No connection was free within ${waited} ms (poolTimeout). All ${max} connections of the pool are at work: make ` +
+      'queries and transactions shorter, or the pool larger (connectionLimit).',
+  )
+}
+
+function loginTooSlow(waited: number): EntraError {
+  return new EntraError(
+    'CONNECT_TIMEOUT',
+    `No connection could be opened within ${waited} ms. The server is slow to take logins: look at its load, or wait ` +
+      'longer (poolTimeout, rotation.connectRetryTimeout).',
+  )
 }

@@ -8,21 +8,6 @@ import type { Connections } from './connections.ts'
 import { rotationDelay } from './schedule.ts'
 import type { PoolSettings } from './settings.ts'
 
-/** How a rotation opens a replacement. */
-export interface ReplacementLogin {
-  /** Whether there may be one more connection. */
-  mayBegin(): boolean
-  /** @param wanted - aborted when there is nothing left to replace: then no token is waited for */
-  open(wanted: AbortSignal): Promise<void>
-  /** Called when one has succeeded or failed. */
-  ended(): void
-}
-
-type Replaceable = Pick<
-  Connections<PoolConnection>,
-  'outdated' | 'replacementsNeeded' | 'closeOutdated' | 'retireOutdated' | 'deadlineIn'
->
-
 interface Plan {
   reason: RotationReason
   age: Stopwatch
@@ -37,20 +22,22 @@ interface Run {
   wanted: number
   begun: number
   opened: number
-  /** Replacements that are open, and whose old connection has not been given back yet. */
+  /** Replacements that are open while their old connection is still lent. */
   owed: number
-  /** Aborted when nothing is left to replace. */
+  /** Aborted when there is nothing left to replace. */
   ended: AbortController
 }
 
 /**
- * Replaces the connections of an older lease, or over their age, one by one: a replacement is logged in before a
- * connection is given up.
+ * Replaces connections that have an older lease or have reached their maximum age, one at a time: the replacement logs in
+ * before the old connection is closed.
  */
-export class Rotation {
-  readonly #connections: Replaceable
-  readonly #login: ReplacementLogin
-  readonly #settings: Pick<PoolSettings, 'loginsAtOnce' | 'spread'>
+export class Rotation<C extends PoolConnection> {
+  readonly #connections: Connections<C>
+  readonly #mayOpenOne: () => boolean
+  readonly #open: (wanted: AbortSignal) => Promise<void>
+  readonly #onLoginEnded: () => void
+  readonly #settings: PoolSettings
   readonly #clock: Clock
   readonly #random: Random
   readonly #emit: (event: RotationEvent) => void
@@ -59,16 +46,25 @@ export class Rotation {
   #failures = 0
   #finished = 0
 
+  /**
+   * @param mayOpenOne - whether there may be one more connection
+   * @param open - opens a replacement; its signal is aborted when there is nothing left to replace
+   * @param onLoginEnded - called when a replacement is open, or has failed
+   */
   constructor(
-    connections: Replaceable,
-    login: ReplacementLogin,
-    settings: Pick<PoolSettings, 'loginsAtOnce' | 'spread'>,
+    connections: Connections<C>,
+    mayOpenOne: () => boolean,
+    open: (wanted: AbortSignal) => Promise<void>,
+    onLoginEnded: () => void,
+    settings: PoolSettings,
     clock: Clock,
     random: Random,
     emit: (event: RotationEvent) => void,
   ) {
     this.#connections = connections
-    this.#login = login
+    this.#mayOpenOne = mayOpenOne
+    this.#open = open
+    this.#onLoginEnded = onLoginEnded
     this.#settings = settings
     this.#clock = clock
     this.#random = random
@@ -85,18 +81,18 @@ export class Rotation {
     return this.#plan !== undefined || this.#run !== undefined
   }
 
-  /** How long until the next one begins, in ms; `Infinity` where none is planned, or one runs. */
+  /** How long until the next one begins, in ms; `Infinity` if none is planned, or one runs. */
   get delay(): number {
     return this.#plan === undefined ? Number.POSITIVE_INFINITY : this.#plan.age.left(this.#plan.delay)
   }
 
-  /** Plans a rotation, unless one runs, is planned for an earlier time, or is to be tried again after a failure. */
+  /** Plans a rotation, unless one runs, is planned for an earlier time, or will be retried after a failure. */
   plan(reason: RotationReason, delay: number): void {
     if (this.#plan !== undefined && this.#failures > 0) return
     if (this.#run === undefined && delay < this.delay) this.#plan = { reason, delay, age: new Stopwatch(this.#clock) }
   }
 
-  /** Plans a rotation where connections are outdated and none is planned. */
+  /** Plans a rotation if connections are outdated and none is planned. */
   planWhatIsDue(): void {
     const { outdated, deadlineIn } = this.#connections
     if (outdated.length === 0) return
@@ -104,7 +100,6 @@ export class Rotation {
     else if (!this.pending) this.plan('token', rotationDelay(deadlineIn, this.#settings.spread, this.#random()))
   }
 
-  /** Nothing is left to rotate. */
   cancel(): void {
     this.#run?.ended.abort()
     this.#plan = undefined
@@ -112,7 +107,7 @@ export class Rotation {
     this.#failures = 0
   }
 
-  /** Begins what is due, and goes on with what runs as far as there is room: to be called when that may have changed. */
+  /** Begins what is due, and continues what runs. To be called whenever either may have become possible. */
   proceed(): void {
     if (this.#plan !== undefined && this.delay <= 0) this.#begin(this.#plan.reason)
     const run = this.#run
@@ -121,7 +116,7 @@ export class Rotation {
     if (this.#run === run && run.opened >= run.wanted) this.#finish(run)
   }
 
-  /** Whether an outdated connection that was given back is to be closed: where its replacement is open. */
+  /** Whether to close an outdated connection that was given back, because its replacement is open. */
   takes(): boolean {
     if (this.#run === undefined || this.#run.owed === 0) return false
     this.#run.owed--
@@ -130,9 +125,9 @@ export class Rotation {
 
   #mayOpen(run: Run): boolean {
     const underWay = run.begun - run.opened
-    // After a failure one tries for all.
+    // After a failure, try one login first.
     const atOnce = this.#failures > 0 && run.opened === 0 ? 1 : this.#settings.loginsAtOnce
-    return run.begun < run.wanted && underWay < atOnce && this.#login.mayBegin()
+    return run.begun < run.wanted && underWay < atOnce && this.#mayOpenOne()
   }
 
   #begin(reason: RotationReason): void {
@@ -148,7 +143,7 @@ export class Rotation {
       owed: 0,
       ended: new AbortController(),
     }
-    // Each of its logins listens.
+    // Each of its logins listens to it.
     setMaxListeners(0, this.#run.ended.signal)
     this.#emit({ type: 'rotation.started', at: this.#clock.now(), reason, connections: wanted })
   }
@@ -156,14 +151,14 @@ export class Rotation {
   async #openOne(run: Run): Promise<void> {
     run.begun++
     try {
-      await this.#login.open(run.ended.signal)
+      await this.#open(run.ended.signal)
       if (this.#run !== run) return
       run.opened++
       if (!this.#connections.closeOutdated()) run.owed++
     } catch (error) {
       if (this.#run === run) this.#fail(run, error)
     }
-    this.#login.ended()
+    this.#onLoginEnded()
   }
 
   #finish({ reason, age, opened }: Run): void {

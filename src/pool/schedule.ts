@@ -5,14 +5,14 @@ import type { Lease } from '../token/lease.ts'
 import { hardDeadline, type RefreshTiming } from '../token/refresh-policy.ts'
 import type { PoolSettings } from './settings.ts'
 
-/** The next login begins this long after one that failed for good, or that nobody waits for, at the latest. */
+/** The longest wait after a login whose failure is permanent, or that no work waits for, in ms. */
 const NEXT_ON_DEMAND = 2_000
 
-/** Work that waits its whole time out sees four attempts at least. */
+/** The longest wait, as a share of the time that work may wait: it sees at least four attempts. */
 const MOST_OF_A_WAIT = 0.25
 
 /**
- * How long to wait with the rotation after a new token came.
+ * How long to wait before a rotation after a new token came.
  *
  * @param timeAtHand - until the deadline of the connections in use
  * @param random - from 0 to 1
@@ -21,53 +21,51 @@ export function rotationDelay(timeAtHand: number, spread: number, random: number
   return Math.max(timeAtHand, 0) * spread * random
 }
 
-/** How long a connection lives under `maxAge`: up to a tenth is taken off at random, so that they drift apart. */
+/** How long a connection lives: `maxAge` less up to a tenth at random, so that connections drift apart. */
 export function maxAgeOf(maxAge: number | undefined, random: number): number {
   return maxAge === undefined ? Number.POSITIVE_INFINITY : maxAge * (1 - random / 10)
 }
 
-/** How many of the outdated connections get a replacement: as many as were busy of late, and `min` at least. */
-export function replacementsFor(counts: { outdated: number; upToDate: number; busiest: number; min: number }): number {
-  const needed = Math.max(counts.busiest, counts.min) - counts.upToDate
-  return Math.min(Math.max(needed, 0), counts.outdated)
+/** How many of the outdated connections get a replacement: as many as were busy recently, and at least `min`. */
+export function replacementsFor(outdated: number, upToDate: number, busiest: number, min: number): number {
+  return Math.min(Math.max(Math.max(busiest, min) - upToDate, 0), outdated)
 }
 
 /**
  * How long to wait before the next login after one that failed.
  *
  * @param interval - by Microsoft's advice, for this attempt
- * @param mayPass - whether the reason passes by itself
+ * @param mayPass - whether the reason may pass
  * @param served - whether other connections serve the work meanwhile
- * @param timeLeft - of the work that has waited longest; undefined where none waits
+ * @param timeLeft - of the work that has waited longest; undefined if none waits
+ * @param longest - how long work may wait
  */
 export function loginDelay(
   interval: number,
-  {
-    mayPass,
-    served,
-    timeLeft = NEXT_ON_DEMAND,
-    longest,
-  }: { mayPass: boolean; served: boolean; timeLeft: number | undefined; longest: number },
+  mayPass: boolean,
+  served: boolean,
+  timeLeft: number | undefined,
+  longest: number,
 ): number {
   if (served) return Math.min(interval, longest * MOST_OF_A_WAIT)
-  return Math.min(interval, mayPass ? Math.max(timeLeft, 0) : NEXT_ON_DEMAND)
+  return Math.min(interval, mayPass ? Math.max(timeLeft ?? NEXT_ON_DEMAND, 0) : NEXT_ON_DEMAND)
 }
 
-/** Until the moment from which a lease's connections take no new work. */
+/** Until the deadline of a lease's connections. */
 export function deadlineIn(lease: Lease, timing: RefreshTiming): number {
   return hardDeadline(lease, timing) - lease.now()
 }
 
-/** One connection, as far as its schedule is concerned. */
+/** What the schedule of a connection depends on. */
 export interface ScheduledConnection {
   readonly state: 'idle' | 'lent' | 'validating' | 'closing'
   readonly connection: { readonly lease: Lease }
-  /** Since the other end was last heard of. */
+  /** Since the server last answered. */
   readonly silence: number
   readonly ageLeft: number
 }
 
-/** How long a connection may stay open for its token's sake. */
+/** How long a connection may stay open with its token. */
 export function timeLeft(
   { connection: { lease }, state }: Pick<ScheduledConnection, 'connection' | 'state'>,
   settings: PoolSettings,
@@ -76,9 +74,9 @@ export function timeLeft(
 }
 
 /**
- * What is due for a connection: why it is to be closed, or how long until something may be due.
+ * What is due for a connection: the reason to close it now, or how long until something may be due.
  *
- * @param spare - whether it may be closed for being idle
+ * @param spare - whether it may be closed when it is idle
  */
 export function dueFor(
   entry: ScheduledConnection,

@@ -1,48 +1,39 @@
 import type { Clock } from '../time/clock.ts'
-import type { PoolConnection } from './connection.ts'
-import type { PoolEntry } from './entry.ts'
+import type { PoolConnection, PoolEntry } from './connection.ts'
+import type { Connections } from './connections.ts'
 import type { PoolSettings } from './settings.ts'
 
 /**
- * After two of these another connection is looked for while the answer is waited for, in ms. In two steps: where the
- * event loop was blocked, the answer may be there, and is read between them.
+ * An answer is late after two of these, in ms: then work looks for another connection. There are two, because after the
+ * event loop was blocked the answer may be there, and is read between them.
  */
-const PATIENCE = 500
+const LATE_STEP = 500
 
-/** A connection that has not answered after this is given up, in ms. HikariCP's `validationTimeout`. */
+/** How long a connection may take to answer, in ms. HikariCP's `validationTimeout`. */
 const VALIDATION_TIMEOUT = 5_000
 
-/** Finds out whether idle connections are alive before they are lent. */
+/** Decides which connections are validated before they are lent, and validates them. */
 export class Validations<C extends PoolConnection> {
+  readonly #connections: Connections<C>
   readonly #settings: PoolSettings
   readonly #clock: Clock
   readonly #onLate: () => void
-  #suspicion = 0
   #coming = 0
 
-  /** @param onLate - called where a connection takes long to answer */
-  constructor(settings: PoolSettings, clock: Clock, onLate: () => void) {
+  /** @param onLate - called when an answer is late */
+  constructor(connections: Connections<C>, settings: PoolSettings, clock: Clock, onLate: () => void) {
+    this.#connections = connections
     this.#settings = settings
     this.#clock = clock
     this.#onLate = onLate
   }
 
-  /** Counts up with each reason to doubt what is open. */
-  get suspicion(): number {
-    return this.#suspicion
-  }
-
-  /** Connections that are asked, and may answer any moment. */
+  /** Validations that may end any moment. */
   get coming(): number {
     return this.#coming
   }
 
-  /** Something has happened to one connection: all others have to show that they are alive. */
-  suspect(): void {
-    this.#suspicion++
-  }
-
-  /** Whether a connection has to answer before it is lent. */
+  /** Whether to validate a connection before it is lent. */
   isNeeded(entry: PoolEntry<C>): boolean {
     const { validation, validateAfter } = this.#settings
     if (validation === 'never') return false
@@ -50,32 +41,38 @@ export class Validations<C extends PoolConnection> {
     return validation === 'always' && !entry.validated
   }
 
-  /** Whether it has not answered since there was reason to doubt it. */
+  /** Whether it has not answered since there was last reason to doubt it. */
   suspects(entry: PoolEntry<C>): boolean {
-    return entry.isSuspect(this.#suspicion)
+    return entry.isSuspect(this.#connections.suspicion)
   }
 
-  /** Makes one round trip. @returns whether the other end answered in time */
+  /** Makes one round trip, and closes a connection that fails. @returns whether it may be lent */
   async run(entry: PoolEntry<C>): Promise<boolean> {
-    const { suspicion } = this
+    const { suspicion } = this.#connections
+    entry.state = 'validating'
     let late = false
     this.#coming++
-    const goOn = () => {
+    const stopCounting = () => {
       if (late) return
       late = true
       this.#coming--
     }
-    let patience = this.#clock.setTimer(PATIENCE, () => {
-      patience = this.#clock.setTimer(PATIENCE, () => {
-        goOn()
+    let timer = this.#clock.setTimer(LATE_STEP, () => {
+      timer = this.#clock.setTimer(LATE_STEP, () => {
+        stopCounting()
         this.#onLate()
       })
     })
     const isAlive = await this.#inTime(entry.connection.validate())
-    patience.cancel()
-    goOn()
+    timer.cancel()
+    stopCounting()
     if (isAlive) entry.answered(suspicion)
-    return isAlive
+    // It may have ended meanwhile.
+    if (entry.state !== 'validating') return false
+    if (isAlive) return true
+    this.#connections.suspect()
+    this.#connections.close(entry, 'unusable')
+    return false
   }
 
   #inTime(answer: Promise<boolean>): Promise<boolean> {

@@ -34,7 +34,7 @@ describe('a statement', () => {
     expect(await it.adapter.queryRaw(query('SELECT 1'))).toMatchObject({ rows: [[1]] })
     expect(await it.adapter.executeRaw(query('UPDATE'))).toBe(1)
     await it.adapter.executeScript('a script')
-    expect([sent(it), it.pool.stats()]).toMatchObject([['1: SELECT 1', '1: UPDATE', '1: a script'], { busy: 0 }])
+    expect([sent(it), it.pool.stats()]).toMatchObject([['1: SELECT 1', '1: UPDATE', '1: a script'], { inFlight: 0 }])
   })
 
   it('that fails by itself is not run again, and its connection is given back', async () => {
@@ -43,7 +43,7 @@ describe('a statement', () => {
     const failure = new DriverAdapterError({ kind: 'TransactionWriteConflict' })
     connection.failures.push(failure)
     await expect(it.adapter.executeRaw(query('UPDATE'))).rejects.toBe(failure)
-    expect([it.server.statements.length, it.pool.stats()]).toMatchObject([2, { open: 1, busy: 0 }])
+    expect([it.server.statements.length, it.pool.stats()]).toMatchObject([2, { connectionsOpen: 1, inFlight: 0 }])
   })
 
   it('that found its connection gone before it was sent runs again on another', async () => {
@@ -134,10 +134,13 @@ describe('a transaction', () => {
     const it = client()
     const transaction = await it.adapter.startTransaction()
     await transaction.executeRaw(query('UPDATE'))
-    expect(it.pool.stats().busy).toBe(1)
+    expect(it.pool.stats().inFlight).toBe(1)
     await transaction.commit()
     await it.clock.advance(0)
-    expect([sent(it), it.pool.stats()]).toMatchObject([['1: BEGIN', '1: UPDATE', '1: COMMIT'], { open: 1, busy: 0 }])
+    expect([sent(it), it.pool.stats()]).toMatchObject([
+      ['1: BEGIN', '1: UPDATE', '1: COMMIT'],
+      { connectionsOpen: 1, inFlight: 0 },
+    ])
   })
 
   it('whose BEGIN was lost is begun again', async () => {
@@ -168,9 +171,9 @@ describe('a transaction', () => {
     })
     await it.clock.advance(100)
     await commit
-    expect([committed, it.pool.stats().busy, connection.isolationLevel]).toEqual([true, 1, 'SERIALIZABLE'])
+    expect([committed, it.pool.stats().inFlight, connection.isolationLevel]).toEqual([true, 1, 'SERIALIZABLE'])
     await it.clock.advance(100)
-    expect([it.pool.stats().busy, connection.isolationLevel]).toEqual([0, 'READ COMMITTED'])
+    expect([it.pool.stats().inFlight, connection.isolationLevel]).toEqual([0, 'READ COMMITTED'])
   })
 
   it('of an expired token sends nothing more, not even ROLLBACK', async () => {
@@ -225,7 +228,7 @@ describe('a transaction', () => {
     await transaction.commit()
     await it.clock.advance(0)
     expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE', '2: INSERT', '1: COMMIT'])
-    expect(it.pool.stats()).toMatchObject({ open: 1, busy: 0, rotations: 1 })
+    expect(it.pool.stats()).toMatchObject({ connectionsOpen: 1, inFlight: 0, rotations: 1 })
   })
 
   it('goes on past its token’s end where sessions may outlive it, and nothing new begins on its connection', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { PARAMETERS } from '../../src/config/parameters.ts'
-import { AUTHENTICATION_METHODS } from '../../src/config/sign-in.ts'
+import { AUTHENTICATION_METHODS } from '../../src/credentials/methods.ts'
 
 const guide = readFileSync(new URL('../../docs/connection-strings.md', import.meta.url), 'utf8')
 
@@ -12,11 +12,11 @@ describe('docs/connection-strings.md', () => {
     expect(guide).toContain(`| \`${name}\` | ${list}${list === '' ? '|' : ' |'}`)
   })
 
-  it.each(AUTHENTICATION_METHODS)('has %s', (method) => {
+  it.each(AUTHENTICATION_METHODS)('lists %s', (method) => {
     expect(guide).toMatch(new RegExp(`^\\|.*\`${method}\`.*\\|`, 'm'))
   })
 
-  it('has strings that are taken without a warning', () => {
+  it('has connection strings that are accepted without a warning', () => {
     const [, block = ''] = /```sh\n(.*?)```/s.exec(guide) ?? []
     const strings = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
     expect(strings).toHaveLength(4)

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { AUTHENTICATION_METHODS } from '../../src/config/sign-in.ts'
-import { METHODS } from '../../src/credentials/methods.ts'
+import { AUTHENTICATION_METHODS, METHODS } from '../../src/credentials/methods.ts'
 
 const guide = readFileSync(new URL('../../docs/credentials.md', import.meta.url), 'utf8')
 
 describe('docs/credentials.md', () => {
-  it.each(AUTHENTICATION_METHODS)('says which credential %s is', (method) => {
+  it.each(AUTHENTICATION_METHODS)('names the credential for %s', (method) => {
     expect(guide).toContain(`| \`${method}\` | \`${METHODS[method].credential}\``)
   })
 })

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { drawChart } from '../../demo/chart.ts'
 import { UsageError } from '../../demo/command-line.ts'
 import { pictureOf } from '../../demo/display.ts'
-import { insertsOf, type Migrated } from '../../demo/migration.ts'
+import { insertsOf, type Migrated, migrationSummaryOf } from '../../demo/migration.ts'
 import { readOptions } from '../../demo/options.ts'
 import { percentile, Recording } from '../../demo/recording.ts'
-import { coloured, colourless, Screen } from '../../demo/screen.ts'
+import { paletteFor, Screen } from '../../demo/screen.ts'
 import { environmentsOf, outageOf, readMethods } from '../../demo/sign-in.ts'
-import { faultsOf, migrationSummaryOf, summaryOf } from '../../demo/summary.ts'
+import { faultsOf, summaryOf } from '../../demo/summary.ts'
 import type { AdapterStats } from '../../src/index.ts'
 
 describe('the options', () => {
@@ -37,7 +37,7 @@ describe('the options', () => {
     [['--seconds', 'x'], /--seconds must be a whole number of 1 or more, not "x"/],
     [['--workers', '0'], /--workers/],
     [['--token-life', '3'], /--token-life must be a whole number of 4/],
-    [['--authentication', 'Nobody'], /--authentication Nobody is none that the demo has\. There are ActiveDirectoryM/],
+    [['--authentication', 'Nobody'], /--authentication Nobody does not exist\. There are ActiveDirectoryM/],
     [['--nonsense'], /nonsense/],
     [['extra'], /extra/],
   ])('%j is refused', (args, message) => {
@@ -54,8 +54,8 @@ describe('the ways to sign in', () => {
   it.each([
     ['ActiveDirectoryInteractive', /ActiveDirectoryInteractive cannot run here: .* There are .*AzureCli/],
     ['Environment,AzurePowerShell', /AzurePowerShell cannot run here/],
-    ['ActiveDirectoryPassword', /is none that the demo has/],
-    ['Environment,', /is none that the demo has/],
+    ['ActiveDirectoryPassword', /does not exist/],
+    ['Environment,', /does not exist/],
   ])('%s is refused', (text, message) => {
     expect(() => readMethods(text)).toThrow(UsageError)
     expect(() => readMethods(text)).toThrow(message)
@@ -77,6 +77,7 @@ describe('the ways to sign in', () => {
 })
 
 const start = Date.UTC(2026, 0, 1)
+const [colourless, coloured] = [paletteFor(false), paletteFor(true)]
 
 function recording(samples: [at: number, latency: number, failed?: boolean][]): Recording {
   const made = new Recording(start)
@@ -115,16 +116,10 @@ function handedOver(): Recording {
 describe('a recording', () => {
   it('notes how work went', async () => {
     const made = new Recording(start)
-    await made.measure(
-      () => start,
-      async () => {},
-    )
-    await made.measure(
-      () => start,
-      async () => {
-        throw new Error('\nInvalid invocation:\n\nthe reason\nSee docs/errors.md#code')
-      },
-    )
+    await made.measure(async () => {})
+    await made.measure(async () => {
+      throw new Error('\nInvalid invocation:\n\nthe reason\nSee docs/errors.md#code')
+    })
     expect(made.samples.map(({ failed }) => failed)).toEqual([false, true])
     expect([...made.failures]).toEqual([['the reason', 1]])
   })
@@ -241,7 +236,7 @@ describe('the screen', () => {
 
   it('draws the panel over itself, and keeps it below what is printed meanwhile', () => {
     const { stream, sent } = terminal()
-    const screen = new Screen(stream, {}, 0)
+    const screen = new Screen(stream, 0)
     screen.show(panel('one', 'two'), 0)
     screen.print('told')
     expect(sent()).toBe('\u001b[?7lone\ntwo\n\u001b[?7h' + '\u001b[2A\u001b[Jtold\n' + '\u001b[?7lone\ntwo\n\u001b[?7h')
@@ -252,14 +247,14 @@ describe('the screen', () => {
 
   it('draws no more lines than the terminal has', () => {
     const { stream, sent } = terminal()
-    new Screen(stream, {}, 0).show(panel('1', '2', '3', '4', '5', '6'), 0)
+    new Screen(stream, 0).show(panel('1', '2', '3', '4', '5', '6'), 0)
     expect(sent()).toContain('4\n')
     expect(sent()).not.toContain('5\n')
   })
 })
 
 describe('the summary', () => {
-  const counts = { tokenRequests: 3, logins: 20, rotations: 2, requestsAfterExpiry: 0, leastTimeLeft: 3_500 }
+  const counts = { tokensRequested: 3, logins: 20, rotations: 2, requestsAfterExpiry: 0, leastTimeLeft: 3_500 }
 
   it('is content where nothing went wrong', () => {
     const made = recording([[0, 5]])
@@ -290,7 +285,7 @@ describe('the migration at the end', () => {
   })
 
   const migrated: Migrated = {
-    migrations: ['20261124000000_init'],
+    migrations: 1,
     rows: 3,
     characters: 300_400,
     readBack: 3,
@@ -300,12 +295,12 @@ describe('the migration at the end', () => {
 
   it('is told with its size, its token and its time', () => {
     expect(migrationSummaryOf(migrated, colourless)).toMatch(
-      /20261124000000_init\n.*3 rows, 300 KB\n.*2010 characters\n.*1\.8 s\n\n✓/,
+      /applied by the proxy +1\n.*3 rows, 300 KB\n.*2010 characters\n.*1\.8 s\n\n✓/,
     )
   })
 
   it('says how many rows are not there', () => {
-    expect(migrationSummaryOf({ ...migrated, readBack: 1 }, colourless)).toContain('✗ of 3 rows')
+    expect(migrationSummaryOf({ ...migrated, readBack: 1 }, colourless)).toContain('✗ Of 3 rows')
   })
 })
 

@@ -6,7 +6,7 @@ import { runProgram, type ScriptResult } from '../support/run-script.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** What TypeScript says of a user's files, each a module of its own. */
+/** Compiles a user's files, each as its own module, and returns TypeScript's output. */
 export async function compile(samples: readonly string[]): Promise<ScriptResult> {
   const folder = await mkdtemp(join(tmpdir(), 'samples-'))
   try {

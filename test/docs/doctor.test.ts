@@ -9,12 +9,12 @@ import { recordedOutput } from '../support/recorded-output.ts'
 const guide = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')
 
 describe('docs/doctor.md', () => {
-  it('has the steps that there are, in their order', () => {
+  it('lists the steps of doctor in order', () => {
     const ids = tableRows(guide).flatMap(([cell = '']) => /^`([a-z][a-z-]*)`$/.exec(cell)?.[1] ?? [])
     expect(ids).toEqual(Object.keys(STEPS))
   })
 
-  it('has samples with all steps', () => {
+  it('shows samples with all steps', () => {
     const samples = codeBlocks(guide, 'text')
     expect(samples).toHaveLength(2)
     for (const sample of samples) {
@@ -23,12 +23,12 @@ describe('docs/doctor.md', () => {
     }
   })
 
-  it('has the flags that there are', () => {
+  it('lists every flag', () => {
     const command = doctorCommand({ out: recordedOutput().out, environment: {}, setExitCode() {} })
     for (const { long } of command.options) expect(guide).toContain(`\`${long}`)
   })
 
-  it('has the fields of --json', () => {
+  it('lists the fields of --json', () => {
     const [sample = '{}'] = codeBlocks(guide, 'json')
     const error = new Error('x')
     const result = {

@@ -14,7 +14,7 @@ describe.each(PAGES)('%s', (page) => {
   const path = join(ROOT, page)
   const text = readFileSync(path, 'utf8')
 
-  it('has links that lead somewhere', () => {
+  it('has no broken links', () => {
     const broken = linksOf(text).filter(([file, anchor]) => {
       const target = file === '' ? path : join(dirname(path), file)
       if (!existsSync(target)) return true
@@ -24,6 +24,6 @@ describe.each(PAGES)('%s', (page) => {
   })
 })
 
-it('there are pages', () => {
+it('the test finds the pages', () => {
   expect(PAGES.length).toBeGreaterThan(15)
 })

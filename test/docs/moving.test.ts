@@ -9,7 +9,7 @@ import { compile } from './compile.ts'
 const guide = readFileSync(new URL('../../docs/moving.md', import.meta.url), 'utf8')
 const samples = codeBlocks(guide, 'ts')
 
-/** What tedious wants beside the type. */
+/** The fields that tedious requires for a type. */
 const FIELDS: Readonly<Record<string, object>> = {
   'azure-active-directory-service-principal-secret': {
     clientId: '7e4a0000-0000-4000-8000-0000000c1130',
@@ -20,7 +20,7 @@ const FIELDS: Readonly<Record<string, object>> = {
 }
 
 describe('the code of docs/moving.md', () => {
-  it('has types that are right', async () => {
+  it('compiles', async () => {
     expect(samples).toHaveLength(7)
     expect(await compile(samples)).toEqual({ code: 0, output: '' })
   })
@@ -32,15 +32,15 @@ describe('the connection strings of docs/moving.md', () => {
   )
   const listed = codeBlocks(guide, 'sh').flatMap((code) => code.match(/^sqlserver:.*$/gm) ?? [])
 
-  it.each([...after, ...listed])('%s is taken without a warning', (text = '') => {
+  it.each([...after, ...listed])('%s is accepted without a warning', (text = '') => {
     expect(readConfig(text).warnings).toEqual([])
   })
 
-  it('are as many as there should be', () => {
+  it('include every sample of the page', () => {
     expect([after.length, listed.length]).toEqual([4, 3])
   })
 
-  it('have a password where it is refused', () => {
+  it('have a rejected password in the sample of the official adapter', () => {
     const [, before = ''] = /new PrismaMssql\('([^']+)'/.exec(guide) ?? []
     expect(() => readConfig(before)).toThrow(expect.objectContaining({ code: 'CONFIG_CREDENTIALS' }))
   })
@@ -55,24 +55,24 @@ describe('a row of docs/moving.md', () => {
     ),
   )
 
-  it.each(types)('config object, %s: %s', (type, write) => {
+  it.each(types)('says what becomes of %s: %s', (type, write) => {
     const read = () => readConfig({ server: 'h', authentication: { type, options: FIELDS[type] ?? {} } } as never)
     if (!write.startsWith('the same')) return expect(read).toThrow(EntraError)
     const [, method = 'ActiveDirectoryServicePrincipal'] = /authentication: '(\w+)'/.exec(write) ?? []
     return expect(read().signIn?.method).toBe(method)
   })
 
-  it('config object: there is one for each type', () => {
+  it('exists for each authentication type', () => {
     expect(types).toHaveLength(7)
   })
 
   const codes = [...guide.matchAll(/(P\d{4}) \(`([A-Z_]+)`\)/g)].map(([, prisma, code]) => [code, prisma] as const)
 
-  it.each(codes)('%s is %s for Prisma', (code, prisma) => {
+  it.each(codes)('says that %s is %s in Prisma', (code, prisma) => {
     expect(prismaError(new EntraError(code as EntraErrorCode, 'it failed'))).toMatchObject({ code: prisma })
   })
 
-  it('has codes', () => {
+  it('exists for several codes', () => {
     expect(codes.length).toBeGreaterThan(4)
   })
 })

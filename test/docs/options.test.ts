@@ -8,7 +8,7 @@ import { tableRows } from '../support/markdown.ts'
 
 const guide = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
 
-/** The names that the rows of a section begin with, each with its last cell. */
+/** The names in the first cells of a section's tables, each with its row's last cell. */
 function namesIn(title: string): Map<string, string> {
   const [section = ''] = guide.split(new RegExp(`^## ${title}$`, 'm'))[1]?.split(/^## /m) ?? []
   return new Map(
@@ -18,7 +18,7 @@ function namesIn(title: string): Map<string, string> {
   )
 }
 
-/** The compiler complains where one is missing. */
+/** The compiler reports a missing one. */
 const OPTIONS: Record<keyof PrismaMssqlEntraOptions, true> = {
   authentication: true,
   credential: true,
@@ -82,7 +82,7 @@ describe('docs/options.md', () => {
     expect(documented.sort()).toEqual(Object.keys(OPTIONS).sort())
   })
 
-  it('has a row for each number of rotation, with its default', () => {
+  it('has a row for each option of rotation, with its default', () => {
     const documented = namesIn('Rotation')
     documented.delete('rotation')
     const defaults = { ...defaultRefreshTiming, ...defaultRotationTiming }
@@ -103,7 +103,7 @@ describe('docs/options.md', () => {
     expect([...namesIn('Statistics').keys()].sort()).toEqual(Object.keys(STATS).sort())
   })
 
-  it('has a row for each event, and each reason for which a connection is closed', () => {
+  it('has a row for each event and for each reason to close a connection', () => {
     const documented = namesIn('Events')
     documented.delete('reason')
     expect([...documented.keys()].sort()).toEqual(Object.keys(EVENTS).sort())

@@ -9,7 +9,7 @@ import { compile } from './compile.ts'
 const guide = readFileSync(new URL('../../docs/prisma-commands.md', import.meta.url), 'utf8')
 
 describe('docs/prisma-commands.md', () => {
-  it('has code whose types are right', async () => {
+  it('has code that compiles', async () => {
     const samples = codeBlocks(guide, 'ts')
     expect(samples).toHaveLength(1)
     expect(await compile(samples)).toEqual({ code: 0, output: '' })
@@ -17,15 +17,15 @@ describe('docs/prisma-commands.md', () => {
 
   const strings = [...guide.matchAll(/sqlserver:\/\/myserver[^"\s]*/g)].map(([text]) => text)
 
-  it.each(strings)('has connection strings that are taken without a warning: %s', (text) => {
+  it.each(strings)('has a connection string that is accepted without a warning: %s', (text) => {
     expect(readConfig(text).warnings).toEqual([])
   })
 
-  it('has such strings', () => {
+  it('has several connection strings', () => {
     expect(strings.length).toBeGreaterThan(4)
   })
 
-  it('has the exit codes and the formats that there are', () => {
+  it('lists every exit code and format', () => {
     const codes = tableRows(guide).flatMap(([cell = '']) =>
       /^[\d, ]+$/.test(cell) ? cell.split(', ').map(Number) : [],
     )

@@ -37,7 +37,7 @@ const failure = async (work: Promise<unknown>) => {
 }
 
 describe('DBCC USEROPTIONS', () => {
-  it('shows the isolation level that is set, and where none is that rows have versions', async () => {
+  it("shows the session's isolation level, and by default read committed snapshot", async () => {
     const level = async (sql: string) =>
       (await rows(`${sql} DBCC USEROPTIONS`)).find((row) => row['Set Option'] === 'isolation level')?.Value
     expect(await level('')).toBe('read committed snapshot')
@@ -51,7 +51,7 @@ describe('a login', () => {
     ['a wrong password', { password: 'wrong' }, /Login failed for user 'sa'/],
     ['an unknown user', { user: 'nobody' }, /Login failed for user 'nobody'/],
     ['an unknown database', { database: 'nothing' }, /Login failed/],
-  ])('with %s is refused', async (_, overrides, message) => {
+  ])('with %s is rejected', async (_, overrides, message) => {
     await expect(poolOn(overrides).connect()).rejects.toThrow(message)
   })
 
@@ -88,14 +88,14 @@ describe('parameters and columns', () => {
     ['smalldatetime', mssql.SmallDateTime, new Date('2000-02-29T12:34:00Z')],
     ['date', mssql.Date, new Date('0001-01-01T00:00:00Z')],
     ['datetimeoffset', mssql.DateTimeOffset(7), far],
-  ])('%s comes back as it was sent, and NULL too', async (_, type, value) => {
+  ])('%s comes back as sent, and so does NULL', async (_, type, value) => {
     const send = (it: unknown) => pool.request().input('p', type as () => mssql.ISqlType, it)
     const { recordset } = await send(value).query('DECLARE @x INT = 1; SELECT @p AS p WHERE @x = 1')
     expect(recordset[0]?.p).toEqual(value)
     expect((await send(null).query('SELECT @p AS p')).recordset[0]?.p).toBeNull()
   })
 
-  it('are as large as they are, in packets as small as they may be', async () => {
+  it('may be large even in the smallest packets', async () => {
     const small = await poolOn({ options: { packetSize: 512 } }).connect()
     const text = 'x'.repeat(200_000)
     const { recordset } = await small.request().input('p', mssql.NVarChar(mssql.MAX), text).query('SELECT @p AS p')
@@ -105,7 +105,7 @@ describe('parameters and columns', () => {
 })
 
 describe('statements', () => {
-  it('give several results, counts and messages', async () => {
+  it('return several results, counts and messages', async () => {
     const messages: string[] = []
     const request = pool.request()
     request.on('info', ({ message }) => messages.push(message))
@@ -129,7 +129,7 @@ describe('statements', () => {
     await rows('DROP TABLE t')
   })
 
-  it('have variables, conditions, loops and table variables', async () => {
+  it('support variables, conditions, loops and table variables', async () => {
     const sql = `
       DECLARE @i INT = 0, @sum INT = 0
       DECLARE @t TABLE (n INT)
@@ -143,7 +143,7 @@ describe('statements', () => {
     expect(await rows(sql)).toEqual([{ i: 5, sum: 11, none: 0 }])
   })
 
-  it('compare text without regard to case, and find NULL least', async () => {
+  it('compare text case-insensitively and sort NULL first', async () => {
     await rows("CREATE TABLE t (name NVARCHAR(10) NULL); INSERT INTO t VALUES ('b'), (NULL), ('A')")
     expect(await rows("SELECT name FROM t WHERE name = 'a' OR name LIKE 'B%' ORDER BY name")).toEqual([
       { name: 'A' },
@@ -168,7 +168,7 @@ describe('statements', () => {
     expect(await failure(pool.request().batch(sql))).toEqual({ number, message: expect.stringContaining(message) })
   })
 
-  it('are stopped by an attention, and the session goes on', async () => {
+  it('are stopped by an attention signal, and the session continues', async () => {
     const single = await poolOn({ pool: { max: 1, min: 1 } }).connect()
     const request = single.request()
     const running = failure(request.batch("WAITFOR DELAY '00:05:00'; SELECT 1 AS late"))
@@ -180,7 +180,7 @@ describe('statements', () => {
 })
 
 describe('a transaction', () => {
-  it('goes on after a statement that failed, and has savepoints', async () => {
+  it('continues after a failed statement and supports savepoints', async () => {
     await rows('CREATE TABLE t (id INT PRIMARY KEY)')
     const transaction = pool.transaction()
     await transaction.begin()
@@ -196,14 +196,14 @@ describe('a transaction', () => {
     await rows('DROP TABLE t')
   })
 
-  it('takes its tables with it when it is rolled back', async () => {
+  it('removes the tables it created when it is rolled back', async () => {
     await rows('BEGIN TRAN; CREATE TABLE gone (id INT); ROLLBACK')
     expect(await failure(pool.request().batch('SELECT * FROM gone'))).toMatchObject({ number: 208 })
   })
 })
 
-describe('a client that goes in mid-statement', () => {
-  it('takes its session and its locks with it', async () => {
+describe('a client that disconnects during a statement', () => {
+  it('ends its session and releases its locks', async () => {
     await rows('CREATE TABLE held (id INT PRIMARY KEY, n INT); INSERT INTO held VALUES (1, 0)')
     const before = engine.sessions
     let cut = () => {}
@@ -225,7 +225,7 @@ describe('a client that goes in mid-statement', () => {
 })
 
 describe('databases', () => {
-  it('are made, used and dropped', async () => {
+  it('can be created, used and dropped', async () => {
     await rows('CREATE DATABASE [Shadow]')
     expect(await failure(pool.request().batch('CREATE DATABASE [shadow]'))).toMatchObject({ number: 1801 })
     const other = await poolOn({ database: 'SHADOW' }).connect()
@@ -240,7 +240,7 @@ describe('databases', () => {
 })
 
 describe('INFORMATION_SCHEMA', () => {
-  it('tells tables, columns, keys and constraints', async () => {
+  it('lists tables, columns, keys and constraints', async () => {
     await rows(`
       CREATE TABLE [Parent] ([a] INT NOT NULL, [b] VARCHAR(20) NOT NULL, CONSTRAINT [Parent_pkey] PRIMARY KEY ([b], [a]));
       CREATE TABLE [Child] (
@@ -277,8 +277,8 @@ describe('INFORMATION_SCHEMA', () => {
   })
 })
 
-describe('what a user may do', () => {
-  it('is everything, for the owner of the database', async () => {
+describe('HAS_PERMS_BY_NAME', () => {
+  it('reports every permission for the owner of the database', async () => {
     const right = (securable: string, kind: string, permission: string) =>
       `HAS_PERMS_BY_NAME(QUOTENAME(${securable}), '${kind}', '${permission}')`
     expect(
@@ -289,7 +289,7 @@ describe('what a user may do', () => {
     ).toEqual([{ schema: 'dbo', owner: 1, ddl: 0, role: null, create: 1, select: 1, nowhere: 0, wrong: null }])
   })
 
-  it('is not made up where it is not known', async () => {
+  it('rejects a class of securable that it does not know', async () => {
     expect(await failure(rows(`SELECT HAS_PERMS_BY_NAME('t', 'OBJECT', 'SELECT')`))).toMatchObject({ number: 50001 })
     expect(await failure(rows(`SELECT SERVERPROPERTY('IsClustered')`))).toMatchObject({ number: 50001 })
     expect(await rows(`SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(128)) AS v`)).toEqual([
@@ -298,8 +298,8 @@ describe('what a user may do', () => {
   })
 })
 
-describe('bytes that make no sense', () => {
-  it('end their own connection and nothing else', async () => {
+describe('malformed bytes', () => {
+  it('close their own connection and no other', async () => {
     for (const bytes of [
       'nonsense',
       '\u0012\u0001\u0000\u0004',
@@ -316,7 +316,7 @@ describe('bytes that make no sense', () => {
 })
 
 describe('a bulk load', () => {
-  it('brings rows with nulls and values of any length, more than one statement takes, and counts them', async () => {
+  it('inserts and counts rows with nulls and values of any length, more than fit into one statement', async () => {
     await rows(
       'CREATE TABLE [loaded] ([id] INT NOT NULL, [text] NVARCHAR(MAX), [bytes] VARBINARY(MAX), [at] DATETIME2)',
     )
@@ -337,7 +337,7 @@ describe('a bulk load', () => {
     expect(await rows('SELECT COUNT(*) AS [rows] FROM [loaded]')).toEqual([{ rows: 700 }])
   })
 
-  it('into a table that is not there is refused, and the session goes on', async () => {
+  it('into a missing table is rejected, and the session continues', async () => {
     const table = new mssql.Table('nowhere')
     table.columns.add('id', mssql.Int, { nullable: false })
     table.rows.add(1)

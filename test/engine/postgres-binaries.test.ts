@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { reachableByOthers } from './postgres-binaries.ts'
 
 let folder: string
-/** Among what others may enter, as the folder of a clone may not be. */
+/** In a folder that others can enter, unlike that of a clone. */
 let native: string
 let copy: string
 
@@ -20,13 +20,13 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-describe.skipIf(process.platform === 'win32')('binaries that another user is to run', () => {
-  it('stay where they are, if that user may enter', async () => {
+describe.skipIf(process.platform === 'win32')('binaries for another user', () => {
+  it('stay in place if that user can read the folder', async () => {
     expect(await reachableByOthers(native, copy)).toBe(native)
     expect(await readdir(folder)).toEqual(['clone'])
   })
 
-  it('are copied once where a folder above is closed', async () => {
+  it('are copied once if a parent folder is closed to that user', async () => {
     await chmod(join(folder, 'clone'), 0o700)
     expect(await Promise.all([1, 2, 3].map(() => reachableByOthers(native, copy)))).toEqual([copy, copy, copy])
     expect((await readdir(folder)).sort()).toEqual(['clone', 'copy'])
@@ -38,7 +38,7 @@ describe.skipIf(process.platform === 'win32')('binaries that another user is to 
     expect((await lstat(copy)).ino).toBe(ino)
   })
 
-  it('are not taken from a folder that others may write to', async () => {
+  it('are not used from a folder that others can write to', async () => {
     await chmod(join(folder, 'clone'), 0o700)
     await mkdir(join(copy, 'bin'), { recursive: true })
     await chmod(copy, 0o777)

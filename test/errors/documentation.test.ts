@@ -25,10 +25,8 @@ describe('docs/errors.md', () => {
     const section = sections.get(code) ?? ''
     const { means, prisma, failure } = rowOf(code)
     expect(section.split('\n')[2]).toSatisfy((paragraph: string) => paragraph.startsWith(means))
-    expect(section).toContain(
-      `Prisma: ${prisma === undefined ? 'shown as it is' : `\`${prisma}\``}. Passes by itself: `,
-    )
-    if (failure === 'unavailable' || failure === 'not-sent') expect(section).not.toContain('Passes by itself: no.')
+    expect(section).toContain(`Prisma: ${prisma === undefined ? 'passed on unchanged' : `\`${prisma}\``}. Transient: `)
+    if (failure === 'unavailable' || failure === 'not-sent') expect(section).not.toContain('Transient: no.')
   })
 
   it.each(Object.entries(EXPECTED))('shows what %s looks like and what to do about it', (code, [, what, remedy]) => {

@@ -57,7 +57,7 @@ async function invoke(getAssertion?: GetAssertion, queries: Record<string, strin
 }
 
 describe('examples/aws-lambda', () => {
-  it('signs in with the token that STS gives its role, once for all invocations', async () => {
+  it('signs in once for all invocations with the token that STS gives its role', async () => {
     expect(await invoke(undefined, [{}, { role: 'admin' }])).toEqual([
       { statusCode: 200, body: [ANN, BOB] },
       { statusCode: 200, body: [ANN] },
@@ -74,7 +74,7 @@ describe('examples/aws-lambda', () => {
     expect(db.azure.gateway.stats().logins).toBeLessThanOrEqual(2)
   })
 
-  it('asks STS anew once its token is about to expire', async () => {
+  it('requests a new token from STS before the old one expires', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     try {
       const getAssertion = tokenOfRole()
@@ -89,12 +89,12 @@ describe('examples/aws-lambda', () => {
     }
   })
 
-  it('takes any other getter of assertions', async () => {
+  it('accepts another source of assertions', async () => {
     expect(await invoke(federatedToken)).toEqual([{ statusCode: 200, body: [ANN, BOB] }])
     expect(sts.requests).toEqual([])
   })
 
-  it('says what Entra says where it does not trust the token', async () => {
+  it('reports Entra’s message if Entra does not trust the token', async () => {
     const path = join(folder, 'other')
     await db.azure.authority.writeFederatedToken(path, { claims: { sub: 'arn:aws:iam::123456789012:role/other' } })
     await expect(invoke(() => readFile(path, 'utf8'))).rejects.toThrow(/AADSTS700213.*role\/other/s)

@@ -7,7 +7,7 @@ const host = new FunctionsHost()
 beforeAll(() => host.install())
 
 describe('examples/azure-functions', () => {
-  it('answers its requests on one token, and disconnects when the host takes it down', async () => {
+  it('answers requests with one token and disconnects when the host stops it', async () => {
     await import('../../examples/azure-functions/src/functions/users.ts')
     expect(host.functions).toEqual([['users', expect.objectContaining({ type: 'httpTrigger', authLevel: 'function' })]])
 

@@ -9,7 +9,7 @@ import { ANN, BOB, useExampleDatabase } from './support.ts'
 const db = useExampleDatabase()
 
 describe('examples/nestjs', () => {
-  it('connects before it listens, answers over HTTP, and leaves no session when it is closed', async () => {
+  it('connects before it listens, answers over HTTP, and leaves no session after it closes', async () => {
     const { sessionsOpen } = db.azure.gateway.stats()
     const app = await NestFactory.create(AppModule, { logger: ['error'], abortOnError: false })
     try {
@@ -26,7 +26,7 @@ describe('examples/nestjs', () => {
     await expect.poll(() => db.azure.gateway.stats().sessionsOpen).toBe(sessionsOpen)
   })
 
-  it('lets a request that still runs have its database to its end', async () => {
+  it('keeps the database for running requests until they finish', async () => {
     const { sessionsOpen } = db.azure.gateway.stats()
     const app = await NestFactory.create(AppModule, { logger: ['error'], abortOnError: false })
     let arrived = () => {}
@@ -56,7 +56,7 @@ describe('examples/nestjs', () => {
     await expect.poll(() => db.azure.gateway.stats().sessionsOpen).toBe(sessionsOpen)
   })
 
-  it('does not start where the server does not let it in', async () => {
+  it('does not start if the server refuses its login', async () => {
     const fault = db.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615 } } })
     const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false })
     try {

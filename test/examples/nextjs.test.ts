@@ -13,7 +13,7 @@ afterEach(async () => {
 })
 
 describe('examples/nextjs', () => {
-  it('answers its route, and keeps one client and its connections through hot reloads', async () => {
+  it('answers its route and keeps one client and its connections through hot reloads', async () => {
     const route = await loadRoute()
     const first = await route.GET(new Request('http://localhost:3000/api/users'))
     expect([first.status, await first.json()]).toEqual([200, [ANN, BOB]])
@@ -30,7 +30,7 @@ describe('examples/nextjs', () => {
     expect(db.azure.authority.stats().byEndpoint['app-service']).toBeLessThanOrEqual(1)
   })
 
-  it('is loaded by a build without a database', async () => {
+  it('can be loaded by a build without a database', async () => {
     vi.resetModules()
     vi.stubEnv('DATABASE_URL', undefined)
     const { GET } = await loadRoute()

@@ -34,7 +34,7 @@ const titles = (...names: string[]) => names.map((title) => ({ title, slug: titl
 const drafts = () => db.prisma.post.count({ where: { published: false } })
 
 describe.skipIf(process.platform === 'win32')('examples/worker', () => {
-  it('does what there is, and on SIGTERM ends by itself, without a session left', async () => {
+  it('does the available work, then exits on SIGTERM and leaves no session', async () => {
     await db.prisma.post.createMany({ data: titles('first', 'second') })
     const { sessionsOpen } = db.azure.gateway.stats()
     const { worker, output } = startWorker()

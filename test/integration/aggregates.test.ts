@@ -4,7 +4,7 @@ import { useSeededDatabase } from './fixtures.ts'
 const { db, people } = useSeededDatabase()
 
 describe('aggregate', () => {
-  it('counts, sums, averages, and finds the least and the greatest', async () => {
+  it('counts, sums, averages, and finds minimum and maximum', async () => {
     const result = await db.prisma.post.aggregate({
       _count: { _all: true, rating: true, authorId: true },
       _sum: { views: true, price: true, rating: true },
@@ -22,7 +22,7 @@ describe('aggregate', () => {
     expect(result._max).toEqual({ views: 30, slug: 'third', createdAt: people.orphan.createdAt, rating: 4.5 })
   })
 
-  it('takes a filter, an order and a page', async () => {
+  it('accepts a filter, an order and a page', async () => {
     const { _sum } = await db.prisma.post.aggregate({
       where: { published: true },
       orderBy: { views: 'desc' },
@@ -32,7 +32,7 @@ describe('aggregate', () => {
     expect(_sum.views).toBe(40)
   })
 
-  it('is null over nothing, but for counts', async () => {
+  it('is null over no records, except for counts', async () => {
     const result = await db.prisma.post.aggregate({
       where: { views: -1 },
       _count: true,
@@ -45,7 +45,7 @@ describe('aggregate', () => {
 })
 
 describe('count', () => {
-  it('counts records, or what is not null in them', async () => {
+  it('counts records or their non-null values', async () => {
     expect(await db.prisma.user.count()).toBe(4)
     expect(await db.prisma.user.count({ where: { posts: { some: {} } } })).toBe(2)
     expect(await db.prisma.user.count({ select: { _all: true, name: true, managerId: true } })).toEqual({
@@ -58,7 +58,7 @@ describe('count', () => {
 })
 
 describe('groupBy', () => {
-  it('gives each group with its aggregates', async () => {
+  it('returns each group with its aggregates', async () => {
     const groups = await db.prisma.post.groupBy({
       by: ['authorId'],
       _count: true,
@@ -72,7 +72,7 @@ describe('groupBy', () => {
     ])
   })
 
-  it('goes by several columns, in the order of an aggregate', async () => {
+  it('groups by several columns, sorted by an aggregate', async () => {
     const groups = await db.prisma.user.groupBy({
       by: ['role', 'active'],
       where: { credits: { gt: 0 } },
@@ -86,7 +86,7 @@ describe('groupBy', () => {
     ])
   })
 
-  it('keeps the groups that having keeps, and pages through them', async () => {
+  it('keeps the groups that having selects and pages through them', async () => {
     const having = await db.prisma.user.groupBy({
       by: ['role'],
       _count: { _all: true },
@@ -97,7 +97,7 @@ describe('groupBy', () => {
     expect(page).toEqual([{ role: 'guest' }])
   })
 
-  it('takes text for the same whatever its case', async () => {
+  it('groups text case-insensitively', async () => {
     await db.prisma.user.updateMany({ where: { name: 'Bob' }, data: { role: 'ADMIN' } })
     const groups = await db.prisma.user.groupBy({ by: ['role'], _count: true, orderBy: { _count: { role: 'desc' } } })
     expect(groups.map(({ _count }) => _count).sort()).toEqual([1, 1, 2])

@@ -10,22 +10,22 @@ const ONCE = { rotation: { connectRetryTimeout: 0 } }
 const encrypted = async (prisma: typeof db.prisma) => (await prisma.user.count()) === 0
 
 describe('a connection', () => {
-  it('is had by a config object, with TLS verified', async () => {
+  it('opens from a config object, with TLS verified', async () => {
     expect(await encrypted(db.connect().prisma)).toBe(true)
   })
 
-  it('is had by a connection string', async () => {
+  it('opens from a connection string', async () => {
     const text = db.azure.connectionString({ trustServerCertificate: 'true', connectionLimit: '2' })
     const { prisma } = db.connect({}, text)
     expect(await encrypted(prisma)).toBe(true)
   })
 
-  it('is had by TDS 8, where TLS comes first', async () => {
+  it('opens over TDS 8, which starts with TLS', async () => {
     const { prisma } = db.connect({}, { options: { encrypt: 'strict' as never } })
     expect(await encrypted(prisma)).toBe(true)
   })
 
-  it('is refused where the certificate cannot be verified', async () => {
+  it('is rejected if the certificate cannot be verified', async () => {
     const stranger = await createCertificateAuthority({ name: 'Somebody else' })
     const { prisma } = db.connect(ONCE, { options: { cryptoCredentialsDetails: { ca: stranger.certificate } } })
     await expect(prisma.$connect()).rejects.toThrow(/certificate/)
@@ -33,7 +33,7 @@ describe('a connection', () => {
     await expect(db.connect(ONCE, { options: strict }).prisma.$connect()).rejects.toThrow(/certificate/)
   })
 
-  it('is refused with a token that is not for it', async () => {
+  it('is refused with a token for another audience', async () => {
     const { authority } = db.azure
     const credential = { getToken: () => authority.issueToken({ audience: 'https://graph.microsoft.com/' }) }
     await expect(db.connect({ ...ONCE, credential }).adapter.connect()).rejects.toMatchObject({
@@ -43,20 +43,20 @@ describe('a connection', () => {
     })
   })
 
-  it('is refused to a database that is not there', async () => {
+  it('is refused for a missing database', async () => {
     await expect(db.connect(ONCE, { database: 'no_such_database' }).adapter.connect()).rejects.toMatchObject({
       code: 'P1003',
       cause: { code: 'DATABASE_NOT_FOUND', number: 4060, state: 1 },
     })
   })
 
-  it('is tried no further than the first error by Prisma Client, which tells it', async () => {
+  it('fails with the first error, which Prisma Client reports', async () => {
     const credential = { getToken: () => Promise.reject(new Error('no identity here')) }
     const { prisma } = db.connect({ credential, rotation: { ...ONCE.rotation, waitTimeout: 500 } })
     await expect(prisma.user.count()).rejects.toThrow(/no identity here/)
   })
 
-  it('names the application that it is told to', async () => {
+  it('reports the configured application name', async () => {
     const { prisma } = db.connect({}, { options: { appName: 'integration suite' } })
     expect(await prisma.$queryRaw`SELECT APP_NAME() AS name, DB_NAME() AS db`).toEqual([
       { name: 'integration suite', db: db.azure.upstream.database },

@@ -34,7 +34,7 @@ async function signIn(prisma: PrismaClient): Promise<Record<string, number>> {
 }
 const signInWith = (credential: TokenCredential) => signIn(db.connect({ credential }).prisma)
 
-describe('real credentials sign in', () => {
+describe('Prisma Client signs in with', () => {
   it('ManagedIdentityCredential, on App Service', async () => {
     stubEnvironment('app-service')
     expect(await signInWith(new ManagedIdentityCredential())).toEqual({ appService: 1, imds: 0, token: 0 })
@@ -61,7 +61,7 @@ describe('real credentials sign in', () => {
     }
   })
 
-  it('DefaultAzureCredential, where no credential is given', async () => {
+  it('DefaultAzureCredential if no credential is given', async () => {
     for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
     stubEnvironment('app-service')
     const prisma = new PrismaClient({ adapter: new PrismaMssqlEntra(db.azure.config()) })
@@ -74,10 +74,10 @@ describe('real credentials sign in', () => {
   })
 })
 
-describe('a way to sign in that is named', () => {
+describe('Prisma Client', () => {
   const credentialOptions = () => db.azure.authority.clientOptions()
 
-  it('in the connection string', async () => {
+  it('signs in with the credential that the connection string names', async () => {
     const { tenantId, clientId, secret = '' } = db.azure.authority.principal('local-service')
     const text = db.azure.connectionString({
       trustServerCertificate: 'true',
@@ -94,7 +94,7 @@ describe('a way to sign in that is named', () => {
     }
   })
 
-  it('as the second of the options, where the first cannot give a token', async () => {
+  it('signs in with the second credential of a list if the first cannot give a token', async () => {
     stubEnvironment('workload-identity')
     const events: AdapterEvent[] = []
     const sealed = () => Promise.reject(new Error('the vault is sealed'))
@@ -110,7 +110,7 @@ describe('a way to sign in that is named', () => {
     })
   })
 
-  it('tells Prisma Client why none of several could give a token', async () => {
+  it('reports why none of several credentials could give a token', async () => {
     for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
     const { prisma } = db.connect({ credential: ['Environment', 'ActiveDirectoryWorkloadIdentity'] })
     await expect(prisma.user.count()).rejects.toThrow(
@@ -118,7 +118,7 @@ describe('a way to sign in that is named', () => {
     )
   })
 
-  it('by a function that gives a token and nothing else', async () => {
+  it('signs in with a function that returns only a token', async () => {
     const { prisma } = db.connect({ credential: async () => (await db.azure.authority.issueToken()).token })
     expect(await signIn(prisma)).toEqual({ appService: 0, imds: 0, token: 0 })
   })

@@ -41,7 +41,7 @@ it.each<[string, Record<string, string>, string]>([
   ['DEBUG=*', { DEBUG: '*' }, 'mssql:tedi'],
   ['DEBUG=prisma:*', { DEBUG: 'prisma:*' }, 'prisma:driver-adapter:mssql'],
   ['AZURE_LOG_LEVEL=verbose', { AZURE_LOG_LEVEL: 'verbose' }, 'azure:identity'],
-])('no token ever signed is in the output with %s', async (_, environment, shows) => {
+])('the output contains no token with %s', async (_, environment, shows) => {
   const output = await outputWith(environment)
   expect(output).toContain(shows)
   expect(output).toMatch(/rotations: [1-9]/)

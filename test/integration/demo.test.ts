@@ -7,7 +7,7 @@ const JSON_WEB_TOKEN = /eyJ[\w-]{8,}/
 /** On a busy machine queries may take longer than tokens of some seconds live, and the demo says so. */
 const codeOf = (output: string) => (/^✗ \d+ queries failed/m.test(output) ? 1 : 0)
 
-it('the demo rotates, ends by itself, and prints no token', async () => {
+it('the demo rotates, exits and prints no token', async () => {
   const { code, output } = await runScript('demo/main.ts', '--seconds', '12', '--token-life', '6', '--workers', '2')
   expect(output).toMatch(/tokens given by +ManagedIdentityCredential\n/)
   expect(output).toMatch(/ rotations +[1-9]/)
@@ -17,7 +17,7 @@ it('the demo rotates, ends by itself, and prints no token', async () => {
 
 // Its stand-in for the Azure CLI is no executable on Windows.
 it.skipIf(process.platform === 'win32')(
-  'where the first of two credentials fails half way, the second serves',
+  'the demo uses its second credential if the first one fails midway',
   async () => {
     const authentication = 'AzureCli,ActiveDirectoryManagedIdentity'
     const args = ['--seconds', '10', '--token-life', '5', '--workers', '1', '--authentication', authentication]

@@ -8,7 +8,7 @@ const db = useDatabase()
 const sockets = () => process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|Connect/.test(kind)).length
 
 describe('$disconnect', () => {
-  it('leaves no session, no socket and no timer', async () => {
+  it('leaves no session, socket or timer', async () => {
     const { gateway } = db.azure
     const before = { sockets: sockets(), sessions: gateway.stats().sessionsOpen }
     const clock = countingClock()
@@ -25,7 +25,7 @@ describe('$disconnect', () => {
     await until(() => expect(sockets()).toBeLessThanOrEqual(before.sockets))
   })
 
-  it('lets what runs end', async () => {
+  it('lets running work finish', async () => {
     const { prisma, adapter } = db.connect()
     const { id } = await db.prisma.tag.create({ data: { name: 'x' } })
     const held = await db.prisma.$transaction(
@@ -43,7 +43,7 @@ describe('$disconnect', () => {
     expect(adapter.stats().connectionsOpen).toBe(0)
   })
 
-  it('may be followed by $connect, and by queries without one', async () => {
+  it('can be followed by $connect, or by queries without it', async () => {
     const { prisma } = db.connect()
     await prisma.$connect()
     await prisma.$disconnect()
@@ -53,7 +53,7 @@ describe('$disconnect', () => {
     expect(await prisma.user.count()).toBe(0)
   })
 
-  it('of one client leaves another on the same adapter alone', async () => {
+  it('of one client does not affect another on the same adapter', async () => {
     const { PrismaClient } = await import('../../generated/prisma/client.ts')
     const { prisma, adapter } = db.connect()
     const other = new PrismaClient({ adapter })

@@ -8,7 +8,7 @@ const azure = useFaultyAzure()
 const sockets = () => process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|Connect/.test(kind)).length
 
 describe('the first query', () => {
-  it.each([false, true])('has the login that was begun for it, and no other (eager: %s)', async (eager) => {
+  it.each([false, true])('uses the login that was started for it and no other (eager: %s)', async (eager) => {
     const { prisma, adapter } = azure.connect({ eager })
     await prisma.$connect()
     expect(azure.gateway.stats().logins).toBe(1)
@@ -19,7 +19,7 @@ describe('the first query', () => {
     expect(adapter.stats().tokensRequested).toBe(1)
   })
 
-  it('that comes while its login is under way begins none of its own', async () => {
+  it('does not start a second login while the first is in progress', async () => {
     const login = azure.gateway.inject({ at: 'login', action: { delay: 300 } })
     const { prisma, adapter } = azure.connect({ eager: true })
     await until(() => expect(login.hits).toBe(1))
@@ -28,7 +28,7 @@ describe('the first query', () => {
     expect([azure.gateway.stats().logins, adapter.stats().tokensRequested]).toEqual([1, 1])
   })
 
-  it('fails with what a warm-up that nobody waited for met, if it still is so', async () => {
+  it('fails with the error of an earlier warm-up if it persists', async () => {
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 4060 } } })
     const { prisma, adapter } = azure.connect({ eager: true })
     await expect(adapter.warmUp()).rejects.toMatchObject({ cause: { number: 4060 } })
@@ -39,7 +39,7 @@ describe('the first query', () => {
 })
 
 describe('warmUp()', () => {
-  it('called twice, and again once a client is connected, opens one connection', async () => {
+  it('opens one connection if called twice and again after a client is connected', async () => {
     const { prisma, adapter } = azure.connect()
     await Promise.all([adapter.warmUp(), adapter.warmUp()])
     expect(adapter.stats()).toMatchObject({ tokensRequested: 1, connectionsOpen: 1 })
@@ -48,7 +48,7 @@ describe('warmUp()', () => {
     expect(azure.gateway.stats()).toMatchObject({ logins: 1, sessionsOpen: 1 })
   })
 
-  it('after $disconnect warms up for the next $connect', async () => {
+  it('warms up for the next $connect if called after $disconnect', async () => {
     const { prisma, adapter } = azure.connect({ eager: true })
     await prisma.user.count()
     await prisma.$disconnect()
@@ -60,7 +60,7 @@ describe('warmUp()', () => {
   })
 
   it.each(['accept', 'prelogin', 'tls', 'login'] as const)(
-    'ended while a login hangs at %s leaves nothing',
+    'leaves nothing behind if it ends while a login hangs at %s',
     async (at) => {
       const before = sockets()
       for (const taken of [true, false]) {
@@ -85,8 +85,8 @@ describe('warmUp()', () => {
   )
 })
 
-describe('what an eager adapter says of its connection before there is one', () => {
-  it('is what the official adapter says of it', async () => {
+describe('the connection info of an eager adapter before it has a connection', () => {
+  it('equals that of the official adapter', async () => {
     const { adapter } = azure.connect({ eager: true, schema: 'dbo' })
     const early = await adapter.connect()
     const before = early.getConnectionInfo?.()

@@ -20,10 +20,10 @@ async function runToItsEnd(how: string) {
 /** Only its own end ends it: what held the event loop would run into the time limit of the test. */
 describe('a script', () => {
   it.each([
-    ['makes a client, and returns', 'nothing', ''],
+    ['creates a client and returns', 'nothing', ''],
     ['queries once and disconnects', 'disconnect', '0\n'],
-    ['queries once and returns: once its idle connections are closed', 'return', '0\n'],
-  ])('that %s, ends by itself', async (_, how, output) => {
+    ['queries once and returns without disconnecting', 'return', '0\n'],
+  ])('that %s ends by itself', async (_, how, output) => {
     expect(await runToItsEnd(how)).toEqual({ code: 0, output })
     await until(() => expect(db.azure.gateway.stats()).toMatchObject({ sessionsOpen: 0, loggingIn: 0 }))
   })

@@ -8,8 +8,8 @@ const cause = (cause: object) => ({
   driverAdapterError: expect.objectContaining({ cause: expect.objectContaining(cause) }),
 })
 
-describe('constraints', () => {
-  it('unique: P2002 with the table', async () => {
+describe('a violated constraint', () => {
+  it('gives P2002 with the table if it is a unique constraint', async () => {
     await expect(db.prisma.user.create({ data: { email: 'ANN@example.test' } })).rejects.toMatchObject({
       code: 'P2002',
       meta: {
@@ -25,7 +25,7 @@ describe('constraints', () => {
     ).rejects.toMatchObject({ code: 'P2002', meta: cause({ table: 'Comment' }) })
   })
 
-  it('unique index: P2002 with the index', async () => {
+  it('gives P2002 with the index if it is a unique index', async () => {
     await db.sql('CREATE UNIQUE INDEX [EveryType_int] ON [dbo].[EveryType] ([int])')
     try {
       const data = [1, 2].map((id) => ({ id, int: 5 }))
@@ -38,7 +38,7 @@ describe('constraints', () => {
     }
   })
 
-  it('foreign key: P2003 with its name', async () => {
+  it('gives P2003 with its name if it is a foreign key', async () => {
     await expect(db.prisma.post.create({ data: { title: 'x', slug: 'x', authorId: -1 } })).rejects.toMatchObject({
       code: 'P2003',
       meta: cause({ kind: 'ForeignKeyConstraintViolation', constraint: { index: 'Post_authorId_fkey' } }),
@@ -50,7 +50,7 @@ describe('constraints', () => {
     })
   })
 
-  it('not null: the column by its name', async () => {
+  it('names the column if it is NOT NULL', async () => {
     await expect(
       db.prisma.$executeRaw`UPDATE [User] SET [email] = NULL WHERE [id] = ${people.ann.id}`,
     ).rejects.toMatchObject({
@@ -59,7 +59,7 @@ describe('constraints', () => {
     })
   })
 
-  it('not null, in a column that Prisma does not know: P2011', async () => {
+  it('gives P2011 if it is NOT NULL on a column unknown to Prisma', async () => {
     await db.sql('ALTER TABLE [dbo].[EveryDefault] ADD [extra] INT NOT NULL')
     try {
       await expect(db.prisma.everyDefault.create({ data: {} })).rejects.toMatchObject({
@@ -72,8 +72,8 @@ describe('constraints', () => {
   })
 })
 
-describe('values', () => {
-  it('too long: P2000 with the column', async () => {
+describe('an invalid value', () => {
+  it('gives P2000 with the column if it is too long', async () => {
     await expect(
       db.prisma.post.update({ where: { slug: 'first' }, data: { title: 'x'.repeat(201) } }),
     ).rejects.toMatchObject({ code: 'P2000', meta: cause({ kind: 'LengthMismatch', column: 'title' }) })
@@ -95,26 +95,26 @@ describe('values', () => {
     ['decimal', '1e16'],
     ['dateTimeOld', new Date('1752-12-31T00:00:00Z')],
     ['smallDateTime', new Date('2079-06-07T00:00:00Z')],
-  ])('out of range: P2020 for %s %s', async (field, value) => {
+  ])('gives P2020 if it is out of range (%s %s)', async (field, value) => {
     await expect(db.prisma.everyType.create({ data: { id: 1, [field]: value } })).rejects.toMatchObject({
       code: 'P2020',
     })
     expect(await db.prisma.everyType.count()).toBe(0)
   })
 
-  it('out of range in a computation: P2020', async () => {
+  it('gives P2020 if a computation is out of range', async () => {
     await expect(
       db.prisma.user.update({ where: { id: people.ann.id }, data: { credits: { increment: 2_147_483_647 } } }),
     ).rejects.toMatchObject({ code: 'P2020', meta: cause({ kind: 'ValueOutOfRange' }) })
   })
 
-  it('not an identifier: P2023', async () => {
+  it('gives P2023 if it is not an identifier', async () => {
     await expect(db.prisma.account.findUnique({ where: { id: 'no uuid' } })).rejects.toMatchObject({ code: 'P2023' })
   })
 })
 
-describe('records that are not there', () => {
-  it('P2025', async () => {
+describe('a missing record', () => {
+  it('gives P2025', async () => {
     const where = { email: 'nobody@example.test' }
     await expect(db.prisma.user.update({ where, data: { name: 'x' } })).rejects.toMatchObject({ code: 'P2025' })
     await expect(db.prisma.user.delete({ where })).rejects.toMatchObject({ code: 'P2025' })
@@ -124,7 +124,7 @@ describe('records that are not there', () => {
     expect(await db.prisma.post.count({ where: { slug: 'x' } })).toBe(0)
   })
 
-  it('P2014 where a required relation would be broken', async () => {
+  it('gives P2014 if a required relation would be broken', async () => {
     await expect(
       db.prisma.user.update({
         where: { id: people.ann.id },
@@ -135,7 +135,7 @@ describe('records that are not there', () => {
   })
 })
 
-describe('tables and columns that are not there', () => {
+describe('a missing table or column', () => {
   const SCHEMA = 'prisma_adapter_mssql_entra_test'
   const drop = async () => {
     await db.sql(`DROP TABLE IF EXISTS [${SCHEMA}].[Tag]`)
@@ -149,7 +149,7 @@ describe('tables and columns that are not there', () => {
   })
   afterAll(drop)
 
-  it('P2021 and P2022, in the schema that the adapter was given', async () => {
+  it('gives P2021 or P2022 in the schema that the adapter was given', async () => {
     const { prisma } = db.connect({ schema: SCHEMA })
     await expect(prisma.user.findMany()).rejects.toMatchObject({
       code: 'P2021',
@@ -167,15 +167,11 @@ describe('raw SQL', () => {
   it.each([
     ['a syntax error', 'SELEC 1', 'Could not find stored procedure'],
     ['a syntax error', 'SELECT * FROM WHERE', 'Incorrect syntax near'],
-    ['a table that is not there', 'SELECT * FROM [nothing]', `Invalid object name 'nothing'.`],
-    ['a column that is not there', 'SELECT [nothing] FROM [User]', `Invalid column name 'nothing'.`],
+    ['a missing table', 'SELECT * FROM [nothing]', `Invalid object name 'nothing'.`],
+    ['a missing column', 'SELECT [nothing] FROM [User]', `Invalid column name 'nothing'.`],
     ['a division by zero', 'SELECT 1 / 0 AS x', 'Divide by zero error encountered.'],
-    [
-      'a conversion that fails',
-      `SELECT CAST('x' AS INT) AS x`,
-      `Conversion failed when converting the varchar value 'x'`,
-    ],
-  ])('with %s: P2010 with the message of the server', async (_, sql, message) => {
+    ['a failed conversion', `SELECT CAST('x' AS INT) AS x`, `Conversion failed when converting the varchar value 'x'`],
+  ])('with %s gives P2010 with the server’s message', async (_, sql, message) => {
     await expect(db.prisma.$queryRawUnsafe(sql)).rejects.toMatchObject({
       code: 'P2010',
       message: expect.stringContaining(message),
@@ -187,14 +183,14 @@ describe('raw SQL', () => {
     [50_000, `RAISERROR('mine', 16, 1)`],
     [50_001, `THROW 50001, 'mine', 1`],
     [8134, 'SELECT 1 / 0 AS x'],
-  ])('gives the number %i', async (code, sql) => {
+  ])('reports the error number %i', async (code, sql) => {
     await expect(db.prisma.$executeRawUnsafe(sql)).rejects.toMatchObject({
       code: 'P2010',
       meta: cause({ kind: 'mssql', code }),
     })
   })
 
-  it('leaves the connection as good as it was', async () => {
+  it('leaves the connection usable after an error', async () => {
     for (let i = 0; i < 20; i++) await expect(db.prisma.$queryRawUnsafe('SELECT * FROM [nothing]')).rejects.toThrow()
     expect(await db.prisma.user.count()).toBe(4)
   })

@@ -14,7 +14,7 @@ async function posts(where: Prisma.PostWhereInput): Promise<string[]> {
   return found.map(({ slug }) => slug)
 }
 
-describe('filters on numbers', () => {
+describe('a filter on numbers', () => {
   it.each<[Prisma.IntFilter, string[]]>([
     [{ equals: 20 }, ['bob']],
     [{ not: 20 }, ['ann', 'cleo', 'dave']],
@@ -27,11 +27,11 @@ describe('filters on numbers', () => {
     [{ gt: 20 }, ['cleo', 'dave']],
     [{ gte: 20, lt: 40 }, ['bob', 'cleo']],
     [{ not: { gt: 20 } }, ['ann', 'bob']],
-  ])('credits %j', async (credits, expected) => {
+  ])('finds credits %j', async (credits, expected) => {
     expect(await users({ credits })).toEqual(expected)
   })
 
-  it('takes floats, decimals and big integers', async () => {
+  it('accepts floats, decimals and big integers', async () => {
     expect(await posts({ rating: { gt: 3 } })).toEqual(['first'])
     expect(await posts({ rating: { gte: 3, lte: 4.5 } })).toEqual(['first', 'third'])
     expect(await posts({ price: { equals: '100.25' } })).toEqual(['third'])
@@ -43,7 +43,7 @@ describe('filters on numbers', () => {
     expect(await posts({ id: { gte: id } })).toEqual(['third', 'orphan'])
   })
 
-  it('matches null only where null is asked for', async () => {
+  it('matches null only if it asks for null', async () => {
     expect(await posts({ rating: null })).toEqual(['second', 'orphan'])
     expect(await posts({ rating: { not: null } })).toEqual(['first', 'third'])
     expect(await posts({ rating: { not: 3 } })).toEqual(['first'])
@@ -51,7 +51,7 @@ describe('filters on numbers', () => {
   })
 })
 
-describe('filters on text', () => {
+describe('a filter on text', () => {
   it.each<[Prisma.StringNullableFilter, string[]]>([
     [{ equals: 'Bob' }, ['bob']],
     [{ equals: 'BOB' }, ['bob']],
@@ -65,16 +65,16 @@ describe('filters on text', () => {
     [{ endsWith: 'E' }, ['dave']],
     [{ not: { contains: 'a' } }, ['bob']],
     [{ contains: '' }, ['ann', 'bob', 'dave']],
-  ])('name %j, without regard to case', async (name, expected) => {
+  ])('finds name %j case-insensitively', async (name, expected) => {
     expect(await users({ name })).toEqual(expected)
   })
 
-  it('ignores trailing spaces where it compares, as SQL Server does', async () => {
+  it('ignores trailing spaces in comparisons, as SQL Server does', async () => {
     expect(await users({ name: 'Ann  ' })).toEqual(['ann'])
     expect(await users({ name: ' Ann' })).toEqual([])
   })
 
-  it('tells accents apart, and takes capitals with accents for their small letters', async () => {
+  it('distinguishes accents but not the case of accented letters', async () => {
     await db.prisma.user.update({ where: { email: 'bob@example.test' }, data: { name: 'Émile' } })
     expect(await users({ name: 'ÉMILE' })).toEqual(['bob'])
     expect(await users({ name: 'émile' })).toEqual(['bob'])
@@ -82,12 +82,12 @@ describe('filters on text', () => {
     expect(await users({ name: { startsWith: 'éM' } })).toEqual(['bob'])
   })
 
-  it('searches in text of any length', async () => {
+  it('searches text of any length', async () => {
     expect(await posts({ content: { contains: 'first' } })).toEqual(['third'])
     expect(await posts({ slug: 'FIRST' })).toEqual(['first'])
   })
 
-  it('takes quotes and what looks like SQL for text', async () => {
+  it('treats quotes and SQL as text', async () => {
     const name = `O'Brien"; DROP TABLE [User] --`
     await db.prisma.user.update({ where: { email: 'bob@example.test' }, data: { name } })
     expect(await users({ name })).toEqual(['bob'])
@@ -95,13 +95,13 @@ describe('filters on text', () => {
   })
 })
 
-describe('filters on other types', () => {
-  it('takes booleans, in both directions', async () => {
+describe('a filter on other types', () => {
+  it('accepts booleans, in both directions', async () => {
     expect(await users({ active: false })).toEqual(['dave'])
     expect(await users({ active: { not: false } })).toEqual(['ann', 'bob', 'cleo'])
   })
 
-  it('takes times to the millisecond', async () => {
+  it('accepts times to the millisecond', async () => {
     const createdAt = new Date('2024-01-01T10:00:00.123Z')
     expect(await posts({ createdAt })).toEqual(['first'])
     expect(await posts({ createdAt: { gt: createdAt, lt: new Date('2024-04-01T00:00:00Z') } })).toEqual([
@@ -111,13 +111,13 @@ describe('filters on other types', () => {
     expect(await posts({ createdAt: { in: ['2024-03-01T00:00:00Z'] } })).toEqual(['third'])
   })
 
-  it('takes identifiers in any case', async () => {
+  it('accepts identifiers in any case', async () => {
     const account = await db.prisma.account.findFirstOrThrow({ where: { provider: 'github' } })
     expect(account.id).toBe(account.id.toLowerCase())
     expect(await db.prisma.account.findUnique({ where: { id: account.id.toUpperCase() } })).toEqual(account)
   })
 
-  it('takes bytes', async () => {
+  it('accepts bytes', async () => {
     await db.prisma.everyType.createMany({
       data: [
         { id: 1, bytes: Uint8Array.of(1, 2, 3) },
@@ -131,8 +131,8 @@ describe('filters on other types', () => {
   })
 })
 
-describe('filters put together', () => {
-  it('takes AND, OR and NOT', async () => {
+describe('a combined filter', () => {
+  it('supports AND, OR and NOT', async () => {
     expect(await users({ OR: [{ credits: 10 }, { active: false }] })).toEqual(['ann', 'dave'])
     expect(await users({ AND: [{ credits: { gt: 10 } }, { active: true }] })).toEqual(['bob', 'cleo'])
     expect(await users({ NOT: [{ credits: 10 }, { credits: 20 }] })).toEqual(['cleo', 'dave'])
@@ -149,21 +149,21 @@ describe('filters put together', () => {
     expect(await posts({ content: { contains: fields.slug } })).toEqual(['orphan'])
   })
 
-  it('takes more values than one statement has parameters', async () => {
+  it('accepts more values than a statement has parameters', async () => {
     const credits = { in: [...Array.from({ length: 2_500 }, (_, index) => -index), 20] }
     expect(await db.prisma.user.findMany({ where: { credits }, select: { name: true } })).toEqual([{ name: 'Bob' }])
   })
 })
 
-describe('filters on relations', () => {
-  it('asks for some, every and none', async () => {
+describe('a filter on relations', () => {
+  it('supports some, every and none', async () => {
     expect(await users({ posts: { some: { published: true } } })).toEqual(['ann', 'bob'])
     expect(await users({ posts: { every: { published: true } } })).toEqual(['bob', 'cleo', 'dave'])
     expect(await users({ posts: { none: {} } })).toEqual(['cleo', 'dave'])
     expect(await users({ posts: { some: {}, every: { published: true } } })).toEqual(['bob'])
   })
 
-  it('asks for is and isNot', async () => {
+  it('supports is and isNot', async () => {
     expect(await posts({ author: { is: { role: 'admin' } } })).toEqual(['first', 'second'])
     expect(await posts({ author: { isNot: { role: 'admin' } } })).toEqual(['third', 'orphan'])
     expect(await posts({ author: null })).toEqual(['orphan'])
@@ -179,7 +179,7 @@ describe('filters on relations', () => {
     expect(await posts({ tags: { every: { name: 'sql' } } })).toEqual(['second', 'third', 'orphan'])
   })
 
-  it('goes through several', async () => {
+  it('spans several relations', async () => {
     expect(await users({ comments: { some: { post: { author: { is: { name: 'ann' } } } } } })).toEqual(['bob'])
   })
 })

@@ -23,7 +23,7 @@ const set = (client: Client, id: number, value: number) =>
 
 describe('isolation levels', () => {
   it.each(Object.values(Prisma.TransactionIsolationLevel).filter((level) => level !== 'Snapshot'))(
-    '%s reads and writes',
+    '%s allows reads and writes',
     async (isolationLevel) => {
       await db.prisma.$transaction(async (tx) => set(tx, one, (await credits(tx, one)) + 1), { isolationLevel })
       const [first] = await db.prisma.$transaction([db.prisma.user.findUnique({ where: { id: one } })], {
@@ -33,7 +33,7 @@ describe('isolation levels', () => {
     },
   )
 
-  it('ReadCommitted sees what others committed meanwhile', async () => {
+  it('ReadCommitted sees changes that others commit meanwhile', async () => {
     const seen = await db.prisma.$transaction(
       async (tx) => {
         const before = await credits(tx, one)
@@ -63,7 +63,7 @@ describe('isolation levels', () => {
   })
 
   // Prisma Client itself refuses Snapshot (P2028) before it asks the adapter.
-  it('Snapshot reads the same twice and holds nobody up, where the database allows it', async ({ skip }) => {
+  it('Snapshot reads the same twice and blocks nobody, if the database allows it', async ({ skip }) => {
     const adapter = await db.connect().adapter.connect()
     const sql = `SELECT [credits] FROM [dbo].[User] WHERE [id] = ${one}`
     try {
@@ -79,7 +79,7 @@ describe('isolation levels', () => {
     }
   })
 
-  it('nobody sees what is not committed', async () => {
+  it('hide uncommitted changes', async () => {
     let reading: Promise<number> | undefined
     await expect(
       db.prisma.$transaction(async (tx) => {
@@ -93,8 +93,8 @@ describe('isolation levels', () => {
   })
 })
 
-describe('conflicts', () => {
-  it('a deadlock: P2034 for one, and the other commits', async () => {
+describe('a conflict', () => {
+  it('in a deadlock gives one transaction P2034, and the other commits', async () => {
     const meeting = new Meeting(2)
     const change = (first: number, second: number, value: number) =>
       db.prisma.$transaction(async (tx) => {
@@ -112,7 +112,7 @@ describe('conflicts', () => {
     expect(again).toHaveLength(2)
   })
 
-  it('two Serializable transactions that each change what the other read cannot both commit', async () => {
+  it('between two Serializable transactions that change what the other read lets only one commit', async () => {
     const meeting = new Meeting(2)
     const change = (id: number, other: number) =>
       db.prisma.$transaction(
@@ -129,7 +129,7 @@ describe('conflicts', () => {
     expect(failed[0]?.reason).toMatchObject({ code: 'P2034' })
   })
 
-  it('a lock that is not given in time: 1222', async () => {
+  it('over a lock gives error 1222 when the lock times out', async () => {
     const { prisma } = db
     await prisma.$transaction(async (tx) => {
       await set(tx, one, 7)

@@ -8,7 +8,7 @@ const slugsOf = async (authorId: number | null) =>
   (await db.prisma.post.findMany({ where: { authorId }, orderBy: { slug: 'asc' } })).map(({ slug }) => slug)
 
 describe('a record with its relations', () => {
-  it('is created at once', async () => {
+  it('is created in one call', async () => {
     const created = await db.prisma.user.create({
       data: {
         email: 'a@example.test',
@@ -35,7 +35,7 @@ describe('a record with its relations', () => {
     ])
   })
 
-  it('is created with many', async () => {
+  it('is created with many related records', async () => {
     await db.prisma.user.create({
       data: {
         email: 'a@example.test',
@@ -45,7 +45,7 @@ describe('a record with its relations', () => {
     expect(await db.prisma.post.count({ where: { author: { email: 'a@example.test' } } })).toBe(2)
   })
 
-  it('is not created at all when one part cannot be', async () => {
+  it('is not created at all if one part cannot be created', async () => {
     await user('taken@example.test')
     await expect(
       db.prisma.post.create({
@@ -70,8 +70,8 @@ describe('a record with its relations', () => {
   })
 })
 
-describe('one to many', () => {
-  it('is connected, set and disconnected', async () => {
+describe('a one-to-many relation', () => {
+  it('can be connected, set and disconnected', async () => {
     const { id } = await user('a@example.test')
     await db.prisma.post.createMany({ data: ['one', 'two', 'three'].map((slug) => ({ slug, title: slug })) })
     const change = async (posts: object) => {
@@ -85,7 +85,7 @@ describe('one to many', () => {
     expect(await slugsOf(null)).toEqual(['one', 'three', 'two'])
   })
 
-  it('is updated and deleted through its parent, and only there', async () => {
+  it('can be updated and deleted through its parent, and only there', async () => {
     const a = await user('a@example.test')
     const b = await user('b@example.test')
     await db.prisma.post.createMany({
@@ -128,7 +128,7 @@ describe('one to many', () => {
     expect(await slugsOf(b.id)).toEqual(['other'])
   })
 
-  it('is connected or created', async () => {
+  it('can be connected or created', async () => {
     const post = (slug: string) =>
       db.prisma.post.create({
         data: {
@@ -144,8 +144,8 @@ describe('one to many', () => {
   })
 })
 
-describe('one to one', () => {
-  it('is created, updated, upserted and deleted through its parent', async () => {
+describe('a one-to-one relation', () => {
+  it('can be created, updated, upserted and deleted through its parent', async () => {
     const { id } = await user('a@example.test')
     const change = (profile: object) =>
       db.prisma.user.update({ where: { id }, data: { profile }, select: { profile: { select: { bio: true } } } })
@@ -156,7 +156,7 @@ describe('one to one', () => {
     await expect(change({ delete: true })).rejects.toMatchObject({ code: 'P2025' })
   })
 
-  it('is taken from one parent to another', async () => {
+  it('can move from one parent to another', async () => {
     const a = await user('a@example.test')
     const b = await user('b@example.test')
     const profile = await db.prisma.profile.create({ data: { bio: 'x', userId: a.id } })
@@ -165,13 +165,13 @@ describe('one to one', () => {
   })
 })
 
-describe('many to many', () => {
+describe('a many-to-many relation', () => {
   const tagsOf = async (slug: string) =>
     (
       await db.prisma.post.findUniqueOrThrow({ where: { slug }, include: { tags: { orderBy: { name: 'asc' } } } })
     ).tags.map(({ name }) => name)
 
-  it('is connected, disconnected and set, from both sides', async () => {
+  it('can be connected, disconnected and set from both sides', async () => {
     await db.prisma.tag.createMany({ data: ['a', 'b', 'c'].map((name) => ({ name })) })
     await db.prisma.post.createMany({ data: ['one', 'two'].map((slug) => ({ slug, title: slug })) })
     const change = async (tags: object) => {
@@ -193,7 +193,7 @@ describe('many to many', () => {
     expect(await tagsOf('two')).toEqual(['a'])
   })
 
-  it('loses its links with either end', async () => {
+  it('loses its links when either end is deleted', async () => {
     await db.prisma.post.create({
       data: { slug: 'one', title: 'one', tags: { create: [{ name: 'a' }, { name: 'b' }] } },
     })
@@ -205,7 +205,7 @@ describe('many to many', () => {
 })
 
 describe('referential actions', () => {
-  it('cascade, and set null', async () => {
+  it('cascade or set null', async () => {
     const a = await user('a@example.test')
     await db.prisma.user.update({
       where: { id: a.id },
@@ -224,7 +224,7 @@ describe('referential actions', () => {
     expect(await prisma.comment.count()).toBe(0)
   })
 
-  it('refuse where nothing is to happen', async () => {
+  it('reject a change under NoAction', async () => {
     const a = await user('a@example.test')
     await db.prisma.user.create({ data: { email: 'b@example.test', managerId: a.id } })
     await expect(db.prisma.user.delete({ where: { id: a.id } })).rejects.toMatchObject({ code: 'P2003' })
@@ -233,7 +233,7 @@ describe('referential actions', () => {
 })
 
 describe('composite keys', () => {
-  it('are referred to by others', async () => {
+  it('can be referenced', async () => {
     const a = await user('a@example.test')
     const account = await db.prisma.account.create({ data: { provider: 'p', subject: 's', userId: a.id } })
     const entry = await db.prisma.entry.create({

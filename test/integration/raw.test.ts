@@ -5,7 +5,7 @@ import { useDatabase } from './database.ts'
 const db = useDatabase()
 
 describe('$queryRaw', () => {
-  it('gives values of each type', async () => {
+  it('returns values of each type', async () => {
     const rows = await db.prisma.$queryRaw`
       SELECT CAST(1 AS INT) AS i, CAST(9007199254740993 AS BIGINT) AS b, CAST(1.5 AS FLOAT) AS f,
         CAST('12.34' AS DECIMAL(10, 2)) AS d, CAST(1 AS BIT) AS t, N'Zoë' AS s, NULL AS n,
@@ -27,21 +27,21 @@ describe('$queryRaw', () => {
     ])
   })
 
-  it('takes parameters, and never for SQL', async () => {
+  it('accepts parameters and never treats them as SQL', async () => {
     const hostile = `x'; DROP TABLE [User]; --`
     const rows = await db.prisma
       .$queryRaw`SELECT ${hostile} AS s, ${42} AS i, ${9007199254740991n} AS b, ${1.5} AS f, ${true} AS t, ${null} AS n`
     expect(rows).toEqual([{ s: hostile, i: 42, b: 9007199254740991n, f: 1.5, t: true, n: null }])
   })
 
-  it('takes lists and pieces of SQL', async () => {
+  it('accepts lists and SQL fragments', async () => {
     await db.prisma.tag.createMany({ data: ['a', 'b', 'c'].map((name) => ({ name })) })
     const rows = await db.prisma.$queryRaw<{ name: string }[]>`
       SELECT ${Prisma.raw('[name]')} FROM [Tag] WHERE [name] IN (${Prisma.join(['A', 'c'])}) ORDER BY [name]`
     expect(rows).toEqual([{ name: 'a' }, { name: 'c' }])
   })
 
-  it('reads its own example: a join, a condition and a common table expression', async () => {
+  it('runs a join, a condition and a common table expression', async () => {
     const user = await db.prisma.user.create({
       data: {
         email: 'a@example.test',
@@ -60,13 +60,13 @@ describe('$queryRaw', () => {
     expect(rows).toEqual([{ email: 'a@example.test', views: 7, much: 'many' }])
   })
 
-  it('takes unsafe text with parameters', async () => {
+  it('accepts unsafe text with parameters', async () => {
     expect(await db.prisma.$queryRawUnsafe('SELECT @P1 + @P2 AS sum', 20, 22)).toEqual([{ sum: 42 }])
   })
 })
 
 describe('$executeRaw', () => {
-  it('gives the number of rows that it changed', async () => {
+  it('returns the number of changed rows', async () => {
     await db.prisma.tag.createMany({ data: ['a', 'b', 'c'].map((name) => ({ name })) })
     expect(await db.prisma.$executeRaw`UPDATE [Tag] SET [name] = [name] + ${'!'} WHERE [name] > ${'A'}`).toBe(2)
     expect(await db.prisma.$executeRaw`DELETE FROM [Tag] WHERE [name] = ${'none'}`).toBe(0)

@@ -5,7 +5,7 @@ const { db, people } = useSeededDatabase()
 
 const slugs = (posts: { slug: string }[]) => posts.map(({ slug }) => slug)
 
-describe('one record', () => {
+describe('a single record', () => {
   it('is found by each of its keys', async () => {
     const { prisma } = db
     expect(await prisma.user.findUnique({ where: { id: people.bob.id } })).toEqual(people.bob)
@@ -19,7 +19,7 @@ describe('one record', () => {
     ).toMatchObject({ text: 'Hm', authorId: null })
   })
 
-  it('is null, or an error, where there is none', async () => {
+  it('is null or an error if it does not exist', async () => {
     expect(await db.prisma.user.findUnique({ where: { email: 'nobody' } })).toBeNull()
     expect(await db.prisma.user.findFirst({ where: { credits: -1 } })).toBeNull()
     await expect(db.prisma.user.findUniqueOrThrow({ where: { email: 'nobody' } })).rejects.toMatchObject({
@@ -28,13 +28,13 @@ describe('one record', () => {
     await expect(db.prisma.user.findFirstOrThrow({ where: { credits: -1 } })).rejects.toMatchObject({ code: 'P2025' })
   })
 
-  it('takes a filter beside its key', async () => {
+  it('can be filtered in addition to its key', async () => {
     const where = { email: 'dave@example.test', active: true }
     expect(await db.prisma.user.findUnique({ where })).toBeNull()
     expect(await db.prisma.user.findUnique({ where: { ...where, active: false } })).toEqual(people.dave)
   })
 
-  it('is found many times over in one tick', async () => {
+  it('is found by many queries in one tick', async () => {
     const found = await Promise.all(
       [people.ann, people.bob, people.cleo, people.ann].map(({ id }) => db.prisma.user.findUnique({ where: { id } })),
     )
@@ -42,8 +42,8 @@ describe('one record', () => {
   })
 })
 
-describe('what is read', () => {
-  it('is what select asks for', async () => {
+describe('the result of a read', () => {
+  it('has the fields that select asks for', async () => {
     expect(
       await db.prisma.post.findUnique({
         where: { slug: 'first' },
@@ -52,12 +52,12 @@ describe('what is read', () => {
     ).toEqual({ views: 10, author: { name: 'Ann', profile: { bio: 'Writes about databases' } } })
   })
 
-  it('is what omit leaves', async () => {
+  it('lacks the fields that omit names', async () => {
     const tag = await db.prisma.tag.findUniqueOrThrow({ where: { name: 'sql' }, omit: { id: true } })
     expect(tag).toEqual({ name: 'sql' })
   })
 
-  it('holds relations, filtered and in order', async () => {
+  it('includes relations, filtered and sorted', async () => {
     const ann = await db.prisma.user.findUniqueOrThrow({
       where: { id: people.ann.id },
       include: {
@@ -108,26 +108,26 @@ describe('what is read', () => {
 })
 
 describe('order', () => {
-  it('puts null first going up and last going down, as SQL Server does', async () => {
+  it('puts NULL first when ascending and last when descending, as SQL Server does', async () => {
     const names = async (name: 'asc' | 'desc') =>
       (await db.prisma.user.findMany({ orderBy: { name }, select: { name: true } })).map((user) => user.name)
     expect(await names('asc')).toEqual([null, 'Ann', 'Bob', 'dave'])
     expect(await names('desc')).toEqual(['dave', 'Bob', 'Ann', null])
   })
 
-  it('goes by several columns', async () => {
+  it('sorts by several columns', async () => {
     const posts = await db.prisma.post.findMany({ orderBy: [{ published: 'desc' }, { views: 'asc' }] })
     expect(slugs(posts)).toEqual(['orphan', 'first', 'third', 'second'])
   })
 
-  it('goes by what a relation holds, and by how many', async () => {
+  it('sorts by a relation’s fields and by its count', async () => {
     const byAuthor = await db.prisma.post.findMany({ orderBy: [{ author: { name: 'desc' } }, { slug: 'asc' }] })
     expect(slugs(byAuthor)).toEqual(['third', 'first', 'second', 'orphan'])
     const byTags = await db.prisma.post.findMany({ orderBy: [{ tags: { _count: 'desc' } }, { slug: 'asc' }] })
     expect(slugs(byTags)).toEqual(['first', 'second', 'orphan', 'third'])
   })
 
-  it('pays no regard to case', async () => {
+  it('ignores case', async () => {
     await db.prisma.tag.createMany({ data: ['b', 'A', 'C', 'a1', 'B1'].map((name) => ({ name })) })
     const tags = await db.prisma.tag.findMany({
       where: { name: { notIn: ['sql', 'prisma'] } },
@@ -141,7 +141,7 @@ describe('pages', () => {
   const page = async (options: { skip?: number; take?: number }) =>
     slugs(await db.prisma.post.findMany({ orderBy: { createdAt: 'asc' }, ...options }))
 
-  it('are taken by number', async () => {
+  it('are selected by number', async () => {
     expect(await page({ take: 2 })).toEqual(['first', 'second'])
     expect(await page({ skip: 1, take: 2 })).toEqual(['second', 'third'])
     expect(await page({ skip: 3 })).toEqual(['orphan'])
@@ -150,12 +150,12 @@ describe('pages', () => {
     expect(await page({ skip: 9 })).toEqual([])
   })
 
-  it('are taken without an order', async () => {
+  it('are selected without an order', async () => {
     expect(await db.prisma.post.findMany({ take: 3, skip: 1 })).toHaveLength(3)
     expect(await db.prisma.post.findFirst({ where: { authorId: people.bob.id } })).toEqual(people.third)
   })
 
-  it('are taken from a cursor', async () => {
+  it('are selected from a cursor', async () => {
     const after = await db.prisma.post.findMany({
       cursor: { slug: 'second' },
       skip: 1,
@@ -167,7 +167,7 @@ describe('pages', () => {
     expect(slugs(before)).toEqual(['second', 'third'])
   })
 
-  it('are taken from a cursor on a composite key', async () => {
+  it('are selected from a cursor on a composite key', async () => {
     const comments = await db.prisma.comment.findMany({
       cursor: { postId_number: { postId: people.first.id, number: 2 } },
       orderBy: [{ postId: 'asc' }, { number: 'asc' }],
@@ -178,7 +178,7 @@ describe('pages', () => {
 })
 
 describe('distinct', () => {
-  it('keeps the first of each', async () => {
+  it('keeps the first record of each value', async () => {
     const users = await db.prisma.user.findMany({
       distinct: ['active'],
       orderBy: { credits: 'desc' },

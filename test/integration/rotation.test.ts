@@ -21,8 +21,8 @@ const hurried = (credential: TokenCredential): TokenCredential => ({
 })
 const HURRY = { refreshSpread: 0, spread: 0 }
 
-describe('rotation', () => {
-  it('goes unnoticed by queries and transactions, with tokens of a few seconds', async () => {
+describe('a rotation', () => {
+  it('does not disturb queries and transactions with tokens of a few seconds', async () => {
     const { authority, gateway } = db.azure
     for (const [name, value] of Object.entries(authority.environment('app-service'))) vi.stubEnv(name, value)
     const events: AdapterEvent[] = []
@@ -80,7 +80,7 @@ describe('rotation', () => {
     })
   })
 
-  it('leaves a transaction on its session, and closes that when it has ended', async () => {
+  it('leaves a transaction on its session and closes the session when it ends', async () => {
     const events: AdapterEvent[] = []
     const { prisma, adapter } = db.connect({
       credential: hurried({ getToken: () => db.azure.authority.issueToken() }),

@@ -27,8 +27,8 @@ function expectNoSecretIn(...values: unknown[]): void {
   expect(secretsIn(values.flatMap(textsOf).join('\n'), secrets())).toEqual([])
 }
 
-describe('no token, secret or password is in', () => {
-  it('the search finds them where they are', async () => {
+describe('tokens, secrets and passwords', () => {
+  it('are found by this test’s search if they are present', async () => {
     const { token } = await db.azure.authority.issueToken()
     const hidden = new Error('x', { cause: { deep: { config: [{ token }] } } })
     expect(secretsIn(textsOf(hidden).join(), secrets())).toHaveLength(1)
@@ -36,7 +36,7 @@ describe('no token, secret or password is in', () => {
     expect(secretsIn(Buffer.from(token, 'utf16le').toString('latin1'), secrets())).toHaveLength(1)
   })
 
-  it('events, statistics, the adapter and the client', async () => {
+  it('do not appear in events, statistics, the adapter or the client', async () => {
     for (const [name, value] of Object.entries(db.azure.authority.environment('app-service'))) vi.stubEnv(name, value)
     const seen: unknown[] = []
     const onMessage = (message: unknown) => seen.push(message)
@@ -63,7 +63,7 @@ describe('no token, secret or password is in', () => {
     expectNoSecretIn(...seen)
   })
 
-  it('a token source', async () => {
+  it('do not appear in an inspected token source', async () => {
     const source = new TokenSource(db.azure.credential(), { scope: 'x' })
     const { prisma } = db.connect({ tokenSource: source })
     await prisma.user.count()
@@ -71,7 +71,7 @@ describe('no token, secret or password is in', () => {
     source.close()
   })
 
-  it('errors of queries', async () => {
+  it('do not appear in query errors', async () => {
     const { prisma } = db.connect()
     await prisma.tag.create({ data: { name: 'x' } })
     const failures = [
@@ -85,14 +85,14 @@ describe('no token, secret or password is in', () => {
 
   it.each<[string, () => PrismaMssqlEntraOptions, object]>([
     [
-      'wrong audience',
+      'a wrong audience',
       () => ({ credential: { getToken: () => db.azure.authority.issueToken({ audience: 'x' }) } }),
       {},
     ],
-    ['a database that is not there', () => ({}), { database: 'no_such_database' }],
-    ['nobody at that port', () => ({}), { port: 1 }],
-    ['a certificate of somebody else', () => ({}), { options: { cryptoCredentialsDetails: { ca: [] } } }],
-  ])('errors of logins: %s', async (_, options, config) => {
+    ['a missing database', () => ({}), { database: 'no_such_database' }],
+    ['a closed port', () => ({}), { port: 1 }],
+    ['an unknown certificate authority', () => ({}), { options: { cryptoCredentialsDetails: { ca: [] } } }],
+  ])('do not appear in login errors: %s', async (_, options, config) => {
     const seen: unknown[] = []
     const note = (value: unknown) => seen.push(value)
     const { prisma, adapter } = db.connect(
@@ -102,7 +102,7 @@ describe('no token, secret or password is in', () => {
     expectNoSecretIn(await failureOf(prisma.$connect()), await failureOf(adapter.connect()), adapter, ...seen)
   })
 
-  it('errors of a connection that is lost in the middle of a query', async () => {
+  it('do not appear in the errors of a connection lost during a query', async () => {
     const seen: unknown[] = []
     const note = (value: unknown) => seen.push(value)
     const { prisma, adapter } = db.connect({

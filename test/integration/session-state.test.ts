@@ -28,18 +28,18 @@ const serializable = () =>
   db.connect({}, db.azure.connectionString({ isolationLevel: 'SERIALIZABLE', trustServerCertificate: 'true' }))
 
 describe('isolationLevel of the connection string', () => {
-  it('holds for queries outside of transactions', async () => {
+  it('applies to queries outside transactions', async () => {
     const { prisma } = serializable()
     expect(await levelOf(prisma)).toBe('serializable')
   })
 
-  it('holds in transactions without a level of their own', async () => {
+  it('applies to transactions that set no level', async () => {
     const { prisma } = serializable()
     expect(await prisma.$transaction((tx) => levelOf(tx))).toBe('serializable')
     expect(await levelOf(prisma)).toBe('serializable')
   })
 
-  it('is READ COMMITTED where it is not there', async () => {
+  it('defaults to READ COMMITTED', async () => {
     const { prisma } = db.connect()
     expect(await levelOf(prisma)).toMatch(/^read committed/)
   })
@@ -51,7 +51,7 @@ describe('the isolation level of a transaction', () => {
     ['RepeatableRead', 'repeatable read'],
     ['ReadUncommitted', 'read uncommitted'],
   ] as const)(
-    '(%s) ends with it: the next work on the session has the session’s own',
+    'ends with the transaction: later work has the session’s own level (%s)',
     async (isolationLevel, level) => {
       const { prisma } = db.connect({}, ONE)
       const before = await sessionOf(prisma)
@@ -61,7 +61,7 @@ describe('the isolation level of a transaction', () => {
     },
   )
 
-  it('ends with one that is rolled back, too', async () => {
+  it('also ends when the transaction is rolled back', async () => {
     const { prisma } = db.connect({}, ONE)
     const failing = prisma.$transaction(
       async () => {
@@ -73,7 +73,7 @@ describe('the isolation level of a transaction', () => {
     expect(await levelOf(prisma)).toMatch(/^read committed/)
   })
 
-  it('gives way to SERIALIZABLE where the connection string says so', async () => {
+  it('resets to SERIALIZABLE if the connection string says so', async () => {
     const { prisma } = serializable()
     expect(await prisma.$transaction((tx) => levelOf(tx), { isolationLevel: 'ReadCommitted' })).toMatch(
       /^read committed/,
@@ -83,7 +83,7 @@ describe('the isolation level of a transaction', () => {
 })
 
 describe('a COMMIT that the server answers with an error', () => {
-  it('leaves no transaction open for the work that comes next', async () => {
+  it('leaves no transaction open for later work', async () => {
     const { prisma, adapter } = db.connect({}, ONE)
     const failing = prisma.$transaction(async (tx) => {
       await tx.tag.create({ data: { name: 'of the transaction' } })
@@ -97,7 +97,7 @@ describe('a COMMIT that the server answers with an error', () => {
 })
 
 describe('a transaction that the server has ended (XACT_ABORT)', () => {
-  it('fails at its next statement with P2028, which says why', async () => {
+  it('fails at its next statement with P2028 and the reason', async () => {
     const { prisma } = db.connect({}, ONE)
     const ended = prisma.$transaction(async (tx) => {
       await tx.$executeRaw`SET XACT_ABORT ON`
@@ -112,7 +112,7 @@ describe('a transaction that the server has ended (XACT_ABORT)', () => {
     expect(await committed()).toEqual([])
   })
 
-  it('leaves a connection on which the next work is committed', async () => {
+  it('leaves a connection on which later work is committed', async () => {
     const { prisma } = db.connect({}, ONE)
     const ended = prisma.$transaction(async (tx) => {
       await tx.$executeRaw`SET XACT_ABORT ON; SELECT 1 / 0 AS x`
@@ -123,8 +123,8 @@ describe('a transaction that the server has ended (XACT_ABORT)', () => {
   })
 })
 
-describe('a session that is killed while its COMMIT is under way', () => {
-  it('fails the transaction, and the process lives', async () => {
+describe('a session killed during its COMMIT', () => {
+  it('fails the transaction and does not crash the process', async () => {
     const { prisma, adapter } = db.connect({}, ONE)
     let hanging: { hits: number } | undefined
     const ended = prisma.$transaction(async (tx) => {
@@ -158,8 +158,8 @@ function noting(declarations: Set<unknown>) {
   }
 }
 
-describe('hundreds of different e-mails', () => {
-  it('are one declaration of one statement to the server', async () => {
+describe('hundreds of different e-mail addresses', () => {
+  it('reach the server as one statement with one declaration', async () => {
     const declarations = new Set<unknown>()
     const { prisma } = db.connect({}, { ...ONE, beforeConnect: noting(declarations) })
     for (let n = 0; n < 200; n++) {

@@ -64,29 +64,29 @@ describe.each([
   ['TDS 7.4', {}],
   ['TDS 8', { encrypt: 'strict' }],
 ])('the certificate of the server, over %s', (_, options) => {
-  it('is accepted where all is right', async () => {
+  it('is accepted if it is valid', async () => {
     const { adapter } = await adapterTo({}, { options })
     await (await adapter.connect()).dispose()
   })
 
   it.each<[string, string, Partial<CertificateRequest>, boolean]>([
     ['for another host', 'for another host name', { hosts: ['elsewhere.test'] }, true],
-    ['of an unknown authority', 'no certificate authority that is trusted here', {}, false],
+    ['from an unknown authority', 'no certificate authority that is trusted here', {}, false],
     [
-      'that has expired',
+      'expired',
       'has expired',
       { notBefore: new Date(Date.now() - 2 * HOUR), notAfter: new Date(Date.now() - HOUR) },
       true,
     ],
-    ['that is not valid yet', 'not valid yet', { notBefore: new Date(Date.now() + HOUR) }, true],
-  ])('is refused at once: one %s', async (_, why, certificate, trusts) => {
+    ['not valid yet', 'not valid yet', { notBefore: new Date(Date.now() + HOUR) }, true],
+  ])('is rejected at once if it is %s', async (_, why, certificate, trusts) => {
     const { adapter, gateway } = await adapterTo(certificate, { trusts, options })
     await expect(adapter.connect()).rejects.toMatchObject({ code: 'P1011', message: expect.stringContaining(why) })
     expect(gateway.stats()).toMatchObject({ logins: 0, connections: 1 })
   })
 })
 
-it('without a version of TLS in common is refused at once, and says so', async () => {
+it('a connection without a common TLS version fails at once with an error that says so', async () => {
   const secureContext = {
     cryptoCredentialsDetails: { ca: db.azure.gateway.ca, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' },
   }
@@ -100,19 +100,19 @@ describe('trustServerCertificate', () => {
   const untrusted = (options: object) =>
     adapterTo({ hosts: ['elsewhere.test'] }, { trusts: false, options: { ...options, trustServerCertificate: true } })
 
-  it('takes any certificate', async () => {
+  it('accepts any certificate', async () => {
     const { adapter } = await untrusted({})
     await (await adapter.connect()).dispose()
   })
 
-  it('is not heeded over TDS 8', async () => {
+  it('has no effect with TDS 8', async () => {
     const { adapter } = await untrusted({ encrypt: 'strict' })
     await expect(adapter.connect()).rejects.toMatchObject({ code: 'P1011' })
   })
 })
 
 describe('encrypt=false', () => {
-  it('is told of at once where the server takes encrypted connections only', async () => {
+  it('fails at once if the server accepts only encrypted connections', async () => {
     const impostor = await startImpostor(preloginWith(Encryption.REQUIRED))
     const { adapter } = db.connect({}, { port: impostor.port, options: { encrypt: false } })
     await expect(adapter.connect()).rejects.toMatchObject({
@@ -133,7 +133,7 @@ describe('a token is not sent in the clear', () => {
   it.each([
     ['not supported', Encryption.NOT_SUPPORTED],
     ['off', Encryption.OFF],
-  ])('where the answer to PRELOGIN is that encryption is %s', async (_, encryption) => {
+  ])('if the server answers PRELOGIN with encryption %s', async (_, encryption) => {
     const impostor = await startImpostor(preloginWith(encryption))
     for (const trustServerCertificate of [false, true]) {
       const { adapter } = db.connect({}, { port: impostor.port, options: { trustServerCertificate } })
@@ -143,7 +143,7 @@ describe('a token is not sent in the clear', () => {
     expect(secretsIn(impostor.text(), db.azure.authority.issuedTokens)).toEqual([])
   })
 
-  it('where a redirect leads to such a server', async () => {
+  it('if a redirect leads to such a server', async () => {
     const impostor = await startImpostor(preloginWith(Encryption.NOT_SUPPORTED))
     const redirect = { host: 'localhost', port: impostor.port }
     const fault = db.azure.gateway.inject({ at: 'login', action: { redirect } })
@@ -156,7 +156,7 @@ describe('a token is not sent in the clear', () => {
     }
   })
 
-  it('to what is no SQL Server', async () => {
+  it('if the server is not SQL Server', async () => {
     const impostor = await startImpostor(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'))
     const { adapter } = db.connect({ rotation: { connectRetryTimeout: 0 } }, { port: impostor.port })
     await expect(adapter.connect()).rejects.toMatchObject({ code: 'P1001', cause: { code: 'CONNECT_FAILED' } })
@@ -164,7 +164,7 @@ describe('a token is not sent in the clear', () => {
   })
 })
 
-it('a redirect is followed', async () => {
+it('a login follows a redirect', async () => {
   const { gateway } = db.azure
   const second = await startGateway({
     upstream: db.azure.upstream,

@@ -12,7 +12,7 @@ const names = async () => (await db.prisma.tag.findMany({ orderBy: { name: 'asc'
 const create = (name: string) => db.prisma.tag.create({ data: { name } })
 
 describe('a list of queries', () => {
-  it('is committed as a whole, with the result of each', async () => {
+  it('is committed as a whole and returns the result of each', async () => {
     const [a, b, count] = await db.prisma.$transaction([create('a'), create('b'), db.prisma.tag.count()])
     expect([a.name, b.name, count]).toEqual(['a', 'b', 2])
     expect(await names()).toEqual(['a', 'b'])
@@ -27,7 +27,7 @@ describe('a list of queries', () => {
 })
 
 describe('an interactive transaction', () => {
-  it('is committed, and gives what its function gives', async () => {
+  it('is committed and returns its function’s result', async () => {
     const result = await db.prisma.$transaction(async (tx) => {
       await tx.tag.create({ data: { name: 'a' } })
       await tx.tag.update({ where: { name: 'a' }, data: { name: 'b' } })
@@ -59,7 +59,7 @@ describe('an interactive transaction', () => {
     expect(await names()).toEqual(['taken'])
   })
 
-  it('goes on after a query that failed, if its function does', async () => {
+  it('continues after a failed query if its function does', async () => {
     await create('taken')
     await db.prisma.$transaction(async (tx) => {
       await tx.tag.create({ data: { name: 'a' } })
@@ -69,7 +69,7 @@ describe('an interactive transaction', () => {
     expect(await names()).toEqual(['a', 'b', 'taken'])
   })
 
-  it('runs on one session, and each query of it there', async () => {
+  it('runs all its queries on one session', async () => {
     const sessions = await db.prisma.$transaction(async (tx) => {
       const first = await sessionOf(tx)
       await tx.tag.create({ data: { name: 'a', posts: { create: { title: 'x', slug: 'x' } } } })
@@ -80,7 +80,7 @@ describe('an interactive transaction', () => {
     expect(new Set(sessions).size).toBe(1)
   })
 
-  it('has a session to itself', async () => {
+  it('has its own session', async () => {
     const [one, two, outside] = await db.prisma.$transaction(async (tx) => {
       const one = await sessionOf(tx)
       const two = await db.prisma.$transaction((other) => sessionOf(other))
@@ -90,7 +90,7 @@ describe('an interactive transaction', () => {
     expect(outside).not.toBe(one)
   })
 
-  it('runs out of time, and is rolled back', async () => {
+  it('is rolled back when it times out', async () => {
     await expect(
       db.prisma.$transaction(
         async (tx) => {
@@ -104,7 +104,7 @@ describe('an interactive transaction', () => {
     expect(await names()).toEqual([])
   })
 
-  it('leaves nothing open when many of them fail', async () => {
+  it('leaves nothing open if many fail', async () => {
     const { prisma, adapter } = db.connect({}, { pool: { max: 2 } })
     const attempts = Array.from({ length: 10 }, (_, index) =>
       prisma.$transaction(
@@ -124,8 +124,8 @@ describe('an interactive transaction', () => {
   })
 })
 
-describe('a transaction in a transaction', () => {
-  it('is rolled back to where it began, alone', async () => {
+describe('a nested transaction', () => {
+  it('is rolled back alone, to where it began', async () => {
     await db.prisma.$transaction(async (tx) => {
       await tx.tag.create({ data: { name: 'outer' } })
       await expect(

@@ -113,8 +113,8 @@ function plain(value: unknown): unknown {
   return Decimal.isDecimal(value) ? `decimal ${value}` : value
 }
 
-describe('each column type', () => {
-  it.each(FIELDS)('%s gives back what was written', async (field, cases) => {
+describe('a column type', () => {
+  it.each(FIELDS)('%s returns what was written', async (field, cases) => {
     const written = cases.map(([value], index) => ({ id: index, [field]: value }))
     for (const data of written) await db.prisma.everyType.create({ data })
     const rows = await db.prisma.everyType.findMany({ orderBy: { id: 'asc' }, select: { [field]: true } })
@@ -122,7 +122,7 @@ describe('each column type', () => {
     expect(read).toEqual(cases.map(([value, expected = value]) => plain(expected)))
   })
 
-  it.each(FIELDS)('%s is updated, and set to null', async (field, cases) => {
+  it.each(FIELDS)('%s can be updated and set to null', async (field, cases) => {
     const { prisma } = db
     const [value, expected = value] = cases[cases.length - 1] ?? [null]
     const select = { [field]: true }
@@ -137,8 +137,8 @@ describe('each column type', () => {
   })
 })
 
-describe('rows', () => {
-  it('hold every column at once, null or not', async () => {
+describe('a row', () => {
+  it('holds every column at once, null or not', async () => {
     const row = Object.fromEntries(FIELDS.map(([field, [first]]) => [field, first?.[0]]))
     await db.prisma.everyType.createMany({ data: [{ id: 1, ...row }, { id: 2 }] })
     const [full, empty] = await db.prisma.everyType.findMany({ orderBy: { id: 'asc' } })
@@ -149,7 +149,7 @@ describe('rows', () => {
     expect(Object.fromEntries(read)).toEqual({ id: 1, ...Object.fromEntries(expected) })
   })
 
-  it('keep more digits than a JavaScript number has', async () => {
+  it('keeps more digits than a JavaScript number has', async () => {
     const numeric = '1234567890123456789012345678.0123456789'
     await db.prisma.everyType.create({ data: { id: 1, numeric } })
     expect(await db.prisma.everyType.count({ where: { numeric } })).toBe(1)
@@ -158,7 +158,7 @@ describe('rows', () => {
     ])
   })
 
-  it('are found by the value of each type that compares', async () => {
+  it('is found by a value of each comparable type', async () => {
     const incomparable: Field[] = ['text', 'nText', 'xml', 'image']
     const comparable = FIELDS.filter(([field]) => !incomparable.includes(field))
     const row = Object.fromEntries(comparable.map(([field, [first]]) => [field, first?.[0]]))
@@ -172,8 +172,8 @@ describe('rows', () => {
   })
 })
 
-describe('defaults', () => {
-  it('fill in what is not given', async () => {
+describe('a default', () => {
+  it('fills in a missing value', async () => {
     const before = Date.now()
     const first = await db.prisma.everyDefault.create({ data: {} })
     const second = await db.prisma.everyDefault.create({ data: {} })
@@ -193,7 +193,7 @@ describe('defaults', () => {
     expect(first.cuid).toMatch(/^c[a-z\d]{20,}$/)
   })
 
-  it('are in the database too, for whoever writes past Prisma', async () => {
+  it('exists in the database too, for writes without Prisma', async () => {
     await db.sql(`INSERT INTO [dbo].[EveryDefault] ([cuid]) VALUES ('mine')`)
     const row = await db.prisma.everyDefault.findFirstOrThrow()
     expect(row).toMatchObject({

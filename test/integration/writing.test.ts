@@ -4,7 +4,7 @@ import { useDatabase } from './database.ts'
 const db = useDatabase()
 
 describe('create', () => {
-  it('gives the record as it is stored, defaults included', async () => {
+  it('returns the record as stored, with defaults', async () => {
     const before = Date.now()
     const user = await db.prisma.user.create({ data: { email: 'a@example.test', name: 'A' } })
     expect(user).toMatchObject({ email: 'a@example.test', name: 'A', role: 'member', active: true, credits: 0 })
@@ -13,23 +13,23 @@ describe('create', () => {
     expect(await db.prisma.user.findUnique({ where: { id: user.id } })).toEqual(user)
   })
 
-  it('numbers records upwards', async () => {
+  it('numbers records in ascending order', async () => {
     const first = await db.prisma.tag.create({ data: { name: 'one' } })
     const second = await db.prisma.tag.create({ data: { name: 'two' } })
     expect(second.id).toBe(first.id + 1)
   })
 
-  it('creates many, and gives their number', async () => {
+  it('creates many records and returns their number', async () => {
     const data = Array.from({ length: 1_500 }, (_, index) => ({ name: `tag ${index}` }))
     expect(await db.prisma.tag.createMany({ data })).toEqual({ count: 1_500 })
     expect(await db.prisma.tag.count()).toBe(1_500)
   })
 
-  it('creates nothing from nothing', async () => {
+  it('creates nothing from an empty list', async () => {
     expect(await db.prisma.tag.createMany({ data: [] })).toEqual({ count: 0 })
   })
 
-  it('creates many with different columns set', async () => {
+  it('creates many records with different columns set', async () => {
     await db.prisma.user.createMany({
       data: [
         { email: 'a@example.test', name: 'A' },
@@ -48,7 +48,7 @@ describe('create', () => {
 })
 
 describe('update', () => {
-  it('changes what it is told, and the time of the change', async () => {
+  it('changes the given fields and the modification time', async () => {
     const { prisma } = db
     const user = await prisma.user.create({ data: { email: 'a@example.test', name: 'A', updatedAt: new Date(0) } })
     const updated = await prisma.user.update({
@@ -60,7 +60,7 @@ describe('update', () => {
     expect(await prisma.user.findUnique({ where: { id: user.id } })).toEqual(updated)
   })
 
-  it('computes from what is there', async () => {
+  it('computes from the current values', async () => {
     const { prisma } = db
     const { id } = await prisma.user.create({ data: { email: 'a@example.test', credits: 10 } })
     const change = async (credits: object) =>
@@ -84,7 +84,7 @@ describe('update', () => {
     expect(updated.bigInt).toBe(9007199254740992n)
   })
 
-  it('is not lost when many change the same record at once', async () => {
+  it('loses no change when many update the same record at once', async () => {
     const { prisma } = db
     const { id } = await prisma.user.create({ data: { email: 'a@example.test' } })
     await Promise.all(
@@ -100,7 +100,7 @@ describe('update', () => {
     expect(await prisma.everyType.findUnique({ where: { id: 1 } })).toBeNull()
   })
 
-  it('changes many, and gives their number', async () => {
+  it('changes many records and returns their number', async () => {
     const { prisma } = db
     await prisma.user.createMany({ data: [1, 2, 3].map((credits) => ({ email: `${credits}@example.test`, credits })) })
     expect(await prisma.user.updateMany({ where: { credits: { gt: 1 } }, data: { role: 'guest' } })).toEqual({
@@ -129,7 +129,7 @@ describe('upsert', () => {
     expect(await db.prisma.user.count()).toBe(1)
   })
 
-  it('goes by a compound key', async () => {
+  it('finds a record by a compound key', async () => {
     const user = await db.prisma.user.create({ data: { email: 'a@example.test' } })
     const key = { provider: 'github', subject: 'a' }
     const upsert = (balance: number) =>
@@ -144,13 +144,13 @@ describe('upsert', () => {
 })
 
 describe('delete', () => {
-  it('gives the record that it deleted', async () => {
+  it('returns the deleted record', async () => {
     const user = await db.prisma.user.create({ data: { email: 'a@example.test' } })
     expect(await db.prisma.user.delete({ where: { email: 'a@example.test' } })).toEqual(user)
     expect(await db.prisma.user.count()).toBe(0)
   })
 
-  it('deletes many, and gives their number', async () => {
+  it('deletes many records and returns their number', async () => {
     await db.prisma.tag.createMany({ data: ['a', 'b', 'c'].map((name) => ({ name })) })
     expect(await db.prisma.tag.deleteMany({ where: { name: { in: ['A', 'C', 'd'] } } })).toEqual({ count: 2 })
     expect(await db.prisma.tag.deleteMany()).toEqual({ count: 1 })

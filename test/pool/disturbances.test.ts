@@ -23,9 +23,9 @@ describe('min', () => {
     const it = setUp({ min: 1 })
     await acquire(it)
     await it.clock.advance(58 * MINUTE)
-    expect(it.pool.stats()).toMatchObject({ rotations: 1, open: 2, busy: 1 })
+    expect(it.pool.stats()).toMatchObject({ rotations: 1, connectionsOpen: 2, inFlight: 1 })
     await it.clock.advance(MINUTE)
-    expect(it.pool.stats()).toMatchObject({ open: 2, busy: 1 })
+    expect(it.pool.stats()).toMatchObject({ connectionsOpen: 2, inFlight: 1 })
   })
 })
 

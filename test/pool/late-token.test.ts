@@ -56,14 +56,14 @@ describe('while the next token is late', () => {
     await it.clock.advance(5_000)
     it.credential.recover()
     await it.clock.advance(2_000)
-    expect([failures, it.pool.stats()]).toMatchObject([[], { open: 10, busy: 10, waiting: 40 }])
+    expect([failures, it.pool.stats()]).toMatchObject([[], { connectionsOpen: 10, inFlight: 10, waiting: 40 }])
     expect(it.credential.mostInFlight).toBe(1)
   })
 
   it('nothing is asked for once no work waits and no connection is open', async () => {
     const it = await failing()
     await it.clock.advance(HOUR)
-    expect(it.pool.stats()).toMatchObject({ open: 0, waiting: 0 })
+    expect(it.pool.stats()).toMatchObject({ connectionsOpen: 0, waiting: 0 })
     const { requests } = it.credential
     await it.clock.advance(24 * HOUR)
     expect([it.credential.requests, it.clock.timers]).toEqual([requests, 0])

@@ -29,7 +29,7 @@ describe('a pool', () => {
       return connection
     })
     await it.clock.advance(0)
-    expect([served, it.pool.stats()]).toMatchObject([[1, 2], { open: 2, busy: 2, waiting: 2 }])
+    expect([served, it.pool.stats()]).toMatchObject([[1, 2], { connectionsOpen: 2, inFlight: 2, waiting: 2 }])
     it.pool.release(await (work[1] as Promise<never>))
     await it.clock.advance(0)
     it.pool.release(await (work[0] as Promise<never>))
@@ -123,7 +123,7 @@ describe('a pool', () => {
     const lent = await Promise.all(Array.from({ length: 4 }, () => acquire(it)))
     for (const connection of lent) it.pool.release(connection)
     await it.clock.advance(60_000)
-    expect(it.pool.stats().open).toBe(2)
+    expect(it.pool.stats().connectionsOpen).toBe(2)
   })
 
   it('closes what was idle for maxIdleConnectionLifetime, down to min', async () => {
@@ -133,11 +133,11 @@ describe('a pool', () => {
     await it.clock.advance(10_000)
     it.pool.release(second)
     await it.clock.advance(19_999)
-    expect(it.pool.stats().open).toBe(2)
+    expect(it.pool.stats().connectionsOpen).toBe(2)
     await it.clock.advance(1)
-    expect([first.closedBy, it.pool.stats().open]).toEqual(['idle', 1])
+    expect([first.closedBy, it.pool.stats().connectionsOpen]).toEqual(['idle', 1])
     await it.clock.advance(120_000)
-    expect(it.pool.stats().open).toBe(1)
+    expect(it.pool.stats().connectionsOpen).toBe(1)
   })
 
   it('is right at the first query after a freeze, though no timer has run', async () => {

@@ -73,7 +73,7 @@ describe('a rotation', () => {
     await load(it, 2, 52 * MINUTE + 30_000)
     await load(it, 2, 5 * MINUTE)
     expect(it.events).toContainEqual(expect.objectContaining({ type: 'rotation.finished', connections: 2 }))
-    expect(it.pool.stats().open).toBe(2)
+    expect(it.pool.stats().connectionsOpen).toBe(2)
   })
 
   it('opens one before it gives one up, loginsAtOnce at a time', async () => {
@@ -82,13 +82,13 @@ describe('a rotation', () => {
     it.server.loginTime = 1_000
     await it.clock.advance(56 * MINUTE)
     // Two replacements are open, and two old connections are still lent: there is room for no more.
-    expect([it.pool.stats().open, it.server.mostOpen]).toEqual([8, 8])
+    expect([it.pool.stats().connectionsOpen, it.server.mostOpen]).toEqual([8, 8])
     for (const connection of old.slice(0, 3)) it.pool.release(connection)
     expect(old.map(({ closedBy }) => closedBy).slice(0, 3)).toEqual(['replaced', 'replaced', undefined])
     await it.clock.advance(10_000)
     for (const connection of old.slice(3)) it.pool.release(connection)
     await it.clock.advance(10_000)
-    expect(it.pool.stats()).toMatchObject({ open: 6, rotations: 1 })
+    expect(it.pool.stats()).toMatchObject({ connectionsOpen: 6, rotations: 1 })
     expect(it.server.mostOpen).toBe(8)
     expect(old.every(({ closedBy }) => closedBy === 'replaced')).toBe(true)
   })
@@ -106,7 +106,7 @@ describe('a rotation', () => {
     const it = setUp()
     it.pool.release(await acquire(it))
     await it.clock.advance(30_000)
-    expect(it.pool.stats().open).toBe(0)
+    expect(it.pool.stats().connectionsOpen).toBe(0)
     await it.clock.advance(24 * HOUR)
     expect([it.server.logins, it.credential.requests, it.clock.timers]).toEqual([1, 1, 0])
   })
@@ -131,7 +131,7 @@ describe('a rotation', () => {
     await loading
     const failed = it.events.filter(({ type }) => type === 'rotation.failed')
     expect(failed.length).toBeGreaterThan(2)
-    expect(it.pool.stats().open).toBe(1)
+    expect(it.pool.stats().connectionsOpen).toBe(1)
     it.server.onLogin = () => {}
     await load(it, 1, 60_000)
     expect(it.pool.stats().rotations).toBe(1)
@@ -142,7 +142,7 @@ describe('a rotation', () => {
     for (const connection of await busy(it, 8)) it.pool.release(connection)
     await it.clock.advance(58 * MINUTE)
     expect(it.events).toContainEqual(expect.objectContaining({ type: 'rotation.finished', connections: 0 }))
-    expect([it.pool.stats().open, it.server.logins]).toEqual([0, 8])
+    expect([it.pool.stats().connectionsOpen, it.server.logins]).toEqual([0, 8])
   })
 
   it('that could not log in by the deadline has new work wait for connectRetryTimeout, and fail with the reason', async () => {
@@ -159,7 +159,7 @@ describe('a rotation', () => {
     const it = await unableToRotate(() => refused())
     it.server.onLogin = () => {}
     await acquire(it, 5_000)
-    expect([it.credential.requests, it.pool.stats().open]).toEqual([2, 1])
+    expect([it.credential.requests, it.pool.stats().connectionsOpen]).toEqual([2, 1])
   })
 
   it('that is refused for good fails new work from the deadline on at once', async () => {

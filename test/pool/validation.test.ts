@@ -139,7 +139,7 @@ describe('warmUp()', () => {
     const warm = it.pool.warmUp()
     await it.clock.advance(5_000)
     await warm
-    expect([connection.closedBy, it.pool.stats().open]).toEqual(['unusable', 1])
+    expect([connection.closedBy, it.pool.stats().connectionsOpen]).toEqual(['unusable', 1])
   })
 
   it('opens one connection, however often it is called, and for work that comes meanwhile', async () => {

@@ -195,11 +195,11 @@ describe('a server that does not take the login', () => {
     await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
   })
 
-  it('is not believed where it does not acknowledge the token', async () => {
+  it('that does not acknowledge the token is not trusted', async () => {
     proxies.server.reply = () => 'without-token'
     const started = await proxies.start()
     expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
-      message: { message: expect.stringContaining('does not know Entra logins') },
+      message: { message: expect.stringContaining('does not support Entra logins') },
     })
   })
 

@@ -77,7 +77,7 @@ export const bugs: readonly Bug[] = [
     name: 'a connection that was lost throws no suspicion on others',
     breaks: ['not validated'],
     from: 57,
-    plant: () => replace(Validations.prototype, 'suspect', () => () => {}),
+    plant: () => replace(Connections.prototype, 'suspect', () => () => {}),
   },
   {
     name: 'a sign of life is good for ever',
@@ -168,7 +168,7 @@ export const bugs: readonly Bug[] = [
         Rotation.prototype,
         'plan',
         (original) =>
-          function (this: Rotation, reason) {
+          function (this: Rotation<never>, reason) {
             original.call(this, reason, 0)
           },
       ),

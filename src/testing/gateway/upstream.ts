@@ -38,8 +38,8 @@ export interface Upstream {
  * @throws EntraError `CONFIG_INVALID`
  */
 export function upstreamOf(text: string): Upstream {
-  const { config, target } = parseConnectionString(text)
-  const { user, password } = target.details
+  const { config, details } = parseConnectionString(text)
+  const { user, password } = details
   if (user === undefined || password === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The upstream of a gateway needs a SQL login: …;user=…;password=…')
   }

@@ -10,7 +10,7 @@ const read = (sql: string) => readBatch(sql, new Map([['@p1', { name: 'int' }]])
 const kinds = (sql: string) => read(sql).statements.map(({ kind }) => kind)
 
 describe('tokens', () => {
-  it('are cut out of strings, brackets and nested comments', () => {
+  it('are read from strings, brackets and nested comments', () => {
     const tokens = tokenize("SELECT [a]]b], N'it''s' /* x /* y */ z */ -- end\n, 0xAF, @P1 != 1.5e3")
     expect(tokens.map(({ kind, text }) => `${kind} ${text}`)).toEqual([
       'word SELECT',
@@ -38,7 +38,7 @@ describe('tokens', () => {
 })
 
 describe('a batch', () => {
-  it('is cut into statements without semicolons', () => {
+  it('is split into statements without semicolons', () => {
     expect(
       kinds('DECLARE @t table([id] BIGINT) INSERT INTO x (a) OUTPUT Inserted.a INTO @t VALUES (@P1) SELECT * FROM @t'),
     ).toEqual(['block', 'change', 'query'])
@@ -63,7 +63,7 @@ describe('a batch', () => {
     expect(() => read(sql)).toThrow(expect.objectContaining({ number }))
   })
 
-  it('is read or refused with an error of SQL Server, whatever it is', () => {
+  it('is read or rejected with a SQL Server error, whatever its text', () => {
     const words =
       `SELECT FROM WHERE [a] @P1 ( ) , . ; = + - * 'x' 1 0x IN LIKE CASE WHEN THEN END INSERT INTO VALUES BEGIN TRY
       CATCH IF ELSE DECLARE SET MERGE USING ON UPDATE DELETE OUTPUT AS JOIN ORDER BY OFFSET ROWS CREATE TABLE INT NULL`.split(

@@ -8,7 +8,7 @@ const types = [PacketType.SQL_BATCH, PacketType.RPC, PacketType.TRANSACTION_MANA
 const headers = Buffer.from([4, 0, 0, 0])
 
 describe('a request', () => {
-  it('is read or refused, whatever the bytes', () => {
+  it('is read or rejected, whatever its bytes', () => {
     fc.assert(
       fc.property(fc.constantFrom(...types), fc.boolean(), fc.uint8Array({ maxLength: 120 }), (type, sound, bytes) => {
         try {
@@ -24,7 +24,7 @@ describe('a request', () => {
   it.each([
     ['sp_cursoropen', [0xff, 0xff, 2, 0, 0, 0], 'the procedure sp_cursoropen as a remote call'],
     ['sp_prepare', [0xff, 0xff, 11, 0, 0, 0], 'the procedure sp_prepare as a remote call'],
-  ])('for %s is refused by name', (_, bytes, what) => {
+  ])('for %s is rejected by name', (_, bytes, what) => {
     const payload = Buffer.concat([headers, Buffer.from(bytes)])
     expect(parseRequest(PacketType.RPC, payload)).toEqual({ kind: 'unsupported', what })
   })

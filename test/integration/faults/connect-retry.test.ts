@@ -26,7 +26,7 @@ async function cutAndRefused(number: number) {
 }
 
 describe('a login to a database that is paused, moving or busy', () => {
-  it.each(TRANSIENT)('is tried again with the same token (error %i)', async (number) => {
+  it.each(TRANSIENT)('is retried with the same token (error %i)', async (number) => {
     refuse(number, 2)
     const { prisma, adapter, events } = azure.connect(SOON)
     expect(await prisma.user.count()).toBe(0)
@@ -42,7 +42,7 @@ describe('a login to a database that is paused, moving or busy', () => {
     [4060, 10],
     [40613, 10],
     [40613, 20],
-  ])('that was open before (error %i) is tried again by one for all %i queries', async (number, queries) => {
+  ])('that was open before (error %i) is retried by one login for all %i queries', async (number, queries) => {
     const { prisma, adapter, events } = await cutAndRefused(number)
     const waiting = Array.from({ length: queries }, () => start(prisma.user.count()))
     await events.nth(3, 'connect.retry')
@@ -54,7 +54,7 @@ describe('a login to a database that is paused, moving or busy', () => {
     expect(adapter.stats().tokensRequested).toBe(1)
   })
 
-  it('is given up after connectRetryTimeout, with the server’s number and words', async () => {
+  it('fails after connectRetryTimeout with the server’s error number and text', async () => {
     refuse(40613)
     const { adapter } = azure.connect({ rotation: { connectRetryInterval: 50, connectRetryTimeout: 300 } })
     expect(await failureOf(adapter.connect())).toMatchObject({
@@ -65,7 +65,7 @@ describe('a login to a database that is paused, moving or busy', () => {
     expect(azure.gateway.stats().loginFailures[40613]).toBeGreaterThan(1)
   })
 
-  it('is not tried again where the database was never there (error 4060)', async () => {
+  it('is not retried if the client has never opened the database (error 4060)', async () => {
     refuse(4060, 1)
     const { adapter, events } = azure.connect()
     expect(await failureOf(adapter.connect())).toMatchObject({
@@ -76,7 +76,7 @@ describe('a login to a database that is paused, moving or busy', () => {
     expect(azure.gateway.stats().loginFailures).toEqual({ 4060: 1 })
   })
 
-  it('leaves the queries to the connections that there are (error 10928)', async () => {
+  it('leaves the queries to the existing connections (error 10928)', async () => {
     const { prisma } = azure.connect()
     await prisma.user.count()
     refuse(10928)
@@ -87,7 +87,7 @@ describe('a login to a database that is paused, moving or busy', () => {
 })
 
 describe('a login to a server that cannot be reached', () => {
-  it('is tried again, and works as soon as the server is there', async () => {
+  it('is retried and succeeds as soon as the server is up', async () => {
     const certificates = await createCertificateAuthority()
     const certificate = await certificates.issue({ hosts: ['localhost'] })
     const options: GatewayOptions = {
@@ -113,7 +113,7 @@ describe('a login to a server that cannot be reached', () => {
     }
   })
 
-  it('is given up after connectRetryTimeout', async () => {
+  it('fails after connectRetryTimeout', async () => {
     azure.gateway.inject({ at: 'accept', action: { reset: true } })
     const { adapter, events } = azure.connect({ rotation: { connectRetryInterval: 50, connectRetryTimeout: 300 } })
     expect(await failureOf(adapter.connect())).toMatchObject({ code: 'P1001' })

@@ -14,7 +14,7 @@ const CUTS: [string, FaultAction][] = [
 
 /** How far the statement had come, the stage at which it is cut, and how often it has run then. */
 const MOMENTS = [
-  ['before the statement came to the server', 'request', 0],
+  ['before the statement arrives', 'request', 0],
   ['after the statement has run', 'response', 1],
 ] as const
 
@@ -56,7 +56,7 @@ describe.each(CUTS)('a server that %s', (_, action) => {
     expect(adapter.stats()).toMatchObject({ tokensRequested: 1, rotations: 0, connectionsOpen: 1 })
   })
 
-  it('in a transaction rolls it back', async () => {
+  it('during a transaction rolls it back', async () => {
     const { prisma, counter } = await connected(UNASKED)
     const transaction = prisma.$transaction(async (tx) => {
       await counter.increment(tx)
@@ -69,7 +69,7 @@ describe.each(CUTS)('a server that %s', (_, action) => {
     expect(await counter.value()).toBe(1)
   })
 
-  it('at COMMIT leaves it open whether it committed, and it is not sent again', async () => {
+  it('at COMMIT leaves the outcome unknown, and COMMIT is not sent again', async () => {
     const { prisma, counter } = await connected(UNASKED)
     const transaction = prisma.$transaction(async (tx) => {
       await counter.increment(tx)
@@ -79,7 +79,7 @@ describe.each(CUTS)('a server that %s', (_, action) => {
     expect(await counter.value()).toBe(1)
   })
 
-  it('at the validation of an idle connection costs the statement nothing', async () => {
+  it('during the validation of an idle connection does not affect the statement', async () => {
     const { prisma, adapter, counter, events } = await connected({ validateAfter: 0 })
     const fault = azure.gateway.inject({ at: 'request', action, times: 1 })
     await counter.increment(prisma)
@@ -88,7 +88,7 @@ describe.each(CUTS)('a server that %s', (_, action) => {
     expect(adapter.stats()).toMatchObject({ tokensRequested: 1, connectionsOpen: 1 })
   })
 
-  it('under fifty statements has each of them run once, or not at all', async () => {
+  it('during fifty statements makes each run once or not at all', async () => {
     const { prisma, counter } = await connected()
     azure.gateway.inject({ at: 'response', action, times: 10 })
     const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => counter.increment(prisma)))
@@ -101,7 +101,7 @@ describe.each(CUTS)('a server that %s', (_, action) => {
 })
 
 describe('a network that drops every idle session', () => {
-  it.each(['end', 'reset'] as const)('(%s) has the statements that come next run on new connections', async (how) => {
+  it.each(['end', 'reset'] as const)('makes the next statements run on new connections (%s)', async (how) => {
     const { prisma, adapter, counter } = await connected({}, { pool: { min: 5, max: 10 } })
     await busy({ prisma }, 5)
     azure.gateway.dropSessions({ how })
@@ -122,7 +122,7 @@ describe('a network that goes silent', () => {
     expect(await counter.value()).toBe(ran + 1)
   })
 
-  it('while a connection is idle costs the next statement no more than the login of another', async () => {
+  it('while a connection is idle delays the next statement only by one login', async () => {
     const { prisma, counter } = await connected({ validateAfter: 0 })
     const silence = azure.gateway.inject({ at: 'request', action: { hang: true }, times: 1 })
     await counter.increment(prisma)
@@ -130,8 +130,8 @@ describe('a network that goes silent', () => {
   })
 })
 
-describe('a server that goes away', () => {
-  it('and takes no connection for a while has what was not sent wait, and run once', async () => {
+describe('a server that restarts', () => {
+  it('makes unsent statements wait and then run once', async () => {
     const { prisma, adapter, counter, events } = await connected()
     await busy({ prisma }, 5)
     azure.gateway.inject({ at: 'accept', action: { reset: true } })

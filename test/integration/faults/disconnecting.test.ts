@@ -50,7 +50,7 @@ const HANG: FaultAction = { hang: true }
 const STAGES: Stage[] = ['accept', 'prelogin', 'tls', 'login']
 
 describe('$disconnect during a rotation', () => {
-  it('whose token request hangs leaves nothing', async () => {
+  it('leaves nothing behind if the token request hangs', async () => {
     const made = rotating()
     await made.prisma.user.count()
     made.credential.trouble = 'hang'
@@ -59,7 +59,7 @@ describe('$disconnect during a rotation', () => {
     await expectNothingLeft(made)
   })
 
-  it.each(STAGES)('whose login hangs at %s leaves nothing', async (at) => {
+  it.each(STAGES)('leaves nothing behind if the login hangs at %s', async (at) => {
     const made = rotating()
     await made.prisma.user.count()
     const fault = azure.gateway.inject({ at, action: HANG })
@@ -68,7 +68,7 @@ describe('$disconnect during a rotation', () => {
     await expectNothingLeft(made)
   })
 
-  it('that opens several replacements leaves nothing', async () => {
+  it('leaves nothing behind if several replacements are opening', async () => {
     let open = () => {}
     const made = rotating(
       new Promise<void>((resolve) => {
@@ -84,7 +84,7 @@ describe('$disconnect during a rotation', () => {
     await expectNothingLeft(made)
   })
 
-  it('whose login was refused leaves no login to come', async () => {
+  it('leaves no login pending if a login was refused', async () => {
     const made = rotating()
     await made.prisma.user.count()
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } } })
@@ -98,7 +98,7 @@ describe('$disconnect during a rotation', () => {
 })
 
 describe.skipIf(process.platform === 'win32')('a process that disconnects while a login hangs', () => {
-  it('ends by itself, and does not wait for the connect timeout', async () => {
+  it('exits without waiting for the connect timeout', async () => {
     azure.authority.tokenLifetime = 4 * second
     const process = startProcess()
     await process.connect({ connectionTimeout: 10 * minute, pool: { min: 1 } })
@@ -109,7 +109,7 @@ describe.skipIf(process.platform === 'win32')('a process that disconnects while 
 })
 
 describe('$disconnect while work waits', () => {
-  it('for a token ends it with CLOSED', async () => {
+  it('for a token ends that work with CLOSED', async () => {
     const made = client({}, () => azure.authority.issueToken({ lifetime: 3 * second }))
     await made.prisma.user.count()
     made.credential.trouble = new Error('no route to the endpoint')
@@ -121,7 +121,7 @@ describe('$disconnect while work waits', () => {
     await expectNothingLeft(made)
   })
 
-  it('for the server ends it with CLOSED', async () => {
+  it('for the server ends that work with CLOSED', async () => {
     const made = client()
     await made.prisma.user.count()
     azure.gateway.inject({ at: 'accept', action: { reset: true } })
@@ -137,7 +137,7 @@ describe('$disconnect while work waits', () => {
 
 /** Prisma Client lets a connect end before it disconnects, and both fail as the connect does. */
 describe('$disconnect during the first connect', () => {
-  it('whose token request hangs leaves nothing', async () => {
+  it('leaves nothing behind if the token request hangs', async () => {
     const made = client({ waitTimeout: 300 })
     made.credential.trouble = 'hang'
     const connecting = made.prisma.$connect()
@@ -146,7 +146,7 @@ describe('$disconnect during the first connect', () => {
     await expectNothingLeft(made)
   })
 
-  it.each(STAGES)('whose login hangs at %s leaves nothing', async (at) => {
+  it.each(STAGES)('leaves nothing behind if the login hangs at %s', async (at) => {
     const made = client({ connectionTimeout: 300 })
     const fault = azure.gateway.inject({ at, action: HANG, times: 1 })
     const connecting = made.prisma.$connect()
@@ -159,7 +159,7 @@ describe('$disconnect during the first connect', () => {
 })
 
 describe('connecting and disconnecting', () => {
-  it('twice at once, and once more, leaves nothing', async () => {
+  it('twice at the same time, and once more, leaves nothing behind', async () => {
     const made = client()
     await made.prisma.user.count()
     await Promise.all([made.prisma.$disconnect(), made.prisma.$disconnect()])
@@ -167,7 +167,7 @@ describe('connecting and disconnecting', () => {
     await expectNothingLeft(made)
   })
 
-  it('by turns, and at once, works with one token', async () => {
+  it('in turn and at the same time works with one token', async () => {
     const made = client()
     for (let i = 0; i < 3; i++) {
       await made.prisma.$connect()
@@ -185,7 +185,7 @@ describe('connecting and disconnecting', () => {
     expect(made.credential.requests).toBe(1)
   })
 
-  it('by a hundred first queries at once asks for one token, and opens no more connections than max', async () => {
+  it('with a hundred first queries at once requests one token and opens at most max connections', async () => {
     const made = client()
     const counts = await Promise.all(Array.from({ length: 100 }, () => made.prisma.user.count()))
     expect(counts).toEqual(Array.from({ length: 100 }, () => 0))

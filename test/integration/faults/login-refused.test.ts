@@ -24,8 +24,8 @@ const renewing = () =>
 /** Has each login refused from now on. */
 const refuse = (refuse = REFUSED) => azure.gateway.inject({ at: 'login', action: { refuse } })
 
-describe('a login that is refused for its token (error 18456)', () => {
-  it('at the first connect is made again with one new token', async () => {
+describe('a login refused because of its token (error 18456)', () => {
+  it('is retried with one new token at the first connect', async () => {
     const stale = { expiresOnTimestamp: Date.now() + hour }
     let requests = 0
     const credential = {
@@ -42,7 +42,7 @@ describe('a login that is refused for its token (error 18456)', () => {
     expect(adapter.stats()).toMatchObject({ tokensAcquired: 2, connectionsOpen: 1 })
   })
 
-  it('is not made again where the credential has only the same token, and fails with the server’s words', async () => {
+  it('is not retried if the credential returns the same token, and fails with the server’s text', async () => {
     for (const [name, value] of Object.entries(azure.authority.environment('app-service'))) vi.stubEnv(name, value)
     azure.authority.inject({ wrongAudience: true })
     const { adapter } = azure.connect({ credential: new ManagedIdentityCredential() })
@@ -54,7 +54,7 @@ describe('a login that is refused for its token (error 18456)', () => {
     expect(azure.gateway.stats()).toMatchObject({ connections: 1, loginFailures: { 18456: 1 } })
   })
 
-  it('is not made a third time where the next token is refused too', async () => {
+  it('is not tried a third time if the next token is refused too', async () => {
     let lifetime = 1 * hour
     const credential = new TroubledCredential(() => {
       lifetime += 1 * second
@@ -67,7 +67,7 @@ describe('a login that is refused for its token (error 18456)', () => {
     expect(azure.gateway.stats()).toMatchObject({ connections: 2, loginFailures: { 18456: 2 } })
   })
 
-  it('beside a transaction is made again with a new token, and the transaction goes on', async () => {
+  it('is retried with a new token beside a transaction, which continues', async () => {
     const credential = renewing()
     const { prisma, adapter } = azure.connect({ credential })
     await prisma.$transaction(async (tx) => {
@@ -82,7 +82,7 @@ describe('a login that is refused for its token (error 18456)', () => {
     expect(adapter.stats().tokensAcquired).toBe(2)
   })
 
-  it('with fifty queries waiting costs one new token, and no more refused logins than the pool has connections', async () => {
+  it('costs one new token for fifty waiting queries, and no more refused logins than the pool has connections', async () => {
     const credential = renewing()
     const { prisma, adapter } = azure.connect({ credential }, { pool: { max: MAX } })
     await prisma.user.count()
@@ -95,8 +95,8 @@ describe('a login that is refused for its token (error 18456)', () => {
   })
 })
 
-describe('a login of a principal that the database does not know (error 18456)', () => {
-  it('with fifty queries waiting again and again costs few logins, and one new token at most each time', async () => {
+describe('a login of a principal without a database user (error 18456)', () => {
+  it('costs few logins and at most one new token for each round of fifty waiting queries', async () => {
     const credential = new TroubledCredential(() => azure.authority.issueToken())
     const { prisma, adapter } = azure.connect({ credential }, { pool: { max: MAX } })
     await prisma.user.count()

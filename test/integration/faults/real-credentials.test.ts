@@ -40,7 +40,7 @@ async function queryUpTo(time: number, prisma: ReturnType<typeof azure.connect>[
 describe('an outage from before the refresh until after the token’s end', () => {
   it.each([
     ['ManagedIdentityCredential answered 503', managedIdentity, { status: 503 }, /status 503/],
-    ['ClientSecretCredential cut off', clientSecret, { disconnect: true }, /network_error/],
+    ['ClientSecretCredential disconnected', clientSecret, { disconnect: true }, /network_error/],
     // MSAL keeps an application that was throttled from asking again, for a minute.
     [
       'ClientSecretCredential throttled',
@@ -48,7 +48,7 @@ describe('an outage from before the refresh until after the token’s end', () =
       { status: 429, retryAfter: 1, times: 1 },
       /too many incoming requests/,
     ],
-  ] as const)('fails no query before the deadline, and then says why (%s)', async (_, make, fault, reason) => {
+  ] as const)('fails no query before the deadline, then reports why (%s)', async (_, make, fault, reason) => {
     const { prisma, adapter, events } = azure.connect({
       credential: make(),
       rotation: { waitTimeout: 0.3 * second },

@@ -15,7 +15,7 @@ describe('a rotation whose login fails', () => {
     ['the firewall is closed', { at: 'login', action: refuse(40615, FIREWALL) }, /203\.0\.113\.7.*40615/s],
     ['logins are cut off', { at: 'login', action: { drop: true } }, /No connection to the server/],
     ['connections are reset', { at: 'accept', action: { reset: true } }, /No connection to the server/],
-  ])('because %s leaves the old connection in use, and is tried again', async (_, fault, message) => {
+  ])('because %s keeps the old connection in use and is retried', async (_, fault, message) => {
     const credential = rotatesOnce(azure)
     const { prisma, adapter, events } = azure.connect({ credential, random: () => 0 })
     await prisma.user.count()
@@ -31,7 +31,7 @@ describe('a rotation whose login fails', () => {
     expect(azure.gateway.stats().requestsAfterExpiry).toBe(0)
   })
 
-  it('logs in no more than three at a time when it succeeds with many busy', async () => {
+  it('and then succeeds logs in at most three at a time', async () => {
     let open = () => {}
     const allOpen = new Promise<void>((resolve) => {
       open = resolve

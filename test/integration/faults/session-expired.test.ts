@@ -33,8 +33,8 @@ async function connected(credential = new TroubledCredential(() => azure.authori
   return { ...client, credential, counter: await Counter.in(azure) }
 }
 
-describe('a statement on a session that the server ends for its token', () => {
-  it.each(REFUSALS)('(error %s) runs once, on a connection with a new token', async (_, refusal) => {
+describe('a statement on a session that the server ends because of its token', () => {
+  it.each(REFUSALS)('runs once, on a connection with a new token (error %s)', async (_, refusal) => {
     const { prisma, adapter, events, counter } = await connected()
     const fault = refuseNextRequest(refusal)
     await counter.increment(prisma)
@@ -43,7 +43,7 @@ describe('a statement on a session that the server ends for its token', () => {
     expect(adapter.stats()).toMatchObject({ tokensRequested: 2, tokensAcquired: 2, refreshesFailed: 0 })
   })
 
-  it('as half of all sessions are ended at once runs once, like the others, and one new token is asked for', async () => {
+  it('runs once if half of all sessions end at the same time, and one new token is requested', async () => {
     const { prisma, adapter, counter } = await connected()
     await until(async () => {
       await Promise.all(Array.from({ length: 10 }, () => prisma.$executeRaw`WAITFOR DELAY '00:00:00.100'`))
@@ -56,7 +56,7 @@ describe('a statement on a session that the server ends for its token', () => {
     expect(adapter.stats()).toMatchObject({ tokensRequested: 2, tokensAcquired: 2 })
   })
 
-  it('and whose next token is refused too is not run a third time', async () => {
+  it('is not run a third time if its next token is refused too', async () => {
     const { prisma, credential, counter } = await connected()
     refuseNextRequest(EXPIRED)
     azure.gateway.inject({ at: 'login', action: { refuse: TOKEN_EXPIRED } })
@@ -68,31 +68,28 @@ describe('a statement on a session that the server ends for its token', () => {
   })
 })
 
-describe('a transaction on a session that the server ends for its token', () => {
-  it.each(REFUSALS)(
-    '(error %s) is rolled back, fails with P2034, and works when it is run again',
-    async (_, refusal) => {
-      const { prisma, adapter, counter } = await connected()
-      let attempts = 0
-      const transact = () =>
-        prisma.$transaction(async (tx) => {
-          await counter.increment(tx)
-          if (++attempts === 1) refuseNextRequest(refusal)
-          await counter.increment(tx)
-        })
-      expect(await failureOf(transact())).toMatchObject({
-        code: 'P2034',
-        meta: { code: 'TRANSACTION_TOKEN_EXPIRED' },
-        message: expect.stringMatching(/takes its token no longer.*rolled back.*can be run again/s),
+describe('a transaction on a session that the server ends because of its token', () => {
+  it.each(REFUSALS)('is rolled back, fails with P2034, and works when run again (error %s)', async (_, refusal) => {
+    const { prisma, adapter, counter } = await connected()
+    let attempts = 0
+    const transact = () =>
+      prisma.$transaction(async (tx) => {
+        await counter.increment(tx)
+        if (++attempts === 1) refuseNextRequest(refusal)
+        await counter.increment(tx)
       })
-      expect(await counter.value()).toBe(0)
-      await transact()
-      expect([attempts, await counter.value()]).toEqual([2, 2])
-      await until(() => expect(adapter.stats()).toMatchObject({ tokensRequested: 2, connectionsOpen: 1 }))
-    },
-  )
+    expect(await failureOf(transact())).toMatchObject({
+      code: 'P2034',
+      meta: { code: 'TRANSACTION_TOKEN_EXPIRED' },
+      message: expect.stringMatching(/takes its token no longer.*rolled back.*can be run again/s),
+    })
+    expect(await counter.value()).toBe(0)
+    await transact()
+    expect([attempts, await counter.value()]).toEqual([2, 2])
+    await until(() => expect(adapter.stats()).toMatchObject({ tokensRequested: 2, connectionsOpen: 1 }))
+  })
 
-  it.each(REFUSALS)('(error %s) at its BEGIN is begun once more', async (_, refusal) => {
+  it.each(REFUSALS)('begins once more if the session ends at BEGIN (error %s)', async (_, refusal) => {
     const { prisma, adapter, counter } = await connected()
     const fault = refuseNextRequest(refusal)
     await prisma.$transaction((tx) => counter.increment(tx))
@@ -100,13 +97,16 @@ describe('a transaction on a session that the server ends for its token', () => 
     expect(adapter.stats()).toMatchObject({ tokensRequested: 2 })
   })
 
-  it.each(REFUSALS)('(error %s) at its COMMIT fails with P2034, and leaves nothing', async (_, refusal) => {
-    const { prisma, counter } = await connected()
-    const transaction = prisma.$transaction(async (tx) => {
-      await counter.increment(tx)
-      refuseNextRequest(refusal)
-    })
-    expect(await failureOf(transaction)).toMatchObject({ code: 'P2034' })
-    expect(await counter.value()).toBe(0)
-  })
+  it.each(REFUSALS)(
+    'fails with P2034 and changes nothing if the session ends at COMMIT (error %s)',
+    async (_, refusal) => {
+      const { prisma, counter } = await connected()
+      const transaction = prisma.$transaction(async (tx) => {
+        await counter.increment(tx)
+        refuseNextRequest(refusal)
+      })
+      expect(await failureOf(transaction)).toMatchObject({ code: 'P2034' })
+      expect(await counter.value()).toBe(0)
+    },
+  )
 })

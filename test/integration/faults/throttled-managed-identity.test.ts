@@ -13,8 +13,8 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-describe('ManagedIdentityCredential as it comes, throttled', () => {
-  it('waits by itself as the endpoint’s Retry-After says, and work goes on meanwhile', async () => {
+describe('an unmodified ManagedIdentityCredential that is throttled', () => {
+  it('waits for the endpoint’s Retry-After while work continues', async () => {
     azure.authority.tokenLifetime = 6 * second
     const { prisma, adapter, events } = azure.connect({ credential: new ManagedIdentityCredential() })
     await prisma.user.count()

@@ -15,8 +15,8 @@ async function short() {
   return azure.connect({ credential: { getToken: () => token } })
 }
 
-describe('at the end of its token', () => {
-  it('what runs on a connection is cut, with a reason that says whether it took effect', async () => {
+describe('when its token expires', () => {
+  it('running work is cancelled, with an error that says whether it took effect', async () => {
     const { prisma, events } = await short()
     const transaction = prisma.$transaction(async (tx) => {
       await tx.tag.create({ data: { name: 'never committed' } })
@@ -45,7 +45,7 @@ describe('at the end of its token', () => {
     expect(azure.gateway.stats().requestsAfterExpiry).toBe(0)
   })
 
-  it('a COMMIT whose answer has not come is not called rolled back', async () => {
+  it('an unanswered COMMIT is not reported as rolled back', async () => {
     const counter = await Counter.in(azure)
     const { prisma } = await short()
     let hanging: InjectedFault | undefined

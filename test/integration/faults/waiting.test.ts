@@ -17,20 +17,20 @@ afterEach(() => {
 const run = (...how: string[]) => runScript('test/integration/faults/waiting.child.ts', ...how)
 
 /** Nothing but timers is left while it waits. Node ends a process that has only `unref`'d ones (exit code 13). */
-describe('a script whose first query waits', () => {
-  it.each(['query', 'warmUp'])('for a paused database, does not end before it (%s)', async (first) => {
+describe('a script whose first query', () => {
+  it.each(['query', 'warmUp'])('waits for a paused database does not end before it (%s)', async (first) => {
     const paused = azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } }, times: 2 })
     expect(await run(first)).toEqual({ code: 0, output: '0\n' })
     expect(paused.hits).toBe(2)
   })
 
-  it('for a credential that fails at first, does not end before it', async () => {
+  it('waits for a credential that fails at first does not end before it', async () => {
     const failing = azure.authority.inject({ status: 503, times: 1 })
     expect(await run('query')).toEqual({ code: 0, output: '0\n' })
     expect(failing.hits).toBe(1)
   })
 
-  it('for a credential that never answers, is told so', async () => {
+  it('waits for a credential that never answers gets an error', async () => {
     expect(await run('query', 'silent')).toEqual({ code: 0, output: 'TOKEN_UNAVAILABLE\n' })
   })
 })

@@ -1,11 +1,10 @@
-import type { PoolStats } from './pool/pool-stats.ts'
-import type { TokenSourceStats } from './token/token-source-options.ts'
+import type { TokenSourceStats } from '../token/token-source-options.ts'
 
-/** What `adapter.stats()` returns, over all clients of the adapter. Numbers only: nothing here is secret. */
-export interface AdapterStats extends TokenSourceStats {
+/** What the pool of one client has and does. */
+export interface PoolStats {
   /** Rotations that have finished. */
   rotations: number
-  /** Connections that are logged in, at work or idle. */
+  /** Connections that are logged in, busy or idle. */
   connectionsOpen: number
   /** Connections that are logging in. */
   connecting: number
@@ -15,27 +14,30 @@ export interface AdapterStats extends TokenSourceStats {
   waiting: number
   /** When the first token of an open connection expires, in ms since the epoch; undefined if none is open. */
   tokenExpiresOn: number | undefined
+}
+
+/** What `adapter.stats()` returns, over all clients of the adapter. Numbers only: nothing here is secret. */
+export interface AdapterStats extends TokenSourceStats, PoolStats {
   /** The time left on that token, in s; below 0 only with `sessionsOutliveTokens`. */
   tokenSecondsLeft: number | undefined
 }
 
-/** Adds up what the pools of an adapter's connected clients are doing. */
+/** Adds up the numbers of an adapter's pools. */
 export function statsOf(
   token: TokenSourceStats,
   pools: readonly PoolStats[],
   rotationsBefore: number,
   now: number,
 ): AdapterStats {
-  const sum = (name: 'rotations' | 'open' | 'connecting' | 'busy' | 'waiting') =>
-    pools.reduce((total, pool) => total + pool[name], 0)
+  const sum = (name: Exclude<keyof PoolStats, 'tokenExpiresOn'>) => pools.reduce((total, pool) => total + pool[name], 0)
   const expiries = pools.flatMap(({ tokenExpiresOn }) => tokenExpiresOn ?? [])
   const tokenExpiresOn = expiries.length === 0 ? undefined : Math.min(...expiries)
   return {
     ...token,
     rotations: rotationsBefore + sum('rotations'),
-    connectionsOpen: sum('open'),
+    connectionsOpen: sum('connectionsOpen'),
     connecting: sum('connecting'),
-    inFlight: sum('busy'),
+    inFlight: sum('inFlight'),
     waiting: sum('waiting'),
     tokenExpiresOn,
     tokenSecondsLeft: tokenExpiresOn === undefined ? undefined : Math.round((tokenExpiresOn - now) / 1000),

@@ -1,6 +1,6 @@
 import { Request, TYPES } from 'tedious'
 import { describe, expect, it } from 'vitest'
-import { declareBySizeClass, type Parameter } from '../../src/driver/parameter-sizes.ts'
+import { declareBySizeClass, type Parameter } from '../../src/driver/requests.ts'
 
 type Add = Parameters<Request['addParameter']>
 

@@ -1,0 +1,66 @@
+import { type DriverConnection, driverUnsupported } from './official-adapter.ts'
+
+/** A parameter of a tedious `Request`, in `request.parameters` before the request is executed. */
+export interface Parameter {
+  type: { name: string }
+  value: unknown
+  output: boolean
+  /** In characters for `nvarchar`, otherwise in bytes; if there is none, the value's length counts. */
+  length?: number | null | undefined
+}
+
+/** The largest size of a type below `(max)`, and the size of a value in the same unit. */
+const SIZED: Readonly<Record<string, { most: number; sizeOf: (value: unknown) => number | undefined }>> = {
+  NVarChar: { most: 4_000, sizeOf: (value) => (typeof value === 'string' ? value.length : undefined) },
+  // The most bytes that any collation needs: only the driver knows the database's own.
+  VarChar: { most: 8_000, sizeOf: (value) => (typeof value === 'string' ? Buffer.byteLength(value) : undefined) },
+  VarBinary: { most: 8_000, sizeOf: (value) => (value instanceof Uint8Array ? value.length : undefined) },
+}
+
+/**
+ * The length to declare a parameter with. All values up to `nvarchar(4000)`, `varchar(8000)` or `varbinary(8000)` are
+ * declared alike, and all longer ones as `(max)`, which is what a length beyond the type's own means.
+ *
+ * @returns undefined for a parameter that stays as it is: an output, one with a given length, any other type
+ */
+function declaredLength({ type, value, output, length }: Parameter): number | undefined {
+  const sized = SIZED[type.name]
+  if (sized === undefined || output || length != null) return undefined
+  const size = value == null ? 0 : sized.sizeOf(value)
+  if (size === undefined) return undefined
+  return size <= sized.most ? sized.most : sized.most + 1
+}
+
+/**
+ * Gives the parameters of a request their size class. tedious declares a string or binary parameter by its value's
+ * length (`nvarchar(17)`), and SQL Server keeps a plan for each declaration: 1,000 email addresses would take dozens of
+ * plans for one statement. Prisma 6 declared them as this does.
+ */
+export function declareBySizeClass(parameters: readonly Parameter[]): void {
+  for (const parameter of parameters) {
+    const length = declaredLength(parameter)
+    if (length !== undefined) parameter.length = length
+  }
+}
+
+/** The parts of a tedious connection and request that are not in their types. */
+interface Requesting {
+  makeRequest(request: { parameters?: Parameter[]; callback(error: Error): void }, ...rest: unknown[]): void
+  execSql(request: { parameters?: Parameter[] }): void
+}
+
+/** Makes each statement of a connection declare its parameters by size class, and sends none after the token's end. */
+export function watchRequests(connection: DriverConnection, maySend: () => boolean): void {
+  const driver = connection as unknown as Requesting
+  if (typeof driver.makeRequest !== 'function') throw driverUnsupported('a connection of it has no makeRequest')
+  const { execSql, makeRequest } = driver
+  driver.execSql = (request) => {
+    declareBySizeClass(request.parameters ?? [])
+    execSql.call(driver, request)
+  }
+  driver.makeRequest = (request, ...rest) => {
+    if (maySend()) makeRequest.call(driver, request, ...rest)
+    // As tedious answers a request that cannot be sent.
+    else request.callback(Object.assign(new Error('The token has expired.'), { code: 'EINVALIDSTATE' }))
+  }
+}
