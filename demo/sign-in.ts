@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { ClientCertificateCredential, ClientSecretCredential } from '@azure/identity'
-import { type AuthenticationMethod, authenticationMethod } from '../src/config/sign-in.ts'
+import { UsageError } from '../scripts/support/command-line.ts'
+import { type AuthenticationMethod, authenticationMethod } from '../src/credentials/methods.ts'
 import { type CredentialLike, EntraError, type SignInOptions } from '../src/index.ts'
 import {
   type Authority,
@@ -12,7 +13,6 @@ import {
   type Fault,
   type Principal,
 } from '../src/testing/index.ts'
-import { UsageError } from './command-line.ts'
 
 type Endpoint = NonNullable<Fault['endpoint']>
 

@@ -1,13 +1,13 @@
 import type { config as MssqlConfig } from 'mssql'
-import { isAzureHost } from './config/azure-hosts.ts'
+import { isAzureHost } from './credentials/clouds.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
-import { type Target, targetOf } from './login/target.ts'
+import type { Target } from './login/target.ts'
 import { temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
 import { startProxy } from './proxy/proxy.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
-import { setUp } from './setup.ts'
+import { setUpLogin } from './setup.ts'
 import type { TokenSource } from './token/token-source.ts'
 
 export { EntraError, type EntraErrorCode } from './errors/entra-error.ts'
@@ -75,15 +75,12 @@ export async function entraDatasource(
   options: EntraDatasourceOptions = {},
 ): Promise<EntraDatasource> {
   if (config === undefined || config === '') return {}
-  const { mssql, tokenSource, audience, warnings, timing, ...said } = setUp(config, options)
+  const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
   for (const { message } of warnings) tell(message)
-  const target = targetOf(mssql)
   const shadow = shadowOf(target, options.shadowDatabase)
-  const schema = schemaOf(options.schema) ?? said.schema
+  const schema = schemaOf(options.schema) ?? setup.schema
   const proxy = await startProxy({
-    target,
-    tokenSource,
-    audience,
+    ...proxyOptions,
     unref: true,
     refuse: ({ database }) => refusalOf(database, target),
     onEvent(event) {
@@ -93,7 +90,7 @@ export async function entraDatasource(
       options.onEvent?.(event)
     },
     ...(options.endAtExpiry !== undefined && { endAtExpiry: options.endAtExpiry }),
-    timing: { waitTimeout: timing.waitTimeout, ...options.timing },
+    timing: { ...proxyOptions.timing, ...options.timing },
   })
   const caFile = options.encrypt ? temporaryCaFile(proxy.ca) : undefined
   return {

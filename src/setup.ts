@@ -1,15 +1,17 @@
 import type { config as MssqlConfig } from 'mssql'
 import { type ConfigWarning, readConfig } from './config/config.ts'
 import { audienceOf, cloudOf } from './credentials/clouds.ts'
-import { PROMPT_TIMEOUT } from './credentials/prompt.ts'
+import { PROMPT_TIMEOUT } from './credentials/one-at-a-time.ts'
 import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
+import { type Target, targetOf } from './login/target.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
+import type { ProxyOptions } from './proxy/settings.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
-/** What adapter, proxy and doctor have in common: how to sign in, and by which clock. */
+/** The options that adapter, proxy and doctor share: how to sign in, and by which clock. */
 export interface SetupOptions extends SignInOptions {
   tokenSource?: TokenSource
   scope?: string
@@ -18,11 +20,11 @@ export interface SetupOptions extends SignInOptions {
   random?: Random
 }
 
-/** Where to connect to, and what gives the tokens for it. */
+/** Where to connect, and what gives the tokens for it. */
 export interface Setup {
   /** Without any credential; not the user's object. */
   mssql: MssqlConfig
-  /** Of the connection string. */
+  /** From the connection string. */
   schema: string | undefined
   tokenSource: TokenSource
   /** The `aud` claim of the tokens for this server. */
@@ -34,7 +36,7 @@ export interface Setup {
 }
 
 /**
- * Reads a config and what the options say about signing in. Asks nobody for anything.
+ * Reads a config and what the options say about signing in. Connects to nothing.
  *
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
@@ -46,8 +48,8 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions): Setu
   const credentials = options.tokenSource ? [] : credentialsFor(options, signIn, cloud, warn)
   if (options.tokenSource) refuseBesideTokenSource(options)
   // A person takes longer than a server.
-  const patience = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
-  const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, patience)
+  const connectTimeout = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
+  const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, connectTimeout)
   const { clock = systemClock, random = Math.random } = options
   const tokenSource =
     options.tokenSource ??
@@ -55,11 +57,34 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions): Setu
   return { mssql, schema, tokenSource, audience: audienceOf(cloud), timing: timing.rotation, clock, random, warnings }
 }
 
-/** What a token source has of its own. */
-const TOKEN_SOURCE_HAS = ['credential', 'authentication', 'tenantId', 'clientId', 'credentialOptions', 'scope'] as const
+/** A {@link Setup} for logins without the driver: the proxy's and doctor's. */
+export interface LoginSetup extends Setup {
+  target: Target
+  /** What a proxy for the config needs. */
+  proxyOptions: Pick<ProxyOptions, 'target' | 'tokenSource' | 'audience' | 'timing'>
+}
+
+/** As {@link setUp}. Also throws `CONFIG_INVALID` for a named instance. */
+export function setUpLogin(config: MssqlConfig | string, options: SetupOptions): LoginSetup {
+  const setup = setUp(config, options)
+  const { tokenSource, audience, timing } = setup
+  const target = targetOf(setup.mssql)
+  const proxyOptions = { target, tokenSource, audience, timing: { waitTimeout: timing.waitTimeout } }
+  return { ...setup, target, proxyOptions }
+}
+
+/** What a token source brings with it. */
+const TOKEN_SOURCE_OPTIONS = [
+  'credential',
+  'authentication',
+  'tenantId',
+  'clientId',
+  'credentialOptions',
+  'scope',
+] as const
 
 function refuseBesideTokenSource(options: SetupOptions): void {
-  const extra = TOKEN_SOURCE_HAS.filter((name) => options[name] !== undefined)
+  const extra = TOKEN_SOURCE_OPTIONS.filter((name) => options[name] !== undefined)
   if (extra.length > 0) {
     throw new EntraError('CONFIG_INVALID', `Pass either tokenSource or ${extra.join(' and ')}, not both.`)
   }

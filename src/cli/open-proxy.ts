@@ -2,14 +2,14 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
-import { type Target, targetOf } from '../login/target.ts'
+import type { Target } from '../login/target.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { progressOf } from '../proxy/events.ts'
 import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
 import type { ProxyOptions } from '../proxy/settings.ts'
-import { setUp } from '../setup.ts'
+import { setUpLogin } from '../setup.ts'
 import { connectionStringOf, type SignInFlags, signInFlags } from './flags.ts'
-import { type CliContext, say } from './terminal.ts'
+import { type CliContext, say } from './process.ts'
 
 /** A loopback proxy that a command opened. */
 export interface OpenProxy {
@@ -45,14 +45,10 @@ export async function openProxy(
   context: CliContext,
   options: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'>,
 ): Promise<OpenProxy> {
-  const { mssql, schema, tokenSource, audience, timing, warnings } = setUp(
-    connectionStringOf(url, context.environment),
-    flags,
-  )
+  const connectionString = connectionStringOf(url, context.environment)
+  const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, flags)
   for (const { message } of warnings) say(context, message)
-  const target = targetOf(mssql)
-  const waits = { waitTimeout: timing.waitTimeout }
-  const proxy = await startProxy({ target, tokenSource, audience, timing: waits, ...options })
+  const proxy = await startProxy({ ...proxyOptions, ...options })
   const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)
   try {
     if (caFile !== undefined) await writeFile(caFile, proxy.ca)

@@ -1,17 +1,8 @@
 import type { config as MssqlConfig } from 'mssql'
+import type { AuthenticationMethod } from '../credentials/methods.ts'
+import { type Given, type GivenDetails, refuseOtherSignIns } from '../credentials/sign-in.ts'
 import { EntraError } from '../errors/entra-error.ts'
-import type { AuthenticationMethod } from './sign-in.ts'
-import { type Given, type GivenDetails, refuseOtherSignIns } from './sign-in-rules.ts'
-import type { ConfigWarning } from './source.ts'
-
-/** What a config object says. */
-export interface ConfigObject {
-  /** A copy, without anything that signs in. */
-  config: MssqlConfig
-  authentication: Given | undefined
-  details: GivenDetails
-  warnings: ConfigWarning[]
-}
+import type { ConfigWarning, ParsedConfig } from './source.ts'
 
 /** Fields by which mssql, or tedious in `authentication.options`, takes an identity. */
 const DETAILS = {
@@ -60,7 +51,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
  *
  * @throws EntraError `CONFIG_INVALID`, `CONFIG_CREDENTIALS`
  */
-export function readConfigObject(given: MssqlConfig): ConfigObject {
+export function readConfigObject(given: MssqlConfig): ParsedConfig {
   if (typeof given !== 'object' || given === null || typeof given.server !== 'string' || given.server === '') {
     throw new EntraError('CONFIG_INVALID', 'config must be a connection string or an mssql config with a server.')
   }
@@ -78,7 +69,7 @@ export function readConfigObject(given: MssqlConfig): ConfigObject {
   const { type, options } = authenticationOf(fields)
   const authentication = type === undefined ? undefined : methodOf(type, warnings)
   const value = (name: string) => detailOf(options, name, warnings)
-  refuseOtherSignIns(OTHER_SIGN_INS.map(value).filter((it) => it !== undefined))
+  refuseOtherSignIns(OTHER_SIGN_INS.map(value))
   for (const name of WITHOUT_EFFECT) {
     value(name)?.warn(`${name} has no effect in this adapter: @azure/identity finds it by the environment.`)
   }

@@ -1,53 +1,49 @@
-import { parse } from '@tediousjs/connection-string'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { config as MssqlConfig } from 'mssql'
-import { EntraError } from '../errors/entra-error.ts'
-import { checkParts, hideSecrets, type Part, partsOf, warnOfUnknown } from './parts.ts'
-import { type Quotes, segments } from './segments.ts'
-import { type ConfigWarning, type Format, Source } from './source.ts'
-import { Target } from './target.ts'
-import { addressSpan, hideInAddress, readUrlAddress } from './url-address.ts'
-import { Value } from './value.ts'
-import { warnOf } from './without-effect.ts'
+import { refuseOtherSignIns } from '../credentials/sign-in.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
+import { parseAddress, problemOfUrl } from './address.ts'
+import { Settings, setServer } from './parameters.ts'
+import { checkSegments, hideSecrets, segmentsOf, textOf, warnOfUnknown } from './segments.ts'
+import { type Format, type ParsedConfig, Source, type Span, Value } from './source.ts'
 
-const BRACES: Quotes = { '{': '}' }
-
-const QUOTES: Readonly<Record<Format, Quotes>> = {
-  prisma: BRACES,
-  jdbc: BRACES,
-  // ODBC's braces too.
-  ado: { ...BRACES, '"': '"', "'": "'" },
-}
-
-/** A connection string, taken apart. */
-export interface ConnectionString {
-  config: MssqlConfig
-  /** What is not a part of mssql's config. */
-  target: Target
-  warnings: ConfigWarning[]
-}
-
-/** As mssql has it. */
+/** mssql's default. */
 const DEFAULT_POOL_MAX = 10
 
 /**
  * Reads a connection string: Prisma's `sqlserver://host[\instance][:port];name=value;…`, JDBC's, which is the same
  * after `jdbc:`, or ADO.NET's `Server=…;name=value;…`. Each parameter means what it means in its format: see
- * `docs/connection-strings.md`. An empty value is as none, as in ADO.NET.
+ * `docs/connection-strings.md`. An empty value counts as none, as in ADO.NET.
  *
- * @throws {@link EntraError} `CONFIG_INVALID`; it points at the place, with all secrets masked
+ * @throws {@link EntraError} `CONFIG_INVALID`, which points at the place, with all secrets masked; `CONFIG_CREDENTIALS`
  */
-export function parseConnectionString(text: string): ConnectionString {
+export function parseConnectionString(text: string): ParsedConfig {
   const { format, start } = formatOf(text)
   const source = new Source(format, text)
-  const target = new Target()
-  const address = format === 'ado' ? undefined : addressSpan(text, start)
-  const parts = partsOf(segments(text, address?.end ?? start, QUOTES[format]))
-  if (address !== undefined) hideInAddress(source, address)
-  hideSecrets(source, parts)
-  if (address !== undefined) readUrlAddress(source, target, address)
-  checkParts(source, parts)
-  for (const part of parts) readPart(source, target, part)
-  return { config: configOf(source, target, start), target, warnings: source.warnings }
+  const settings = new Settings()
+  const semicolon = text.indexOf(';', start)
+  const address = { start, end: format === 'ado' ? start : semicolon < 0 ? text.length : semicolon }
+  const segments = segmentsOf(source, address.end)
+  const problem = format === 'ado' ? undefined : problemOfUrl(text, address)
+  if (problem !== undefined) source.hide(problem.hidden)
+  hideSecrets(source, segments)
+  if (problem !== undefined) throw source.refuse(problem.place, problem.message)
+  if (format !== 'ado') readUrlAddress(source, address, settings)
+  checkSegments(source, segments)
+  for (const segment of segments) {
+    const value = new Value(source, segment.name, textOf(source, segment), segment.valueSpan)
+    if (segment.parameter === undefined) warnOfUnknown(source, segment)
+    else if (value.text !== '') segment.parameter.read(settings, value)
+  }
+  const config = configOf(source, settings, start)
+  refuseOtherSignIns(settings.otherSignIns)
+  if (settings.certificateAuthority !== undefined) {
+    const ca = readCertificateAuthority(settings.certificateAuthority)
+    config.options = { ...config.options, cryptoCredentialsDetails: { ca } }
+  }
+  const { schema, maxAge, authentication, details } = settings
+  return { config, schema, maxAge, authentication, details, warnings: source.warnings }
 }
 
 function formatOf(text: string): { format: Format; start: number } {
@@ -62,25 +58,12 @@ function formatOf(text: string): { format: Format; start: number } {
   throw new EntraError('CONFIG_INVALID', `A connection string begins with sqlserver://, not with ${name}`)
 }
 
-function readPart(source: Source, target: Target, part: Part): void {
-  const value = new Value(source, part.name, textOf(source, part), part.valueSpan)
-  if (part.parameter === undefined && part.withoutEffect === undefined) warnOfUnknown(source, part)
-  if (value.text === '') return
-  part.parameter?.read(target, value)
-  if (part.withoutEffect !== undefined) warnOf(part.withoutEffect, value)
+function readUrlAddress(source: Source, place: Span, settings: Settings): void {
+  const text = source.text.slice(place.start, place.end)
+  setServer(settings, new Value(source, 'server', text, place), parseAddress(text), ':')
 }
 
-/** The value without its quotes. */
-function textOf(source: Source, { value = '', valueSpan }: Part): string {
-  if (source.format !== 'ado') return value.startsWith('{') ? value.slice(1, -1).replaceAll('}}', '}') : value
-  if (value.startsWith('=')) throw source.refuse(valueSpan, 'A value that begins with "=" must be in quotes.')
-  // The library is given one value at a time: of a whole string it tells neither places nor what is there twice, passes
-  // over what has no "=", and takes "a=;b=c" for one value.
-  const [text = ''] = parse(`value=${value}`).values()
-  return text
-}
-
-function configOf(source: Source, { config, instance, minPoolSize }: Target, start: number): MssqlConfig {
+function configOf(source: Source, { config, instance, minPoolSize }: Settings, start: number): MssqlConfig {
   const { server, port, pool } = config
   if (server === undefined) {
     const form = source.format === 'ado' ? 'Server=HOST,1433;Database=…' : 'sqlserver://HOST:1433;database=…'
@@ -94,4 +77,15 @@ function configOf(source: Source, { config, instance, minPoolSize }: Target, sta
   }
   // The port goes before the instance, as in SqlClient and JDBC; mssql has it the other way round.
   return { ...config, server: instance === undefined || port !== undefined ? server : `${server}\\${instance}` }
+}
+
+/** Reads the file of `trustServerCertificateCA`, PEM or DER, as the schema engine does. Returns PEM. */
+function readCertificateAuthority(path: Value): string {
+  try {
+    const file = readFileSync(path.text)
+    const text = file.toString('latin1')
+    return text.includes('-----BEGIN CERTIFICATE-----') ? text : new X509Certificate(file).toString()
+  } catch (error) {
+    throw path.refuse(`${path.name} is not the path of a certificate file, PEM or DER: ${reasonOf(error)}`)
+  }
 }

@@ -1,18 +1,45 @@
-import { parseDataSource } from './address.ts'
+import { MSSQL_SCHEMA } from '@tediousjs/connection-string'
+import type { config as MssqlConfig } from 'mssql'
+import type { GivenDetails } from '../credentials/sign-in.ts'
+import { type Address, parseDataSource, problemOfHost } from './address.ts'
 import { ISOLATION_LEVELS } from './isolation-levels.ts'
-import type { GivenDetails } from './sign-in-rules.ts'
-import { readAddress, readPort, type Target } from './target.ts'
-import type { Value } from './value.ts'
+import type { Value } from './source.ts'
+
+type Options = NonNullable<MssqlConfig['options']>
+type Pool = NonNullable<MssqlConfig['pool']>
+
+/** What the parameters of a connection string are read into. */
+export class Settings {
+  readonly config: Omit<MssqlConfig, 'server'> & { server?: string; options: Options; pool: Pool } = {
+    options: {},
+    pool: {},
+  }
+  instance: string | undefined
+  schema: string | undefined
+  /** In ms. */
+  maxAge: number | undefined
+  minPoolSize: Value | undefined
+  /** The path of a certificate file. */
+  certificateAuthority: Value | undefined
+  authentication: Value | undefined
+  readonly details: GivenDetails = {}
+  /** Ways to sign in without a credential. */
+  readonly otherSignIns: Value[] = []
+}
+
+type Read = (settings: Settings, value: Value) => void
 
 /** A parameter of connection strings. */
 export interface Parameter {
-  /** The documented name, then the synonyms. They are compared without case, blanks and underscores. */
+  /** The documented name, then the synonyms. Case, spaces and underscores do not matter. */
   readonly names: readonly [string, ...string[]]
   readonly secret?: true
-  readonly read: (target: Target, value: Value) => void
+  /** Whether it is known elsewhere and means nothing here. */
+  readonly ignored?: true
+  readonly read: Read
 }
 
-/** Without their blanks, as `oneOf` compares them. */
+/** `oneOf` compares words without their spaces. */
 const ISOLATION_LEVEL_WORDS = Object.fromEntries(
   Object.entries(ISOLATION_LEVELS).map(([name, level]) => [name.replace(' ', ''), level]),
 )
@@ -29,227 +56,245 @@ const ENCRYPT = {
   strict: 'strict',
 } as const
 
-/** From so many seconds on a timeout was probably meant in ms. */
+/** From so many seconds on, a timeout was probably meant in ms. */
 const LONGEST_WAIT = 1000
 const LONGEST_QUERY = 10_000
 
-/** As good as for ever, in ms: the longest that a timer takes. */
+/** Practically for ever, in ms: the longest that a timer takes. */
 const NEVER = 2 ** 31 - 1
+
+const text = (value: Value) => value.text
+const flag = (value: Value) => value.flag()
 
 /** Each parameter that means something here, with the meaning and the unit that its format gives it. */
 export const PARAMETERS: readonly Parameter[] = [
   {
     names: ['server', 'serverName', 'Data Source', 'Address', 'Addr', 'Network Address'],
-    read(target, value) {
-      const address = parseDataSource(value.text)
-      if (typeof address === 'string') throw value.refuse(address)
-      readAddress(target, value, address, ',')
-    },
+    read: (settings, value) => setServer(settings, value, parseDataSource(value), ','),
   },
-  { names: ['port', 'portNumber'], read: readPort },
+  { names: ['port', 'portNumber'], read: setPort },
   {
     names: ['instanceName'],
-    read(target, value) {
-      if (target.instance !== undefined) throw value.refuse('The connection string names the instance twice.')
-      target.instance = value.text
+    read(settings, value) {
+      if (settings.instance !== undefined) throw value.refuse('The connection string names the instance twice.')
+      settings.instance = value.text
     },
   },
-  {
-    names: ['database', 'databaseName', 'Initial Catalog'],
-    read(target, value) {
-      target.config.database = value.text
-    },
-  },
-  {
-    names: ['schema'],
-    read(target, value) {
-      target.schema = value.text
-    },
-  },
-  {
-    names: ['encrypt'],
-    read({ config }, value) {
-      config.options.encrypt = value.oneOf(ENCRYPT, 'true, false or strict')
-    },
-  },
-  {
-    names: ['trustServerCertificate'],
-    read({ config }, value) {
-      config.options.trustServerCertificate = value.flag()
-    },
-  },
-  {
-    names: ['trustServerCertificateCA'],
-    read(target, value) {
-      target.certificateAuthority = value
-    },
-  },
+  { names: ['database', 'databaseName', 'Initial Catalog'], read: config('database', text) },
+  { names: ['schema'], read: setting('schema', text) },
+  { names: ['encrypt'], read: option('encrypt', (value) => value.oneOf(ENCRYPT, 'true, false or strict')) },
+  { names: ['trustServerCertificate'], read: option('trustServerCertificate', flag) },
+  { names: ['trustServerCertificateCA'], read: setting('certificateAuthority', (value) => value) },
   {
     names: ['hostNameInCertificate'],
-    read({ config }, value) {
-      // JDBC's, in the portal, is a pattern. The host's own name, which is checked without this, is stricter.
-      if (!value.text.startsWith('*')) config.options.serverName = value.text
-    },
+    // JDBC's, in the portal, is a pattern. The host's own name, which is checked without this, is stricter.
+    read: option('serverName', (value) => (value.text.startsWith('*') ? undefined : value.text)),
   },
-  {
-    names: ['multiSubnetFailover'],
-    read({ config }, value) {
-      config.options.multiSubnetFailover = value.flag()
-    },
-  },
+  { names: ['multiSubnetFailover'], read: option('multiSubnetFailover', flag) },
   {
     names: ['applicationIntent'],
-    read({ config }, value) {
-      config.options.readOnlyIntent = value.oneOf({ ReadOnly: true, ReadWrite: false })
-    },
+    read: option('readOnlyIntent', (value) => value.oneOf({ ReadOnly: true, ReadWrite: false })),
   },
-  {
-    names: ['applicationName', 'app'],
-    read({ config }, value) {
-      config.options.appName = value.text
-    },
-  },
-  {
-    names: ['workstationID', 'wsid'],
-    read({ config }, value) {
-      config.options.workstationId = value.text
-    },
-  },
+  { names: ['applicationName', 'app'], read: option('appName', text) },
+  { names: ['workstationID', 'wsid'], read: option('workstationId', text) },
   {
     names: ['language', 'Current Language'],
-    read({ config }, value) {
+    read: option('language', (value) => {
       // tedious puts it into SQL text.
       if (!/^[\p{L}\p{N}_]+$/u.test(value.text)) throw value.mustBe('the name of a language, such as us_english')
-      config.options.language = value.text
-    },
+      return value.text
+    }),
   },
-  {
-    names: ['packetSize'],
-    read({ config }, value) {
-      config.options.packetSize = value.wholeNumber(512, 32767)
-    },
-  },
+  { names: ['packetSize'], read: option('packetSize', (value) => value.wholeNumber(512, 32767)) },
   {
     names: ['isolationLevel'],
-    read({ config }, value) {
-      config.options.isolationLevel = value.oneOf(ISOLATION_LEVEL_WORDS, 'an isolation level such as "READ COMMITTED"')
-    },
+    read: option('isolationLevel', (value) =>
+      value.oneOf(ISOLATION_LEVEL_WORDS, 'an isolation level such as "READ COMMITTED"'),
+    ),
   },
   {
     names: ['connectTimeout', 'connectionTimeout', 'loginTimeout', 'timeout'],
-    read({ config }, value) {
-      config.connectionTimeout = value.duration(value.format === 'prisma' ? 'ms' : 's', LONGEST_WAIT)
-    },
+    read: config('connectionTimeout', (value) => value.duration(value.format === 'prisma' ? 'ms' : 's', LONGEST_WAIT)),
   },
   {
     names: ['socketTimeout', 'requestTimeout'],
-    read({ config }, value) {
+    read(settings, value) {
       const timeout = value.duration('ms')
-      config.requestTimeout ??= timeout
+      settings.config.requestTimeout ??= timeout
     },
   },
   {
     names: ['queryTimeout', 'commandTimeout'],
-    read({ config }, value) {
-      config.requestTimeout = value.duration('s', LONGEST_QUERY)
-    },
+    read: config('requestTimeout', (value) => value.duration('s', LONGEST_QUERY)),
   },
-  {
-    names: ['connectRetryCount'],
-    read({ config }, value) {
-      config.options.maxRetriesOnTransientErrors = value.wholeNumber(0, 255)
-    },
-  },
+  { names: ['connectRetryCount'], read: option('maxRetriesOnTransientErrors', (value) => value.wholeNumber(0, 255)) },
   {
     names: ['connectRetryInterval'],
-    read({ config }, value) {
-      config.options.connectionRetryInterval = value.wholeNumber(1, 60) * 1000
-    },
+    read: option('connectionRetryInterval', (value) => value.wholeNumber(1, 60) * 1000),
   },
-  {
-    names: ['connectionLimit', 'maxPoolSize'],
-    read({ config }, value) {
-      config.pool.max = value.wholeNumber(1)
-    },
-  },
+  { names: ['connectionLimit', 'maxPoolSize'], read: pool('max', (value) => value.wholeNumber(1)) },
   {
     names: ['minPoolSize'],
-    read(target, value) {
-      target.config.pool.min = value.wholeNumber()
-      target.minPoolSize = value
+    read(settings, value) {
+      settings.config.pool.min = value.wholeNumber()
+      settings.minPoolSize = value
     },
   },
   {
     names: ['poolTimeout'],
-    read({ config }, value) {
-      config.pool.acquireTimeoutMillis = value.duration('s', LONGEST_WAIT) || NEVER
-    },
+    read: pool('acquireTimeoutMillis', (value) => value.duration('s', LONGEST_WAIT) || NEVER),
   },
   {
     names: ['maxConnectionLifetime', 'connectionLifetime', 'loadBalanceTimeout'],
-    read(target, value) {
-      const maxAge = value.duration('s')
-      if (maxAge > 0) target.maxAge = maxAge
-    },
+    read: setting('maxAge', (value) => value.duration('s') || undefined),
+  },
+  { names: ['maxIdleConnectionLifetime'], read: pool('idleTimeoutMillis', (value) => value.duration('s') || NEVER) },
+  { names: ['authentication'], read: setting('authentication', (value) => value) },
+  { names: ['user', 'userName', 'User ID', 'uid'], read: detail('user') },
+  { names: ['password', 'pwd'], secret: true, read: detail('password') },
+  { names: ['tenantId'], read: detail('tenantId') },
+  {
+    names: ['clientId', 'msiClientId', 'managedIdentityClientId', 'AADSecurePrincipalId'],
+    read: detail('clientId'),
   },
   {
-    names: ['maxIdleConnectionLifetime'],
-    read({ config }, value) {
-      config.pool.idleTimeoutMillis = value.duration('s') || NEVER
-    },
-  },
-  {
-    names: ['authentication'],
-    read(target, value) {
-      target.authentication = value
-    },
-  },
-  detail('user', 'userName', 'User ID', 'uid'),
-  { ...detail('password', 'pwd'), secret: true },
-  detail('tenantId'),
-  detail('clientId', 'msiClientId', 'managedIdentityClientId', 'AADSecurePrincipalId'),
-  {
-    ...detail('secret', 'clientSecret', 'AADSecurePrincipalSecret', 'clientKeyPassword', 'certificatePassword'),
+    names: ['secret', 'clientSecret', 'AADSecurePrincipalSecret', 'clientKeyPassword', 'certificatePassword'],
     secret: true,
+    read: detail('secret'),
   },
-  detail('objectId', 'msiObjectId'),
-  detail('resourceId', 'msiResourceId'),
-  detail('loginHint'),
-  detail('certificatePath', 'clientCertificate', 'clientCertificatePath', 'clientCertPath'),
+  { names: ['objectId', 'msiObjectId'], read: detail('objectId') },
+  { names: ['resourceId', 'msiResourceId'], read: detail('resourceId') },
+  { names: ['loginHint'], read: detail('loginHint') },
+  {
+    names: ['certificatePath', 'clientCertificate', 'clientCertificatePath', 'clientCertPath'],
+    read: detail('certificatePath'),
+  },
   { names: ['accessToken', 'token'], secret: true, read: otherSignIn },
   { names: ['domain'], read: otherSignIn },
   {
     names: ['integratedSecurity', 'Trusted_Connection'],
-    read(target, value) {
-      if (value.text.toLowerCase() === 'sspi' || value.flag()) otherSignIn(target, value)
+    read(settings, value) {
+      if (value.text.toLowerCase() === 'sspi' || value.flag()) otherSignIn(settings, value)
     },
   },
 ]
 
-/** Every name and synonym. */
-export const PARAMETER_NAMES: readonly string[] = PARAMETERS.flatMap(({ names }) => names)
+/**
+ * Reads one field of mssql's config. `undefined` leaves the field out.
+ *
+ * @param pick - the object that has the field
+ */
+function into<T extends object, K extends keyof T>(
+  pick: (settings: Settings) => T,
+  key: K,
+  read: (value: Value) => T[K],
+) {
+  return (settings: Settings, value: Value) => {
+    const result = read(value)
+    if (result !== undefined) pick(settings)[key] = result
+  }
+}
 
-const BY_KEY = new Map(PARAMETERS.flatMap((parameter) => parameter.names.map((name) => [keyOf(name), parameter])))
+function setting<K extends keyof Settings>(key: K, read: (value: Value) => Settings[K]): Read {
+  return into((settings) => settings, key, read)
+}
+function config<K extends keyof Settings['config']>(key: K, read: (value: Value) => Settings['config'][K]): Read {
+  return into((settings) => settings.config, key, read)
+}
+function option<K extends keyof Options>(key: K, read: (value: Value) => Options[K]): Read {
+  return into((settings) => settings.config.options, key, read)
+}
+function pool<K extends keyof Pool>(key: K, read: (value: Value) => Pool[K]): Read {
+  return into((settings) => settings.config.pool, key, read)
+}
+function detail(key: keyof GivenDetails): Read {
+  return ({ details }, value) => {
+    details[key] = value
+  }
+}
+
+function otherSignIn(settings: Settings, value: Value): void {
+  settings.otherSignIns.push(value)
+}
+
+/** Sets server, instance and port. @throws EntraError `CONFIG_INVALID` */
+export function setServer(settings: Settings, value: Value, address: Address, portSeparator: ':' | ','): void {
+  if (settings.config.server !== undefined) throw value.refuse('The connection string names the server twice.')
+  const { host, instance, port } = address
+  if (host === '') return
+  const problem = problemOfHost(host, portSeparator)
+  if (problem !== undefined) throw value.refuse(`This is not the name of a server. ${problem}`)
+  settings.config.server = host
+  if (instance) settings.instance = instance
+  if (port !== undefined) setPort(settings, value.part('port', port))
+}
+
+function setPort({ config }: Settings, value: Value): void {
+  if (config.port !== undefined) throw value.refuse('The connection string names the port twice.')
+  config.port = value.wholeNumber(1, 65535)
+}
+
+/** A parameter that is known elsewhere and has no effect here. */
+interface Ignored {
+  readonly secret?: true
+  /** A value that means the same as leaving the parameter out. `*`: any. */
+  readonly harmless?: string
+  /** What to do instead. */
+  readonly instead?: string
+}
+
+const IGNORED: Readonly<Record<string, Ignored>> = {
+  driver: { harmless: '*' },
+  'persist security info': { harmless: '*' },
+  'ip address preference': { harmless: 'ipv4first' },
+  'server certificate': { instead: 'For a CA of your own there is trustServerCertificateCA.' },
+  'server spn': {},
+  'failover partner spn': {},
+  'attestation protocol': {},
+  'enclave attestation url': {},
+  msiEndpoint: { instead: '@azure/identity finds the endpoint by the environment.' },
+  msiSecret: { secret: true, instead: '@azure/identity finds it in the environment.' },
+  clientKey: { instead: 'Put the private key into the same PEM file as the certificate.' },
+  keyStoreSecret: { secret: true },
+  trustStorePassword: { secret: true },
+  keyVaultProviderClientKey: { secret: true },
+}
+
+function ignored(name: string, { secret, harmless, instead }: Ignored): Parameter {
+  return {
+    names: [name],
+    ignored: true,
+    ...(secret && { secret }),
+    read(_settings, value) {
+      const said = value.text.toLowerCase().replace(/^yes$/, 'true').replace(/^no$/, 'false')
+      if (harmless === '*' || harmless?.toLowerCase() === said) return
+      value.warn(`${value.name} has no effect in this adapter.${instead === undefined ? '' : ` ${instead}`}`)
+    },
+  }
+}
+
+/** By key. Of two with the same key the later counts. */
+const BY_KEY = new Map<string, Parameter>([
+  // All of SqlClient's keywords.
+  ...Object.entries(MSSQL_SCHEMA).flatMap(([name, { aliases = [], default: harmless }]) =>
+    [name, ...aliases].map((it) => {
+      const entry = harmless === undefined ? {} : { harmless: String(harmless) }
+      return [keyOf(it), ignored(it, entry)] as const
+    }),
+  ),
+  ...Object.entries(IGNORED).map(([name, entry]) => [keyOf(name), ignored(name, entry)] as const),
+  ...PARAMETERS.flatMap((parameter) => parameter.names.map((name) => [keyOf(name), parameter] as const)),
+])
+
+/** Every name and synonym that has an effect. */
+export const PARAMETER_NAMES: readonly string[] = PARAMETERS.flatMap(({ names }) => names)
 
 /** The parameter of a name or synonym. */
 export function parameterOf(name: string): Parameter | undefined {
   return BY_KEY.get(keyOf(name))
 }
 
-/** As names are compared: without case, blanks and underscores. */
+/** How names are compared: without case, spaces and underscores. */
 export function keyOf(name: string): string {
   return name.toLowerCase().replace(/[\s_]/g, '')
-}
-
-function detail(name: keyof GivenDetails, ...synonyms: string[]): Parameter {
-  return {
-    names: [name, ...synonyms],
-    read(target, value) {
-      target.details[name] = value
-    },
-  }
-}
-
-function otherSignIn(target: Target, value: Value): void {
-  target.otherSignIns.push(value)
 }

@@ -6,20 +6,25 @@ export interface Cloud {
   readonly scope: string
   /** Its Entra ID, by the name that `@azure/identity` has for it. */
   readonly authorityHost: keyof typeof AzureAuthorityHosts
+  /** How the host names of its databases end: Azure SQL's, Synapse's, Fabric's. */
+  readonly suffixes: readonly string[]
 }
 
 /** The cloud of any host that no other cloud claims. Synapse and Fabric take the tokens of its Azure SQL. */
 export const PUBLIC_CLOUD: Cloud = {
   scope: 'https://database.windows.net/.default',
   authorityHost: 'AzurePublicCloud',
+  suffixes: [
+    '.database.windows.net',
+    '.sql.azuresynapse.net',
+    '.database.fabric.microsoft.com',
+    '.datawarehouse.fabric.microsoft.com',
+  ],
 }
 
-/**
- * Clouds by the suffix of a server's host name: Azure SQL and Synapse. Fabric is in the public cloud alone.
- *
- * Source: Microsoft Learn, "Azure Private Endpoint private DNS zone values", which lists the names of each cloud.
- */
-const SOVEREIGN_CLOUDS: ReadonlyArray<Cloud & { readonly suffixes: readonly string[] }> = [
+/** Source: Microsoft Learn, "Azure Private Endpoint private DNS zone values", which lists the names of each cloud. */
+const CLOUDS: readonly Cloud[] = [
+  PUBLIC_CLOUD,
   {
     scope: 'https://database.usgovcloudapi.net/.default',
     authorityHost: 'AzureGovernment',
@@ -32,14 +37,19 @@ const SOVEREIGN_CLOUDS: ReadonlyArray<Cloud & { readonly suffixes: readonly stri
   },
 ]
 
-/**
- * The cloud that a server is in: by its host name, else by the scope of its tokens, for a server that is reached by a
- * name of one's own.
- */
-export function cloudOf(host: string, scope?: string): Cloud {
+function cloudOfHost(host: string): Cloud | undefined {
   const name = host.toLowerCase().replace(/\.$/, '')
-  const byHost = SOVEREIGN_CLOUDS.find(({ suffixes }) => suffixes.some((suffix) => name.endsWith(suffix)))
-  return byHost ?? (scope === undefined ? PUBLIC_CLOUD : cloudOfScope(scope))
+  return CLOUDS.find(({ suffixes }) => suffixes.some((suffix) => name.endsWith(suffix)))
+}
+
+/** Whether a host is one of Azure's or Fabric's, where a new database is billed at once. */
+export function isAzureHost(host: string): boolean {
+  return cloudOfHost(host) !== undefined
+}
+
+/** The cloud of a server: by its host name, else by the scope of its tokens, for a server behind a name of your own. */
+export function cloudOf(host: string, scope?: string): Cloud {
+  return cloudOfHost(host) ?? (scope === undefined ? PUBLIC_CLOUD : cloudOfScope(scope))
 }
 
 /** The `aud` claim of the tokens for a cloud's databases. */
@@ -51,5 +61,5 @@ export function audienceOf({ scope }: Cloud): string {
 export function cloudOfScope(scope: string): Cloud {
   // Both `https://resource/.default` and `https://resource//.default` are in use.
   const plain = scope.toLowerCase().replace('//.default', '/.default')
-  return SOVEREIGN_CLOUDS.find((cloud) => cloud.scope === plain) ?? PUBLIC_CLOUD
+  return CLOUDS.find((cloud) => cloud.scope === plain) ?? PUBLIC_CLOUD
 }

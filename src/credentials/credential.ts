@@ -1,8 +1,52 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
-import { type AuthenticationMethod, authenticationMethod } from '../config/sign-in.ts'
 import { EntraError } from '../errors/entra-error.ts'
-import { type CredentialFunction, FunctionCredential } from './function-credential.ts'
-import { type AskOptions, NamedCredential } from './named-credential.ts'
+import { claimsOf, dateOf } from './claims.ts'
+import { type AuthenticationMethod, authenticationMethod } from './methods.ts'
+
+/** What a credential is asked with. */
+export interface AskOptions {
+  abortSignal: AbortSignal
+}
+
+/** A credential that events and errors can call by its name. */
+export abstract class NamedCredential implements TokenCredential {
+  /** The name of its class in `@azure/identity`, or of the user's own. */
+  readonly name: string
+  /** Whether a person has to do something first. */
+  readonly interactive: boolean
+
+  constructor(name: string, interactive: boolean) {
+    this.name = name
+    this.interactive = interactive
+  }
+
+  abstract getToken(scope: string, options: AskOptions): Promise<AccessToken | null>
+}
+
+/** What a {@link CredentialFunction} is told beside the scope. */
+export interface CredentialFunctionOptions {
+  /** Aborted when nobody waits for the token any more. */
+  signal: AbortSignal
+  /** The adapter's `tenantId`. */
+  tenantId?: string
+}
+
+/**
+ * Gives a token by any means. A token alone will do where it is a JSON Web Token: its expiry is read from its `exp`
+ * claim. `null`: it cannot give one here.
+ *
+ * @example
+ * ```ts
+ * const credential: CredentialFunction = async (scope, { signal }) => {
+ *   const response = await fetch(`http://localhost:8080/token?scope=${scope}`, { signal })
+ *   return response.text()
+ * }
+ * ```
+ */
+export type CredentialFunction = (
+  scope: string,
+  options: CredentialFunctionOptions,
+) => Promise<AccessToken | string | null> | AccessToken | string | null
 
 /**
  * What gives tokens: a credential of `@azure/identity` or your own object with `getToken(scope)`, a function, or a way
@@ -10,43 +54,36 @@ import { type AskOptions, NamedCredential } from './named-credential.ts'
  */
 export type CredentialLike = TokenCredential | CredentialFunction | AuthenticationMethod | (string & {})
 
-/** What a {@link CredentialLike} is made a credential with. */
-export interface CredentialContext {
-  /** The credential for a way to sign in that is named. */
-  byMethod: (method: AuthenticationMethod) => NamedCredential
-  /** Passed on to the credentials that the user made. */
-  tenantId?: string | undefined
-}
-
 /**
- * The credentials in the order of preference that the user gave them in.
+ * The credentials in the user's order of preference.
  *
+ * @param byMethod - gives the credential of a method that is named
+ * @param tenantId - passed on to the credentials that the user made
  * @throws EntraError `CONFIG_INVALID`
  */
 export function namedCredentials(
   given: CredentialLike | readonly CredentialLike[],
-  context: CredentialContext,
+  byMethod: (method: AuthenticationMethod) => NamedCredential,
+  tenantId?: string,
 ): NamedCredential[] {
   const list = isList(given) ? given : [given]
   if (list.length === 0) throw new EntraError('CONFIG_INVALID', 'credential is an empty list. Name at least one.')
-  return list.map((each, index) => named(each, isList(given) ? `credential[${index}]` : 'credential', context))
+  return list.map((each, index) => {
+    if (each instanceof NamedCredential) return each
+    if (typeof each === 'string') return byMethod(authenticationMethod(each))
+    if (typeof each === 'function') return new FunctionCredential(each, tenantId)
+    if (typeof each?.getToken === 'function') return new UserCredential(each, tenantId)
+    throw new EntraError(
+      'CONFIG_INVALID',
+      `${isList(given) ? `credential[${index}]` : 'credential'} must be a credential of @azure/identity or another ` +
+        'object with a getToken() method, a function, or the name of a way to sign in, such as "AzureCli".',
+    )
+  })
 }
 
 // Array.isArray does not narrow a readonly array.
 function isList(given: CredentialLike | readonly CredentialLike[]): given is readonly CredentialLike[] {
   return Array.isArray(given)
-}
-
-function named(given: CredentialLike, place: string, { byMethod, tenantId }: CredentialContext): NamedCredential {
-  if (given instanceof NamedCredential) return given
-  if (typeof given === 'string') return byMethod(authenticationMethod(given))
-  if (typeof given === 'function') return new FunctionCredential(given, tenantId)
-  if (typeof given?.getToken === 'function') return new UserCredential(given, tenantId)
-  throw new EntraError(
-    'CONFIG_INVALID',
-    `${place} must be a credential of @azure/identity or another object with a getToken() method, a function, or the ` +
-      'name of a way to sign in, such as "AzureCli".',
-  )
 }
 
 /** Classes of `@azure/identity` that ask a person. */
@@ -70,4 +107,39 @@ class UserCredential extends NamedCredential {
       ...(this.#tenantId !== undefined && { tenantId: this.#tenantId }),
     })
   }
+}
+
+/** A credential made of a function. */
+class FunctionCredential extends NamedCredential {
+  readonly #call: CredentialFunction
+  readonly #tenantId: string | undefined
+
+  constructor(call: CredentialFunction, tenantId?: string) {
+    super(call.name || 'function', false)
+    this.#call = call
+    this.#tenantId = tenantId
+  }
+
+  /** @throws EntraError `TOKEN_INVALID` where a string was given whose expiry cannot be read */
+  async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
+    const answer = await this.#call(scope, {
+      signal: abortSignal,
+      ...(this.#tenantId !== undefined && { tenantId: this.#tenantId }),
+    })
+    return typeof answer === 'string' ? withExpiry(answer) : answer
+  }
+}
+
+function withExpiry(token: string): AccessToken {
+  const claims = claimsOf(token)
+  const expiresOnTimestamp = claims && dateOf(claims, 'exp')
+  if (expiresOnTimestamp === undefined) {
+    const found = claims === undefined ? 'is no JSON Web Token' : 'has no exp claim'
+    throw new EntraError(
+      'TOKEN_INVALID',
+      `The credential function returned a string that ${found}, so that its expiry is not known. ` +
+        'Return { token, expiresOnTimestamp } instead, expiresOnTimestamp in ms since the epoch.',
+    )
+  }
+  return { token, expiresOnTimestamp }
 }

@@ -1,15 +1,25 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
-import type { SignIn } from '../config/sign-in.ts'
-import { hearRefusals, withRefusals } from './authority-refusals.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { type Cloud, PUBLIC_CLOUD } from './clouds.ts'
-import { type Environment, type IdentityOptions, type Make, METHODS } from './methods.ts'
-import { type AskOptions, NamedCredential } from './named-credential.ts'
-import { type Identity, usePlugin } from './plugin.ts'
+import { type AskOptions, NamedCredential } from './credential.ts'
+import {
+  type Identity,
+  type IdentityOptions,
+  METHODS,
+  type Method,
+  missingValues,
+  needsConfig,
+  type Plugin,
+  type Values,
+} from './methods.ts'
+import { hearRefusals, withRefusals } from './retry-after.ts'
+import type { SignIn } from './sign-in.ts'
 
-/** Where a credential signs in, and how it gets there. */
-export interface Surroundings {
+type IdentityPlugin = Parameters<Identity['useIdentityPlugin']>[0]
+
+/** Where a credential signs in, and with which options of the user. */
+export interface IdentityContext {
   cloud: Cloud
-  /** Laid over the options that the credential is made with. */
   options?: IdentityOptions | undefined
 }
 
@@ -33,10 +43,10 @@ const known: IdentityCredential[] = []
  *
  * @throws EntraError `CONFIG_INVALID` where the sign-in lacks something
  */
-export function identityCredential(signIn: SignIn, surroundings: Surroundings): IdentityCredential {
-  const found = known.find((credential) => credential.serves(signIn, surroundings))
+export function identityCredential(signIn: SignIn, context: IdentityContext): IdentityCredential {
+  const found = known.find((credential) => credential.serves(signIn, context))
   if (found !== undefined) return found
-  const credential = new IdentityCredential(signIn, surroundings, process.env)
+  const credential = new IdentityCredential(signIn, context, process.env)
   known.push(credential)
   return credential
 }
@@ -44,24 +54,26 @@ export function identityCredential(signIn: SignIn, surroundings: Surroundings): 
 /** A credential of `@azure/identity`, which takes some 200 ms to load: it is loaded when the first token is asked for. */
 export class IdentityCredential extends NamedCredential {
   readonly #signIn: SignIn
-  readonly #surroundings: Surroundings
-  readonly #environment: Environment
-  readonly #make: Make
+  readonly #context: IdentityContext
+  readonly #environment: NodeJS.ProcessEnv
+  readonly #method: Method
   #made: Promise<TokenCredential> | undefined
 
   /** Use {@link identityCredential}. */
-  constructor(signIn: SignIn, surroundings: Surroundings, environment: Environment) {
-    const { credential, interactive = false, plan } = METHODS[signIn.method]
-    super(credential, interactive)
+  constructor(signIn: SignIn, context: IdentityContext, environment: NodeJS.ProcessEnv) {
+    const method = METHODS[signIn.method]
+    super(method.credential, method.interactive ?? false)
+    this.#method = method
     this.#signIn = signIn
-    this.#surroundings = surroundings
+    this.#context = context
     this.#environment = environment
-    this.#make = plan(signIn, environment)
+    // What only the environment gives may be set later.
+    if (needsConfig(method)) this.#values()
   }
 
   /** Whether this is the credential for that sign-in. */
-  serves(signIn: SignIn, { cloud, options }: Surroundings): boolean {
-    const mine = this.#surroundings
+  serves(signIn: SignIn, { cloud, options }: IdentityContext): boolean {
+    const mine = this.#context
     return DETAILS.every((it) => this.#signIn[it] === signIn[it]) && mine.cloud === cloud && mine.options === options
   }
 
@@ -86,18 +98,51 @@ export class IdentityCredential extends NamedCredential {
 
   async #load(): Promise<TokenCredential> {
     const { identity } = (await import('./identity-package.cts')) as unknown as { identity: Identity }
-    const { plugin } = METHODS[this.#signIn.method]
-    if (plugin !== undefined) await usePlugin(identity, plugin)
-    return this.#make(identity, this.#options(identity))
+    if (this.#method.plugin !== undefined) await usePlugin(identity, this.#method.plugin)
+    return this.#method.make(identity, this.#values() as Required<Values>, this.#options(identity))
+  }
+
+  /** What the sign-in and the environment give, with all that the method needs. */
+  #values(): Values {
+    const { takes, variables = {} } = this.#method
+    const values: Values = {}
+    for (const name of takes) if (this.#signIn[name] !== undefined) values[name] = this.#signIn[name]
+    for (const [name, candidates] of Object.entries(variables)) {
+      const variable = candidates.find((candidate) => this.#environment[candidate])
+      if (variable !== undefined) values[name as keyof Values] ??= this.#environment[variable] as string
+    }
+    const missing = missingValues(this.#method, values)
+    if (missing.length === 0) return values
+    const where = needsConfig(this.#method) ? '' : ' in the environment'
+    throw new EntraError('CONFIG_INVALID', `authentication=${this.#signIn.method} lacks ${missing.join(', ')}${where}.`)
   }
 
   #options({ AzureAuthorityHosts }: Identity): IdentityOptions {
-    const { cloud, options } = this.#surroundings
+    const { cloud, options } = this.#context
     const elsewhere = cloud !== PUBLIC_CLOUD && !this.#environment.AZURE_AUTHORITY_HOST
     return {
       ...(elsewhere && { authorityHost: AzureAuthorityHosts[cloud.authorityHost] }),
       ...options,
       additionalPolicies: [...(options?.additionalPolicies ?? []), { policy: hearRefusals, position: 'perCall' }],
     }
+  }
+}
+
+/**
+ * Loads a plugin into `@azure/identity`.
+ *
+ * @throws EntraError `DEPENDENCY_MISSING`
+ */
+async function usePlugin(identity: Identity, { package: name, plugin, instead }: Plugin): Promise<void> {
+  try {
+    // By a variable: bundlers must not look for a package that is optional.
+    const exported: Record<string, IdentityPlugin> = await import(name)
+    identity.useIdentityPlugin(exported[plugin] as IdentityPlugin)
+  } catch (cause) {
+    throw new EntraError(
+      'DEPENDENCY_MISSING',
+      `${name} could not be loaded (${reasonOf(cause)}). It is needed here: npm install ${name}. ${instead}`,
+      { cause },
+    )
   }
 }

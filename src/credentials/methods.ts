@@ -1,213 +1,284 @@
 import type { AuthorityValidationOptions, TokenCredential, TokenCredentialOptions } from '@azure/identity'
-import type { AuthenticationMethod, SignIn } from '../config/sign-in.ts'
 import { EntraError } from '../errors/entra-error.ts'
-import type { Identity, Plugin } from './plugin.ts'
+import { didYouMean, quoted } from '../errors/wording.ts'
+
+/** What `import('@azure/identity')` gives. */
+export type Identity = typeof import('@azure/identity')
 
 /** Options that the credentials of `@azure/identity` have in common. */
 export interface IdentityOptions extends TokenCredentialOptions, AuthorityValidationOptions {}
 
-/** `process.env`. */
-export type Environment = Readonly<Record<string, string | undefined>>
+/** What a sign-in can say beside its method. */
+export interface SignInDetails {
+  tenantId?: string | undefined
+  /** The application's id, or that of a user-assigned managed identity. */
+  clientId?: string | undefined
+  /** The object (principal) id of a user-assigned managed identity. */
+  objectId?: string | undefined
+  /** The Azure resource id of a user-assigned managed identity, `/subscriptions/…`. */
+  resourceId?: string | undefined
+  /** The account that an interactive sign-in offers first. */
+  loginHint?: string | undefined
+  /** A PEM file that holds the certificate and its private key. */
+  certificatePath?: string | undefined
+  /** The client secret, or the password of the certificate's private key. */
+  secret?: string | undefined
+}
 
-/** Makes a credential. @param options - an object of its own: `@azure/identity` writes into it */
-export type Make = (identity: Identity, options: IdentityOptions) => TokenCredential
+/** A detail, or a value that only the environment has. */
+type ValueName = keyof SignInDetails | 'tokenFilePath' | 'connectionId' | 'accessToken' | 'requestUri'
 
-/** How a way to sign in becomes a credential of `@azure/identity`. */
-export interface Method {
-  /** The credential's class. */
-  readonly credential: string
+/** What a credential is made of. */
+export type Values = { [Name in ValueName]?: string }
+
+/** A package that teaches `@azure/identity` a way to sign in. */
+export interface Plugin {
+  readonly package: string
+  /** The name of its export. */
+  readonly plugin: string
+  /** What to do if it is missing. */
+  readonly instead: string
+}
+
+/** A way to sign in. */
+export interface Method<Needed extends ValueName = ValueName> {
+  /** The class in `@azure/identity`. Its name, with or without `Credential`, is also a name of the method. */
+  readonly credential: keyof Identity & `${string}Credential`
+  /** Other names, in lower case, without spaces, `-`, `_` and the suffix `Credential`. */
+  readonly synonyms?: readonly string[]
   /** Whether a person has to do something first. */
   readonly interactive?: true
   readonly plugin?: Plugin
-  /**
-   * Checks what the configuration gives. What the environment must give is checked when the credential is made: it may
-   * be set later, and may be meant for another machine.
-   *
-   * @throws EntraError `CONFIG_INVALID`, here and in what it gives
-   */
-  plan(signIn: SignIn, environment: Environment): Make
+  /** What `user` stands for: SqlClient's and JDBC's rule. @defaultValue `loginHint` */
+  readonly user?: 'clientId'
+  readonly takes: readonly (keyof SignInDetails)[]
+  /** Of these, those without a variable must be in the config. */
+  readonly needs?: readonly Needed[]
+  /** Environment variables that give a value that the config does not. One of several is enough. */
+  readonly variables?: { readonly [Name in ValueName]?: readonly string[] }
+  /** Makes the credential. `@azure/identity` may write into the options. */
+  make(identity: Identity, values: Values & Record<Needed, string>, options: IdentityOptions): TokenCredential
+}
+
+/** Lets `make` know that what the method needs is there. */
+function method<Needed extends ValueName = never>(row: Method<Needed>): Method {
+  return row
 }
 
 /** A command line tool that takes longer is ended, in ms: it would go on when nobody waits for it any more. */
-const PROCESS_TIMEOUT = 30_000
+const processTimeoutInMs = 30_000
 
-const BROKER: Plugin = {
-  package: '@azure/identity-broker',
-  plugin: 'nativeBrokerPlugin',
-  instead:
-    'ActiveDirectoryIntegrated signs in as the account that Windows is signed in with. Without one there are ' +
-    'ActiveDirectoryInteractive and AzureCli for people, ActiveDirectoryManagedIdentity and ' +
-    'ActiveDirectoryServicePrincipal for services.',
-}
+const APPLICATION = ['tenantId', 'clientId'] as const
 
-const VISUAL_STUDIO_CODE: Plugin = {
-  package: '@azure/identity-vscode',
-  plugin: 'vsCodePlugin',
-  instead: 'Version 2 or later: those before are for an extension that is no more. Without it there is AzureCli.',
-}
-
-const TENANT = "the tenant's id (tenantId, or AZURE_TENANT_ID in the environment)"
-const CLIENT = "the application's id (clientId)"
-const SECRET = "the application's secret (password, in the connection string)"
-const CERTIFICATE = 'the path of a PEM file (clientCertificate, in the connection string)'
-
-/** A tool that somebody has signed in to. */
-function commandLine(
-  credential: 'AzureCliCredential' | 'AzurePowerShellCredential' | 'AzureDeveloperCliCredential',
-): Method {
-  return {
-    credential,
-    plan:
-      ({ tenantId }) =>
-      (identity) =>
-        new identity[credential]({ ...given({ tenantId }), processTimeoutInMs: PROCESS_TIMEOUT }),
-  }
-}
-
-/** Each way to sign in. */
-export const METHODS: Readonly<Record<AuthenticationMethod, Method>> = {
-  ActiveDirectoryDefault: {
+const ROWS = {
+  ActiveDirectoryDefault: method({
     credential: 'DefaultAzureCredential',
-    plan:
-      ({ tenantId, clientId, resourceId }) =>
-      (identity, options) =>
-        new identity.DefaultAzureCredential({
-          ...options,
-          ...given({ tenantId, managedIdentityClientId: clientId, managedIdentityResourceId: resourceId }),
-          processTimeoutInMs: PROCESS_TIMEOUT,
-        }),
-  },
-  ActiveDirectoryManagedIdentity: {
+    user: 'clientId',
+    takes: [...APPLICATION, 'resourceId'],
+    make: (identity, { tenantId, clientId, resourceId }, options) =>
+      new identity.DefaultAzureCredential({
+        ...options,
+        ...(tenantId !== undefined && { tenantId }),
+        ...(clientId !== undefined && { managedIdentityClientId: clientId }),
+        ...(resourceId !== undefined && { managedIdentityResourceId: resourceId }),
+        processTimeoutInMs,
+      }),
+  }),
+  ActiveDirectoryManagedIdentity: method({
     credential: 'ManagedIdentityCredential',
-    plan:
-      ({ clientId, objectId, resourceId }) =>
-      (identity, options) =>
-        new identity.ManagedIdentityCredential({ ...options, ...given({ clientId, objectId, resourceId }) }),
-  },
-  ActiveDirectoryServicePrincipal: {
+    synonyms: ['activedirectorymsi'],
+    user: 'clientId',
+    takes: ['clientId', 'objectId', 'resourceId'],
+    make: (identity, values, options) => new identity.ManagedIdentityCredential({ ...options, ...values }),
+  }),
+  ActiveDirectoryServicePrincipal: method({
     credential: 'ClientSecretCredential',
-    plan(signIn, environment) {
-      const { tenantId, clientId, secret } = needed(signIn, {
-        tenantId: [signIn.tenantId ?? environment.AZURE_TENANT_ID, TENANT],
-        clientId: [signIn.clientId, CLIENT],
-        secret: [signIn.secret, SECRET],
-      })
-      return (identity, options) => new identity.ClientSecretCredential(tenantId, clientId, secret, options)
-    },
-  },
-  ActiveDirectoryServicePrincipalCertificate: {
+    user: 'clientId',
+    takes: [...APPLICATION, 'secret'],
+    needs: ['tenantId', 'clientId', 'secret'],
+    variables: { tenantId: ['AZURE_TENANT_ID'] },
+    make: (identity, { tenantId, clientId, secret }, options) =>
+      new identity.ClientSecretCredential(tenantId, clientId, secret, options),
+  }),
+  ActiveDirectoryServicePrincipalCertificate: method({
     credential: 'ClientCertificateCredential',
-    plan(signIn, environment) {
-      const { tenantId, clientId, certificatePath } = needed(signIn, {
-        tenantId: [signIn.tenantId ?? environment.AZURE_TENANT_ID, TENANT],
-        clientId: [signIn.clientId, CLIENT],
-        certificatePath: [signIn.certificatePath, CERTIFICATE],
-      })
-      const certificate = { certificatePath, ...given({ certificatePassword: signIn.secret }) }
-      return (identity, options) => new identity.ClientCertificateCredential(tenantId, clientId, certificate, options)
+    user: 'clientId',
+    takes: [...APPLICATION, 'certificatePath', 'secret'],
+    needs: ['tenantId', 'clientId', 'certificatePath'],
+    variables: { tenantId: ['AZURE_TENANT_ID'] },
+    make(identity, { tenantId, clientId, certificatePath, secret }, options) {
+      const certificate = { certificatePath, ...(secret !== undefined && { certificatePassword: secret }) }
+      return new identity.ClientCertificateCredential(tenantId, clientId, certificate, options)
     },
-  },
-  ActiveDirectoryWorkloadIdentity: {
+  }),
+  ActiveDirectoryWorkloadIdentity: method({
     credential: 'WorkloadIdentityCredential',
-    plan: (signIn, environment) => (identity, options) => {
-      const { tenantId, clientId, tokenFilePath } = needed(signIn, {
-        tenantId: [signIn.tenantId ?? environment.AZURE_TENANT_ID, 'AZURE_TENANT_ID'],
-        clientId: [signIn.clientId ?? environment.AZURE_CLIENT_ID, 'AZURE_CLIENT_ID'],
-        tokenFilePath: [environment.AZURE_FEDERATED_TOKEN_FILE, 'AZURE_FEDERATED_TOKEN_FILE'],
-      })
-      return new identity.WorkloadIdentityCredential({ ...options, tenantId, clientId, tokenFilePath })
+    user: 'clientId',
+    takes: APPLICATION,
+    needs: ['tenantId', 'clientId', 'tokenFilePath'],
+    variables: {
+      tenantId: ['AZURE_TENANT_ID'],
+      clientId: ['AZURE_CLIENT_ID'],
+      tokenFilePath: ['AZURE_FEDERATED_TOKEN_FILE'],
     },
-  },
-  ActiveDirectoryIntegrated: {
+    make: (identity, values, options) => new identity.WorkloadIdentityCredential({ ...options, ...values }),
+  }),
+  ActiveDirectoryIntegrated: method({
     credential: 'InteractiveBrowserCredential',
     interactive: true,
-    plugin: BROKER,
-    plan:
-      ({ tenantId, clientId, loginHint }) =>
-      (identity, options) =>
-        new identity.InteractiveBrowserCredential({
-          ...options,
-          ...given({ tenantId, clientId, loginHint }),
-          brokerOptions: { enabled: true, useDefaultBrokerAccount: true, parentWindowHandle: new Uint8Array(0) },
-        }),
-  },
-  ActiveDirectoryInteractive: {
+    plugin: {
+      package: '@azure/identity-broker',
+      plugin: 'nativeBrokerPlugin',
+      instead:
+        'ActiveDirectoryIntegrated signs in as the account that Windows is signed in with. Without one there are ' +
+        'ActiveDirectoryInteractive and AzureCli for people, ActiveDirectoryManagedIdentity and ' +
+        'ActiveDirectoryServicePrincipal for services.',
+    },
+    takes: [...APPLICATION, 'loginHint'],
+    make: (identity, values, options) =>
+      new identity.InteractiveBrowserCredential({
+        ...options,
+        ...values,
+        brokerOptions: { enabled: true, useDefaultBrokerAccount: true, parentWindowHandle: new Uint8Array(0) },
+      }),
+  }),
+  ActiveDirectoryInteractive: method({
     credential: 'InteractiveBrowserCredential',
+    // Integrated has the same class.
+    synonyms: ['interactivebrowser'],
     interactive: true,
-    plan:
-      ({ tenantId, clientId, loginHint }) =>
-      (identity, options) =>
-        new identity.InteractiveBrowserCredential({ ...options, ...given({ tenantId, clientId, loginHint }) }),
-  },
-  ActiveDirectoryDeviceCodeFlow: {
+    takes: [...APPLICATION, 'loginHint'],
+    make: (identity, values, options) => new identity.InteractiveBrowserCredential({ ...options, ...values }),
+  }),
+  ActiveDirectoryDeviceCodeFlow: method({
     credential: 'DeviceCodeCredential',
+    synonyms: ['activedirectorydevicecode'],
     interactive: true,
-    plan:
-      ({ tenantId, clientId }) =>
-      (identity, options) =>
-        new identity.DeviceCodeCredential({
-          ...options,
-          ...given({ tenantId, clientId }),
-          // Not console.log, which is the default: standard output is the application's.
-          userPromptCallback: ({ message }) => console.error(message),
-        }),
-  },
-  AzureCli: commandLine('AzureCliCredential'),
-  AzurePowerShell: commandLine('AzurePowerShellCredential'),
-  AzureDeveloperCli: commandLine('AzureDeveloperCliCredential'),
-  AzurePipelines: {
+    takes: APPLICATION,
+    make: (identity, values, options) =>
+      new identity.DeviceCodeCredential({
+        ...options,
+        ...values,
+        // Not console.log, which is the default: standard output is the application's.
+        userPromptCallback: ({ message }) => console.error(message),
+      }),
+  }),
+  AzureCli: method({
+    credential: 'AzureCliCredential',
+    synonyms: ['activedirectoryazcli'],
+    takes: ['tenantId'],
+    make: (identity, values) => new identity.AzureCliCredential({ ...values, processTimeoutInMs }),
+  }),
+  AzurePowerShell: method({
+    credential: 'AzurePowerShellCredential',
+    takes: ['tenantId'],
+    make: (identity, values) => new identity.AzurePowerShellCredential({ ...values, processTimeoutInMs }),
+  }),
+  AzureDeveloperCli: method({
+    credential: 'AzureDeveloperCliCredential',
+    synonyms: ['activedirectoryazuredevelopercli'],
+    takes: ['tenantId'],
+    make: (identity, values) => new identity.AzureDeveloperCliCredential({ ...values, processTimeoutInMs }),
+  }),
+  AzurePipelines: method({
     credential: 'AzurePipelinesCredential',
-    plan: (signIn, environment) => (identity, options) => {
-      const { tenantId, clientId, connectionId, accessToken } = needed(signIn, {
-        tenantId: [signIn.tenantId ?? environment.AZURESUBSCRIPTION_TENANT_ID, 'AZURESUBSCRIPTION_TENANT_ID'],
-        clientId: [signIn.clientId ?? environment.AZURESUBSCRIPTION_CLIENT_ID, 'AZURESUBSCRIPTION_CLIENT_ID'],
-        connectionId: [environment.AZURESUBSCRIPTION_SERVICE_CONNECTION_ID, 'AZURESUBSCRIPTION_SERVICE_CONNECTION_ID'],
-        accessToken: [environment.SYSTEM_ACCESSTOKEN, 'SYSTEM_ACCESSTOKEN'],
-        requestUri: [environment.SYSTEM_OIDCREQUESTURI, 'SYSTEM_OIDCREQUESTURI'],
-      })
-      return new identity.AzurePipelinesCredential(tenantId, clientId, connectionId, accessToken, options)
+    synonyms: ['activedirectoryazurepipelines'],
+    takes: APPLICATION,
+    needs: ['tenantId', 'clientId', 'connectionId', 'accessToken', 'requestUri'],
+    variables: {
+      tenantId: ['AZURESUBSCRIPTION_TENANT_ID'],
+      clientId: ['AZURESUBSCRIPTION_CLIENT_ID'],
+      connectionId: ['AZURESUBSCRIPTION_SERVICE_CONNECTION_ID'],
+      accessToken: ['SYSTEM_ACCESSTOKEN'],
+      requestUri: ['SYSTEM_OIDCREQUESTURI'],
     },
-  },
-  VisualStudioCode: {
+    make: (identity, { tenantId, clientId, connectionId, accessToken }, options) =>
+      new identity.AzurePipelinesCredential(tenantId, clientId, connectionId, accessToken, options),
+  }),
+  VisualStudioCode: method({
     credential: 'VisualStudioCodeCredential',
-    plugin: VISUAL_STUDIO_CODE,
-    plan:
-      ({ tenantId }) =>
-      (identity, options) =>
-        new identity.VisualStudioCodeCredential({ ...options, ...given({ tenantId }) }),
-  },
-  Environment: {
-    credential: 'EnvironmentCredential',
-    plan: (signIn, environment) => (identity, options) => {
-      const { AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_PASSWORD } = environment
-      needed(signIn, {
-        tenantId: [environment.AZURE_TENANT_ID, 'AZURE_TENANT_ID'],
-        clientId: [environment.AZURE_CLIENT_ID, 'AZURE_CLIENT_ID'],
-        secret: [
-          AZURE_CLIENT_SECRET || AZURE_CLIENT_CERTIFICATE_PATH || AZURE_PASSWORD,
-          'AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH',
-        ],
-      })
-      return new identity.EnvironmentCredential(options)
+    plugin: {
+      package: '@azure/identity-vscode',
+      plugin: 'vsCodePlugin',
+      instead:
+        'You need version 2 or later: those before are for an extension that is gone. Without it there is AzureCli.',
     },
-  },
+    takes: ['tenantId'],
+    make: (identity, values, options) => new identity.VisualStudioCodeCredential({ ...options, ...values }),
+  }),
+  Environment: method({
+    credential: 'EnvironmentCredential',
+    synonyms: ['activedirectoryenvironment'],
+    takes: [],
+    needs: ['tenantId', 'clientId', 'secret'],
+    variables: {
+      tenantId: ['AZURE_TENANT_ID'],
+      clientId: ['AZURE_CLIENT_ID'],
+      secret: ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_PASSWORD'],
+    },
+    make: (identity, _values, options) => new identity.EnvironmentCredential(options),
+  }),
 }
 
-/** The values, all of which must be there. Each comes with what to call it where it is missing. */
-function needed<Name extends string>(
-  { method }: SignIn,
-  values: Record<Name, readonly [value: string | undefined, called: string]>,
-): Record<Name, string> {
-  const all = Object.entries<readonly [string | undefined, string]>(values)
-  const missing = all.filter(([, [value]]) => !value).map(([, [, called]]) => called)
-  if (missing.length > 0) {
-    const variables = missing.every((called) => /^AZURE|^SYSTEM/.test(called)) ? ' in the environment' : ''
-    throw new EntraError('CONFIG_INVALID', `authentication=${method} lacks ${missing.join(', ')}${variables}.`)
+/** How to get tokens, by the name that `authentication=…` has in a connection string. */
+export type AuthenticationMethod = keyof typeof ROWS
+
+/** The ways to sign in: JDBC's and SqlClient's names, or else the credential's own name in `@azure/identity`. */
+export const METHODS: Readonly<Record<AuthenticationMethod, Method>> = ROWS
+
+export const AUTHENTICATION_METHODS = Object.keys(METHODS) as AuthenticationMethod[]
+
+/** What to call a detail that is missing in a config. */
+const DESCRIPTIONS: { readonly [Name in ValueName]?: string } = {
+  tenantId: "the tenant's id (tenantId, or AZURE_TENANT_ID in the environment)",
+  clientId: "the application's id (user or clientId)",
+  secret: "the application's secret (password or clientSecret)",
+  certificatePath: 'the path of a PEM file (clientCertificate)',
+}
+
+/** Whether a config must give something. If not, a sign-in can be meant for another machine, with another environment. */
+export function needsConfig({ needs = [], variables = {} }: Method): boolean {
+  return needs.some((name) => variables[name] === undefined)
+}
+
+/** What is missing, in words. @param fromConfig - whether to leave out what the environment may give */
+export function missingValues(
+  row: Method,
+  values: { [Name in ValueName]?: string | undefined },
+  fromConfig = false,
+): string[] {
+  const { needs = [], variables = {} } = row
+  const missing = needs.filter((name) => !values[name] && !(fromConfig && variables[name] !== undefined))
+  if (needsConfig(row)) return missing.map((name) => DESCRIPTIONS[name] ?? name)
+  return missing.map((name) => variables[name]?.join(' or ') ?? name)
+}
+
+/** The reason for which SQL authentication is refused. */
+export const TOKENS_ONLY = 'This adapter signs in with tokens; use @prisma/adapter-mssql for user and password.'
+
+/**
+ * The method that a text names: in any case, with or without spaces, and with or without the suffix `Credential`.
+ *
+ * @throws {@link EntraError} `CONFIG_CREDENTIALS` for SQL and Windows authentication, `CONFIG_INVALID` for
+ * `ActiveDirectoryPassword` and for what is not known
+ */
+export function authenticationMethod(text: string): AuthenticationMethod {
+  const key = text.replace(/[\s_-]/g, '').toLowerCase()
+  const name = key.replace(/credential$/, '')
+  const found =
+    AUTHENTICATION_METHODS.find((each) => each.toLowerCase() === name || METHODS[each].synonyms?.includes(name)) ??
+    AUTHENTICATION_METHODS.find((each) => METHODS[each].credential.toLowerCase() === `${name}credential`)
+  if (found !== undefined) return found
+  // JDBC's and SqlClient's names.
+  if (['sqlpassword', 'sqlcertificate', 'ntlm'].includes(key)) throw new EntraError('CONFIG_CREDENTIALS', TOKENS_ONLY)
+  if (key === 'activedirectorypassword' || name === 'usernamepassword') {
+    throw new EntraError(
+      'CONFIG_INVALID',
+      'ActiveDirectoryPassword is not supported: Microsoft has deprecated it, since a password alone cannot do ' +
+        'multi-factor authentication. Use ActiveDirectoryManagedIdentity or ActiveDirectoryWorkloadIdentity in Azure, ' +
+        'ActiveDirectoryServicePrincipal elsewhere, ActiveDirectoryInteractive or AzureCli on your own machine.',
+    )
   }
-  return Object.fromEntries(all.map(([name, [value]]) => [name, value])) as Record<Name, string>
-}
-
-/** The properties that have a value: options of `@azure/identity` are left out, not undefined. */
-function given<T extends object>(values: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+  const hint = didYouMean(key, AUTHENTICATION_METHODS) ?? `There are ${AUTHENTICATION_METHODS.join(', ')}.`
+  throw new EntraError('CONFIG_INVALID', `There is no authentication ${quoted(text)}. ${hint}`)
 }

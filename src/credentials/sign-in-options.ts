@@ -1,10 +1,9 @@
-import { SignIn } from '../config/sign-in.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { type Cloud, cloudOfScope } from './clouds.ts'
-import { type CredentialLike, namedCredentials } from './credential.ts'
+import { type CredentialLike, type NamedCredential, namedCredentials } from './credential.ts'
 import { identityCredential } from './identity-credential.ts'
-import type { IdentityOptions } from './methods.ts'
-import type { NamedCredential } from './named-credential.ts'
+import type { AuthenticationMethod, IdentityOptions } from './methods.ts'
+import { SignIn } from './sign-in.ts'
 
 /** How to sign in. All is optional: without anything it is `DefaultAzureCredential`. */
 export interface SignInOptions {
@@ -56,9 +55,9 @@ export function credentialsFor(
   warn: (message: string, parameter: string) => void,
 ): NamedCredential[] {
   const { authentication, credential, tenantId, clientId } = options
-  const surroundings = { cloud, options: options.credentialOptions }
+  const context = { cloud, options: options.credentialOptions }
   if (credential === undefined) {
-    return [identityCredential(signIn ?? new SignIn('ActiveDirectoryDefault'), surroundings)]
+    return [identityCredential(signIn ?? new SignIn('ActiveDirectoryDefault'), context)]
   }
   if (authentication !== undefined) {
     throw new EntraError('CONFIG_INVALID', 'Pass either credential or authentication, not both.')
@@ -70,10 +69,9 @@ export function credentialsFor(
   if (idle !== undefined && ![credential].flat().some((each) => typeof each === 'string')) {
     throw new EntraError('CONFIG_INVALID', `${idle} has no effect on a credential that you made: pass it there.`)
   }
-  return namedCredentials(credential, {
-    tenantId,
-    byMethod: (method) => identityCredential(new SignIn(method, { tenantId, clientId }), surroundings),
-  })
+  const byMethod = (method: AuthenticationMethod) =>
+    identityCredential(new SignIn(method, { tenantId, clientId }), context)
+  return namedCredentials(credential, byMethod, tenantId)
 }
 
 /** The credentials of a token source that has no adapter: of a way to sign in that is named, it knows only the name. */
@@ -81,8 +79,6 @@ export function credentialsForScope(
   credential: CredentialLike | readonly CredentialLike[],
   scope: string,
 ): NamedCredential[] {
-  const surroundings = { cloud: cloudOfScope(scope) }
-  return namedCredentials(credential, {
-    byMethod: (method) => identityCredential(new SignIn(method), surroundings),
-  })
+  const cloud = cloudOfScope(scope)
+  return namedCredentials(credential, (method) => identityCredential(new SignIn(method), { cloud }))
 }

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { refusePlaintext } from '../../src/config/address.ts'
 import { readConfig } from '../../src/config/config.ts'
-import { SignIn } from '../../src/config/sign-in.ts'
+import { SignIn } from '../../src/credentials/sign-in.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 describe('a config object', () => {
@@ -233,5 +234,17 @@ describe('encrypt=false', () => {
 
   it.each(['localhost', '127.0.0.1', '127.1.2.3', 'localhost\\SQLEXPRESS'])('is taken for %s', (host) => {
     expect(readConfig({ server: host, options: { encrypt: false } }).config.options?.encrypt).toBe(false)
+  })
+})
+
+describe('a connection without encryption', () => {
+  it.each(['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1'])('may stay on this machine: %s', (address) => {
+    expect(() => refusePlaintext('h', false, address)).not.toThrow()
+  })
+
+  it.each(['192.0.2.1', '10.127.0.1', '2001:db8::1', '::ffff:192.0.2.127', ''])('may not leave it: %s', (address) => {
+    expect(() => refusePlaintext('h', false, address)).toThrow(/in the clear/)
+    expect(() => refusePlaintext('h', true, address)).not.toThrow()
+    expect(() => refusePlaintext('h', 'strict', address)).not.toThrow()
   })
 })

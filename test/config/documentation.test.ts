@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { PARAMETERS } from '../../src/config/parameters.ts'
-import { AUTHENTICATION_METHODS } from '../../src/config/sign-in.ts'
+import { AUTHENTICATION_METHODS } from '../../src/credentials/methods.ts'
 
 const guide = readFileSync(new URL('../../docs/connection-strings.md', import.meta.url), 'utf8')
 

@@ -38,7 +38,7 @@ describe('what is refused, with the place', () => {
     ['Server=\\\\.\\pipe\\sql\\query', /Named pipes/, '\\\\.\\pipe\\sql\\query'],
     ['Server=lpc:h', /Shared memory/, 'lpc:h'],
     ['Server=admin:h', /dedicated administrator/, 'admin:h'],
-    ['Server=(localdb)\\MSSQLLocalDB', /LocalDB is not served/, '(localdb)\\MSSQLLocalDB'],
+    ['Server=(localdb)\\MSSQLLocalDB', /LocalDB is not supported/, '(localdb)\\MSSQLLocalDB'],
     ['sqlserver://h;server=x', /names the server twice/, 'x'],
     ['sqlserver://sa:geheim@h/app', /no "user:password@"/, '***'],
     // ports

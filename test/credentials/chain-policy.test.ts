@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { askingOrder, turnOf } from '../../src/credentials/chain-policy.ts'
+import { askingOrder, turnOf } from '../../src/credentials/chain.ts'
 
 describe('the order to ask in', () => {
   it.each([

@@ -1,7 +1,7 @@
 import type { AccessToken } from '@azure/identity'
 import { describe, expect, it } from 'vitest'
 import { CredentialChain } from '../../src/credentials/chain.ts'
-import { type AskOptions, NamedCredential } from '../../src/credentials/named-credential.ts'
+import { type AskOptions, NamedCredential } from '../../src/credentials/credential.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
 

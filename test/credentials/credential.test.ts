@@ -1,8 +1,7 @@
 import { type AccessToken, ManagedIdentityCredential, type TokenCredential } from '@azure/identity'
 import { describe, expect, it } from 'vitest'
-import { type CredentialLike, namedCredentials } from '../../src/credentials/credential.ts'
-import type { CredentialFunctionOptions } from '../../src/credentials/function-credential.ts'
-import { NamedCredential } from '../../src/credentials/named-credential.ts'
+import type { CredentialFunctionOptions } from '../../src/credentials/credential.ts'
+import { type CredentialLike, NamedCredential, namedCredentials } from '../../src/credentials/credential.ts'
 
 const { signal } = new AbortController()
 const accessToken: AccessToken = { token: 'opaque', expiresOnTimestamp: 5 }
@@ -23,7 +22,7 @@ class Made extends NamedCredential {
 }
 
 function named(given: CredentialLike | readonly CredentialLike[], tenantId?: string) {
-  return namedCredentials(given, { tenantId, byMethod: (method) => new Made(`by ${method}`, false) })
+  return namedCredentials(given, (method) => new Made(`by ${method}`, false), tenantId)
 }
 
 const only = (given: CredentialLike, tenantId?: string) => {

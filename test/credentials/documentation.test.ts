@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { AUTHENTICATION_METHODS } from '../../src/config/sign-in.ts'
-import { METHODS } from '../../src/credentials/methods.ts'
+import { AUTHENTICATION_METHODS, METHODS } from '../../src/credentials/methods.ts'
 
 const guide = readFileSync(new URL('../../docs/credentials.md', import.meta.url), 'utf8')
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { entraReason, entraRemedy } from '../../src/credentials/entra-remedies.ts'
+import { entraReason, entraRemedy } from '../../src/credentials/failures.ts'
 
 describe('what Entra ID said', () => {
   it.each([

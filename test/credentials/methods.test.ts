@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { cloudOf, PUBLIC_CLOUD } from '../../src/credentials/clouds.ts'
+import { IdentityCredential, identityCredential } from '../../src/credentials/identity-credential.ts'
 import {
   AUTHENTICATION_METHODS,
   type AuthenticationMethod,
-  SignIn,
+  type IdentityOptions,
+  METHODS,
   type SignInDetails,
-} from '../../src/config/sign-in.ts'
-import { hearRefusals } from '../../src/credentials/authority-refusals.ts'
-import { cloudOf, PUBLIC_CLOUD } from '../../src/credentials/clouds.ts'
-import { IdentityCredential, identityCredential } from '../../src/credentials/identity-credential.ts'
-import { type IdentityOptions, METHODS } from '../../src/credentials/methods.ts'
+} from '../../src/credentials/methods.ts'
+import { hearRefusals } from '../../src/credentials/retry-after.ts'
+import { SignIn } from '../../src/credentials/sign-in.ts'
 
 /** What was made of `@azure/identity`: the class, and what its constructor was given. */
 const made = vi.hoisted((): [name: string, ...parameters: unknown[]][] => [])
@@ -213,7 +214,9 @@ describe('plugins', () => {
   it('that are not installed are asked for', async () => {
     await expect(ask(credentialOf('VisualStudioCode'))).rejects.toMatchObject({
       code: 'DEPENDENCY_MISSING',
-      message: expect.stringMatching(/npm install @azure\/identity-vscode\. Version 2 or later.*there is AzureCli\.\n/),
+      message: expect.stringMatching(
+        /npm install @azure\/identity-vscode\. You need version 2 or later.*there is AzureCli\.\n/,
+      ),
       cause: expect.any(Error),
     })
     expect(made).toEqual([])
@@ -238,18 +241,18 @@ describe('what is missing is named', () => {
     [
       'ActiveDirectoryServicePrincipal',
       {},
-      "lacks the tenant's id (tenantId, or AZURE_TENANT_ID in the environment), the application's id (clientId), " +
-        "the application's secret (password, in the connection string).",
+      "lacks the tenant's id (tenantId, or AZURE_TENANT_ID in the environment), the application's id (user or " +
+        "clientId), the application's secret (password or clientSecret).",
     ],
     [
       'ActiveDirectoryServicePrincipal',
       { tenantId: 't', clientId: 'c' },
-      "lacks the application's secret (password, in the connection string).",
+      "lacks the application's secret (password or clientSecret).",
     ],
     [
       'ActiveDirectoryServicePrincipalCertificate',
       { tenantId: 't', clientId: 'c' },
-      'lacks the path of a PEM file (clientCertificate, in the connection string).',
+      'lacks the path of a PEM file (clientCertificate).',
     ],
   ])('at once, in the configuration: %s, %j', (method, details, message) => {
     const name = `authentication=${method} `
@@ -270,7 +273,8 @@ describe('what is missing is named', () => {
     ],
     [
       'Environment',
-      'lacks AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH in the environment.',
+      'lacks AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH or AZURE_PASSWORD in ' +
+        'the environment.',
     ],
   ])('when it is needed, in the environment: %s', async (method, message) => {
     const credential = credentialOf(method)

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { SignIn } from '../../src/config/sign-in.ts'
 import { cloudOf, PUBLIC_CLOUD } from '../../src/credentials/clouds.ts'
 import { identityCredential } from '../../src/credentials/identity-credential.ts'
+import { SignIn } from '../../src/credentials/sign-in.ts'
 import { credentialsFor, type SignInOptions } from '../../src/credentials/sign-in-options.ts'
 
 const CLIENT = '7e4a0000-0000-4000-8000-0000000c1101'

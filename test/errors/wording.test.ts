@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nearest } from '../../src/config/nearest.ts'
+import { didYouMean } from '../../src/errors/wording.ts'
 
 describe('the nearest name', () => {
   const names = ['database', 'connectTimeout', 'user', 'userName', 'uid', 'encrypt']
@@ -20,5 +20,5 @@ describe('the nearest name', () => {
     ['id', undefined],
     ['something', undefined],
     ['timeout', undefined],
-  ])('of %s is %s', (word, expected) => expect(nearest(word, names)).toBe(expected))
+  ])('of %s is %s', (word, expected) => expect(didYouMean(word, names)).toBe(expected && `Did you mean ${expected}?`))
 })

@@ -1,21 +1,30 @@
-/**
- * The candidate that a mistyped word is nearest to, where that is near enough to be what was meant: one typing mistake
- * in a short word, three in a long one.
- */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/** Stands for what must not be shown. */
+export const MASK = '***'
+
+/** Whether you may show a value that is not itself a secret. One with a semicolon may have swallowed a secret. */
+export function isShowable(value: string): boolean {
+  return !value.includes(';')
+}
+
+/** A value for a message. */
+export function quoted(value: string): string {
+  return isShowable(value) ? `"${value}"` : MASK
+}
+
+/** `Did you mean …?`, if a candidate is near enough to a mistyped word: one mistake in a short word, three in a long one. */
+export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase()
   let best: string | undefined
   let least = Math.min(3, Math.floor(wanted.length / 3)) + 1
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, candidate.toLowerCase())
-    if (distance >= least) continue
+    const mistakes = editDistance(wanted, candidate.toLowerCase())
+    if (mistakes >= least) continue
     best = candidate
-    least = distance
+    least = mistakes
   }
-  return best
+  return best === undefined ? undefined : `Did you mean ${best}?`
 }
 
-/** How many letters must be put in, left out, changed or swapped with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let [last, current] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= a.length; i++) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { pointAt, type Span } from '../../src/config/place.ts'
+import { pointAt, type Span } from '../../src/config/source.ts'
 
 /** The place is between brackets, what is hidden between braces. */
 function at(marked: string): { text: string; place: Span; hidden: Span[] } {

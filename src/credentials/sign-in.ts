@@ -1,6 +1,41 @@
+import { inspect } from 'node:util'
 import { EntraError, type EntraErrorCode, textOf } from '../errors/entra-error.ts'
-import { quoted } from './place.ts'
-import { type AuthenticationMethod, authenticationMethod, SignIn, type SignInDetails, TOKENS_ONLY } from './sign-in.ts'
+import { quoted } from '../errors/wording.ts'
+import {
+  type AuthenticationMethod,
+  authenticationMethod,
+  METHODS,
+  missingValues,
+  type SignInDetails,
+  TOKENS_ONLY,
+} from './methods.ts'
+
+/** How to sign in, as a connection string says it. Neither `util.inspect` nor `JSON.stringify` shows the secret. */
+export class SignIn {
+  readonly method: AuthenticationMethod
+  declare readonly tenantId?: string
+  declare readonly clientId?: string
+  declare readonly objectId?: string
+  declare readonly resourceId?: string
+  declare readonly loginHint?: string
+  declare readonly certificatePath?: string
+  readonly #secret: string | undefined
+
+  constructor(method: AuthenticationMethod, { secret, ...details }: SignInDetails = {}) {
+    this.method = method
+    this.#secret = secret
+    for (const [name, value] of Object.entries(details)) if (value !== undefined) Object.assign(this, { [name]: value })
+  }
+
+  /** The client secret, or the password of the certificate's private key. */
+  get secret(): string | undefined {
+    return this.#secret
+  }
+
+  [inspect.custom](): object {
+    return { ...this, ...(this.#secret !== undefined && { secret: '***' }) }
+  }
+}
 
 /** Something that a config says about signing in, and how to refuse it there. */
 export interface Given {
@@ -15,49 +50,6 @@ export interface Given {
 export type GivenDetails = { [Detail in keyof SignInDetails | 'user' | 'password']?: Given }
 
 type Detail = keyof SignInDetails
-
-/** What a method does with what it is given. */
-interface Rule {
-  /** What `user` stands for: SqlClient's and JDBC's rule for the method. */
-  user?: 'clientId' | 'loginHint'
-  takes: readonly Detail[]
-  needs?: readonly Detail[]
-}
-
-const APPLICATION = ['tenantId', 'clientId'] as const
-const INTERACTIVE: Rule = { user: 'loginHint', takes: [...APPLICATION, 'loginHint'] }
-const TENANT_ONLY: Rule = { takes: ['tenantId'] }
-
-const RULES: Readonly<Record<AuthenticationMethod, Rule>> = {
-  ActiveDirectoryDefault: { user: 'clientId', takes: [...APPLICATION, 'resourceId'] },
-  ActiveDirectoryManagedIdentity: { user: 'clientId', takes: ['clientId', 'objectId', 'resourceId'] },
-  ActiveDirectoryServicePrincipal: {
-    user: 'clientId',
-    takes: [...APPLICATION, 'secret'],
-    needs: ['clientId', 'secret'],
-  },
-  ActiveDirectoryServicePrincipalCertificate: {
-    user: 'clientId',
-    takes: [...APPLICATION, 'certificatePath', 'secret'],
-    needs: ['clientId', 'certificatePath'],
-  },
-  ActiveDirectoryWorkloadIdentity: { user: 'clientId', takes: APPLICATION },
-  ActiveDirectoryIntegrated: INTERACTIVE,
-  ActiveDirectoryInteractive: INTERACTIVE,
-  ActiveDirectoryDeviceCodeFlow: { takes: APPLICATION },
-  AzureCli: TENANT_ONLY,
-  AzurePowerShell: TENANT_ONLY,
-  AzureDeveloperCli: TENANT_ONLY,
-  AzurePipelines: { takes: APPLICATION },
-  VisualStudioCode: TENANT_ONLY,
-  Environment: { takes: [] },
-}
-
-const NEEDED: { [D in Detail]?: string } = {
-  clientId: "the application's id (user or clientId)",
-  secret: "the application's secret (password or clientSecret)",
-  certificatePath: 'the path of a PEM file (clientCertificate)',
-}
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** go-mssqldb's way to name the tenant of a service principal. */
@@ -81,22 +73,19 @@ const FORMS: { [D in Detail]?: readonly [RegExp, wanted: string] } = {
 export function signInBy(authentication: Given | undefined, given: GivenDetails): SignIn | undefined {
   // JDBC's NotSpecified is its default.
   const said = /^not\s?specified$/i.test(authentication?.text ?? '') ? undefined : authentication
-  if (said === undefined) refuseSqlAuthentication(given)
+  if (said === undefined) refuseOtherSignIns([given.user, given.password])
   const anchor = said ?? Object.values(given)[0]
   if (anchor === undefined) return undefined
   const method = said === undefined ? 'ActiveDirectoryDefault' : methodOf(said)
   const details = detailsFor(method, given)
-  const absent = RULES[method].needs?.find((detail) => details[detail] === undefined)
-  if (absent !== undefined) throw anchor.refuse(`authentication=${method} needs ${NEEDED[absent]}.`)
+  const missing = missingValues(METHODS[method], details, true)
+  if (missing.length > 0) throw anchor.refuse(`authentication=${method} needs ${missing[0]}.`)
   return new SignIn(method, details)
 }
 
-function refuseSqlAuthentication({ user, password }: GivenDetails): void {
-  refuseOtherSignIns([user, password].filter((it) => it !== undefined))
-}
-
 /** @throws EntraError `CONFIG_CREDENTIALS` where there are any */
-export function refuseOtherSignIns(found: readonly Given[]): void {
+export function refuseOtherSignIns(given: readonly (Given | undefined)[]): void {
+  const found = given.filter((each) => each !== undefined)
   const names = found.map(({ name }) => name).join(', ')
   const message = `To sign in with a token, remove ${names} from the config. ${TOKENS_ONLY}`
   if (found[0] !== undefined) throw found[0].refuse(message, 'CONFIG_CREDENTIALS')
@@ -111,7 +100,7 @@ function methodOf(said: Given): AuthenticationMethod {
 }
 
 function detailsFor(method: AuthenticationMethod, given: GivenDetails): SignInDetails {
-  const { takes } = RULES[method]
+  const { takes } = METHODS[method]
   const details: SignInDetails = {}
   const bySlot = new Map<string, Given>()
   for (const [detail, value] of meanings(method, given)) {
@@ -139,7 +128,7 @@ function meanings(method: AuthenticationMethod, given: GivenDetails): [Detail, G
 }
 
 function meaningsOfUser(method: AuthenticationMethod, user: Given): [Detail, Given][] {
-  if (RULES[method].user !== 'clientId') return [['loginHint', user]]
+  if (METHODS[method].user !== 'clientId') return [['loginHint', user]]
   if (RESOURCE_ID.test(user.text)) return [['resourceId', user]]
   const [, clientId, tenantId] = CLIENT_AT_TENANT.exec(user.text) ?? []
   if (clientId !== undefined && tenantId !== undefined) {
