@@ -39,11 +39,11 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly #clock: Clock
   readonly #random: Random
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
-  /** One for each client that is connected, and the warm one. */
+  /** One for each connected client, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
-  /** The one that was made ahead, for the client that connects next. */
+  /** The one that was warmed up for the client that connects next. */
   #warm: Pool<ClientConnection> | undefined
-  /** Those of them that a client waits for in `connect()`. */
+  /** Those that a client waits for in `connect()`. */
   readonly #connecting = new Set<Pool<ClientConnection>>()
   #finishedRotations = 0
   #unsubscribe: (() => void) | undefined
@@ -67,23 +67,23 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
     this.#opener = new ConnectionOpener(mssql, official, audience, timing.sessionsOutliveTokens)
-    // What the official adapter says of a connection.
+    // As in the official adapter.
     this.#connectionInfo = {
       maxBindValues: 2098,
       supportsRelationJoins: false,
       ...(schema !== undefined && { schemaName: schema }),
     }
     for (const warning of warnings) this.#warn(warning)
-    // A failure here is reported by whoever waits for it, or tries again.
+    // Work that waits for it reports the failure, or tries again.
     if (options.eager) this.warmUp().catch(() => {})
   }
 
   /**
    * Signs in and opens a connection now, for the query that comes next. Call it when the process starts, or when it
-   * wakes up from a freeze, and go on with other work. Harmless at any time: a connection that is open is only checked,
-   * and replaced if it is dead. A query that comes meanwhile waits for the same token and the same login.
+   * wakes up from a freeze, and go on with other work. You can call it at any time: an open connection is only
+   * validated, and replaced if it is dead. A query that comes meanwhile waits for the same token and the same login.
    *
-   * If it fails, so does work that is waiting for it; later work makes an attempt of its own.
+   * If it fails, so does work that waits for it; later work tries again.
    *
    * @returns resolves when a connection is open
    * @throws as a query would: an error with Prisma's own code (P1000, P1001, …), whose `cause` is the
@@ -100,9 +100,8 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   /**
-   * Ends what no client works with yet, a warm-up or a `connect()` that is under way, and closes its connections. For a
-   * process that has made an adapter and will not query. What a client works with is ended by its own `$disconnect`.
-   * The adapter can be used afterwards.
+   * Ends a warm-up, or a `connect()` in progress, and closes its connections: for a process that has created an adapter
+   * but will not query. A connected client ends with its own `$disconnect`. You can use the adapter afterwards.
    */
   async dispose(): Promise<void> {
     const pools = [...this.#connecting, ...(this.#warm === undefined ? [] : [this.#warm])]

@@ -4,10 +4,10 @@ import { channel } from 'node:diagnostics_channel'
  * Why a connection was closed.
  *
  * - `idle`: nothing ran on it for `maxIdleConnectionLifetime`
- * - `replaced`: a rotation put another one in its place
- * - `expired`: its token was at its end, before it was replaced
- * - `unusable`: it did not answer, was in the middle of a transaction, is moving, or the server refused its token
- * - `lost`: the other end closed it, or the network did
+ * - `replaced`: a rotation replaced it
+ * - `expired`: its token ended before it was replaced
+ * - `unusable`: it did not answer, was in the middle of a transaction, was moving, or the server refused its token
+ * - `lost`: the server or the network closed it
  * - `disconnected`: the client was disconnected
  */
 export type CloseReason = 'idle' | 'replaced' | 'expired' | 'unusable' | 'lost' | 'disconnected'
@@ -23,11 +23,11 @@ export interface TokenAcquiredEvent extends EventBase {
   type: 'token.acquired'
   /** The name of the credential that gave it, for example `ManagedIdentityCredential`. */
   credential: string
-  /** The credentials that were asked before it and could not give a token, and why; undefined if there are none. */
+  /** The credentials that failed before it, and why; undefined if there are none. */
   failed?: { credential: string; reason: string }[]
   /** When the token expires, in ms since the epoch. */
   expiresOn: number
-  /** When the next one will be asked for, in ms since the epoch. */
+  /** When the next one will be requested, in ms since the epoch. */
   refreshAfter: number
   /** How long the credential took, in ms. */
   durationMs: number
@@ -54,8 +54,8 @@ export interface TokenRefreshFailedEvent extends EventBase {
 }
 
 /**
- * A new token shows that this machine's clock and the authority's differ by more than a minute. Most credentials reckon
- * with the local clock, so nothing fails for that alone. Synchronize the clock (NTP).
+ * A new token shows that this machine's clock and the authority's differ by more than a minute. Most credentials use the
+ * local clock, so this alone makes nothing fail. Synchronize the clock (NTP).
  */
 export interface ClockSkewEvent extends EventBase {
   type: 'clock.skew'
@@ -70,7 +70,7 @@ export type RotationReason = 'token' | 'max-age' | 'refused'
 export interface RotationStartedEvent extends EventBase {
   type: 'rotation.started'
   reason: RotationReason
-  /** Replacements to open: as many as were busy at once in the last 30 to 60 s, `min` at least. */
+  /** Replacements to open: as many as were busy at the same time in the last 30 to 60 s, and at least `min`. */
   connections: number
 }
 
@@ -175,7 +175,7 @@ export function notify<E extends { type: string }>(listener: Listener<E> | undef
   }
 }
 
-/** What was thrown, which may be anything: `Object.create(null)` cannot be made a string. */
+/** The text of what was thrown, which may be anything: `Object.create(null)` has no string form. */
 function said(error: unknown): string {
   try {
     return String(error)

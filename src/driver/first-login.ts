@@ -8,8 +8,8 @@ import { DoneStatus, encodeDone, encodeLoginAck } from '../tds/tokens.ts'
 const VERSION = { major: 16, minor: 0, build: 1000 }
 
 /**
- * The config for the first login of `mssql`, which it makes when it connects and throws away at once: it is answered in
- * memory. There is no token in it, and no server hears of it.
+ * The config for the first login of `mssql`, which it makes when it connects, and then throws away. It is answered in
+ * memory: it has no token, and reaches no server.
  */
 export function firstLoginConfig(beforeConnect: NonNullable<MssqlConfig['beforeConnect']>): MssqlConfig {
   return {

@@ -3,7 +3,7 @@ import type { config as MssqlConfig } from 'mssql'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { firstLoginConfig } from './first-login.ts'
 
-/** What `PrismaMssql#connect` gives. Its class is not exported. */
+/** What `PrismaMssql#connect` returns. Its class is not exported. */
 export type OfficialAdapter = Awaited<ReturnType<PrismaMssql['connect']>>
 export type OfficialOptions = ConstructorParameters<typeof PrismaMssql>[1]
 
@@ -50,7 +50,7 @@ export class OfficialDriver {
     this.#pool = new PoolClass(this.#config) as MssqlPool & MssqlPoolInternals
   }
 
-  /** @throws {@link EntraError} `DRIVER_UNSUPPORTED` where the driver lacks something that is needed here */
+  /** @throws {@link EntraError} `DRIVER_UNSUPPORTED` if the driver lacks something that is needed here */
   static async load(config: MssqlConfig, options: OfficialOptions): Promise<OfficialDriver> {
     const { PrismaMssql } = await loadOfficialAdapter()
     let connection: DriverConnection | undefined
@@ -68,20 +68,20 @@ export class OfficialDriver {
     }
   }
 
-  /** A connection that is not open yet. @param authentication - tedious's form of how to sign in */
+  /** A connection that is not open yet. @param authentication - in tedious's form */
   newConnection(authentication: object, options: object): DriverConnection {
     const made = this.#pool._config()
     return new this.#connectionClass({ ...made, authentication, options: { ...made.options, ...options } })
   }
 
-  /** The official adapter on one open connection: all that it does runs there. */
+  /** The official adapter on one open connection. */
   adapterOn(connection: DriverConnection): OfficialAdapter {
     const config = this.#config
     const pool: MssqlPool = Object.create(this.#pool, {
       connected: { value: true },
       acquire: {
         value(_requester: unknown, callback: (error: null, connection: unknown, config: MssqlConfig) => void) {
-          // As mssql does it: whoever asks is not called back before it has its answer.
+          // As in mssql: never call back before this function has returned.
           process.nextTick(callback, null, connection, config)
           return pool
         },
@@ -91,7 +91,7 @@ export class OfficialDriver {
     return new this.#adapterClass(pool, this.#options)
   }
 
-  /** Everything that is not in the driver's types is looked for once. */
+  /** Checks everything that is not in the driver's types. */
   #check(): void {
     if (typeof this.#pool._config().options !== 'object') throw new Error('mssql makes its connections in another way')
     const adapter = this.adapterOn({} as DriverConnection)
@@ -101,7 +101,7 @@ export class OfficialDriver {
   }
 }
 
-/** The driver lacks something that is needed here and is not in its types. */
+/** The error if the driver lacks something that is not in its types. */
 export function driverUnsupported(why: string, cause?: unknown): EntraError {
   return new EntraError(
     'DRIVER_UNSUPPORTED',

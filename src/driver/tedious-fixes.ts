@@ -9,10 +9,10 @@ import { DEFAULT_PACKET_SIZE } from '../tds/packet.ts'
 /** A connection of tedious. */
 type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0]
 
-/** What of a tedious connection is touched here. All of it is private, so each is looked for first. */
+/** The parts of a tedious connection that are used here. All are private, so each is checked first. */
 interface Internals {
   config: { server: string; authentication: object; options: { packetSize: number } }
-  /** The server's redirect, from its answer to the login until the next LOGIN7. */
+  /** The server's redirect, from the login response to the next LOGIN7. */
   routingData?: { server: string; port: number; instance?: string } | undefined
   messageIo?: { outgoingMessageStream: { packetSize: number } }
   sendPreLogin(): void
@@ -25,20 +25,19 @@ interface Internals {
 
 const METHODS = ['sendPreLogin', 'sendLogin7Packet', 'wrapWithTls', 'performSentLogin7WithStandardLogin'] as const
 
-/** The version as tedious itself puts it into PRELOGIN, and where its LOGIN7 has the features. */
+/** The version that tedious puts into PRELOGIN, and where its LOGIN7 has the features. */
 interface Rehearsal {
   version: string
   featuresAtEnd: boolean
 }
 
-/** Each version of the driver that there is in this process is looked at once. */
+/** Each version of the driver in this process is checked once. */
 const rehearsals = new WeakMap<object, Rehearsal>()
 
 /**
- * Mends what tedious does wrong on the wire. To be called once for each connection, after it was made and before its
- * socket is there. Looks for each thing that it touches.
+ * Works around what tedious does wrong on the wire. To be called once for each connection, before it has a socket.
  *
- * tedious 19.2.1 to 20.x can be mended. Those before 19.2.1 send a login that SQL database in Fabric and others refuse.
+ * Supports tedious 19.2.1 to 20.x. Earlier versions send a login that SQL database in Fabric and others refuse.
  *
  * @throws {@link EntraError} `DRIVER_UNSUPPORTED`, which names the version to install; nothing was sent
  */
@@ -67,7 +66,7 @@ function requireSupported(connection: Internals): void {
   }
 }
 
-/** Has the driver write its PRELOGIN and LOGIN7, without the token, to see what it would send. */
+/** Makes the driver write its PRELOGIN and LOGIN7, without the token, to see what it would send. */
 function rehearse(connection: Internals): Rehearsal {
   const sent: Buffer[] = []
   const messageIo = { sendMessage: (_type: number, data: Buffer) => sent.push(data) }
@@ -95,7 +94,7 @@ function versionIn(prelogin: Buffer): string {
   return `${prelogin.readUInt8(at)}.${prelogin.readUInt8(at + 1)}.${prelogin.readUInt16BE(at + 2)}`
 }
 
-/** Whether the features stand behind the texts, whose next is the library's name (MS-TDS 2.2.6.4). */
+/** Whether the features come after the texts, of which the next is the library's name (MS-TDS 2.2.6.4). */
 function hasFeaturesAtEnd(login7: Buffer): boolean {
   const features = login7.readUInt32LE(login7.readUInt16LE(56))
   return features > login7.readUInt16LE(60)

@@ -137,15 +137,15 @@ export function rowOf(code: EntraErrorCode): ErrorCode {
   return ERROR_CODES[code]
 }
 
-/** What an {@link EntraError} may carry beside its message. */
+/** What an {@link EntraError} may carry besides its message. */
 export interface EntraErrorDetails {
   /** The error underneath, kept as it was thrown. */
   cause?: unknown
-  /** The errors underneath, where there are several, each as it was thrown. */
+  /** The errors underneath, if there are several, each as it was thrown. */
   errors?: readonly unknown[]
-  /** SQL Server's error number, where the server said no. */
+  /** SQL Server's error number, if the server refused. */
   number?: number | undefined
-  /** SQL Server's error state, where the server said no. */
+  /** SQL Server's error state, if the server refused. */
   state?: number | undefined
 }
 
@@ -160,7 +160,7 @@ export class EntraError extends Error {
   readonly number?: number
   readonly state?: number
 
-  /** @param text - the message without its last line, which is added here */
+  /** @param text - the message without its last line, which the constructor adds */
   constructor(code: EntraErrorCode, text: string, details: EntraErrorDetails = {}) {
     super(text + linkTo(code), 'cause' in details ? { cause: details.cause } : undefined)
     this.code = code

@@ -2,20 +2,20 @@ import { EntraError, type EntraErrorCode, rowOf } from './entra-error.ts'
 
 /** What Prisma Client shows as `meta` of an error that this package threw. */
 export interface EntraErrorMeta {
-  /** What went wrong, by this package's own name for it. */
+  /** What went wrong: this package's own code. */
   code: EntraErrorCode
-  /** SQL Server's error number, where the server said no. */
+  /** SQL Server's error number, if the server refused. */
   number?: number
-  /** SQL Server's error state, where the server said no. */
+  /** SQL Server's error state, if the server refused. */
   state?: number
   /** The error itself, with its `cause` and `errors`. */
   driverAdapterError: EntraError
 }
 
 /**
- * An error in the form that Prisma Client takes from a driver adapter: of anything with a `code` and a `message` it
- * makes a `PrismaClientKnownRequestError` with these, and with its `meta`. A `DriverAdapterError` would lose the
- * message: Prisma has a text of its own for each kind.
+ * An error in the form that Prisma Client accepts from a driver adapter: it turns anything with a `code` and a `message`
+ * into a `PrismaClientKnownRequestError` with these and its `meta`. A `DriverAdapterError` would lose the message, since
+ * Prisma has its own text for each kind.
  */
 export class PrismaCodeError extends Error {
   override readonly name = 'PrismaCodeError'

@@ -2,7 +2,7 @@ import type { config as MssqlConfig } from 'mssql'
 import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
 
 /**
- * When a connection has to answer a round trip before it is lent: `after-idle` if it was not used for `validateAfter`,
+ * When a connection is validated by a round trip before it is lent: `after-idle` if it was not used for `validateAfter`,
  * `always` or `never`.
  */
 export type Validation = 'after-idle' | 'always' | 'never'
@@ -23,7 +23,7 @@ export interface RotationTiming extends ConnectTiming {
    * @defaultValue 0.5
    */
   spread: number
-  /** How many replacements log in at a time; so many connections more than `max` there may be meanwhile. @defaultValue 3 */
+  /** How many replacements log in at a time. There may be as many connections above `max` meanwhile. @defaultValue 3 */
   loginsAtOnce: number
   /**
    * How long work and `$connect` wait for a valid token, in ms.
@@ -60,13 +60,13 @@ export const defaultRotationTiming: RotationTiming = {
   validateAfter: 500,
 }
 
-/** Everything that a pool goes by. */
+/** All settings of a pool. */
 export interface PoolSettings extends RotationTiming {
   /** The most connections; during a rotation there may be `loginsAtOnce` more. @defaultValue 10 */
   max: number
-  /** Connections that stay open though they are idle. None is opened for it. @defaultValue 0 */
+  /** How many idle connections stay open. None is opened for this. @defaultValue 0 */
   min: number
-  /** How long work waits for a connection while all are at work, in ms. @defaultValue 30_000 */
+  /** How long work waits for a connection while all are busy, in ms. @defaultValue 30_000 */
   poolTimeout: number
   /** A connection is closed when it has been idle for this long, in ms. @defaultValue 30_000 */
   maxIdleConnectionLifetime: number

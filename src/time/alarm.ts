@@ -6,7 +6,7 @@ import { type Clock, Stopwatch, type Timer } from './clock.ts'
  */
 const MAX_TIMER = 240_000
 
-/** One timer, which is set anew by whoever hears it. What is due then is for the clock to say. */
+/** One timer for everything that its owner has to do later. When it rings, the owner does what is due and sets it again. */
 export class Alarm {
   readonly #clock: Clock
   readonly #ring: () => void
@@ -19,7 +19,7 @@ export class Alarm {
     this.#ring = ring
   }
 
-  /** Takes the place of what was set before. @param delay - in ms; `Infinity` for none */
+  /** Replaces what was set before. @param delay - in ms; `Infinity` for none */
   set(delay: number): void {
     this.cancel()
     if (delay === Number.POSITIVE_INFINITY) return
@@ -33,12 +33,12 @@ export class Alarm {
     this.#set = undefined
   }
 
-  /** How long until its time comes by the clock, in ms; `Infinity` where it is not set. */
+  /** How long until it is due by the clock, in ms; `Infinity` if it is not set. */
   get left(): number {
     return this.#set === undefined ? Number.POSITIVE_INFINITY : this.#set.age.left(this.#set.delay)
   }
 
-  /** Whether its time has come by the clock: a process that was frozen may ask before its timers run. */
+  /** Whether it is due by the clock: a process that was frozen may ask before its timers run. */
   get due(): boolean {
     return this.#set !== undefined && this.#set.age.left(this.#set.delay) <= 0
   }

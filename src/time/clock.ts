@@ -1,17 +1,17 @@
 /** A timer that was set. */
 export interface Timer {
-  /** Keeps the callback from running. Harmless when it has run already. */
+  /** Keeps the callback from running. Does nothing if it has already run. */
   cancel(): void
 }
 
 /**
- * Where the time comes from. Everything in this package that reads the time or waits takes one, so that tests run on
- * virtual time.
+ * The source of time. Everything in this package that reads the time or waits takes one, so tests can run on virtual
+ * time.
  */
 export interface Clock {
   /** The wall clock, in ms since the epoch. */
   now(): number
-  /** A clock that nobody sets, in ms from any beginning. It may stand still while the machine sleeps. */
+  /** A clock that is never set, in ms from an arbitrary start. It may stand still while the machine sleeps. */
   monotonic(): number
   /**
    * Calls `callback` once, no sooner than `delay` ms from now. Never keeps the process alive.
@@ -22,8 +22,8 @@ export interface Clock {
 }
 
 /**
- * Measures how long something has lasted, by the clock that saw more of it: the wall clock may have been set back
- * meanwhile, and the monotonic one stands still while the machine sleeps.
+ * Measures how long something has lasted, by the clock that saw more time pass: the wall clock may be set back, and the
+ * monotonic one stands still while the machine sleeps.
  */
 export class Stopwatch {
   readonly #clock: Clock
@@ -65,7 +65,7 @@ export const systemClock: Clock = {
   },
 }
 
-/** Waits for `delay` ms; rejects with the signal's reason, and takes its timer along, when it is aborted. */
+/** Waits for `delay` ms. If the signal is aborted, rejects with its reason, and cancels the timer. */
 export function sleep(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {

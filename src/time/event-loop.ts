@@ -5,8 +5,8 @@ let holders = 0
 let hold: NodeJS.Timeout | undefined
 
 /**
- * Keeps the process alive until `work` has settled. For what somebody waits for: the timers of this package never keep
- * it alive, so that a script whose query waits for a token or a database would end in the middle of it, without a word.
+ * Keeps the process alive until `work` has settled. The timers of this package never do, so a script whose query waits
+ * for a token or a database would otherwise end without a word.
  */
 export async function holdEventLoop<T>(work: Promise<T>): Promise<T> {
   if (holders++ === 0) hold = setInterval(() => {}, NEVER)
@@ -18,9 +18,9 @@ export async function holdEventLoop<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Resolves when every socket that had ended has been heard of. A process that was frozen, or busy, may read an answer
- * first, and only then that the other end closed the connection behind it. Of two immediates the second runs after the
- * sockets were polled: the first one may be of the turn that is under way.
+ * Resolves when the end of every socket that has ended has been noticed. A process that was frozen or busy may read an
+ * answer first, and only then that the connection was closed after it. Two immediates are needed: the first may still
+ * belong to the current turn; the second runs after the sockets were polled.
  */
 export function socketsPolled(): Promise<void> {
   return new Promise((resolve) => {
