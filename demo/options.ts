@@ -1,5 +1,5 @@
+import { readValues, wholeNumber } from '../scripts/support/command-line.ts'
 import type { AuthenticationMethod } from '../src/index.ts'
-import { readValues, wholeNumber } from './command-line.ts'
 import { LOCAL_METHODS, readMethods } from './sign-in.ts'
 
 /** The command line. */

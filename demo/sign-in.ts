@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { ClientCertificateCredential, ClientSecretCredential } from '@azure/identity'
+import { UsageError } from '../scripts/support/command-line.ts'
 import { type AuthenticationMethod, authenticationMethod } from '../src/credentials/methods.ts'
 import { type CredentialLike, EntraError, type SignInOptions } from '../src/index.ts'
 import {
@@ -12,7 +13,6 @@ import {
   type Fault,
   type Principal,
 } from '../src/testing/index.ts'
-import { UsageError } from './command-line.ts'
 
 type Endpoint = NonNullable<Fault['endpoint']>
 

@@ -1,111 +1,93 @@
 import { EntraError, textOf } from '../src/errors/entra-error.ts'
 import { holdEventLoop } from '../src/time/event-loop.ts'
-import { readOptions, USAGE, UsageError, type VerifyOptions } from './verify-azure/options.ts'
-import { PrismaCommands } from './verify-azure/prisma-commands.ts'
-import { PrismaProject } from './verify-azure/prisma-project.ts'
-import { type Redact, redactor, secretsOf } from './verify-azure/redact.ts'
-import { asJson, asMarkdown, isWell, type Report } from './verify-azure/report.ts'
+import { runProgram } from './support/command-line.ts'
+import { serverFacts, versions } from './verify-azure/facts.ts'
+import { readOptions, USAGE, type VerifyOptions } from './verify-azure/options.ts'
+import { verifyPrisma } from './verify-azure/prisma.ts'
+import { redactor, secretsOf } from './verify-azure/redact.ts'
+import { asJson, asMarkdown, isGood } from './verify-azure/report.ts'
 import { Scratch } from './verify-azure/scratch.ts'
-import { factOfToken, factsOfServer } from './verify-azure/server.ts'
 import { verifySizes } from './verify-azure/sizes.ts'
-import { Subject, type Wire } from './verify-azure/subject.ts'
+import { StepRunner } from './verify-azure/steps.ts'
+import { Subject } from './verify-azure/subject.ts'
 import { verifyRotation, verifyTokenEnd } from './verify-azure/tokens.ts'
-import { Verification } from './verify-azure/verification.ts'
-import { versions } from './verify-azure/versions.ts'
 import { verifyWaysIn } from './verify-azure/ways-in.ts'
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
 
-const tell = (line: string) => process.stderr.write(`${line}\n`)
+const print = (line: string) => process.stderr.write(`${line}\n`)
 
-const code = await holdEventLoop(main())
-// What a step left behind it that would not end must not hold the process.
-process.stdout.write('', () => process.exit(code))
+await holdEventLoop(runProgram(USAGE, main, 1))
+// A step that would not end must not keep the process alive.
+process.stdout.write('', () => process.exit())
 
 async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (options === undefined) {
+    console.log(USAGE)
+    return 0
+  }
   try {
-    const options = readOptions(process.argv.slice(2), process.env)
-    if (options === undefined) {
-      console.log(USAGE)
-      return 0
-    }
-    const subject = new Subject(options.url)
-    const redact = redactor(secretsOf(options.url), subject.host)
-    const report = await verify(options, subject, redact)
-    process.stdout.write(options.json ? asJson(report) : asMarkdown(report))
-    return isWell(report) && !stop.signal.aborted ? 0 : 1
+    return await verify(options)
   } catch (error) {
-    const usage = error instanceof UsageError ? `\n\n${USAGE}` : ''
-    tell(`${error instanceof EntraError ? textOf(error) : (error as Error).message}${usage}`)
+    print(error instanceof EntraError ? textOf(error) : (error as Error).message)
     return 1
   }
 }
 
-async function verify(options: VerifyOptions, subject: Subject, redact: Redact): Promise<Report> {
-  const verification = new Verification(tell, redact, stop.signal)
+async function verify(options: VerifyOptions): Promise<number> {
+  const subject = new Subject(options.url)
+  const redact = redactor(secretsOf(options.url), subject.host)
+  const steps = new StepRunner(print, redact, stop.signal)
   const scratch = new Scratch(subject)
-  tell(`All of it happens in the schemas ${scratch.schema} and ${scratch.prismaSchema}, which are dropped at the end.`)
-  const found = await makeSteps(verification, options, subject, scratch)
-  tell('… dropping what was made')
+  print(`All of it happens in the schemas ${scratch.schema} and ${scratch.prismaSchema}, which are dropped at the end.`)
+  const found = await runSteps(steps, options, subject, scratch)
+  print('… dropping the schemas')
   const leftBehind = await scratch.drop()
   subject.setup.tokenSource.close()
   const facts = Object.entries({ server: subject.host, ...found, ...versions() })
-  return {
+  const report = {
     facts: Object.fromEntries(facts.map(([name, value]) => [name, redact(value)])),
-    steps: verification.results,
+    steps: steps.results,
     leftBehind,
   }
+  process.stdout.write(options.json ? asJson(report) : asMarkdown(report))
+  return isGood(report) && !stop.signal.aborted ? 0 : 1
 }
 
-/** @returns what was found out of the server and the token, by name */
-async function makeSteps(
-  verification: Verification,
-  { url, shadow, hours }: VerifyOptions,
+/** @returns what was found out about the server and the token */
+async function runSteps(
+  steps: StepRunner,
+  { shadow, hours }: VerifyOptions,
   subject: Subject,
   scratch: Scratch,
 ): Promise<Record<string, string>> {
-  const token = await verification.step('token', async () => {
-    const note = await factOfToken(subject)
+  const token = await steps.run('token', async () => {
+    const { token: text, expiresOn } = await subject.setup.tokenSource.get()
+    const note = `${text.length} characters, ${((expiresOn - Date.now()) / 60_000).toFixed(1)} min left`
     return { note, value: note }
   })
   if (token === undefined) return {}
-  const server = await verification.step('the driver alone, by token', async () => {
-    const client = await subject.openDriver()
-    const value = await factsOfServer(client).finally(() => client.close())
+  const server = await steps.run('the driver alone, by token', async () => {
+    const value = await subject.withDriver(serverFacts)
     return { note: value['connection policy'] ?? '', value }
   })
-  const wires = await verifyWaysIn(verification, subject)
+  const wires = await verifyWaysIn(steps, subject)
   const [wire] = wires
   if (wire === undefined) {
-    verification.skip('all the rest', 'adapter and proxy did not get in')
+    steps.skip('all the rest', 'adapter and proxy did not get in')
     return { ...server, token }
   }
-  const made = await verification.step('schemas and tables of its own', async () => {
-    const client = await subject.openDriver()
-    await scratch.make(client).finally(() => client.close())
+  const made = await steps.run('its own schemas and tables', async () => {
+    await scratch.make()
     return { note: '', value: true }
   })
   if (made) {
-    await verifySizes(verification, subject, scratch, wires)
-    await verifyPrisma(verification, { url, shadow }, subject, scratch, wire)
-  } else verification.skip('statements, bulk load, Prisma’s commands', 'no schemas and tables of its own')
-  await verifyRotation(verification, subject, wire)
-  await verifyTokenEnd(verification, subject, wire, hours)
+    await verifySizes(steps, subject, scratch, wires)
+    await verifyPrisma(steps, subject, scratch, wire, shadow)
+  } else steps.skip('statements, bulk load, Prisma’s commands', 'no schemas and tables')
+  await verifyRotation(steps, subject, wire)
+  await verifyTokenEnd(steps, subject, wire, hours)
   return { ...server, token }
-}
-
-async function verifyPrisma(
-  verification: Verification,
-  { url, shadow }: Pick<VerifyOptions, 'url' | 'shadow'>,
-  subject: Subject,
-  scratch: Scratch,
-  wire: Wire,
-): Promise<void> {
-  const project = await PrismaProject.make(url, scratch, shadow)
-  try {
-    await new PrismaCommands(verification, project).verify(subject, scratch, wire, shadow)
-  } finally {
-    await project.close()
-  }
 }

@@ -1,4 +1,4 @@
-import { positiveNumber, readValues, runProgram, wholeNumber } from '../demo/command-line.ts'
+import { positiveNumber, readValues, runProgram, wholeNumber } from '../scripts/support/command-line.ts'
 import { SOCKETS_ALLOWED, Soak } from './soak.ts'
 
 const USAGE = `npm run soak -- [options]

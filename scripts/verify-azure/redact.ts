@@ -1,27 +1,27 @@
-/** Makes a text fit to be shown to strangers. */
+/** Makes a text safe to publish. */
 export type Redact = (text: string) => string
 
-/** Names that say nothing of anybody. */
+/** Names that identify nobody. */
 const NOBODYS = new Set(['localhost', '127.0.0.1'])
 
-/** Hosts of Microsoft's clouds, whose first label is a customer's, or a machine's. */
+/** Hosts in Microsoft's clouds; the first label names a customer or a machine. */
 const CLOUD_HOST =
   /(?<![\w.-])[\w-]+(?=(?:\.[\w-]+)*\.(?:windows\.net|microsoft\.com|usgovcloudapi\.net|chinacloudapi\.cn)\b)/gi
 const GUID = /\b([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const JSON_WEB_TOKEN = /\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}/g
 const SECRET = /\b((?:password|pwd|secret|client_secret|access_token)\s*[=:]\s*)(\{[^}]*\}|"[^"]*"|[^\s;,]+)/gi
 const EMAIL = /\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g
-/** Of versions, the third number is above 999 or there are three: they stay. */
+/** Does not match versions: they have a number above 999, or three numbers. */
 const IPV4 = /\b(?!127\.)(?:\d{1,3}\.){3}\d{1,3}\b/g
 
-/** The services that sign everybody in, which belong to nobody. */
+/** Microsoft's own services. */
 const SERVICES = /^(?:database|login|sts|management|ossrdbms-aad)$/i
 
 /**
- * What takes secrets out of texts, and shortens the names of servers, tenants and people.
+ * Removes secrets from texts, and shortens the names of servers, tenants and people.
  *
- * @param secrets - values that must not stand anywhere, in whatever form
- * @param host - the server's own name, whose first label a message may hold alone
+ * @param secrets - values to remove in any form
+ * @param host - the server's name; messages may contain its first label alone
  */
 export function redactor(secrets: readonly string[], host: string): Redact {
   const hidden = secrets.filter((secret) => secret.length > 0)
@@ -41,7 +41,7 @@ export function redactor(secrets: readonly string[], host: string): Redact {
   }
 }
 
-/** The passwords and secrets in a connection string, which may be of any kind. */
+/** The passwords and secrets in a connection string of any kind. */
 export function secretsOf(url: string): string[] {
   return [...url.matchAll(SECRET)].map(([, , value = '']) => value.replace(/^[{"]|[}"]$/g, ''))
 }

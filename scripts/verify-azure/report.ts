@@ -1,16 +1,16 @@
-import type { StepResult } from './verification.ts'
+import type { StepResult } from './steps.ts'
 
-/** All that is told of a run. Nothing in it is secret. */
+/** Everything about a run; none of it is secret. */
 export interface Report {
-  /** By name: what was verified, and what with. */
+  /** What was verified, and with which versions. */
   facts: Readonly<Record<string, string>>
   steps: readonly StepResult[]
-  /** What was made and could not be dropped, as T-SQL that drops it. */
+  /** What could not be dropped, as T-SQL that drops it. */
   leftBehind: readonly string[]
 }
 
-/** One line for all of it. */
-export function verdictOf({ steps, leftBehind }: Report): string {
+/** One line. */
+export function resultOf({ steps, leftBehind }: Report): string {
   const count = (outcome: StepResult['outcome']) => steps.filter((step) => step.outcome === outcome).length
   const parts = [`${count('pass')} passed`, `${count('fail')} failed`, `${count('skip')} skipped`]
   if (leftBehind.length > 0) parts.push('something was left behind')
@@ -18,17 +18,17 @@ export function verdictOf({ steps, leftBehind }: Report): string {
 }
 
 /** Whether the process may end with 0. */
-export function isWell({ steps, leftBehind }: Report): boolean {
+export function isGood({ steps, leftBehind }: Report): boolean {
   return leftBehind.length === 0 && steps.every(({ outcome }) => outcome !== 'fail')
 }
 
-/** As GitHub shows it. */
+/** For GitHub. */
 export function asMarkdown(report: Report): string {
   const { facts, steps, leftBehind } = report
   return [
     '### verify:azure',
     '',
-    `**${verdictOf(report)}**`,
+    `**${resultOf(report)}**`,
     '',
     ...table(['', ''], Object.entries(facts)),
     '',
@@ -38,11 +38,11 @@ export function asMarkdown(report: Report): string {
   ].join('\n')
 }
 
-/** For a script. */
+/** For scripts. */
 export function asJson(report: Report): string {
   const { facts, leftBehind } = report
   const steps = report.steps.map((step) => ({ ...step, durationMs: Math.round(step.durationMs) }))
-  return `${JSON.stringify({ ok: isWell(report), verdict: verdictOf(report), facts, steps, leftBehind }, null, 2)}\n`
+  return `${JSON.stringify({ ok: isGood(report), result: resultOf(report), facts, steps, leftBehind }, null, 2)}\n`
 }
 
 function rowOf({ title, outcome, durationMs, note, code }: StepResult): string[] {
@@ -56,7 +56,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)]
 }
 
-/** A cell is one line, and no HTML of a server's. */
+/** One line, without a server's HTML. */
 function cell(text: string): string {
   return text.replace(/\s+/g, ' ').replaceAll('|', '\\|').replaceAll('<', '&lt;')
 }

@@ -1,28 +1,28 @@
 import type { TdsClient } from '../../test/support/tds-client.ts'
 import type { Scratch } from './scratch.ts'
+import { Skip, type StepRunner } from './steps.ts'
 import type { Subject, Wire } from './subject.ts'
-import { Skip, type Verification } from './verification.ts'
 
 const KB = 1024
 
-/** Of the text of a statement on the wire, in bytes: around one packet and two, and many. */
+/** Sizes of a statement's text on the wire, in bytes: about one packet, two, and many. */
 const SIZES = [KB, 4 * KB - 64, 4 * KB, 8 * KB, 64 * KB, KB * KB, 10 * KB * KB]
 
-/** Packet sizes that a client asks the proxy for, in bytes; the last is more than any server gives under TLS. */
+/** Packet sizes to ask the proxy for, in bytes; the last is more than any server grants under TLS. */
 const PACKET_SIZES = [512, 8000, 16_383, 32_767]
 
 const LOADED_ROWS = 2_000
 const LOADED_LENGTH = 500
 
-/** Sends statements of every size and reads them back, over every wire that works, and loads rows in bulk. */
+/** Writes texts of every size and reads them back, over every wire that works, and loads rows in bulk. */
 export async function verifySizes(
-  verification: Verification,
+  steps: StepRunner,
   subject: Subject,
   scratch: Scratch,
   wires: readonly Wire[],
 ): Promise<void> {
   for (const wire of wires) {
-    await verification.step(`statements of 1 KB to 10 MB, adapter, ${wire}`, (signal) =>
+    await steps.run(`statements of 1 KB to 10 MB, adapter, ${wire}`, (signal) =>
       subject.withPrisma(wire, signal, (prisma) =>
         timed(SIZES, async (text, id) => {
           await prisma.$executeRawUnsafe(`INSERT INTO ${scratch.texts} ([id], [text]) VALUES (@P1, @P2)`, id, text)
@@ -35,13 +35,13 @@ export async function verifySizes(
         }),
       ),
     )
-    await verification.step(`statements of 1 KB to 10 MB, proxy, ${wire}`, (signal) =>
+    await steps.run(`statements of 1 KB to 10 MB, proxy, ${wire}`, (signal) =>
       subject.withProxy(wire, signal, async (open) => timed(SIZES, roundTrip(await open(), scratch))),
     )
   }
   const [wire] = wires
   if (wire === undefined) return
-  await verification.step('packets of 512 to 32767 bytes asked for, proxy', (signal) =>
+  await steps.run('packets of 512 to 32767 bytes asked for, proxy', (signal) =>
     subject.withProxy(wire, signal, async (open) => {
       const notes: string[] = []
       for (const packetSize of PACKET_SIZES) {
@@ -51,25 +51,25 @@ export async function verifySizes(
       return notes.join('; ')
     }),
   )
-  await verification.step('bulk load, proxy', (signal) =>
+  await steps.run('bulk load, proxy', (signal) =>
     subject.withProxy(wire, signal, async (open) => verifyBulkLoad(await open(), scratch)),
   )
 }
 
-/** Makes each round trip with a text of so many bytes; how long each took. */
+/** Makes a round trip with a text of each size. @returns how long each took */
 async function timed(sizes: readonly number[], trip: (text: string, id: number) => Promise<unknown>): Promise<string> {
   const notes: string[] = []
   for (const [index, size] of sizes.entries()) {
     const text = textOf(size)
     const startedAt = performance.now()
     const back = await trip(text, index + 1)
-    if (back !== text) throw new Error(`A text of ${named(size)} did not come back as it went.`)
+    if (back !== text) throw new Error(`A text of ${named(size)} came back changed.`)
     notes.push(`${named(size)} ${Math.round(performance.now() - startedAt)} ms`)
   }
   return notes.join(', ')
 }
 
-/** Without parameters: the whole statement is as large as the text. */
+/** Without parameters, so that the statement is as large as the text. */
 function roundTrip(client: TdsClient, { texts }: Scratch) {
   return async (text: string, id: number) => {
     await client.run(`INSERT INTO ${texts} ([id], [text]) VALUES (${id}, N'${text}')`)
@@ -89,11 +89,11 @@ async function verifyBulkLoad(client: TdsClient, { loaded }: Scratch): Promise<s
     throw error
   }
   const [row] = await client.run(`SELECT COUNT(*) AS [rows] FROM ${loaded} WHERE LEN([text]) = ${LOADED_LENGTH}`)
-  if (Number(row?.[0]) !== LOADED_ROWS) throw new Error(`Of ${LOADED_ROWS} rows, ${row?.[0]} came whole.`)
+  if (Number(row?.[0]) !== LOADED_ROWS) throw new Error(`Of ${LOADED_ROWS} rows, ${row?.[0]} arrived.`)
   return `${LOADED_ROWS} rows, ${named(LOADED_ROWS * LOADED_LENGTH * 2)}`
 }
 
-/** A text of so many bytes on the wire, in which a piece that is lost or doubled shows. */
+/** A text of this many bytes on the wire; a lost or repeated piece changes it. */
 function textOf(bytes: number): string {
   const length = bytes / 2
   const pieces: string[] = []
@@ -102,7 +102,7 @@ function textOf(bytes: number): string {
     pieces.push(piece)
     written += piece.length
   }
-  // Trailing spaces would count for nothing in a comparison of SQL Server's.
+  // SQL Server ignores trailing spaces when it compares.
   return pieces
     .join('')
     .slice(0, length - 1)

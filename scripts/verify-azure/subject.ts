@@ -3,23 +3,23 @@ import type { config as MssqlConfig } from 'mssql'
 import { PrismaClient } from '../../generated/prisma/client.ts'
 import { PrismaMssqlEntra, type PrismaMssqlEntraOptions } from '../../src/index.ts'
 import { targetOf } from '../../src/login/target.ts'
-import { type LoopbackProxy, startProxy } from '../../src/proxy/proxy.ts'
+import { startProxy } from '../../src/proxy/proxy.ts'
 import { type Setup, setUp } from '../../src/setup.ts'
 import { TdsClient, type TdsOptions } from '../../test/support/tds-client.ts'
 
 /** How the wire is encrypted: from PRELOGIN on, or before it (TDS 8). */
 export type Wire = 'TDS 7' | 'strict'
 
-/** A statement may take as long as a slow line takes for 10 MB, in ms. */
+/** Enough for 10 MB on a slow line, in ms. */
 const REQUEST_TIMEOUT = 150_000
 
-/** Prisma's own 2 s to begin would judge the machine, or the line, in ms. */
+/** Prisma's own 2 s to begin would test the machine, or the line, in ms. */
 const TRANSACTIONS = { maxWait: 30_000, timeout: 60_000 }
 
-/** How long the server is waited for when it is asked whether it takes TLS first, in ms. */
+/** How long to wait for an answer to TLS, in ms. */
 const PROBE_TIMEOUT = 10_000
 
-/** The database that is verified: every way into it, on one source of tokens. */
+/** The database that is verified: every way into it, with one token source. */
 export class Subject {
   readonly url: string
   readonly setup: Setup
@@ -41,18 +41,15 @@ export class Subject {
     return { ...mssql, requestTimeout: REQUEST_TIMEOUT, options: { ...mssql.options, encrypt } }
   }
 
-  adapter(wire: Wire, options: PrismaMssqlEntraOptions = {}): PrismaMssqlEntra {
-    return new PrismaMssqlEntra(this.config(wire), { ...options, tokenSource: this.setup.tokenSource })
-  }
-
-  /** Works with Prisma Client on an adapter of its own. */
+  /** Works with Prisma Client on a new adapter. */
   async withPrisma<T>(
     wire: Wire,
     signal: AbortSignal,
     work: (prisma: PrismaClient, adapter: PrismaMssqlEntra) => Promise<T>,
-    options?: PrismaMssqlEntraOptions,
+    options: PrismaMssqlEntraOptions = {},
   ): Promise<T> {
-    const adapter = this.adapter(wire, options)
+    const { tokenSource } = this.setup
+    const adapter = new PrismaMssqlEntra(this.config(wire), { ...options, tokenSource })
     const prisma = new PrismaClient({ adapter, transactionOptions: TRANSACTIONS })
     return closing(
       signal,
@@ -61,11 +58,11 @@ export class Subject {
     )
   }
 
-  /** Works with a client that knows only user and password, through a proxy of its own. */
+  /** Works with a client that only knows user and password, through a new proxy. */
   async withProxy<T>(
     wire: Wire,
     signal: AbortSignal,
-    work: (open: (options?: TdsOptions) => Promise<TdsClient>, proxy: LoopbackProxy) => Promise<T>,
+    work: (open: (options?: TdsOptions) => Promise<TdsClient>) => Promise<T>,
   ): Promise<T> {
     const { tokenSource, audience } = this.setup
     const proxy = await startProxy({ target: targetOf(this.config(wire)), tokenSource, audience, unref: true })
@@ -83,27 +80,32 @@ export class Subject {
         await Promise.all(clients.map((client) => client.close()))
         await proxy.close()
       },
-      () => work(open, proxy),
+      () => work(open),
     )
   }
 
   /**
-   * The driver alone, with a token: what is wrong without us too is not ours.
+   * Works with the driver alone, with a token: a problem that it has too is not ours.
    *
-   * @param database - another one than the URL's
+   * @param database - if not the URL's
    */
-  async openDriver(database = this.setup.mssql.database): Promise<TdsClient> {
+  async withDriver<T>(work: (client: TdsClient) => Promise<T>, database = this.setup.mssql.database): Promise<T> {
     const { mssql, tokenSource } = this.setup
     const { token } = await tokenSource.get()
     const { port, encrypt: _, ...options } = (mssql.options ?? {}) as TdsOptions & { port?: number; encrypt?: boolean }
-    return TdsClient.open(
+    const client = await TdsClient.open(
       { host: mssql.server, port: mssql.port ?? port ?? 1433, encrypt: true },
       { token },
       { ...options, ...(database !== undefined && { database }) },
     )
+    try {
+      return await work(client)
+    } finally {
+      await client.close()
+    }
   }
 
-  /** Whether the server begins with TLS where a client does. Its certificate is not looked at here. */
+  /** Whether the server accepts TLS before TDS. Does not check its certificate. */
   takesTlsFirst(): Promise<boolean> {
     const { server, port = 1433 } = this.setup.mssql
     return new Promise((resolve) => {
@@ -125,7 +127,7 @@ export class Subject {
   }
 }
 
-/** Works until it is done or the signal says so, and closes then: what is cut must not go on behind the next step. */
+/** Works until it is done or aborted, and closes then: a step that is cut must not go on during the next one. */
 async function closing<T>(signal: AbortSignal, close: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
   let closed: Promise<unknown> | undefined
   const closeOnce = () => {

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PrismaClient } from '../../generated/prisma/client.ts'
+import { firstLine, Skip, type StepRunner } from './steps.ts'
 import type { Subject, Wire } from './subject.ts'
-import { firstLine, Skip, type Verification } from './verification.ts'
 
 const HOUR = 3_600_000
 
-/** How old connections grow in the step that rotates them, and how long that works, in ms. */
+/** The `maxAge` of connections in the rotation step, and how long that works, in ms. */
 const MAX_AGE = 10_000
 const ROTATING_FOR = 16_000
 
-/** How many work at once, and how long each rests between two statements, in ms. */
+/** How many workers there are, and how long each pauses between two statements, in ms. */
 const WORKERS = 4
 const REST = 100
 
-/** Work goes on for so long after a token's end, in ms. */
+/** How long to work after the end of a token, in ms. */
 const BEYOND = 30_000
 
-/** Rotates connections by their age while queries and transactions run on them. */
-export async function verifyRotation(verification: Verification, subject: Subject, wire: Wire): Promise<void> {
-  await verification.step(`rotation by maxAge of ${MAX_AGE / 1000} s, ${wire}`, (signal) =>
+/** Rotates connections by age under queries and transactions. */
+export async function verifyRotation(steps: StepRunner, subject: Subject, wire: Wire): Promise<void> {
+  await steps.run(`rotation by maxAge of ${MAX_AGE / 1000} s, ${wire}`, (signal) =>
     subject.withPrisma(
       wire,
       signal,
@@ -33,17 +33,12 @@ export async function verifyRotation(verification: Verification, subject: Subjec
   )
 }
 
-/** Works until the token that is in use has expired, and a little longer. */
-export async function verifyTokenEnd(
-  verification: Verification,
-  subject: Subject,
-  wire: Wire,
-  hours: number,
-): Promise<void> {
+/** Works until the current token has expired, and a little longer. */
+export async function verifyTokenEnd(steps: StepRunner, subject: Subject, wire: Wire, hours: number): Promise<void> {
   const title = 'work over the end of a token'
-  if (hours === 0) return verification.skip(title, 'not asked for (--hours 2)')
+  if (hours === 0) return steps.skip(title, 'not asked for (--hours 2)')
   const limit = hours * HOUR
-  await verification.step(
+  await steps.run(
     title,
     async (signal) => {
       const first = await subject.setup.tokenSource.get()
@@ -63,7 +58,7 @@ export async function verifyTokenEnd(
   )
 }
 
-/** Runs statements and transactions until a time; how many. @throws with how many failed, and how the first did */
+/** Runs statements and transactions until a time. @returns how many. @throws if any failed, with how many and how */
 async function work(prisma: PrismaClient, until: number, signal: AbortSignal): Promise<number> {
   let done = 0
   const failures: unknown[] = []

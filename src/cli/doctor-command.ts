@@ -4,9 +4,8 @@ import type { StepResult } from '../doctor/steps.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { printSteps, resultsAsJson, summaryOf } from './doctor-report.ts'
-import { ExitCode } from './exit-codes.ts'
 import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags } from './flags.ts'
-import { type CliContext, stopOn } from './terminal.ts'
+import { type CliContext, ExitCode, stopOn } from './process.ts'
 
 interface DoctorFlags extends SignInFlags {
   timeout?: number

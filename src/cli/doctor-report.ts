@@ -1,6 +1,6 @@
 import { type OnStep, STEPS, type StepResult, type StepStatus } from '../doctor/steps.ts'
 import { EntraError, textOf } from '../errors/entra-error.ts'
-import type { Output } from './terminal.ts'
+import type { Output } from './process.ts'
 
 const SYMBOLS: Readonly<Record<StepStatus, readonly [symbol: string, style: Parameters<Output['style']>[0]]>> = {
   ok: ['✓', 'green'],

@@ -3,10 +3,9 @@ import { Command } from 'commander'
 import spawn from 'cross-spawn'
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
-import { ExitCode } from './exit-codes.ts'
 import { DATABASE_URL, oneOf } from './flags.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
-import { type CliContext, say } from './terminal.ts'
+import { type CliContext, ExitCode, say } from './process.ts'
 
 interface ExecFlags extends ProxyFlags {
   url?: string

@@ -4,9 +4,8 @@ import { Command, CommanderError } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { execCommand } from './exec-command.ts'
-import { EXIT_CODES, ExitCode } from './exit-codes.ts'
+import { type CliContext, EXIT_CODES, ExitCode, endWithReader, NAME, outputTo, say } from './process.ts'
 import { proxyCommand } from './proxy-command.ts'
-import { type CliContext, endWithReader, NAME, outputTo, say } from './terminal.ts'
 
 const EXAMPLES = `
 Examples:

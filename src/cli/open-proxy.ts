@@ -9,7 +9,7 @@ import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
 import type { ProxyOptions } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
 import { connectionStringOf, type SignInFlags, signInFlags } from './flags.ts'
-import { type CliContext, say } from './terminal.ts'
+import { type CliContext, say } from './process.ts'
 
 /** A loopback proxy that a command opened. */
 export interface OpenProxy {

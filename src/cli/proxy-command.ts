@@ -3,10 +3,9 @@ import { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
 import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
-import { ExitCode } from './exit-codes.ts'
 import { DATABASE_URL, portNumber } from './flags.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
-import { type CliContext, type Output, say, stopOn } from './terminal.ts'
+import { type CliContext, ExitCode, type Output, say, stopOn } from './process.ts'
 
 interface ProxyCommandFlags extends ProxyFlags {
   port: number

@@ -10,17 +10,17 @@ import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
-/** A command that runs in a process of its own. */
+/** A running command. */
 export interface RunningCommand {
   process: ChildProcess
-  /** What it has written up to now. */
+  /** What it has written so far. */
   out: string
   err: string
   /** Its exit code, or the signal that ended it. */
   ended: Promise<number | NodeJS.Signals>
 }
 
-/** The command `prisma-mssql-entra` on a local Azure, signed in as App Service's managed identity would be. */
+/** `prisma-mssql-entra` on a local Azure, signed in as App Service's managed identity. */
 export interface CommandOnAzure {
   readonly azure: LocalAzure
   start(...args: string[]): RunningCommand

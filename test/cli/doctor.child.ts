@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { doctorCommand } from '../../src/cli/doctor-command.ts'
-import { outputTo } from '../../src/cli/terminal.ts'
+import { outputTo } from '../../src/cli/process.ts'
 
-/** A process of its own, for signals and for what keeps it alive: a credential that holds nothing open never answers. */
+/** Runs doctor as a process, with a credential that never answers and keeps nothing open. */
 const command: Command = doctorCommand(
   {
     out: outputTo(process.stdout),

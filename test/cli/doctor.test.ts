@@ -14,7 +14,7 @@ import { recordedOutput } from '../support/recorded-output.ts'
 
 const practice = usePractice()
 const NOWHERE = `sqlserver://${NO_SUCH_HOST};database=app`
-/** The authority of the gateway's certificate is in no connection string. */
+/** A connection string cannot name the authority of the gateway's certificate. */
 const trusting = () => practice.azure.connectionString({ trustServerCertificate: 'true' })
 
 async function doctor(
@@ -45,7 +45,7 @@ afterEach(() => {
 })
 
 describe('doctor', () => {
-  it('shows each step in a line, and ends with 0 where nothing failed', async () => {
+  it('prints a line for each step, and exits with 0 if none failed', async () => {
     const { out, code } = await doctor([trusting()])
     const lines = out.split('\n')
     for (const title of Object.values(STEPS))
@@ -57,7 +57,7 @@ describe('doctor', () => {
     expect(code).toBe(0)
   })
 
-  it('shows what failed, with the remedy, and ends with 1', async () => {
+  it('shows what failed and how to fix it, and exits with 1', async () => {
     const { out, code } = await doctor([NOWHERE])
     expect(out).toMatch(/^✗ DNS +\d+ ms$/m)
     expect(out).toMatch(/^ {2}Check the host name of the server\./m)
@@ -67,13 +67,13 @@ describe('doctor', () => {
     expect(code).toBe(1)
   })
 
-  it('takes the string of the environment, and ends with 2 where it cannot be right', async () => {
+  it('reads DATABASE_URL, and exits with 2 if the string is wrong', async () => {
     const { out, code } = await doctor([], { environment: { DATABASE_URL: 'sqlserver://h:0' } })
     expect(out).toMatch(/^✗ Connection string/)
     expect(code).toBe(2)
   })
 
-  it('signs in as its flags say', async () => {
+  it('signs in as the flags say', async () => {
     const endpoint = practice.azure.authority.environment('app-service')
     for (const [name, value] of Object.entries(endpoint)) vi.stubEnv(name, value)
     const { out } = await doctor([NOWHERE, '--authentication', 'ActiveDirectoryManagedIdentity'], { defaults: {} })
@@ -106,13 +106,13 @@ describe('doctor', () => {
     expect(steps[2]).toMatchObject({ status: 'skipped', summary: 'needs DNS', error: null })
   })
 
-  it('shows all that it found with --verbose', async () => {
+  it('shows everything that it found with --verbose', async () => {
     const shown = /^ {2}tenant id: 7e4a0000/m
     expect((await doctor([NOWHERE])).out).not.toMatch(shown)
     expect((await doctor([NOWHERE, '--verbose'])).out).toMatch(shown)
   })
 
-  it('shows the step under way on a terminal, and writes over it', async () => {
+  it('shows the current step on a terminal, and overwrites it', async () => {
     const { out } = await doctor([NOWHERE], { isTTY: true })
     const erase = '\r\u001b[2K'
     for (const title of ['Connection string', 'DNS', 'Token']) {
@@ -132,7 +132,7 @@ describe('doctor', () => {
     await expect(doctor(args)).rejects.toThrow(why)
   })
 
-  it('helps, with examples and exit codes', async () => {
+  it('prints help with examples and exit codes', async () => {
     const help: string[] = []
     const command = doctorCommand({ out: recordedOutput().out, environment: {}, setExitCode() {} })
     command.configureOutput({ writeOut: (text) => help.push(text) }).outputHelp()
@@ -140,13 +140,13 @@ describe('doctor', () => {
   })
 })
 
-describe('doctor in a process of its own', () => {
+describe('the doctor process', () => {
   const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const CHILD = fileURLToPath(new URL('doctor.child.ts', import.meta.url))
 
   const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
-  /** Its credential never answers, and holds nothing open. */
+  /** With a credential that never answers, and keeps nothing open. */
   const start = (...args: string[]) => run(CHILD, [trusting(), ...args])
 
   function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
@@ -168,7 +168,7 @@ describe('doctor in a process of its own', () => {
     expect(running.out).toMatch(/^✓ Latency /m)
   })
 
-  it('stays until its time is over', async () => {
+  it('runs until its time is up', async () => {
     const running = start('--timeout', '2')
     expect(await running.ended).toEqual([1, null])
     expect(running.out).toMatch(/^✗ .*\n {2}doctor may take 2 s/m)
@@ -177,7 +177,7 @@ describe('doctor in a process of its own', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('ends in order at %s, and shows what there is', async (signal, code) => {
+  ] as const)('stops at %s, and shows what it has found', async (signal, code) => {
     const running = start()
     await vi.waitFor(() => expect(running.out).toContain('Entra logins'), 60_000)
     running.child.kill(signal)
@@ -188,11 +188,11 @@ describe('doctor in a process of its own', () => {
   })
 })
 
-describe('a result', () => {
+describe('the result of a step', () => {
   const result: StepResult = { id: 'login', status: 'failed', durationMs: 1.6, summary: '', details: {}, warnings: [] }
   const plain = recordedOutput().out
 
-  it('is shown with each line of its error, its warnings and, where it failed, its details', () => {
+  it('is printed with its error, its warnings and, if it failed, its details', () => {
     const failed = {
       ...result,
       error: new Error('one\n  two'),
@@ -203,7 +203,7 @@ describe('a result', () => {
     )
   })
 
-  it('moves no terminal by what others said', () => {
+  it('is printed without control characters', () => {
     const evil = '\u001b[2J\u0007x'
     const said = { ...result, summary: evil, warnings: [evil], details: { evil }, error: new Error(evil) }
     expect(stepAsText(said, plain, true)).not.toMatch(/[^\P{Cc}\n]/u)
@@ -213,7 +213,7 @@ describe('a result', () => {
     ['none failed', [{ status: 'ok' }, { status: 'warning' }, { status: 'skipped' }], 0],
     ['one failed', [{ status: 'ok' }, { error: new Error() }], 1],
     ['the string is wrong', [{ error: new EntraError('CONFIG_INVALID', 'x') }], 2],
-  ])('ends the process as it should: %s', (_, results, code) => {
+  ])('sets the exit code if %s', (_, results, code) => {
     expect(exitCodeOf(results.map((each) => ({ ...result, ...each })))).toBe(code)
   })
 })

@@ -17,7 +17,7 @@ beforeEach(() => {
 })
 
 describe('exec', () => {
-  it('gives a program that knows only user and password a session by token', async () => {
+  it('gives a program that only knows user and password a session by token', async () => {
     command.azure.gateway.resetStats()
     const { out, err, code } = await exec('--', node, client, 'DATABASE_URL')
     expect({ err, code }).toEqual({ err: '', code: 0 })
@@ -25,13 +25,13 @@ describe('exec', () => {
     expect(command.azure.gateway.stats().logins).toBeGreaterThan(0)
   })
 
-  it('names the variable as it is told, and needs no -- before the command', async () => {
+  it('sets the variable that --env names, and needs no -- before the command', async () => {
     const { out, code } = await exec('--env', 'MY_URL', '--format', 'ado.net', node, '-p', 'process.env.MY_URL')
     expect(code).toBe(0)
     expect(out).toMatch(/^Server=tcp:127\.0\.0\.1,\d+;Initial Catalog=".+";User ID=entra_\w+;Password=\w+;/)
   })
 
-  it('names the shadow database, and the login to sqlcmd', async () => {
+  it('passes on the shadow database, and the login for sqlcmd', async () => {
     const names = '["SHADOW_DATABASE_URL","SQLCMDSERVER","SQLCMDUSER","SQLCMDPASSWORD","SQLCMDDBNAME"]'
     const script = `JSON.stringify(${names}.map((name) => process.env[name]))`
     const { out } = await exec('--shadow-database', 'app_shadow', '--', node, '-p', script)
@@ -41,9 +41,9 @@ describe('exec', () => {
     expect(database).toBe(command.azure.upstream.database)
   })
 
-  it('writes its authority to a file, and tells the command where', async () => {
+  it('writes its authority to a file, and tells the command which', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ca-file-'))
-    const file = join(folder, 'door.pem')
+    const file = join(folder, 'proxy.pem')
     const script = 'require("node:fs").readFileSync(process.env.PRISMA_MSSQL_ENTRA_CA_FILE, "utf8")'
     const { out, code } = await exec('--ca-file', file, '--', node, '-p', script)
     expect(code).toBe(0)
@@ -57,7 +57,7 @@ describe('exec', () => {
   it.each([
     ['its exit code', ['-e', 'process.exitCode = 7'], 7],
     ['128 and the number of the signal that ended it', ['-e', 'process.kill(process.pid, "SIGKILL")'], 137],
-  ])('ends with the command’s end: %s', async (_, args, code) => {
+  ])('exits with the command’s exit code: %s', async (_, args, code) => {
     expect(await exec('--', node, ...args)).toMatchObject({ code, out: '', err: '' })
   })
 
@@ -77,7 +77,7 @@ describe('exec', () => {
     expect(running.out).toContain('got it')
   })
 
-  it('says what a sign-in failed of, beside what the command makes of it', async () => {
+  it('says why a sign-in failed, besides what the command prints', async () => {
     const message = "Client with IP address '192.0.2.1' is not allowed to access the server."
     command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
     const { err, code } = await exec('--', node, client, 'DATABASE_URL')
@@ -87,7 +87,7 @@ describe('exec', () => {
 
   it.each([
     ['no connection string', ['exec', '--', node, '-v'], /There is no connection string/],
-    ['one that cannot be right', ['exec', '--url', 'sqlserver://h:0', '--', node, '-v'], /port/],
+    ['a wrong one', ['exec', '--url', 'sqlserver://h:0', '--', node, '-v'], /port/],
     ['user and password', ['exec', '--url', 'sqlserver://h;user=sa;password=x', '--', node, '-v'], /sa|user/],
     ['an unknown format', ['exec', '--format', 'odbc', '--', node, '-v'], /one of prisma, ado\.net, jdbc, uri/],
     ['no command', ['exec', '--url', 'sqlserver://h;database=d'], /missing required argument 'command'/],

@@ -17,7 +17,7 @@ beforeEach(() => {
   command.azure.gateway.clearFaults()
 })
 
-/** Another tool of the same user. */
+/** Another tool that the same user runs. */
 function query(url: string) {
   return promisify(execFile)(process.execPath, [client, 'URL'], { env: { ...process.env, URL: url } })
 }
@@ -35,16 +35,16 @@ async function ready(running: RunningCommand) {
 }
 
 describe('proxy', () => {
-  it('tells scripts the login and what happens, a line each', async () => {
+  it('prints the login and each event as a line of JSON with --json', async () => {
     const running = command.start('proxy', command.azure.connectionString(), '--json')
-    const door = await ready(running)
-    expect(door).toMatchObject({
+    const proxy = await ready(running)
+    expect(proxy).toMatchObject({
       type: 'ready',
       host: '127.0.0.1',
       database: command.azure.upstream.database,
       server: `localhost:${command.azure.gateway.port}`,
     })
-    await query(door.url.prisma)
+    await query(proxy.url.prisma)
     await vi.waitFor(() => {
       const types = lines(running).map(({ type }) => type)
       expect(types).toContain('proxy.session-opened')
@@ -55,9 +55,9 @@ describe('proxy', () => {
     expect(running.out + running.err).not.toMatch(/eyJ/)
   })
 
-  it('writes its authority to a file, by which a client that verifies gets in, by name and by address', async () => {
+  it('writes its authority to a file, with which clients can verify it by name and by address', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ca-file-'))
-    const file = join(folder, 'door.pem')
+    const file = join(folder, 'proxy.pem')
     const running = command.start('proxy', command.azure.connectionString(), '--json', '--ca-file', file)
     const { port, user, password, caFile } = await ready(running)
     expect(caFile).toBe(file)
@@ -75,7 +75,7 @@ describe('proxy', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('says that its authority cannot be written, and closes', async () => {
+  it('closes with an error if it cannot write its authority', async () => {
     const result = await command.run('proxy', command.azure.connectionString(), '--ca-file', '/no/such/folder/ca.pem')
     expect(result).toMatchObject({
       code: 2,
@@ -84,7 +84,7 @@ describe('proxy', () => {
     })
   })
 
-  it('shows people the login, who comes and goes, and a sum at the end', async () => {
+  it('prints the login, who connects and disconnects, and totals at the end', async () => {
     const running = command.start('proxy', command.azure.connectionString())
     await vi.waitFor(() => expect(running.out).toContain('Ctrl-C closes the proxy'), 60_000)
     const url = /prisma +(sqlserver:\S+)/.exec(running.out)?.[1] ?? ''
@@ -105,7 +105,7 @@ describe('proxy', () => {
     expect(running.out).not.toContain('\u001b')
   })
 
-  it('asks nobody for anything until somebody comes, and closes with its process', async () => {
+  it('makes no request until a client connects, and closes with its process', async () => {
     command.azure.authority.resetStats()
     command.azure.gateway.resetStats()
     const running = command.start('proxy', command.azure.connectionString(), '--json')
@@ -119,7 +119,7 @@ describe('proxy', () => {
     ).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  it('says that a port is taken', async () => {
+  it('says so if the port is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const address = server.address()

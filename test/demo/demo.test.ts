@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { drawChart } from '../../demo/chart.ts'
-import { UsageError } from '../../demo/command-line.ts'
 import { pictureOf } from '../../demo/display.ts'
 import { insertsOf, type Migrated, migrationSummaryOf } from '../../demo/migration.ts'
 import { readOptions } from '../../demo/options.ts'
@@ -8,9 +7,10 @@ import { percentile, Recording } from '../../demo/recording.ts'
 import { paletteFor, Screen } from '../../demo/screen.ts'
 import { environmentsOf, outageOf, readMethods } from '../../demo/sign-in.ts'
 import { faultsOf, summaryOf } from '../../demo/summary.ts'
+import { UsageError } from '../../scripts/support/command-line.ts'
 import type { AdapterStats } from '../../src/index.ts'
 
-describe('the options', () => {
+describe('the options of the demo', () => {
   it('have defaults', () => {
     const methods = ['ActiveDirectoryManagedIdentity']
     expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, methods, svg: undefined, migrate: false })
@@ -61,7 +61,7 @@ describe('the ways to sign in', () => {
     expect(() => readMethods(text)).toThrow(message)
   })
 
-  it('have their variables set, where they look for any', () => {
+  it('get the environment variables that they read', () => {
     const methods = readMethods('AzureCli,ActiveDirectoryWorkloadIdentity,ActiveDirectoryDefault')
     expect(environmentsOf(methods)).toEqual(['workload-identity', 'app-service'])
   })
@@ -71,7 +71,7 @@ describe('the ways to sign in', () => {
     ['ActiveDirectoryDefault,ActiveDirectoryManagedIdentity,Environment', 'app-service'],
     ['Environment,ActiveDirectoryServicePrincipal', undefined],
     ['AzureCli', undefined],
-  ])('%s: an outage that leaves one of several (%s)', (text, endpoint) => {
+  ])('%s: the outage that only the first does not survive is of the endpoint %s', (text, endpoint) => {
     expect(outageOf(readMethods(text))).toBe(endpoint)
   })
 })
@@ -114,7 +114,7 @@ function handedOver(): Recording {
 }
 
 describe('a recording', () => {
-  it('notes how work went', async () => {
+  it('keeps the outcome of work', async () => {
     const made = new Recording(start)
     await made.measure(async () => {})
     await made.measure(async () => {
@@ -124,7 +124,7 @@ describe('a recording', () => {
     expect([...made.failures]).toEqual([['the reason', 1]])
   })
 
-  it('gives each connection a lane of its own, and a lane to the next one when it is free', () => {
+  it('gives each connection its own lane, and reuses free lanes', () => {
     const made = new Recording(start)
     opened(made, 1, 0, 15)
     opened(made, 2, 1, 15)
@@ -142,13 +142,13 @@ describe('a recording', () => {
     expect(made.tokens).toEqual([start + 15_000, start + 24_000])
   })
 
-  it('notes when each rotation began and ended', () => {
+  it('keeps when each rotation began and ended', () => {
     const made = new Recording(start)
     rotated(made, 9, 10)
     expect(made.handovers).toEqual([{ startedAt: start + 9_000, finishedAt: start + 10_000 }])
   })
 
-  it('knows whose tokens serve', () => {
+  it('knows which credential gave the tokens', () => {
     const made = new Recording(start)
     const event = { type: 'token.acquired', at: 1, expiresOn: 15, refreshAfter: 9, durationMs: 1 } as const
     for (const credential of ['a', 'b', 'a', 'b']) made.onEvent({ ...event, credential })
@@ -201,7 +201,7 @@ describe('the display', () => {
     expect(picture(made).line().length).toBeLessThanOrEqual(80)
   })
 
-  it('has colours only where there is a terminal that wants them', () => {
+  it('has colours only on a terminal that wants them', () => {
     expect(picture(handedOver()).lines(coloured, 80).join('')).toContain('\u001b[34m▆')
     expect(picture(handedOver()).lines(colourless, 80).join('')).not.toContain('\u001b')
   })
@@ -210,7 +210,7 @@ describe('the display', () => {
     expect(picture(handedOver(), 61).lines(colourless, 80)[0]).toContain(' 60 of 60 s')
   })
 
-  it('counts what is recent', () => {
+  it('shows figures of the last seconds', () => {
     const made = recording([
       [0, 500],
       [19_000, 4],
@@ -234,7 +234,7 @@ function terminal(): { stream: NodeJS.WriteStream; sent(): string } {
 describe('the screen', () => {
   const panel = (...lines: string[]) => ({ lines: () => lines, line: () => '' })
 
-  it('draws the panel over itself, and keeps it below what is printed meanwhile', () => {
+  it('overwrites the panel, and keeps it below other output', () => {
     const { stream, sent } = terminal()
     const screen = new Screen(stream, 0)
     screen.show(panel('one', 'two'), 0)
@@ -256,7 +256,7 @@ describe('the screen', () => {
 describe('the summary', () => {
   const counts = { tokensRequested: 3, logins: 20, rotations: 2, requestsAfterExpiry: 0, leastTimeLeft: 3_500 }
 
-  it('is content where nothing went wrong', () => {
+  it('is happy if nothing went wrong', () => {
     const made = recording([[0, 5]])
     made.credentials.add('AzureCliCredential').add('ManagedIdentityCredential')
     expect(faultsOf(made, counts)).toEqual([])
@@ -276,7 +276,7 @@ describe('the summary', () => {
 })
 
 describe('the migration at the end', () => {
-  it('inserts at least as much as it says, and no more than 1,000 rows at once', () => {
+  it('inserts at least as much as it says, and at most 1,000 rows at once', () => {
     const { sql, names } = insertsOf(300_000)
     expect(sql.length).toBeGreaterThan(300_000)
     expect(sql.length).toBeLessThan(310_000)
@@ -293,19 +293,19 @@ describe('the migration at the end', () => {
     durationMs: 1_840,
   }
 
-  it('is told with its size, its token and its time', () => {
+  it('is summarized with its size, its token and its time', () => {
     expect(migrationSummaryOf(migrated, colourless)).toMatch(
       /applied by the proxy +1\n.*3 rows, 300 KB\n.*2010 characters\n.*1\.8 s\n\n✓/,
     )
   })
 
-  it('says how many rows are not there', () => {
+  it('says how many rows came back', () => {
     expect(migrationSummaryOf({ ...migrated, readBack: 1 }, colourless)).toContain('✗ Of 3 rows')
   })
 })
 
 describe('the picture', () => {
-  it('has a bar for each connection in the colour of its token, and a line for each end of a token that came', () => {
+  it('has a bar for each connection in the colour of its token, and a line where each token ended', () => {
     const svg = drawChart(handedOver(), start + 20_000, 15)
     const [run = '', handover = ''] = svg.split('One handover, ')
     expect([...run.matchAll(/rect class="(t\d)"/g)].map(([, token]) => token)).toEqual(['t0', 't0', 't1', 't1'])

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { EXIT_CODES, ExitCode } from '../../src/cli/exit-codes.ts'
+import { EXIT_CODES, ExitCode } from '../../src/cli/process.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { URL_FORMATS } from '../../src/proxy/connection-strings.ts'
 import { codeBlocks, tableRows } from '../support/markdown.ts'

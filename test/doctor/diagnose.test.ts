@@ -18,8 +18,8 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-describe('if all is well', () => {
-  it('each step says what it found', async () => {
+describe('if all is well, doctor', () => {
+  it('says what it found in each step', async () => {
     const { azure } = practice
     for (const [name, value] of Object.entries(azure.authority.environment('app-service'))) vi.stubEnv(name, value)
     const credential = new ManagedIdentityCredential()
@@ -63,7 +63,7 @@ describe('if all is well', () => {
     expect(secretsIn(text + json, azure.authority.issuedTokens)).toEqual([])
   })
 
-  it('over TDS 8 too', async () => {
+  it('passes over TDS 8 too', async () => {
     const { statuses, step } = await practice.examine(
       practice.azure.config({ options: { encrypt: 'strict' as never } }),
     )
@@ -71,7 +71,7 @@ describe('if all is well', () => {
     expect(step('tls').details.protocol).toBe('TLSv1.3')
   })
 
-  it('over a redirect', async () => {
+  it('passes over a redirect', async () => {
     const { azure } = practice
     const { options = {}, port = 0 } = await practice.gateway()
     const { ca: second } = options.cryptoCredentialsDetails as { ca: string }
@@ -82,7 +82,7 @@ describe('if all is well', () => {
     expect(step('login').details).toMatchObject({ redirects: 1, redirectedTo: [`localhost:${port}`] })
   })
 
-  it('nothing is left open', async () => {
+  it('leaves nothing open', async () => {
     const gateway = await startGateway({
       upstream: practice.azure.upstream,
       verification: practice.azure.authority.verification,
@@ -101,11 +101,11 @@ describe('if all is well', () => {
   })
 })
 
-describe('doctor warns if', () => {
+describe('doctor warns about', () => {
   it.each([
     ['ahead', 600_000, ['agrees with Entra ID', 'ahead of the server']],
     ['behind', -600_000, ['behind Entra ID', 'behind the server']],
-  ])('is a clock that is %s', async (_, skew, words) => {
+  ])('a clock that is %s', async (_, skew, words) => {
     const clock = { ...systemClock, now: () => systemClock.now() + skew }
     const { step, statuses } = await practice.examine(practice.azure.config(), { clock })
     expect(statuses).toMatch(/login:ok .*clock:warning latency:ok$/)
@@ -116,29 +116,29 @@ describe('doctor warns if', () => {
     expect(step('clock').details.databaseSkewMs).toBeLessThan(skew + 60_000)
   })
 
-  it('is a certificate that ends soon', async () => {
+  it('a certificate that expires soon', async () => {
     const config = await practice.gateway({}, { notAfter: new Date(Date.now() + 5.5 * 86_400_000) })
     const { step } = await practice.examine(config)
     expect(step('tls')).toMatchObject({ status: 'warning', warnings: [expect.stringContaining('expires in 5 days')] })
   })
 
   it.each([
-    ['takes any server', {}, /accepts any certificate, so any server/],
+    ['accepts any server', {}, /accepts any certificate, so any server/],
     ['is not needed', undefined, /is set but not needed/],
-  ])('is a trustServerCertificate that %s', async (_, credentials, warning) => {
+  ])('a trustServerCertificate that %s', async (_, credentials, warning) => {
     const options = { trustServerCertificate: true, ...(credentials && { cryptoCredentialsDetails: credentials }) }
     const { step, statuses } = await practice.examine(practice.azure.config({ options }))
     expect(statuses).toContain('tls:warning entra-logins:ok')
     expect(step('tls').warnings).toEqual([expect.stringMatching(warning)])
   })
 
-  it('is a certificate that TDS 8 does not take on trust', async () => {
+  it('a trustServerCertificate that TDS 8 ignores, by failing', async () => {
     const options = { encrypt: 'strict' as never, trustServerCertificate: true, cryptoCredentialsDetails: {} }
     const { statuses } = await practice.examine(practice.azure.config({ options }))
     expect(statuses).toContain('tls:failed')
   })
 
-  it('is what the connection string is not read as', async () => {
+  it('an unknown parameter in the connection string', async () => {
     const { step } = await practice.examine(practice.azure.connectionString({ databse: 'x' }))
     expect(step('connection-string')).toMatchObject({
       status: 'warning',
@@ -146,12 +146,12 @@ describe('doctor warns if', () => {
     })
   })
 
-  it('is a string that names no database', async () => {
+  it('a string that names no database', async () => {
     const { step } = await practice.examine(`sqlserver://localhost:${practice.azure.gateway.port}`)
     expect(step('connection-string').warnings).toEqual([expect.stringContaining('names no database')])
   })
 
-  it('is a server that does not say whether it takes tokens: the login shows it', async () => {
+  it('a server that does not say whether it accepts tokens, and lets the login show it', async () => {
     const config = await practice.gateway({ fedAuthInfo: { stsUrl: 'x'.repeat(70_000) } })
     const { statuses, step } = await practice.examine(config)
     expect(step('entra-logins').warnings).toEqual([
@@ -160,7 +160,7 @@ describe('doctor warns if', () => {
     expect(statuses).toContain('entra-logins:warning token:ok login:ok identity:ok')
   })
 
-  it('is a token of another tenant than the server names', async () => {
+  it('a token from another tenant than the server names', async () => {
     const config = await practice.gateway({
       fedAuthInfo: { stsUrl: 'https://login.windows.net/99999999-0000-4000-8000-000000000001' },
     })
@@ -171,7 +171,7 @@ describe('doctor warns if', () => {
     })
   })
 
-  it('is a credential that was asked in vain', async () => {
+  it('no credential that could not sign in, but lists it', async () => {
     for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
     const credential = ['Environment', giving(() => practice.azure.authority.issueToken()).credential]
     const { step } = await practice.examine(practice.azure.config(), { credential })
@@ -179,8 +179,8 @@ describe('doctor warns if', () => {
   })
 })
 
-describe('a certificate that is not accepted', () => {
-  it('is shown nevertheless', async () => {
+describe('a certificate that is rejected', () => {
+  it('is shown all the same', async () => {
     const config = await practice.gateway({}, { hosts: ['elsewhere.test'] })
     const { step } = await practice.examine(config)
     expect(step('tls')).toMatchObject({
@@ -190,8 +190,8 @@ describe('a certificate that is not accepted', () => {
   })
 })
 
-describe('a schema that is not there', () => {
-  it('is told, and not taken for a missing right', async () => {
+describe('a schema that does not exist', () => {
+  it('is reported as such, and not as a missing right', async () => {
     const { step } = await practice.examine(
       practice.azure.connectionString({ schema: 'now]here', trustServerCertificate: 'true' }),
     )

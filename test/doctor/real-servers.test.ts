@@ -6,7 +6,7 @@ const practice = usePractice()
 const gateways: Gateway[] = []
 afterEach(() => Promise.all(gateways.splice(0).map((gateway) => gateway.close())))
 
-/** What doctor finds at a gateway that keeps all rules of its kind. */
+/** Runs doctor on a gateway with all rules of its kind. */
 async function examine(options: Partial<GatewayOptions>, encrypt: true | 'strict') {
   const { upstream, authority, config } = practice.azure
   const gateway = await startGateway({ upstream, verification: authority.verification, ...options })

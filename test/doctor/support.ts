@@ -21,7 +21,7 @@ export interface Diagnosis {
   json: string
 }
 
-/** A local Azure for a test file, and doctor on it. */
+/** A local Azure for a test file, and doctor to run on it. */
 export interface Practice {
   readonly azure: LocalAzure
   examine(config: MssqlConfig | string, options?: DiagnoseOptions): Promise<Diagnosis>
@@ -90,7 +90,7 @@ export function usePractice(): Practice {
   return practice
 }
 
-/** A credential that gives this. */
+/** A credential that returns this. */
 export function giving(token: () => Promise<AccessToken> | AccessToken): { credential: TokenCredential } {
   return { credential: { getToken: async () => token() } }
 }

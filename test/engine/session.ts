@@ -1,4 +1,4 @@
-/** What the engine's two halves agree on: the wire asks, the SQL half answers. */
+/** The interface between the engine's two halves: the wire sends requests, the SQL half answers. */
 
 /** A data type of SQL Server. Lengths in characters or bytes, as SQL Server counts them. */
 export type SqlType =
@@ -46,7 +46,7 @@ export interface Parameter {
   value: SqlValue
 }
 
-/** An error or a message, as an ERROR or INFO token says it. */
+/** An error or a message, as in an ERROR or INFO token. */
 export interface SqlMessage {
   number: number
   state: number
@@ -55,11 +55,11 @@ export interface SqlMessage {
   line: number
 }
 
-/** What a batch gives, in order. */
+/** The results of a batch, in order. */
 export type ResultItem =
   | { kind: 'columns'; columns: Column[] }
   | { kind: 'row'; values: SqlValue[] }
-  /** The end of one statement; `rowCount` is absent where it does not count (SET, DDL, NOCOUNT ON). */
+  /** The end of one statement; `rowCount` is absent for statements without a count (SET, DDL, NOCOUNT ON). */
   | { kind: 'done'; rowCount?: number }
   | ({ kind: 'info' | 'error' } & SqlMessage)
   | { kind: 'transaction'; change: 'begin' | 'commit' | 'rollback' }
@@ -67,7 +67,7 @@ export type ResultItem =
 
 export type IsolationLevel = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' | 'SNAPSHOT'
 
-/** One session. Errors of SQL come as items; a rejection is a bug of the engine. */
+/** One session. SQL errors are items; a rejection is a bug in the engine. */
 export interface EngineSession {
   execute(sql: string, parameters: Parameter[]): AsyncIterable<ResultItem>
   begin(isolation: IsolationLevel | undefined): AsyncIterable<ResultItem>
@@ -75,14 +75,14 @@ export interface EngineSession {
   /** @param name - a savepoint to go back to; empty for all of the transaction */
   rollback(name: string): AsyncIterable<ResultItem>
   save(name: string): AsyncIterable<ResultItem>
-  /** `sp_reset_connection`: rolls back, and sets the session's options back. */
+  /** `sp_reset_connection`: rolls back and resets the session's options. */
   reset(): Promise<void>
-  /** Attention: stops the statement that runs. */
+  /** Attention: stops the running statement. */
   cancel(): void
   close(): Promise<void>
 }
 
-/** Who logs in, to what. */
+/** A login: the user, the database and the program. */
 export interface EngineLogin {
   user: string
   password: string

@@ -4,7 +4,7 @@ import { runScript } from '../support/run-script.ts'
 /** How every JSON Web Token begins, and how a piece of one reads: base64url of `{"`. */
 const JSON_WEB_TOKEN = /eyJ[\w-]{8,}/
 
-it('the demo plays the example’s migrations through the proxy at its end, on a token as long as real ones', async () => {
+it('the demo applies the example’s migrations through the proxy at its end, with a token as long as real ones', async () => {
   const args = ['--seconds', '40', '--token-life', '30', '--workers', '1', '--migrate']
   const { code, output } = await runScript('demo/main.ts', ...args)
   expect(output).toMatch(/migrations applied by the proxy +1\n/)

@@ -52,7 +52,7 @@ describe.skipIf(process.platform === 'win32')('a process that was frozen past it
   it.each([
     ['its first query', 1],
     ['a hundred at once', 100],
-  ])('idle: is right at %s, with one token request', async (_, queries) => {
+  ])('while idle: is right at %s, with one token request', async (_, queries) => {
     const { authority, gateway } = azure
     const client = await connected(LIFETIME)
     await client.freeze()

@@ -75,7 +75,7 @@ const MAKE_BOOK =
   'CREATE TABLE [dbo].[Book] ([id] INT NOT NULL IDENTITY(1,1) PRIMARY KEY, [title] NVARCHAR(200) NOT NULL)'
 
 describe('prisma migrate dev', () => {
-  it('makes and applies migrations on Azure, with the shadow database that was named', async () => {
+  it('creates and applies migrations on Azure with the shadow database that you name', async () => {
     const options = onAzure({ options: { shadowDatabase } })
     await project.writeModels(BOOK)
     const first = await prisma('migrate dev --name init', options)
@@ -99,7 +99,7 @@ describe('prisma migrate dev', () => {
     await shadow.close()
   })
 
-  it('touches nothing on Azure where no shadow database was named, and says what to add', async () => {
+  it('changes nothing on Azure if you name no shadow database, and says what to add', async () => {
     const before = await databases()
     await project.writeModels(BOOK_WITH_PAGES)
     await project.writeMigration('1_init', MAKE_BOOK)
@@ -111,7 +111,7 @@ describe('prisma migrate dev', () => {
     expect(await project.migrations()).toEqual(['1_init'])
   })
 
-  it('has Prisma make a shadow database elsewhere and drop it again; --create-only applies nothing', async () => {
+  it('lets Prisma create and drop a shadow database elsewhere; --create-only applies nothing', async () => {
     const before = await databases()
     await project.writeModels(BOOK)
     const { output, code } = await prisma('migrate dev --name draft --create-only')
@@ -122,7 +122,7 @@ describe('prisma migrate dev', () => {
     await vi.waitFor(async () => expect(await databases()).toEqual(before))
   })
 
-  it('ends with 130, as Prisma does, where the database has to be reset', async () => {
+  it('exits with 130, as Prisma does, if the database has to be reset', async () => {
     await login.run('CREATE TABLE [ByHand] ([id] INT PRIMARY KEY)')
     const { output, code } = await prisma('migrate dev --name x', { options: { shadowDatabase } })
     expect(output).toContain('Drift detected')
@@ -143,7 +143,7 @@ describe('prisma migrate reset', () => {
     expect(await login.run('SELECT * FROM [Book]')).toEqual([])
   })
 
-  it('touches nothing where nobody can be asked', async () => {
+  it('changes nothing if nobody can answer its question', async () => {
     await login.run('CREATE TABLE [Old] ([id] INT)')
     const { output, code } = await prisma('migrate reset')
     expect(output).toContain('--force')
@@ -153,7 +153,7 @@ describe('prisma migrate reset', () => {
 })
 
 describe('prisma migrate resolve', () => {
-  it('--rolled-back lets a migration that failed be tried again', async () => {
+  it('--rolled-back allows a failed migration to run again', async () => {
     await project.writeMigration('1_init', 'DROP TABLE [dbo].[Nothing]')
     const failed = await prisma('migrate deploy')
     expect(failed.output).toContain('P3018')
@@ -166,7 +166,7 @@ describe('prisma migrate resolve', () => {
     expect(await tables()).toEqual(['Book'])
   })
 
-  it('--applied takes what is there for granted', async () => {
+  it('--applied accepts what is there', async () => {
     await login.run(MAKE_BOOK)
     await project.writeMigration('1_init', MAKE_BOOK)
     const { output, code } = await prisma('migrate resolve --applied 1_init')
@@ -201,7 +201,7 @@ describe('prisma db', () => {
     expect(await project.schema()).toContain(PULLED)
   })
 
-  it('push makes the tables of the models, and loses no data unasked', async () => {
+  it('push creates the tables of the models, and loses no data without asking', async () => {
     await project.writeModels(BOOK_WITH_PAGES)
     const { output, code } = await prisma('db push')
     expect(output).toContain('Your database is now in sync with your Prisma schema.')

@@ -7,13 +7,12 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { PrismaCommands } from '../../scripts/verify-azure/prisma-commands.ts'
-import { PrismaProject } from '../../scripts/verify-azure/prisma-project.ts'
+import { verifyPrisma } from '../../scripts/verify-azure/prisma.ts'
 import type { Report } from '../../scripts/verify-azure/report.ts'
 import { Scratch } from '../../scripts/verify-azure/scratch.ts'
+import { StepRunner } from '../../scripts/verify-azure/steps.ts'
 import { Subject } from '../../scripts/verify-azure/subject.ts'
 import { verifyTokenEnd } from '../../scripts/verify-azure/tokens.ts'
-import { Verification } from '../../scripts/verify-azure/verification.ts'
 import { type Gateway, startGateway } from '../../src/testing/gateway/gateway.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
@@ -21,7 +20,7 @@ import { makeEngine } from '../prisma-config/cli.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** How every JSON Web Token begins, and how a piece of one reads: base64url of `{"`. */
+/** How every JSON Web Token begins: base64url of `{"`. */
 const JSON_WEB_TOKEN = /eyJ[\w-]{8,}/
 
 let azure: LocalAzure
@@ -29,7 +28,7 @@ let azure: LocalAzure
 let gateway: Gateway
 let login: SqlLogin
 let folder: string
-/** The child's folder for what is temporary. */
+/** The child's TMPDIR. */
 let temporary: string
 let engine: string
 let url: string
@@ -81,7 +80,7 @@ async function ended(child: Child) {
   return { code, out, progress }
 }
 
-/** What a verification left behind: tables and schemas, and files. */
+/** What a verification left behind: tables and files. */
 async function left(): Promise<unknown[]> {
   const tables = await login.run(
     'SELECT TABLE_SCHEMA AS [schema], TABLE_NAME AS [table] FROM INFORMATION_SCHEMA.TABLES',
@@ -93,9 +92,9 @@ async function left(): Promise<unknown[]> {
   ]
 }
 
-/** One that tells nobody, and changes nothing. */
+/** Prints nothing, and redacts nothing. */
 const quietly = () =>
-  new Verification(
+  new StepRunner(
     () => {},
     (note) => note,
     new AbortController().signal,
@@ -105,7 +104,7 @@ const titled = (report: Report, title: string) => report.steps.filter((step) => 
 const outcomes = (report: Report, title: string) => titled(report, title).map(({ outcome }) => outcome)
 
 describe('npm run verify:azure', () => {
-  it('finds a strict local Azure well in every way, and leaves nothing', async () => {
+  it('passes every step on a strict local Azure, and leaves nothing behind', async () => {
     const shadow = `${azure.upstream.database}_shadow`
     await login.run(`CREATE DATABASE [${shadow}]`)
     const child = start(['--shadow', shadow, '--json'], { PRISMA_SCHEMA_ENGINE_BINARY: engine })
@@ -141,7 +140,7 @@ describe('npm run verify:azure', () => {
     await inShadow.close()
   })
 
-  it('drops what it made where it is interrupted, and tells what it had found out', async () => {
+  it('drops what it made if it is interrupted, and reports what it found', async () => {
     const child = start(['--json'], { PRISMA_SCHEMA_ENGINE_BINARY: engine })
     child.stderr.on('data', (data: Buffer) => {
       if (data.includes('✓ statements of 1 KB to 10 MB, adapter, TDS 7')) child.kill('SIGINT')
@@ -152,11 +151,11 @@ describe('npm run verify:azure', () => {
     expect(titled(report, 'rotation by maxAge')).toMatchObject([{ outcome: 'skip', note: 'interrupted' }])
     expect(report.leftBehind).toEqual([])
     expect(await left()).toEqual([])
-    // Nothing that was looked at failed; it did not look at all.
+    // No step failed, but not all of them ran.
     expect(code).toBe(1)
   })
 
-  it('reports as Markdown how every way in failed, with the codes, where the identity has no user', async () => {
+  it('reports in Markdown how every way in failed, with the codes, if the identity has no user', async () => {
     gateway.inject({
       at: 'login',
       action: { refuse: { number: 18456, message: "Login failed for user '<token-identified principal>'." } },
@@ -174,40 +173,36 @@ describe('npm run verify:azure', () => {
 })
 
 describe('Prisma’s commands', () => {
-  it('are skipped where their engine cannot be downloaded, and it is asked for once', async () => {
+  it('are skipped if their engine cannot be downloaded', async () => {
     vi.stubEnv('PRISMA_SCHEMA_ENGINE_BINARY', '')
     vi.stubEnv('PRISMA_ENGINES_MIRROR', 'http://127.0.0.1:1')
     const subject = new Subject(`${url};trustServerCertificate=true`)
     const scratch = new Scratch(subject)
-    const project = await PrismaProject.make(subject.url, scratch)
-    const run = vi.spyOn(project, 'run')
-    const verification = quietly()
+    const steps = quietly()
     try {
-      await new PrismaCommands(verification, project).verify(subject, scratch, 'TDS 7', undefined)
-      expect(verification.results.map(({ outcome, note }) => `${outcome}: ${note}`)).toEqual([
+      await verifyPrisma(steps, subject, scratch, 'TDS 7', undefined)
+      expect(steps.results.map(({ outcome, note }) => `${outcome}: ${note}`)).toEqual([
         ...Array.from({ length: 10 }, () => 'skip: no schema engine'),
         'skip: no --shadow was named',
       ])
-      expect(run).toHaveBeenCalledOnce()
       expect(gateway.stats().connections).toBe(0)
     } finally {
-      await project.close()
       subject.setup.tokenSource.close()
       vi.unstubAllEnvs()
     }
   })
 })
 
-describe('the last step', () => {
-  it('works over the end of a token, and says how long to wait for one that lives longer', async () => {
+describe('the step over the end of a token', () => {
+  it('works across it, and says how many hours to allow if the token lives longer', async () => {
     const short = await startLocalAzure({ tokenLifetime: 20_000 })
     for (const [name, value] of Object.entries(short.authority.environment('app-service'))) vi.stubEnv(name, value)
     const subject = new Subject(short.connectionString({ trustServerCertificate: 'true' }))
-    const verification = quietly()
+    const steps = quietly()
     try {
-      await verifyTokenEnd(verification, subject, 'TDS 7', 0.000_1)
-      await verifyTokenEnd(verification, subject, 'TDS 7', 0.02)
-      expect(verification.results).toMatchObject([
+      await verifyTokenEnd(steps, subject, 'TDS 7', 0.000_1)
+      await verifyTokenEnd(steps, subject, 'TDS 7', 0.02)
+      expect(steps.results).toMatchObject([
         { outcome: 'skip', note: 'the token lives for 1 min more: --hours 2' },
         { outcome: 'pass', note: expect.stringMatching(/^\d+ statements, none failed; \d tokens, [1-9] rotations$/) },
       ])

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { type Output, outputTo } from '../../src/cli/terminal.ts'
+import { type Output, outputTo } from '../../src/cli/process.ts'
 
 /** An output that keeps what is written; on a terminal or not. */
 export function recordedOutput(isTTY = false): { out: Output; text(): string } {

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
-import { readOptions, USAGE, UsageError } from '../../scripts/verify-azure/options.ts'
+import { UsageError } from '../../scripts/support/command-line.ts'
+import { readOptions, USAGE } from '../../scripts/verify-azure/options.ts'
 
-it('verify:azure takes its connection string from --url, else from DATABASE_URL', () => {
+it('verify:azure reads its connection string from --url, or else from DATABASE_URL', () => {
   const rest = { shadow: undefined, hours: 0, json: false }
   expect(readOptions(['--url', 'a'], { DATABASE_URL: 'b' })).toEqual({ url: 'a', ...rest })
   expect(readOptions([], { DATABASE_URL: 'b' })).toEqual({ url: 'b', ...rest })
@@ -21,6 +22,6 @@ it.each([
   expect(() => readOptions(args, {})).toThrow(message)
 })
 
-it('verify:azure names each of its options in its help', () => {
+it('verify:azure lists each of its options in its help', () => {
   for (const name of ['url', 'shadow', 'hours', 'json', 'help']) expect(USAGE).toMatch(new RegExp(`^  --${name} `, 'm'))
 })

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { redactor, secretsOf } from '../../scripts/verify-azure/redact.ts'
-import { asJson, asMarkdown, isWell, type Report, verdictOf } from '../../scripts/verify-azure/report.ts'
-import { firstLine, Skip, Verification } from '../../scripts/verify-azure/verification.ts'
+import { asJson, asMarkdown, isGood, type Report, resultOf } from '../../scripts/verify-azure/report.ts'
+import { firstLine, Skip, StepRunner } from '../../scripts/verify-azure/steps.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 
 const never = new AbortController().signal
 
-describe('what is taken out of a report', () => {
+describe('the secrets that a report leaves out', () => {
   const url = 'sqlserver://myserver.database.windows.net;user=app;password={p;w};database=app'
   const redact = redactor(secretsOf(url), 'myserver.database.windows.net')
 
@@ -39,52 +39,52 @@ describe('what is taken out of a report', () => {
 describe('a step', () => {
   const make = (stop: AbortSignal = never) => {
     const lines: string[] = []
-    const verification = new Verification(
+    const steps = new StepRunner(
       (line) => lines.push(line),
       (text) => text.replaceAll('secret', '…'),
       stop,
     )
-    return { verification, lines }
+    return { steps, lines }
   }
 
-  it('that fails is told with its code and the first line that says something, and the next one is made', async () => {
-    const { verification, lines } = make()
+  it('that fails is reported with its code and the first line that says something, and the next one runs', async () => {
+    const { steps, lines } = make()
     const error = new EntraError('FIREWALL', 'The secret server\nis closed.')
-    expect(await verification.step('one', () => Promise.reject(error))).toBeUndefined()
-    expect(await verification.step('two', async () => ({ note: 'well', value: 42 }))).toBe(42)
-    expect(verification.results).toMatchObject([
+    expect(await steps.run('one', () => Promise.reject(error))).toBeUndefined()
+    expect(await steps.run('two', async () => ({ note: 'well', value: 42 }))).toBe(42)
+    expect(steps.results).toMatchObject([
       { title: 'one', outcome: 'fail', code: 'FIREWALL', note: 'The … server' },
       { title: 'two', outcome: 'pass', note: 'well' },
     ])
     expect(lines.join('\n')).toMatch(/^… one\n✗ one \(0\.\d s\): FIREWALL: The … server\n… two\n✓ two .*: well$/)
   })
 
-  it('that cannot be made here is skipped with its reason', async () => {
-    const { verification } = make()
-    await verification.step('one', () => Promise.reject(new Skip('no engine')))
-    expect(verification.results).toEqual([{ title: 'one', outcome: 'skip', durationMs: 0, note: 'no engine' }])
+  it('that cannot run here is skipped with the reason', async () => {
+    const { steps } = make()
+    await steps.run('one', () => Promise.reject(new Skip('no engine')))
+    expect(steps.results).toEqual([{ title: 'one', outcome: 'skip', durationMs: 0, note: 'no engine' }])
   })
 
-  it('that does not end is given up, and so is one that is interrupted', async () => {
+  it('that does not end fails after its timeout, and one that is interrupted is skipped', async () => {
     const stop = new AbortController()
-    const { verification } = make(stop.signal)
-    await verification.step('slow', () => new Promise<string>(() => {}), 5)
-    const running = verification.step('cut', () => new Promise<string>(() => {}))
+    const { steps } = make(stop.signal)
+    await steps.run('slow', () => new Promise<string>(() => {}), 5)
+    const running = steps.run('cut', () => new Promise<string>(() => {}))
     stop.abort()
     await running
-    await verification.step('after', async () => 'never made')
-    expect(verification.results).toMatchObject([
+    await steps.run('after', async () => 'never made')
+    expect(steps.results).toMatchObject([
       { title: 'slow', outcome: 'fail', note: 'It had not ended after 0.005 s.' },
       { title: 'cut', outcome: 'skip', note: 'interrupted' },
       { title: 'after', outcome: 'skip', note: 'interrupted' },
     ])
   })
 
-  it('of Prisma Client’s is told by what stands behind its first, empty lines', () => {
+  it('that fails in Prisma Client is reported without its empty first lines', () => {
     expect(firstLine(new Error('\nInvalid `prisma.$queryRaw()` invocation:\n\n\nCan’t reach it'))).toBe(
       'Can’t reach it',
     )
-    expect(firstLine(new Error(''))).toBe('It failed without a word.')
+    expect(firstLine(new Error(''))).toBe('It failed without a message.')
   })
 })
 
@@ -99,7 +99,7 @@ describe('a report', () => {
     leftBehind: [],
   }
 
-  it('is a table that GitHub shows, each step in a line', () => {
+  it('is a Markdown table with a row for each step', () => {
     expect(asMarkdown(report)).toBe(`### verify:azure
 
 **1 passed, 1 failed, 1 skipped.**
@@ -117,17 +117,17 @@ describe('a report', () => {
 `)
   })
 
-  it('is no good one where a step failed, or where something was left', () => {
-    expect(isWell(report)).toBe(false)
+  it('is not good if a step failed or something was left behind', () => {
+    expect(isGood(report)).toBe(false)
     const well = { ...report, steps: report.steps.filter(({ outcome }) => outcome !== 'fail') }
-    expect(isWell(well)).toBe(true)
+    expect(isGood(well)).toBe(true)
     const left = { ...well, leftBehind: ['DROP SCHEMA IF EXISTS [verify_x];'] }
-    expect(isWell(left)).toBe(false)
-    expect(verdictOf(left)).toBe('1 passed, 0 failed, 1 skipped, something was left behind.')
+    expect(isGood(left)).toBe(false)
+    expect(resultOf(left)).toBe('1 passed, 0 failed, 1 skipped, something was left behind.')
     expect(asMarkdown(left)).toContain('```sql\nDROP SCHEMA IF EXISTS [verify_x];\n```')
   })
 
-  it('as JSON says the same to a script', () => {
+  it('says the same as JSON', () => {
     expect(JSON.parse(asJson(report))).toMatchObject({
       ok: false,
       facts: report.facts,

@@ -10,15 +10,15 @@ import { type Token, tokenize } from './tokens.ts'
 import { type Declarations, Translation } from './translation.ts'
 import { readType } from './types.ts'
 
-/** A batch that was read: its statements, and the variables that it declares. */
+/** A parsed batch: its statements and the variables it declares. */
 export interface Batch {
   statements: Statement[]
   declarations: Declarations
 }
 
 /**
- * Reads a batch. Each statement is translated once to find where it ends, in a catalogue that takes any name for known;
- * it is translated for good when it runs.
+ * Reads a batch. Each statement is translated once to find where it ends, with a catalogue that accepts any
+ * name. It is translated again when it runs.
  *
  * @param parameters - the types of the parameters, by name
  * @throws {@link SqlError}
@@ -250,7 +250,7 @@ class BatchReader {
     if (!this.#t.acceptWord('TRAN') && !this.#t.acceptWord('TRANSACTION')) this.#t.acceptWord('WORK')
   }
 
-  /** A transaction's or a savepoint's name, on the same statement. */
+  /** The optional name of a transaction or savepoint in the same statement. */
   #optionalName(): string {
     const { token } = this.#t
     const isName = token.kind === 'name' || (token.kind === 'word' && !(token.text.toUpperCase() in STARTS))
@@ -313,7 +313,7 @@ class BatchReader {
   }
 }
 
-/** Words that begin a statement, and so are no name behind COMMIT or ROLLBACK. */
+/** Words that begin a statement, so they are not a name after COMMIT or ROLLBACK. */
 const STARTS = Object.fromEntries(
   `SELECT WITH INSERT UPDATE DELETE MERGE CREATE ALTER DROP TRUNCATE DECLARE SET IF ELSE WHILE BEGIN END COMMIT ROLLBACK
   SAVE BREAK CONTINUE RETURN PRINT THROW RAISERROR USE WAITFOR EXEC EXECUTE`

@@ -15,7 +15,7 @@ export interface CatalogueTable {
   schema: string
   name: string
   columns: CatalogueColumn[]
-  /** Any name is taken for a column: while a batch is read, what it makes does not exist yet. */
+  /** Any name counts as a column: while a batch is read, the tables it creates do not exist yet. */
   open?: boolean
 }
 
@@ -38,8 +38,8 @@ const QUERY = `
   ORDER BY c.oid, a.attnum`
 
 /**
- * What is in a database: each column's SQL Server type is kept as the comment of PostgreSQL's column, so that it comes
- * and goes with the table, in the same transaction.
+ * The contents of a database. Each column's SQL Server type is the comment of PostgreSQL's column, so it is created and
+ * dropped with the table, in the same transaction.
  */
 export class Catalogue {
   readonly database: string
@@ -71,7 +71,7 @@ export class Catalogue {
     for (const name of [row.schema, row.table, row.column]) this.#learn(name)
   }
 
-  /** Names are found in any case; where two differ in case alone, each must be written as it is. */
+  /** Finds names in any case. If two differ only in case, the case must match. */
   #learn(name: string): void {
     const lower = name.toLowerCase()
     const known = this.#spellings.get(lower)
@@ -79,7 +79,7 @@ export class Catalogue {
     if (known !== undefined && known !== name) this.#spellings.set(lower, '')
   }
 
-  /** A name as it was made, whatever the case it is asked in. */
+  /** A name as created, whatever the case of the query. */
   spelling(name: string): string {
     return this.#spellings.get(name.toLowerCase()) || name
   }
@@ -104,7 +104,7 @@ export class Catalogue {
     return open
   }
 
-  /** The type of a column of PostgreSQL's, by the ids that it describes results with. */
+  /** The type of a PostgreSQL column, by the ids in its result descriptions. */
   typeOf(tableId: number, columnId: number): SqlType | undefined {
     return this.#types.get(`${tableId}.${columnId}`)
   }

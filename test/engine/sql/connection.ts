@@ -2,7 +2,7 @@ import { Client, type QueryArrayResult, type QueryResult } from 'pg'
 import { Catalogue } from './catalogue.ts'
 import type { Databases } from './databases.ts'
 
-/** Values come as the text that PostgreSQL prints: the wire makes SQL Server's of them. */
+/** Returns values as PostgreSQL's text; the wire converts them to SQL Server's. */
 const RAW_TYPES = { getTypeParser: () => (text: string) => text }
 
 const SETTINGS = `SET search_path = mssql, dbo, pg_catalog; SET TimeZone = 'UTC'; SET extra_float_digits = 1`
@@ -28,7 +28,7 @@ export class DatabaseConnection {
     return new DatabaseConnection(database, client, databases)
   }
 
-  /** The catalogue as this session sees it, read anew when any session has changed the schema. */
+  /** The catalogue as this session sees it, reloaded after any session has changed the schema. */
   async catalogue(): Promise<Catalogue> {
     const version = this.#databases.versionOf(this.database)
     if (this.#catalogue?.version !== version) {

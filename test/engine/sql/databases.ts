@@ -5,7 +5,7 @@ import { SqlError } from './sql-error.ts'
 
 const TEMPLATE = 'local_engine_template'
 
-/** The databases of an engine: each is one of PostgreSQL's, made from a template that holds the prelude. */
+/** The databases of an engine: each is a PostgreSQL database, created from a template with the prelude. */
 export class Databases {
   readonly postgres: Pick<Postgres, 'host' | 'port' | 'user' | 'password'>
   readonly #versions = new Map<string, number>()
@@ -35,7 +35,7 @@ export class Databases {
     for (const name of ['master', 'tempdb']) await this.create(name)
   }
 
-  /** The name as it was made, whatever the case; undefined where there is none. */
+  /** The name as created, whatever the case of the query; undefined if there is none. */
   async find(name: string): Promise<string | undefined> {
     const { rows } = await this.#admin.query<{ datname: string }>(
       'SELECT datname FROM pg_database WHERE lower(datname) = lower($1) AND NOT datistemplate',
@@ -66,7 +66,7 @@ export class Databases {
     })
   }
 
-  /** Ends what a session's connection is doing. */
+  /** Cancels what a session's connection is doing. */
   async cancel(processId: number): Promise<void> {
     await this.#admin.query('SELECT pg_cancel_backend($1)', [processId])
   }
@@ -83,7 +83,7 @@ export class Databases {
     await this.#admin.end().catch(() => {})
   }
 
-  /** PostgreSQL copies a template for one at a time. */
+  /** PostgreSQL cannot copy a template twice at the same time. */
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.#last.then(action)
     this.#last = result.catch(() => {})

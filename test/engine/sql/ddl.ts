@@ -8,7 +8,7 @@ import { isText, postgresType, readType, typeName } from './types.ts'
 /** A change of the schema, as statements for PostgreSQL. */
 export interface Definition {
   statements: string[]
-  /** CREATE and DROP DATABASE run outside of a database's own connection. */
+  /** CREATE and DROP DATABASE run outside the session's connection. */
   database?: { create: string } | { drop: string; ifExists: boolean }
 }
 
@@ -35,7 +35,7 @@ function createIndex(t: Translation, unique: string): Definition {
   return { statements: [`CREATE ${unique}INDEX ${name} ON ${table.sql} (${columns.join(', ')})${nulls(unique)}`] }
 }
 
-/** SQL Server takes two NULLs for the same in a unique key. */
+/** In a unique key, SQL Server treats two NULLs as equal. */
 function nulls(unique: string): string {
   return unique === '' ? '' : ' NULLS NOT DISTINCT'
 }
@@ -117,7 +117,7 @@ function references(t: Translation): string {
   return sql
 }
 
-/** A column; what PostgreSQL must be told in statements of its own goes into `after`. */
+/** A column. Anything that needs separate PostgreSQL statements goes into `after`. */
 function columnDefinition(t: Translation, table: DefinedName, after: string[]): string {
   const name = t.identifier()
   const type = readType(t)

@@ -12,7 +12,7 @@ export interface Change {
   table: string
   /** Where the rows of OUTPUT go; `client` for a result. */
   output: 'none' | 'client' | { table: string }
-  /** The table, if the statement names values for its IDENTITY column. */
+  /** The table, if the statement sets its IDENTITY column. */
   setsIdentity: string | undefined
 }
 
@@ -130,7 +130,7 @@ export function remove(t: Translation): Change {
   return { sql, table: table.name, output: output.output, setsIdentity: undefined }
 }
 
-/** MERGE, as Prisma links the two sides of a many-to-many relation. */
+/** The MERGE that Prisma uses to link a many-to-many relation. */
 export function merge(t: Translation): Change {
   t.acceptWord('INTO')
   const table = t.catalogue.table(t.qualifiedName())

@@ -4,20 +4,20 @@ import { incorrectSyntax, SqlError, unsupported } from './sql-error.ts'
 import { literal, quoted, type Translation } from './translation.ts'
 import { isText, postgresType } from './types.ts'
 
-/** A translated expression. An untyped one takes its type from where it stands, as a string literal does. */
+/** A translated expression. An untyped one takes its type from its context, as a string literal does. */
 export interface Expression {
   sql: string
   untyped?: boolean
 }
 
-/** An expression where PostgreSQL would not know the type of an untyped one. */
+/** For places where PostgreSQL cannot infer the type of an untyped expression. */
 export function untypedAsText({ sql, untyped }: Expression): string {
   return untyped ? `(${sql})::text` : sql
 }
 
 const COMPARISONS = new Set(['=', '<>', '<', '>', '<=', '>='])
 
-/** Reads an expression or a condition, and writes it for PostgreSQL. */
+/** Translates an expression or a condition to PostgreSQL. */
 export function expression(t: Translation): Expression {
   let left = and(t)
   while (t.acceptWord('OR')) left = { sql: `${left.sql} OR ${and(t).sql}` }
@@ -65,7 +65,7 @@ function collated({ sql }: Expression): string {
   return `(${sql})::text COLLATE mssql.ci`
 }
 
-/** T-SQL's LIKE has no escape character by itself, and `[…]` for a set, which is refused when it is met. */
+/** T-SQL's LIKE has no default escape character. A set (`[…]`) is rejected when the statement runs. */
 function like(t: Translation, left: Expression, negated: string): Expression {
   const pattern = additive(t)
   if (t.acceptWord('ESCAPE')) throw unsupported('LIKE … ESCAPE')
@@ -122,7 +122,7 @@ function unary(t: Translation): Expression {
   return value
 }
 
-/** Words that end an expression where they stand, and are no column's name without brackets. */
+/** Words that end an expression and are not a column name without brackets. */
 const RESERVED = new Set(
   `SELECT FROM WHERE GROUP ORDER HAVING UNION ON AND OR NOT IN IS LIKE BETWEEN THEN ELSE END WHEN AS SET VALUES INTO
   INSERT UPDATE DELETE MERGE CREATE ALTER DROP BEGIN COMMIT ROLLBACK IF WHILE DECLARE EXEC EXECUTE RETURN PRINT
@@ -201,7 +201,7 @@ function nameOrKeyword(t: Translation): Expression {
   return { sql: columnReference(t) }
 }
 
-/** `[schema].[table].[column]`, or any end of it. */
+/** `[schema].[table].[column]`, or its last parts. */
 function columnReference(t: Translation): string {
   const parts = t.qualifiedName()
   if (parts.length > 3) throw unsupported('names of four parts')

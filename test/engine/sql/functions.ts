@@ -3,7 +3,7 @@ import { unsupported } from './sql-error.ts'
 import { literal, type Translation } from './translation.ts'
 import { cast, readType } from './types.ts'
 
-/** Values of the session that a function or a global variable gives: their PostgreSQL type. */
+/** The PostgreSQL types of session values, which functions and global variables return. */
 export const SESSION_VALUES: Readonly<Record<string, string>> = {
   '@@rowcount': 'int',
   '@@trancount': 'int',
@@ -51,7 +51,7 @@ const PLAIN: Readonly<Record<string, string>> = {
 
 const text = (sql: string) => `mssql.to_text(${sql})`
 
-/** Functions of PostgreSQL's that do the same under another name, or the same one. */
+/** Functions that map to PostgreSQL functions. */
 const CALLS: Readonly<Record<string, (args: string[]) => string>> = {
   concat: (args) => `concat(${args.map(text).join(', ')}) COLLATE mssql.ci`,
   isnull: ([a, b]) => `coalesce(${a}, ${b})`,
@@ -232,7 +232,7 @@ function list(t: Translation): string {
   return items.join(', ')
 }
 
-/** SQL Server takes NULL as the least value; PostgreSQL as the greatest. */
+/** SQL Server sorts NULL lowest, PostgreSQL highest. */
 export function orderItems(t: Translation): string {
   const items: string[] = []
   do {

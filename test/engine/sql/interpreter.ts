@@ -22,7 +22,7 @@ class Jump {
 
 /** Errors after which the rest of a batch does not run. */
 const ABORTS_BATCH = new Set([102, 137, 207, 208, 241, 245, 1205, 3960, 8114, 8169, 50_001])
-/** Errors that take the transaction with them. */
+/** Errors that end the transaction. */
 const ENDS_TRANSACTION = new Set([1205, 3960])
 
 type Row = (string | null)[]
@@ -41,7 +41,7 @@ export class Interpreter {
     for (const { name, type, value } of parameters) this.#variables.set(name.toLowerCase(), toPostgres(value, type))
   }
 
-  /** Errors come as items. */
+  /** Yields errors as items. */
   async *run(): AsyncGenerator<ResultItem> {
     try {
       yield* this.#all(this.#batch.statements, false)
@@ -218,7 +218,7 @@ export class Interpreter {
     yield { kind: 'done' }
   }
 
-  /** Runs a statement of PostgreSQL's, and turns its error into SQL Server's. */
+  /** Runs a PostgreSQL statement and turns its error into SQL Server's. */
   async #guarded<T>(verb: Verb, run: () => Promise<T>): Promise<T> {
     const { connection, transaction } = this.#state
     try {
@@ -336,12 +336,12 @@ export class Interpreter {
     else if (name === 'identity_insert') options.identityInsert = value
     else if (name === 'lock_timeout') {
       options.lockTimeout = Number(value)
-      // SQL Server's 0 is not to wait at all; PostgreSQL's is to wait for ever.
+      // 0 means no wait in SQL Server, but wait forever in PostgreSQL.
       await connection.script(`SET lock_timeout = ${options.lockTimeout < 0 ? 0 : Math.max(options.lockTimeout, 1)}`)
     } else if (!IGNORED_OPTIONS.has(name)) throw new SqlError(50_001, `The local engine does not support SET ${name}.`)
   }
 
-  /** `DBCC USEROPTIONS`, of those options that change anything here. */
+  /** `DBCC USEROPTIONS`, with the options that have an effect here. */
   async *#userOptions(): AsyncGenerator<ResultItem> {
     const { options, transaction } = this.#state
     const level = transaction.isolation.toLowerCase()
@@ -350,7 +350,7 @@ export class Interpreter {
       ['lock_timeout', String(options.lockTimeout)],
       ...(options.noCount ? [['nocount', 'SET']] : []),
       ...(options.xactAbort ? [['xact_abort', 'SET']] : []),
-      // As a database says it that keeps versions of rows, as those of Azure SQL do by default.
+      // As reported by a database with row versioning, the default of Azure SQL.
       ['isolation level', level === 'read committed' ? 'read committed snapshot' : level],
     ]
     yield {
@@ -387,10 +387,10 @@ export class Interpreter {
   }
 }
 
-/** An error that THROW raised: it ends the batch, whatever its number. */
+/** An error raised by THROW. It ends the batch, whatever its number. */
 class Thrown extends SqlError {}
 
-/** Options of drivers and tools whose value the engine's behaviour already has, or that change nothing here. */
+/** Options that drivers and tools set, and that match the engine's behaviour or have no effect here. */
 const IGNORED_OPTIONS = new Set([
   'ansi_nulls',
   'ansi_null_dflt_on',

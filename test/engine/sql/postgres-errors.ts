@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { SqlError } from './sql-error.ts'
 
-/** What `pg` tells of an error. */
+/** The fields of an error from `pg`. */
 interface PostgresError extends Error {
   code?: string
   detail?: string
@@ -11,7 +11,7 @@ interface PostgresError extends Error {
   constraint?: string
 }
 
-/** The verb of the statement that failed, as messages name it. */
+/** The verb of the failed statement, as messages show it. */
 export type Verb = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'MERGE'
 
 interface Constraint {
@@ -34,7 +34,7 @@ const CONSTRAINT = `
   WHERE con.conname = $1`
 
 /**
- * The error that SQL Server would have raised. Looks constraints up, so the connection must be able to run queries.
+ * Returns the error that SQL Server would have raised. Looks constraints up, so the connection must be able to run queries.
  *
  * @throws the error itself where there is no counterpart: that is a bug of the engine, not to be taken for an answer
  */

@@ -1,21 +1,21 @@
 /**
- * What every database holds beside the user's tables: SQL Server's functions, casts and operators where PostgreSQL's
- * differ. With `mssql` first in the search path, `mssql.sum(int)` gives an int, `'a' + 'b'` is `'ab'`, and so on: the
- * types of expressions are PostgreSQL's to find.
+ * The objects that every database has in addition to the user's tables: SQL Server's functions, casts and operators that
+ * differ from PostgreSQL's. With `mssql` first in the search path, `mssql.sum(int)` gives an int, `'a' + 'b'` is `'ab'`, and so on.
+ * PostgreSQL infers the types of expressions.
  *
- * An error of SQL Server is raised as SQLSTATE `MSSQL` with its number in front of the message.
+ * A SQL Server error is raised as SQLSTATE `MSSQL` with its number in front of the message.
  */
 export const PRELUDE = `
 CREATE SCHEMA dbo;
 CREATE SCHEMA mssql;
--- SQL_Latin1_General_CP1_CI_AS: case does not count, accents do.
+-- SQL_Latin1_General_CP1_CI_AS: case-insensitive, accent-sensitive.
 CREATE COLLATION mssql.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE mssql.default_constraints (name text, schema text, "table" text, "column" text);
 
 CREATE FUNCTION mssql.fail(number int, message text) RETURNS void LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'MSSQL', MESSAGE = number || ' ' || message; END $$;
 
--- Lengths count UTF-16 units, as NVARCHAR's do.
+-- Lengths count UTF-16 units, as in NVARCHAR.
 CREATE FUNCTION mssql.units(value text) RETURNS int LANGUAGE sql IMMUTABLE STRICT AS
 $$ SELECT length(value) + length(regexp_replace(value, '[^\\U00010000-\\U0010FFFF]', '', 'g')) $$;
 
@@ -26,7 +26,7 @@ CREATE FUNCTION mssql.fit_nvarchar(value text, size int, t text, c text) RETURNS
 $$ SELECT CASE WHEN value IS NULL OR size < 0 OR length(value) * 2 <= size OR mssql.units(value) <= size THEN value
    WHEN mssql.units(rtrim(value)) <= size THEN left(value, size) ELSE mssql.truncated(t, c, left(value, size)) END $$;
 
--- VARCHAR holds code page 1252; what is not in it becomes a question mark.
+-- VARCHAR holds code page 1252; other characters become question marks.
 CREATE FUNCTION mssql.latin(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
 $$ SELECT CASE WHEN octet_length(value) = length(value) THEN value
    ELSE regexp_replace(regexp_replace(value, '[\\U00010000-\\U0010FFFF]', '??', 'g'), '[^\\u0001-\\u00ff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ?]', '?', 'g') END $$;
@@ -90,7 +90,7 @@ $$ SELECT c.oid::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespa
    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'mssql') AND c.relkind = 'r' LIMIT 1 $$;
 CREATE FUNCTION mssql.schema_id(name text) RETURNS int LANGUAGE sql STABLE AS $$ SELECT oid::int FROM pg_namespace WHERE lower(nspname) = lower(mssql.bare(name)) $$;
 CREATE FUNCTION mssql.db_id(name text) RETURNS smallint LANGUAGE sql STABLE AS $$ SELECT (row_number() OVER ())::smallint FROM pg_database WHERE lower(datname) = lower(mssql.bare(name)) $$;
--- The one login is dbo, which owns the database: it has every right, on what there is and by names that there are.
+-- The only login is dbo, the owner of the database. It has every known permission on every existing object.
 CREATE FUNCTION mssql.serverproperty(name text) RETURNS text LANGUAGE plpgsql STABLE AS
 $$ BEGIN CASE lower(name) WHEN 'productversion' THEN RETURN '16.0.1000.0'; WHEN 'edition' THEN RETURN 'Local engine on PostgreSQL';
   ELSE PERFORM mssql.fail(50001, format('The local engine does not support SERVERPROPERTY(''%s'').', name)); END CASE; RETURN NULL; END $$;
@@ -108,7 +108,7 @@ $$ DECLARE col text; BEGIN
   IF col IS NOT NULL THEN EXECUTE format('ALTER TABLE %I.%I ALTER COLUMN %I DROP DEFAULT', s, t, col);
   ELSE EXECUTE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', s, t, c); END IF; END $$;
 
--- What INFORMATION_SCHEMA says of the user's tables, and sys.databases. A column's default is missing: PostgreSQL's text is no T-SQL.
+-- INFORMATION_SCHEMA for the user's tables, and sys.databases. Without column defaults: PostgreSQL's text is not T-SQL.
 CREATE SCHEMA "INFORMATION_SCHEMA";
 CREATE FUNCTION mssql.column_property(id int, name text, property text) RETURNS int LANGUAGE sql STABLE AS
 $$ SELECT CASE lower(property) WHEN 'isidentity' THEN (attidentity <> '')::int WHEN 'allowsnull' THEN (NOT attnotnull)::int END

@@ -4,7 +4,7 @@ import { SqlError, unsupported } from './sql-error.ts'
 import { quoted, type Translation } from './translation.ts'
 import { postgresType } from './types.ts'
 
-/** `SELECT @x = …, @y = …`: what is assigned, in the order of the columns. */
+/** `SELECT @x = …, @y = …`: the assigned variables, in the order of the columns. */
 export interface Select {
   sql: string
   assigns: string[]
@@ -103,7 +103,7 @@ function selectList(t: Translation): { columns: string[]; assigns: string[] } {
   return { columns, assigns }
 }
 
-/** What a column is called that has no name: PostgreSQL would make one up, SQL Server leaves it empty. */
+/** The name of an unnamed column: PostgreSQL would invent one, SQL Server leaves it empty. */
 export const NO_NAME = '(no column name)'
 
 function selectItem(t: Translation): string {
@@ -128,7 +128,7 @@ const ENDS_ITEM = new Set(
   SAVE WAITFOR WITH ON`.split(/\s+/),
 )
 
-/** What stands alone in a select list takes its type from nowhere. */
+/** An untyped expression alone in a select list has no context to take its type from. */
 function typed({ sql, untyped }: Expression): string {
   return untyped ? `(${sql})::text` : sql
 }
@@ -150,7 +150,7 @@ function tableStar(t: Translation): string | undefined {
   return undefined
 }
 
-/** What stands behind FROM. */
+/** The sources after FROM. */
 export function tableSources(t: Translation): string {
   const sources: string[] = []
   do sources.push(joined(t))
@@ -233,7 +233,7 @@ export function columnNames(t: Translation): string {
   return ` (${names.join(', ')})`
 }
 
-/** A table variable is held by the batch, and handed over column by column. */
+/** The batch holds a table variable and passes it column by column. */
 function tableVariable(t: Translation): string {
   const name = t.next().text
   const columns = t.declarations.tables.get(name)
@@ -245,7 +245,7 @@ function tableVariable(t: Translation): string {
   return `unnest(${arrays.join(', ')})${alias} (${columns.map((column) => quoted(column.name)).join(', ')})`
 }
 
-/** Hints that change nothing here are passed over; those that would lock are refused. */
+/** Ignores hints without effect here; rejects hints that would lock. */
 function hints(t: Translation): void {
   if (!t.isWord('WITH') || t.peek(1).text !== '(') return
   t.next()

@@ -1,6 +1,6 @@
 import type { SqlMessage } from '../session.ts'
 
-/** An error of SQL Server, on its way to the client or to a CATCH. */
+/** A SQL Server error, for the client or a CATCH block. */
 export class SqlError extends Error {
   readonly number: number
   readonly state: number
@@ -18,7 +18,7 @@ export class SqlError extends Error {
   }
 }
 
-/** What the engine does not know it refuses by name. */
+/** Rejects by name what the engine does not support. */
 export function unsupported(what: string): SqlError {
   return new SqlError(50_001, `The local engine does not support ${what}.`)
 }

@@ -7,10 +7,10 @@ import { SqlError } from './sql-error.ts'
 import { TransactionState } from './transaction.ts'
 import { typeName } from './types.ts'
 
-/** Batches that are kept, read, for when they come again. */
+/** How many parsed batches to cache. */
 const MOST_BATCHES = 300
 
-/** What lasts from one batch of a session to the next. */
+/** The state that lasts between the batches of a session. */
 export interface SessionState {
   readonly login: EngineLogin
   readonly databases: Databases
@@ -24,7 +24,7 @@ export interface SessionState {
 
 const freshOptions = () => ({ noCount: false, xactAbort: false, identityInsert: '', lockTimeout: -1 })
 
-/** A session of SQL Server's dialect on a PostgreSQL connection of its own. */
+/** A session of SQL Server's dialect, on its own PostgreSQL connection. */
 export class SqlSession implements EngineSession {
   readonly #state: SessionState
   readonly #batches = new Map<string, Batch>()
@@ -33,7 +33,7 @@ export class SqlSession implements EngineSession {
     this.#state = state
   }
 
-  /** @throws {@link SqlError} 4060 where there is no such database */
+  /** @throws {@link SqlError} 4060 if there is no such database */
   static async open(login: EngineLogin, databases: Databases): Promise<SqlSession> {
     const database = await databases.find(login.database || 'master')
     if (database === undefined) {

@@ -1,12 +1,12 @@
 import type { IsolationLevel, SqlType } from '../session.ts'
 import type { Token } from './tokens.ts'
 
-/** A piece of T-SQL that is translated when it runs, since what came before it may change what it means. */
+/** A piece of T-SQL. It is translated when it runs, because earlier statements may change its meaning. */
 export interface Piece {
   tokens: Token[]
 }
 
-/** What a batch is made of. */
+/** A statement of a batch. */
 export type Statement =
   | { kind: 'query' | 'change'; piece: Piece }
   | { kind: 'definition'; piece: Piece }

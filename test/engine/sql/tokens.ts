@@ -1,6 +1,6 @@
 import { incorrectSyntax, SqlError } from './sql-error.ts'
 
-/** A token of T-SQL. `text` is the value: without quotes or brackets, keywords as they were written. */
+/** A token of T-SQL. `text` is the value: without quotes or brackets, keywords as written. */
 export interface Token {
   kind: 'word' | 'name' | 'string' | 'number' | 'binary' | 'variable' | 'symbol' | 'end'
   text: string
@@ -22,7 +22,7 @@ const PATTERN = new RegExp(
 )
 
 /**
- * Cuts T-SQL into tokens, the last of kind `end`.
+ * Splits T-SQL into tokens; the last has kind `end`.
  *
  * @throws {@link SqlError} 102, 105 or 113
  */

@@ -2,7 +2,7 @@ import type { IsolationLevel, ResultItem } from '../session.ts'
 import type { DatabaseConnection } from './connection.ts'
 import { SqlError } from './sql-error.ts'
 
-/** With versions of rows, as Azure SQL has it by default: readers wait for nobody. */
+/** With row versioning, the default of Azure SQL: readers never wait. */
 const LEVELS: Readonly<Record<IsolationLevel, string>> = {
   'READ UNCOMMITTED': 'READ COMMITTED',
   'READ COMMITTED': 'READ COMMITTED',
@@ -13,7 +13,7 @@ const LEVELS: Readonly<Record<IsolationLevel, string>> = {
 
 const STATEMENT = '"mssql statement"'
 
-/** The transaction of a session: `@@TRANCOUNT`, savepoints, and statements that fail without ending it. */
+/** The transaction of a session: `@@TRANCOUNT`, savepoints, and failed statements that do not end it. */
 export class TransactionState {
   /** `@@TRANCOUNT`. */
   depth = 0
@@ -61,7 +61,7 @@ export class TransactionState {
     yield { kind: 'done' }
   }
 
-  /** Runs one statement so that, if it fails, the transaction that it is in goes on. */
+  /** Runs one statement in a savepoint, so the transaction survives its failure. */
   async statement<T>(connection: DatabaseConnection, run: () => Promise<T>): Promise<T> {
     if (this.depth === 0) return run()
     await connection.script(`SAVEPOINT ${STATEMENT}`)
@@ -76,9 +76,8 @@ export class TransactionState {
   }
 
   /**
-   * SQL Server's SERIALIZABLE locks what it reads, so that of two transactions that each change what the other has read
-   * one is a deadlock's victim at its change. PostgreSQL would find out at COMMIT; so its SERIALIZABLE transactions lock
-   * tables among themselves.
+   * SQL Server's SERIALIZABLE locks what it reads. If two transactions each change what the other has read, one becomes
+   * a deadlock victim. PostgreSQL would report that only at COMMIT, so SERIALIZABLE transactions lock tables here.
    */
   async lockTables(connection: DatabaseConnection, tables: readonly string[], change: boolean): Promise<void> {
     if (this.depth === 0 || this.isolation !== 'SERIALIZABLE' || tables.length === 0) return
@@ -91,7 +90,7 @@ export class TransactionState {
     connection.schemaChanged()
   }
 
-  /** Others see a changed schema from now on, or this session sees the old one again. */
+  /** Makes the changed schema visible to other sessions, or the old one to this session again. */
   #ended(connection: DatabaseConnection): void {
     if (this.#changedSchema) connection.schemaChanged()
     this.#changedSchema = false

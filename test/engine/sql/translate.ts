@@ -7,11 +7,11 @@ import { type Select, select } from './select.ts'
 import type { Piece } from './statements.ts'
 import { type Declarations, type Input, Translation } from './translation.ts'
 
-/** A piece that was translated, and what it is to be given. */
+/** A translated piece and the inputs that it needs. */
 export interface Translated<T> {
   result: T
   inputs: readonly Input[]
-  /** The tables that it names. */
+  /** The tables that it refers to. */
   tables: readonly string[]
 }
 
@@ -20,7 +20,7 @@ interface Entry {
   translated: Translated<unknown>
 }
 
-/** Pieces are kept with their batch, so a statement that comes again is not translated again. */
+/** Cached with the batch, so a repeated statement is not translated again. */
 const cache = new WeakMap<Piece, Entry>()
 
 function cached<T>(
@@ -53,7 +53,7 @@ export function translateDefinition(piece: Piece, catalogue: Catalogue, d: Decla
   return cached(piece, catalogue, d, (t) => TRANSLATORS.DEFINITIONS[t.next().text.toUpperCase()]?.(t) as Definition)
 }
 
-/** A value or a condition, as a query of one row. */
+/** A value or a condition, as SQL for PostgreSQL. */
 export function translateExpression(piece: Piece, catalogue: Catalogue, d: Declarations): Translated<string> {
   return cached(piece, catalogue, d, (t) => untypedAsText(expression(t)))
 }

@@ -3,13 +3,13 @@ import type { Catalogue } from './catalogue.ts'
 import { incorrectSyntax } from './sql-error.ts'
 import type { Token } from './tokens.ts'
 
-/** What a translated statement is given when it runs: `$1` is the first, and so on. */
+/** The inputs of a translated statement when it runs: `$1` is the first, and so on. */
 export type Input =
   /** A variable, a parameter, or a value of the session such as `@@spid`. */
   | {
       kind: 'variable'
       name: string
-      /** Trailing blanks do not count where text is compared for equality. */
+      /** Trailing spaces are ignored when text is compared for equality. */
       trimmed?: boolean
     }
   /** A column of a table variable, as an array. */
@@ -21,7 +21,7 @@ export interface Declarations {
   readonly tables: Map<string, { name: string; type: SqlType }[]>
 }
 
-/** Reads T-SQL token by token, and gathers what the PostgreSQL that is written for it needs. */
+/** Reads T-SQL token by token and collects the inputs of the PostgreSQL translation. */
 export class Translation {
   readonly catalogue: Catalogue
   readonly declarations: Declarations
@@ -72,7 +72,7 @@ export class Translation {
     return true
   }
 
-  /** Takes these words, all or none. */
+  /** Accepts these words, all or none. */
   acceptWord(...words: string[]): boolean {
     if (!this.isWord(...words)) return false
     this.#at += words.length
@@ -92,7 +92,7 @@ export class Translation {
     return incorrectSyntax(this.token.text)
   }
 
-  /** A name, with or without brackets, as it was written. */
+  /** A name, with or without brackets, as written. */
   identifier(): string {
     if (this.token.kind !== 'word' && this.token.kind !== 'name') throw this.unexpected()
     return this.next().text
@@ -109,20 +109,20 @@ export class Translation {
     return parts
   }
 
-  /** Says that the input that was made last is compared for equality. */
+  /** Marks the latest input as compared for equality. */
   trimInput(sql: string): void {
     const last = this.inputs.at(-1)
     if (last?.kind === 'variable' && sql === `$${this.inputs.length}`) last.trimmed = true
   }
 
-  /** A place in the statement for a value that is known when it runs. */
+  /** A placeholder for a value that is known when the statement runs. */
   input(input: Input): string {
     this.inputs.push(input)
     return `$${this.inputs.length}`
   }
 }
 
-/** An identifier as PostgreSQL takes it. */
+/** An identifier quoted for PostgreSQL. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }

@@ -67,7 +67,7 @@ function readSizes(t: Translation): (number | 'max')[] {
   return sizes
 }
 
-/** What PostgreSQL keeps a type as. Text compares without regard to case. */
+/** The PostgreSQL type that stores a type. Text compares case-insensitively. */
 export function postgresType(type: SqlType): string {
   switch (type.name) {
     case 'bit':
@@ -125,7 +125,7 @@ export function isText(type: SqlType): boolean {
   return /char|text|xml/.test(type.name)
 }
 
-/** A type as its name in the catalogue, `decimal(10,2)` for one; read back by {@link parseTypeName}. */
+/** The name of a type in the catalogue, for example `decimal(10,2)`; parsed by {@link parseTypeName}. */
 export function typeName(type: SqlType): string {
   if ('length' in type) return `${type.name}(${type.length})`
   if ('precision' in type) return `${type.name}(${type.precision},${type.scale})`
@@ -142,7 +142,7 @@ export function parseTypeName(text: string): SqlType {
 }
 
 /**
- * What to store in a column of this type: checks and rounds as SQL Server does on assignment.
+ * The value to store in a column of this type: checks and rounds as SQL Server does on assignment.
  *
  * @param where - table and column, for the error's message
  */

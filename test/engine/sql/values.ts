@@ -21,7 +21,7 @@ const NUMERIC = 1700
 const MAX_PRECISION = 38
 const MAX_INLINE = 4000
 
-/** The SQL Server type of a result's column that is no table's column, by PostgreSQL's type and the values in it. */
+/** The SQL Server type of a result column that is not a table column, from PostgreSQL's type and its values. */
 export function inferType(oid: number, values: readonly (string | null)[]): SqlType {
   const known = OIDS[oid]
   if (known !== undefined) return known
@@ -33,7 +33,7 @@ export function inferType(oid: number, values: readonly (string | null)[]): SqlT
   return { name: 'nvarchar', length: long ? 'max' : MAX_INLINE }
 }
 
-/** A value as PostgreSQL prints it, in the form that the wire takes. */
+/** Converts a value from PostgreSQL's text to the wire's form. */
 export function fromPostgres(text: string | null, type: SqlType): SqlValue {
   if (text === null) return null
   switch (type.name) {
@@ -61,7 +61,7 @@ export function fromPostgres(text: string | null, type: SqlType): SqlValue {
   }
 }
 
-/** A value as PostgreSQL reads it. */
+/** Converts a value to PostgreSQL's text. */
 export function toPostgres(value: SqlValue, type: SqlType): string | null {
   if (value === null) return null
   if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`

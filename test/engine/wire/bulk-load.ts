@@ -13,10 +13,10 @@ const COLMETADATA = 0x81
 const ROW = 0xd1
 const DONE = 0xfd
 
-/** As many parameters as one statement may have in SQL Server, less a few. */
+/** Slightly fewer parameters than SQL Server allows in a statement. */
 const PARAMETERS_AT_ONCE = 2_000
 
-/** Where `INSERT BULK` wants rows; undefined for any other statement. */
+/** The target of an `INSERT BULK`; undefined for any other statement. */
 export function bulkTargetOf(sql: string): string | undefined {
   return /^\s*INSERT\s+BULK\s+(?<table>[^(]+?)\s*\(/i.exec(sql)?.groups?.table
 }
@@ -44,7 +44,7 @@ function parseColumn(reader: ByteReader): { name: string; info: ParameterType } 
   return { name: reader.bVarchar(), info }
 }
 
-/** Inserts the rows; the count of all of them at the end, as SQL Server has it. */
+/** Inserts the rows and reports their total count at the end, as SQL Server does. */
 export async function* load(
   session: EngineSession,
   table: string,

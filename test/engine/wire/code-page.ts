@@ -1,6 +1,6 @@
 /**
- * Code page 1252, which `varchar` holds under SQL Server's default collation: Latin-1, but for these from 0x80 on. (The
- * `TextDecoder` of Node 20 takes windows-1252 for Latin-1.)
+ * Code page 1252, which `varchar` uses under SQL Server's default collation: Latin-1, except for these from 0x80. (The
+ * `TextDecoder` of Node 20 treats windows-1252 as Latin-1.)
  */
 const FROM_0X80 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
 const CHARACTERS = Array.from({ length: 256 }, (_, code) => FROM_0X80[code - 0x80] ?? String.fromCharCode(code))
@@ -8,7 +8,7 @@ const CODES = new Map(CHARACTERS.map((character, code) => [character, code]))
 
 const QUESTION_MARK = 0x3f
 
-/** What is not in the code page becomes a question mark. */
+/** Characters outside the code page become question marks. */
 export function encodeLatin(text: string): Buffer {
   return Buffer.from([...text].map((character) => CODES.get(character) ?? QUESTION_MARK))
 }

@@ -13,7 +13,7 @@ export interface Moment {
   ticks: bigint
 }
 
-/** Reads `2024-01-02 12:34:56.1234567`, either part of which may be missing. */
+/** Reads `2024-01-02 12:34:56.1234567`, of which either part may be missing. */
 export function parseMoment(text: string): Moment {
   const [, date, hours = '0', minutes = '0', seconds = '0', fraction = ''] =
     /^(\d{4}-\d\d-\d\d)?[ T]?(?:(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,7}))?)?)?/.exec(text) ?? []
@@ -58,7 +58,7 @@ export function from1900(days: number): number {
   return days + Math.round((DATETIME_EPOCH - FIRST_DAY) / DAY)
 }
 
-/** How many bytes a time takes at a scale, and by what its 100 ns are divided. */
+/** The byte length of a time at a scale, and the divisor for its 100 ns units. */
 export function timeSize(scale: number): { bytes: number; divisor: bigint } {
   return { bytes: scale <= 2 ? 3 : scale <= 4 ? 4 : 5, divisor: 10n ** BigInt(7 - scale) }
 }

@@ -36,7 +36,7 @@ export async function readLogin(socket: Duplex): Promise<Login7> {
   return parseLogin7(second.payload)
 }
 
-/** Whether a login asks for what only Entra can give. */
+/** Whether a login uses Entra authentication. */
 export function isFederated(login: Login7): boolean {
   return login.features.some(({ id }) => id === Feature.FEDAUTH)
 }
@@ -45,7 +45,7 @@ export function packetSizeOf(login: Login7): number {
   return Math.min(Math.max(login.packetSize || DEFAULT_PACKET_SIZE, MIN_PACKET_SIZE), MAX_PACKET_SIZE)
 }
 
-/** What a client hears whose login was taken. */
+/** The answer to an accepted login. */
 export function acceptLogin(login: Login7, database: string, spid: number): Buffer {
   const size = String(packetSizeOf(login))
   const info = (number: number, message: string) =>
@@ -63,7 +63,7 @@ export function acceptLogin(login: Login7, database: string, spid: number): Buff
   return encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat(tokens), DEFAULT_PACKET_SIZE, spid)
 }
 
-/** What a client hears whose login was refused. */
+/** The answer to a refused login. */
 export function refuseLogin(errors: readonly Omit<ServerMessage, 'serverName'>[]): Buffer {
   const tokens = errors.map((error) => encodeError({ ...error, serverName: SERVER }))
   return encodeMessage(PacketType.TABULAR_RESULT, Buffer.concat([...tokens, encodeDone(DoneStatus.ERROR)]))

@@ -5,7 +5,7 @@ import { type BulkLoad, parseBulkLoad } from './bulk-load.ts'
 import { parseTypeInfo } from './type-info.ts'
 import { parseValue } from './values.ts'
 
-/** What a client asks for. */
+/** A client's request. */
 export type EngineRequest =
   | { kind: 'batch'; sql: string }
   | { kind: 'statement'; sql: string; parameters: Parameter[] }
@@ -13,7 +13,7 @@ export type EngineRequest =
   | { kind: 'begin'; isolation: IsolationLevel | undefined }
   | { kind: 'commit' }
   | { kind: 'rollback' | 'save'; name: string }
-  /** Understood, but not what the engine does. */
+  /** Understood, but not supported by the engine. */
   | { kind: 'unsupported'; what: string }
 
 /**
@@ -40,7 +40,7 @@ export function parseRequest(type: number, payload: Buffer): EngineRequest {
   }
 }
 
-/** ALL_HEADERS. The engine keeps its own account of transactions, one for each session. */
+/** ALL_HEADERS. Ignored: the engine tracks the one transaction of each session itself. */
 function skipHeaders(reader: ByteReader): void {
   const length = reader.uint32()
   if (length < 4) throw new TdsProtocolError(`ALL_HEADERS says that it is ${length} bytes long.`)

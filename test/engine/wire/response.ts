@@ -73,7 +73,7 @@ export class Response {
     return this.#write(encodeBinaryChange(EnvChange.RESET_COMPLETED, Buffer.alloc(0)))
   }
 
-  /** The last DONE of all but an RPC is the last statement's own, so each is held back until the next is known. */
+  /** Except for an RPC, the final DONE is the last statement's own, so each DONE is held back until the next item is known. */
   async #done(rowCount: number | undefined): Promise<void> {
     await this.#flushDone(DoneStatus.MORE)
     const status = (rowCount === undefined ? 0 : DoneStatus.COUNT) | (this.#failed ? DoneStatus.ERROR : 0)
@@ -123,7 +123,7 @@ export class Response {
     if (this.#length > room) await this.#send(PacketStatus.NORMAL)
   }
 
-  /** Sends full packets, and what is left over when the message ends. */
+  /** Sends full packets, and the rest when the message ends. */
   async #send(status: number): Promise<void> {
     const room = this.#packetSize - PACKET_HEADER_LENGTH
     const last = status === PacketStatus.END_OF_MESSAGE
@@ -137,7 +137,7 @@ export class Response {
     this.#length = last ? 0 : rest.length
   }
 
-  /** Rejects where the client has gone. */
+  /** Rejects if the client has disconnected. */
   #packet(status: number, payload: Buffer): Promise<void> {
     const packet = { type: PacketType.TABULAR_RESULT, status, payload, spid: this.#spid, id: this.#packetId++ }
     return new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@ import { bulkTargetOf, load } from './bulk-load.ts'
 import { type EngineRequest, parseRequest } from './requests.ts'
 import { Response } from './response.ts'
 
-/** A longer message is refused, in bytes. */
+/** The maximum length of a message, in bytes. */
 const MOST_BYTES = 256 * 1024 * 1024
 
 interface Message {
@@ -15,7 +15,7 @@ interface Message {
   reset: boolean
 }
 
-/** A session after its login: reads requests, and answers them one after the other. */
+/** A session after its login: reads requests and answers them in sequence. */
 export class TdsSession {
   readonly #socket: Socket
   readonly #session: EngineSession
@@ -27,7 +27,7 @@ export class TdsSession {
   #reset = false
   #running: Promise<void> | undefined
   #attention = false
-  /** The table that the next message brings rows for. */
+  /** The table for the rows of the next message. */
   #bulkTarget: string | undefined
 
   constructor(socket: Socket, session: EngineSession, packetSize: number, spid: number) {
@@ -37,7 +37,7 @@ export class TdsSession {
     this.#spid = spid
   }
 
-  /** Serves until the client goes. Rejects for bytes that make no sense, or a bug of the engine. */
+  /** Serves until the client disconnects. Rejects for malformed bytes or a bug in the engine. */
   async serve(): Promise<void> {
     let failed: unknown
     this.#socket.once('close', () => {
@@ -127,7 +127,7 @@ export class TdsSession {
   }
 }
 
-/** The answer to `INSERT BULK`: the rows may come. */
+/** The answer to `INSERT BULK`: ready for the rows. */
 async function* ready(): AsyncGenerator<ResultItem> {
   yield { kind: 'done' }
 }

@@ -138,7 +138,7 @@ const NULLABLE: Readonly<Record<number, Readonly<Record<number, SqlType>>>> = {
   [T.DATETIMN]: { 4: { name: 'smalldatetime' }, 8: { name: 'datetime' } },
 }
 
-/** The type of a parameter; `fixed` is the length of its value where that does not stand before it. */
+/** The type of a parameter; `fixed` is the length of its value if no length precedes it. */
 export interface ParameterType {
   type: SqlType
   fixed: number | undefined

@@ -115,7 +115,7 @@ function encodeDecimal(text: string, scale: number): Buffer {
   return bytes
 }
 
-/** The first three groups of a GUID stand in little-endian order. */
+/** The first three groups of a GUID are little-endian. */
 function encodeGuid(text: string): Buffer {
   const bytes = Buffer.from(text.replaceAll('-', ''), 'hex')
   return Buffer.from([3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15].map((i) => bytes[i] ?? 0))

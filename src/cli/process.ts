@@ -34,8 +34,32 @@ export function say({ err }: Pick<CliContext, 'err'>, message: string): void {
   err.write(`${err.style('dim', `${NAME}:`)} ${message}\n`)
 }
 
-/** 128 + SIGPIPE, the shell's exit code for a program whose reader went away. */
-const READER_GONE = 141
+/** The exit codes. `exec` passes on its command's, or 128 + the number of the signal that ended it. */
+export const ExitCode = {
+  OK: 0,
+  /** A check of `doctor` failed; `proxy` could not start. */
+  FAILED: 1,
+  /** Wrong arguments, or a wrong connection string. */
+  USAGE: 2,
+  /** `exec` did not get as far as its command; the same codes as `env` and `timeout`. */
+  EXEC_FAILED: 125,
+  NOT_EXECUTABLE: 126,
+  NOT_FOUND: 127,
+  /** Nobody reads the output any more: 128 + SIGPIPE, as shells do. */
+  READER_GONE: 141,
+} as const
+
+/** The exit codes, for `--help`. */
+export const EXIT_CODES = `
+Exit codes:
+  0        success
+  1        a check of doctor failed; proxy could not start
+  2        wrong arguments, or a wrong connection string
+  125      exec: the proxy could not start
+  126 127  exec: the command cannot be run; was not found
+  141      nobody reads the output any more
+  other    exec: the command's own, or 128 + the number of the signal that ended it; doctor: 130 after Ctrl-C
+`
 
 /**
  * Ends the process quietly once nobody reads its output (`| head -1`, a closed terminal). Messages that nobody reads are
@@ -45,7 +69,7 @@ export function endWithReader(out: NodeJS.WritableStream, err: NodeJS.WritableSt
   const unread = (error: NodeJS.ErrnoException) => error.code === 'EPIPE' || error.code === 'EIO'
   out.on('error', (error) => {
     if (!unread(error)) throw error
-    process.exit(READER_GONE)
+    process.exit(ExitCode.READER_GONE)
   })
   err.on('error', (error) => {
     if (!unread(error)) throw error
