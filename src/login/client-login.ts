@@ -59,8 +59,8 @@ export interface ConnectOptions {
 /**
  * Does the client's half of TCP, PRELOGIN and TLS.
  *
- * @throws {@link TdsProtocolError}, EntraError `TLS_FAILED` where the server does not encrypt and `CONNECT_FAILED` where
- * it is no SQL Server, or the error of the socket or of TLS
+ * @throws {@link TdsProtocolError}, EntraError `TLS_FAILED` if the server does not encrypt and `CONNECT_FAILED` if it
+ * is not a SQL Server, or the error of the socket or of TLS
  */
 export async function connectToServer(server: ServerAddress, options: ConnectOptions): Promise<ServerConnection> {
   const { signal, fedAuth = false, onConnect } = options
@@ -124,7 +124,7 @@ export async function greetServer(socket: Socket, server: ServerAddress, fedAuth
   return { socket, stream: scope === 'session' ? await connectTlsInTds(socket, tlsOptions(server)) : socket, prelogin }
 }
 
-/** What Node says of a host with several addresses, none of which can be reached, has no message of its own. */
+/** Node's error for a host with several addresses that all fail has no message. */
 function joined(error: AggregateError): Error {
   const messages = new Set(error.errors.map((each) => (each instanceof Error ? each.message : String(each))))
   return new Error([...messages].join('; '), { cause: error })
@@ -153,7 +153,7 @@ export type LoginAnswer =
   | { kind: 'accepted'; tokens: LoginToken[]; spid: number }
   /** `message`: the first of the server's ERROR tokens. `tokens`: all that it said. */
   | { kind: 'refused'; message: ServerMessage; tokens: LoginToken[] }
-  /** The login is to be made elsewhere. */
+  /** The login must be made elsewhere. */
   | { kind: 'routed'; routing: Routing }
 
 /**
@@ -190,9 +190,9 @@ export async function beginLogin(stream: Duplex, login: Login7): Promise<{ token
 }
 
 /**
- * Ends a client's connection where the server answers PRELOGIN by going on without encryption: whoever stands between
- * can write that answer, and a client that goes along (as tedious does, whatever `encrypt` says) sends its token in the
- * clear. To be called before anything is sent.
+ * Ends a client's connection if the server answers PRELOGIN without encryption. Anybody on the network can forge that
+ * answer, and a client that accepts it (as tedious does, whatever `encrypt` says) sends its token in the clear. Call this
+ * before anything is sent.
  */
 export function requireEncryption(socket: Socket): void {
   const packets = new PacketReader()
@@ -211,7 +211,7 @@ export function requireEncryption(socket: Socket): void {
   socket.on('data', onData)
 }
 
-/** The server, or whoever stands between, answered that it does not encrypt. */
+/** The error for a server, or somebody on the network, that answers without encryption. */
 export function encryptionRefused(): EntraError {
   return new EntraError(
     'TLS_FAILED',
@@ -220,7 +220,7 @@ export function encryptionRefused(): EntraError {
   )
 }
 
-/** What answered to PRELOGIN does not speak TDS. */
+/** The error for an answer to PRELOGIN that is not TDS. */
 export function noSqlServer(cause: unknown): EntraError {
   return new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server. Check host and port.', { cause })
 }

@@ -20,7 +20,7 @@ export function isTokenRefusal(number: number): boolean {
 }
 
 /**
- * What a failure means; undefined where it is the work's own (an SQL error) or will not pass.
+ * What a failure means; undefined if it is the work's own (an SQL error) or permanent.
  *
  * @param databaseWasOpened - whether this database could be opened before: then 4060 means that it is moving
  */

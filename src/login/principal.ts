@@ -8,7 +8,7 @@ export function textClaim(claims: Claims | undefined, name: string): string | un
 
 /**
  * What a database knows the principal of a token by: a person's user principal name, an application's display name, a
- * managed identity's name. Undefined where the token does not say: an application's token does so only where the tenant
+ * managed identity's name. Undefined if the token does not say: an application's token does so only where the tenant
  * adds the claim `app_displayname`.
  */
 export function principalName(claims: Claims | undefined): string | undefined {
@@ -42,7 +42,7 @@ export function principalOf(claims: Claims | undefined): string {
   return objectId === undefined ? 'who signs in' : `the principal with object id ${objectId}`
 }
 
-/** The T-SQL that gives a principal its user and the usual rights, and how to find the name where it is not known. */
+/** The T-SQL that gives a principal its user and the usual rights, and how to find the name if it is not known. */
 export function createUser(claims: Claims | undefined): string {
   const name = principalName(claims)
   const user = name ?? 'NAME'

@@ -15,7 +15,7 @@ export interface Target extends ServerAddress {
   connectTimeout: number
 }
 
-/** The database that a client gets: the target's where it names none; empty where that has none either. */
+/** The database that a client gets: the target's if it names none; empty if that has none either. */
 export function databaseOf({ database }: Pick<Login7, 'database'>, target: Pick<Target, 'database'>): string {
   return database || (target.database ?? '')
 }
@@ -39,8 +39,8 @@ const DEFAULT_CONNECT_TIMEOUT = 15_000
 /**
  * Where an `mssql` config leads to.
  *
- * @throws {@link EntraError} `CONFIG_INVALID` for a named instance: its port is told by SQL Server Browser, which the
- * proxy does not ask
+ * @throws {@link EntraError} `CONFIG_INVALID` for a named instance: only SQL Server Browser knows its port, and the
+ * proxy does not ask it
  */
 export function targetOf({ server, port, database, connectionTimeout, options = {} }: MssqlConfig): Target {
   if (server.includes('\\') || options.instanceName !== undefined) {

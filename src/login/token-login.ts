@@ -13,7 +13,6 @@ import { withinConnectTimeout } from './connect.ts'
 import { connectFailed } from './connect-failures.ts'
 import { loginRefused } from './refusals.ts'
 import { databaseOf, redirected, type Target } from './target.ts'
-import type { LoginContext } from './token-refusal.ts'
 
 /** A session that was opened with a token. */
 export interface UpstreamSession {
@@ -22,7 +21,7 @@ export interface UpstreamSession {
   /** The server's answer to the login. */
   tokens: LoginToken[]
   spid: number
-  /** Where the login was sent to by the server, one after the other. */
+  /** The redirects that the login followed, in their order. */
   redirects: readonly Routing[]
 }
 
@@ -33,145 +32,113 @@ export const MAX_REDIRECTS = 10
 const INTEGRATED_SECURITY = 0x80
 const CHANGE_PASSWORD = 0x01
 
-/** What {@link logInWithToken} needs beside the login. */
-export interface UpstreamOptions {
-  /** What the tokens of the server are for, for what is said of one that it refuses. */
-  audience: string
-  clock: Clock
-  /** Destroys the connection at any time, also after the login. */
-  signal: AbortSignal
-}
-
 /**
- * Logs in with a token and otherwise a client's own wishes, following redirects.
+ * Logs in with a token, and otherwise as a client requests. Follows redirects.
  *
- * @throws {@link EntraError} as the adapter does where no connection can be opened, with the server's number if it gave
- * one
+ * @param options - `audience`: of the server's tokens, for errors; `signal`: destroys the connection at any time, also
+ * after the login
+ * @throws {@link EntraError} as the adapter does if no connection can be opened, with the server's number if it gave one
  */
 export async function logInWithToken(
   target: Target,
-  wishes: Login7,
+  login: Login7,
   token: string,
-  { audience, clock, signal }: UpstreamOptions,
+  { audience, clock, signal }: { audience: string; clock: Clock; signal: AbortSignal },
 ): Promise<UpstreamSession> {
-  const attempt: Attempt = { wishes, token, reached: false, redirects: [] }
-  try {
-    return await withinConnectTimeout(target, attempt, { clock, signal }, async (within) => {
-      const { answer, ...session } = await followRedirects(target, attempt, within)
-      if (answer.kind === 'refused') {
-        const messages = answer.tokens.flatMap((each) => (each.kind === 'error' ? [each.message] : []))
-        const context: LoginContext = {
-          server: target.host,
-          database: databaseOf(wishes, target) || undefined,
-          audience,
-          claims: claimsOf(token),
-          now: clock.now(),
-        }
-        throw loginRefused(answer.message, context, new LoginRefusedError(messages))
-      }
-      if (!acknowledgesToken(answer.tokens)) {
-        session.socket.destroy()
-        throw withoutToken()
-      }
-      return { ...session, redirects: attempt.redirects, tokens: answer.tokens, spid: answer.spid }
-    })
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error instanceof EntraError ? redirectedError(error, attempt.redirects) : error
-  }
-}
-
-/** One login, over all of its redirects. */
-interface Attempt {
-  readonly wishes: Login7
-  readonly token: string
-  /** Whether the server that it stands at was reached. */
-  reached: boolean
-  readonly redirects: Routing[]
-}
-
-type Settled = Exclude<LoginAnswer, { kind: 'routed' }>
-
-async function followRedirects(
-  target: Target,
-  attempt: Attempt,
-  signal: AbortSignal,
-): Promise<{ socket: Socket; stream: Duplex; answer: Settled }> {
-  const { wishes, token, redirects } = attempt
-  let at = target
-  for (;;) {
-    attempt.reached = false
+  const redirects: Routing[] = []
+  const progress = { reached: false }
+  const logInAt = async (server: Target, within: AbortSignal): Promise<UpstreamSession | Routing> => {
+    progress.reached = false
     const onConnect = (socket: Socket) => {
-      attempt.reached = true
-      refusePlaintext(at.host, at.encrypt, socket.remoteAddress ?? '')
+      progress.reached = true
+      refusePlaintext(server.host, server.encrypt, socket.remoteAddress ?? '')
     }
-    const { socket, stream, prelogin } = await connectToServer(at, { signal, fedAuth: true, onConnect })
+    const { socket, stream, prelogin } = await connectToServer(server, { signal: within, fedAuth: true, onConnect })
     try {
-      const login = withToken(wishes, at, token, prelogin.fedAuthRequired ?? false)
-      const answer = await logIn(stream, login)
-      if (answer.kind !== 'accepted') socket.destroy()
-      if (answer.kind !== 'routed') return { socket, stream, answer }
-      if (redirects.length === MAX_REDIRECTS) throw tooManyRedirects()
-      redirects.push(answer.routing)
-      at = redirected(target, answer.routing)
+      const answer = await logIn(stream, withToken(login, server, token, prelogin.fedAuthRequired ?? false))
+      if (answer.kind === 'refused') throw refused(answer)
+      if (answer.kind === 'accepted') {
+        if (!acknowledgesToken(answer.tokens)) throw tokenIgnored()
+        return { socket, stream, tokens: answer.tokens, spid: answer.spid, redirects }
+      }
+      socket.destroy()
+      return answer.routing
     } catch (error) {
       socket.destroy()
       throw error
     }
   }
+  const refused = ({ message, tokens }: Extract<LoginAnswer, { kind: 'refused' }>) => {
+    const messages = tokens.flatMap((each) => (each.kind === 'error' ? [each.message] : []))
+    const database = databaseOf(login, target) || undefined
+    const context = { server: target.host, database, audience, claims: claimsOf(token), now: clock.now() }
+    return loginRefused(message, context, new LoginRefusedError(messages))
+  }
+  try {
+    return await withinConnectTimeout(target, progress, { clock, signal }, async (within) => {
+      for (let server = target; ; server = redirected(target, redirects.at(-1) as Routing)) {
+        const outcome = await logInAt(server, within)
+        if ('stream' in outcome) return outcome
+        if (redirects.length === MAX_REDIRECTS) throw tooManyRedirects()
+        redirects.push(outcome)
+      }
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error instanceof EntraError ? withRedirect(error, redirects.at(-1)) : error
+  }
 }
 
-/** What to throw where there were more. */
+/** The error after {@link MAX_REDIRECTS}. */
 export function tooManyRedirects(): EntraError {
   return connectFailed(new Error(`the server redirected the login more than ${MAX_REDIRECTS} times`), false)
 }
 
-/** Says which server it was, where the login was sent to another than the one that was asked for. */
-function redirectedError(error: EntraError, redirects: readonly Routing[]): EntraError {
-  const last = redirects.at(-1)
+/** The error with the server that it is about, if the login was redirected there. */
+function withRedirect(error: EntraError, last: Routing | undefined): EntraError {
   if (last === undefined) return error
   const { code, number, state, cause } = error
   const text = `${textOf(error)}\nThe login had been redirected to ${last.host}:${last.port}.`
   return new EntraError(code, text, { number, state, ...(cause !== undefined && { cause }) })
 }
 
-function withoutToken(): EntraError {
+function tokenIgnored(): EntraError {
   return new EntraError(
     'ENTRA_LOGIN_UNSUPPORTED',
-    'The server took the login without looking at the token: it does not know Entra logins. ' +
+    'The server accepted the login without looking at the token: it does not support Entra logins. ' +
       'Sign in there by user and password, without this proxy.',
   )
 }
 
 /**
- * LOGIN7 with the client's wishes and the token instead of user and password.
+ * A client's LOGIN7 with a token instead of user and password.
  *
- * @param echo - what the server's PRELOGIN said of FEDAUTHREQUIRED
+ * @param echo - what the server's PRELOGIN said about FEDAUTHREQUIRED
  */
 export function withToken(
-  wishes: Login7,
+  login: Login7,
   { host, loginName = host, database, encrypt }: Pick<Target, 'host' | 'loginName' | 'database' | 'encrypt'>,
   token: string,
   echo: boolean,
 ): Login7 {
-  const [flags1, flags2, typeFlags, flags3] = wishes.flags
+  const [flags1, flags2, typeFlags, flags3] = login.flags
   const request = encodeFedAuthRequest({ library: FedAuthLibrary.SECURITY_TOKEN, echo, token })
+  // TDS 8 is TDS 7.4 within TLS, and its number is only for servers reached that way.
+  const downgraded = login.tdsVersion === TdsVersion.TDS_8_0 && encrypt !== 'strict'
   return {
-    ...wishes,
-    packetSize: packetSizeFor(wishes.packetSize, encrypt !== false),
-    clientProcessId: wishes.clientProcessId || process.pid,
-    clientId: wishes.clientId.some((byte) => byte !== 0) ? wishes.clientId : CLIENT_ID,
-    // TDS 8 is TDS 7.4 within TLS, and its number is for servers that were met so.
-    tdsVersion:
-      wishes.tdsVersion === TdsVersion.TDS_8_0 && encrypt !== 'strict' ? TdsVersion.TDS_7_4 : wishes.tdsVersion,
+    ...login,
+    packetSize: packetSizeFor(login.packetSize, encrypt !== false),
+    clientProcessId: login.clientProcessId || process.pid,
+    clientId: login.clientId.some((byte) => byte !== 0) ? login.clientId : CLIENT_ID,
+    tdsVersion: downgraded ? TdsVersion.TDS_7_4 : login.tdsVersion,
     flags: [flags1, flags2 & ~INTEGRATED_SECURITY, typeFlags, flags3 & ~CHANGE_PASSWORD],
     userName: '',
     password: '',
     changePassword: '',
     sspi: Buffer.alloc(0),
     serverName: loginName,
-    database: databaseOf(wishes, { database }),
-    features: [{ id: Feature.FEDAUTH, data: request }, ...passedFeatures(wishes.features)],
+    database: databaseOf(login, { database }),
+    features: [{ id: Feature.FEDAUTH, data: request }, ...passedFeatures(login.features)],
   }
 }
 
@@ -179,14 +146,14 @@ export function withToken(
 const MAX_ENCRYPTED_PACKET = 16_383
 
 /**
- * The packet size to ask for. The server's answer goes to the client, so that both ends of the proxy agree on one: a
- * client that does not listen to it is hung up on, as it would be without a proxy.
+ * The packet size to ask for. The server's answer goes to the client, so both ends of the proxy use the same one. A
+ * client that ignores the answer is disconnected, as it would be without a proxy.
  */
-export function packetSizeFor(wish: number, encrypted: boolean): number {
-  return encrypted ? Math.min(wish, MAX_ENCRYPTED_PACKET) : wish
+export function packetSizeFor(requested: number, encrypted: boolean): number {
+  return encrypted ? Math.min(requested, MAX_ENCRYPTED_PACKET) : requested
 }
 
-/** Whether the server took the token: it must say so (MS-TDS 3.2.5.4), if not behind a token that is not known. */
+/** A server that accepts a token must say so (MS-TDS 3.2.5.4), if only after a token of unknown type. */
 export function acknowledgesToken(tokens: readonly LoginToken[]): boolean {
   return tokens.some(
     (token) =>
@@ -196,13 +163,13 @@ export function acknowledgesToken(tokens: readonly LoginToken[]): boolean {
 }
 
 /**
- * The features that a client may have through the proxy. All that they change is what the session says, which is passed
- * on as it is. What is not here is not asked for upstream, and the client goes without it, as on an older server.
+ * The features that a client may use through the proxy. They only change what the session says, which is passed on
+ * unchanged. The proxy does not ask for any other, and the client does without it, as on an older server.
  */
-const PASSED: ReadonlySet<number> = new Set([
-  // State that the client brings along when it connects anew: here, as before.
+const PASSED_FEATURES: ReadonlySet<number> = new Set([
+  // State that the client brings along when it reconnects.
   Feature.SESSION_RECOVERY,
-  // Always Encrypted: the client gets its keys itself, and what it sends is read by the server alone.
+  // Always Encrypted: the client gets its keys itself, and only the server reads what it sends.
   Feature.COLUMN_ENCRYPTION,
   // Messages of transaction managers, within the session.
   Feature.GLOBAL_TRANSACTIONS,
@@ -216,16 +183,16 @@ const PASSED: ReadonlySet<number> = new Set([
 ])
 
 /*
- * Left out, of those that are known:
- * - FEDAUTH: the proxy asks for its own.
- * - AZURE_SQL_SUPPORT: promises that a failover partner takes logins. The client would dial it, past the proxy, with a
- *   made-up password.
- * - AZURE_SQL_DNS_CACHING: has the client remember the address of a server, here that of the proxy, which is gone soon.
- * - ENHANCED_ROUTING: allows the server to send the client elsewhere, past the proxy. SqlClient 7 and JDBC 13.5 always
- *   ask for it (SqlClient #3641, mssql-jdbc #2935).
+ * Known, but left out:
+ * - FEDAUTH: the proxy sends its own.
+ * - AZURE_SQL_SUPPORT: promises that a failover partner accepts logins. The client would connect to it directly, past
+ *   the proxy, with a made-up password.
+ * - AZURE_SQL_DNS_CACHING: makes the client remember the address of the server, here that of the short-lived proxy.
+ * - ENHANCED_ROUTING: lets the server redirect the client past the proxy. SqlClient 7 and JDBC 13.5 always ask for it
+ *   (SqlClient #3641, mssql-jdbc #2935).
  */
 
-/** The features that are asked for upstream in a client's name. */
+/** The features to ask for upstream on behalf of a client. */
 export function passedFeatures(asked: readonly FeatureData[]): FeatureData[] {
-  return asked.filter(({ id }) => PASSED.has(id))
+  return asked.filter(({ id }) => PASSED_FEATURES.has(id))
 }

@@ -66,7 +66,7 @@ export function refusalReason(login: Login7, local: LocalLogin, peer: Peer): Cli
 export type Peer = 'same-user' | 'other-user' | 'unknown'
 
 /** A TCP endpoint, as `net.Socket` names it. */
-export interface Endpoint {
+export interface SocketAddress {
   address: string
   port: number
 }
@@ -84,7 +84,7 @@ const ATTEMPTS = 3
  * @param client - the client's end of the connection
  * @param server - our end of it
  */
-export async function peerOf(client: Endpoint, server: Endpoint): Promise<Peer> {
+export async function peerOf(client: SocketAddress, server: SocketAddress): Promise<Peer> {
   if (platform !== 'linux' || geteuid === undefined) return 'unknown'
   const own = geteuid()
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -129,8 +129,8 @@ export function coalesced<T>(action: () => Promise<T>): () => Promise<T> {
  */
 export function ownerOf(
   table: string,
-  local: Endpoint,
-  remote: Endpoint,
+  local: SocketAddress,
+  remote: SocketAddress,
   order: 'LE' | 'BE' = endianness(),
 ): number | undefined {
   const ends = new Set(spellings(local, order).map((end, i) => `${end} ${spellings(remote, order)[i]}`))
@@ -142,7 +142,7 @@ export function ownerOf(
 }
 
 /** An IPv4 endpoint as the tables spell it: in `tcp`, and mapped to IPv6 in `tcp6`; words are in the machine's order. */
-function spellings({ address, port }: Endpoint, order: 'LE' | 'BE'): [string, string] {
+function spellings({ address, port }: SocketAddress, order: 'LE' | 'BE'): [string, string] {
   const bytes = Buffer.from(
     address
       .replace(/^::ffff:/i, '')

@@ -71,7 +71,7 @@ const FORMATS = {
   /** Sequelize. Its driver encrypts all the same, and accepts any certificate. Not for node-mssql, knex or TypeORM. */
   uri: ({ host, port, user, password, database }: ProxyLogin) =>
     `mssql://${user}:${password}@${host}:${port}/${encodeURIComponent(database ?? '')}?encrypt=false`,
-} as const satisfies Record<string, (door: ProxyLogin) => string>
+} as const satisfies Record<string, (login: ProxyLogin) => string>
 
 /** The kinds of connection strings. */
 export type UrlFormat = keyof typeof FORMATS

@@ -31,7 +31,7 @@ export class ByteReader {
     return this.#bytes.subarray(this.#position - length, this.#position)
   }
 
-  /** Bytes at a place of their own, as the offsets of LOGIN7 name it. */
+  /** Bytes at an offset, as LOGIN7 names them. */
   at(offset: number, length: number): Buffer {
     if (offset + length > this.#bytes.length) {
       throw new TdsProtocolError(`${this.#what} names bytes ${offset} to ${offset + length}, past its end.`)

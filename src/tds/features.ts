@@ -16,7 +16,7 @@ export const Feature = {
   USER_AGENT: 0x10,
 } as const
 
-/** One feature, its data as it stands in the message. */
+/** One feature with its raw data. */
 export interface FeatureData {
   id: number
   data: Buffer
@@ -67,7 +67,7 @@ export function parseFedAuthRequest(data: Buffer): FedAuthRequest {
   const library = options >> 1
   if (library === FedAuthLibrary.ADAL) return { library, echo, workflow: reader.uint8() }
   if (library !== FedAuthLibrary.SECURITY_TOKEN) {
-    throw new TdsProtocolError(`FEDAUTH library ${library} is none that this end knows.`)
+    throw new TdsProtocolError(`FEDAUTH library ${library} is not known here.`)
   }
   return { library, echo, token: reader.bytes(reader.uint32()).toString('utf16le') }
 }

@@ -3,7 +3,7 @@ import { type FeatureData, type FedAuthInfo, parseFeatures, parseFedAuthInfo } f
 import { DEFAULT_PACKET_SIZE } from './packet.ts'
 import { DoneStatus, EnvChange, type Routing, type ServerMessage, TokenType } from './tokens.ts'
 
-/** One token of a login's answer: its bytes as they stood, and what they mean where that matters to a login. */
+/** One token of a login's answer: its bytes, and what they mean to a login. */
 export type LoginToken = { type: number; bytes: Buffer } & LoginTokenMeaning
 
 type LoginTokenMeaning =
@@ -12,24 +12,24 @@ type LoginTokenMeaning =
   | { kind: 'packetSize'; packetSize: number }
   | { kind: 'fedAuthInfo'; info: FedAuthInfo }
   | { kind: 'features'; features: FeatureData[] }
-  /** `final`: nothing comes behind it. */
+  /** `final`: nothing follows. */
   | { kind: 'done'; final: boolean }
-  /** DONEPROC, DONEINPROC, RETURNSTATUS: of procedures that the server ran for itself, as Synapse does. */
+  /** DONEPROC, DONEINPROC, RETURNSTATUS: of procedures that the server ran on its own, as Synapse does. */
   | { kind: 'procedure' }
   /** ENVCHANGE 13 and 21: where a client may connect instead, if it knows how. */
   | { kind: 'elsewhere' }
-  /** `unknown`: a token that no login is known to have, and all that stood behind it. */
+  /** `unknown`: a token that no login is known to have, and everything after it. */
   | { kind: 'loginAck' | 'sessionState' | 'other' | 'unknown' }
 
 const DONE_LENGTH = 12
 
-/** A server that goes on after an error is not waited for, and what an unknown token leads to cannot be told. */
-const VERDICTS: readonly LoginToken['kind'][] = ['error', 'routing', 'fedAuthInfo', 'unknown']
+/** After an error the server may send more, but nobody waits for it. What follows an unknown token cannot be read. */
+const FINAL_KINDS: readonly LoginToken['kind'][] = ['error', 'routing', 'fedAuthInfo', 'unknown']
 
 /**
- * Reads the tokens of a server's answer to LOGIN7, up to the first that is not known: how long that is cannot be told.
+ * Reads the tokens of a server's answer to LOGIN7, up to the first of unknown type, whose length is unknown too.
  *
- * @throws {@link TdsProtocolError} for a token that is not what it must be
+ * @throws {@link TdsProtocolError} for a malformed token
  */
 export function parseLoginResponse(message: Buffer): LoginToken[] {
   const tokens: LoginToken[] = []
@@ -41,9 +41,9 @@ export function parseLoginResponse(message: Buffer): LoginToken[] {
   return tokens
 }
 
-/** Whether these tokens are all that a server says to LOGIN7; else another message follows. */
+/** Whether these tokens are the whole answer to LOGIN7. If not, another message follows. */
 export function isWholeAnswer(tokens: readonly LoginToken[]): boolean {
-  return tokens.some((token) => (token.kind === 'done' ? token.final : VERDICTS.includes(token.kind)))
+  return tokens.some((token) => (token.kind === 'done' ? token.final : FINAL_KINDS.includes(token.kind)))
 }
 
 /** The packet size from here on, in bytes. */
@@ -55,44 +55,43 @@ export function agreedPacketSize(tokens: readonly LoginToken[]): number {
 function parseToken(rest: Buffer): LoginToken {
   const reader = new ByteReader(rest, 'the answer to LOGIN7')
   const type = reader.uint8()
-  const token = () => ({ type, bytes: rest.subarray(0, reader.position) })
+  const meaning = parseMeaning(type, reader)
+  const bytes = meaning.kind === 'unknown' ? rest : rest.subarray(0, reader.position)
+  return { type, bytes, ...meaning }
+}
+
+/** Reads a token to its end, unless its type is unknown. */
+function parseMeaning(type: number, reader: ByteReader): LoginTokenMeaning {
   switch (type) {
     case TokenType.DONE: {
       const status = reader.bytes(DONE_LENGTH).readUInt16LE(0)
-      return { ...token(), kind: 'done', final: (status & DoneStatus.MORE) === 0 }
+      return { kind: 'done', final: (status & DoneStatus.MORE) === 0 }
     }
     case TokenType.DONEPROC:
     case TokenType.DONEINPROC:
       reader.bytes(DONE_LENGTH)
-      return { ...token(), kind: 'procedure' }
+      return { kind: 'procedure' }
     case TokenType.RETURNSTATUS:
       reader.bytes(4)
-      return { ...token(), kind: 'procedure' }
-    case TokenType.FEATUREEXTACK: {
-      const features = parseFeatures(reader)
-      return { ...token(), kind: 'features', features }
-    }
-    case TokenType.FEDAUTHINFO: {
-      const info = parseFedAuthInfo(reader.bytes(reader.uint32()))
-      return { ...token(), kind: 'fedAuthInfo', info }
-    }
+      return { kind: 'procedure' }
+    case TokenType.FEATUREEXTACK:
+      return { kind: 'features', features: parseFeatures(reader) }
+    case TokenType.FEDAUTHINFO:
+      return { kind: 'fedAuthInfo', info: parseFedAuthInfo(reader.bytes(reader.uint32())) }
     case TokenType.SESSIONSTATE:
       reader.bytes(reader.uint32())
-      return { ...token(), kind: 'sessionState' }
+      return { kind: 'sessionState' }
     case TokenType.ERROR:
-    case TokenType.INFO: {
-      const message = parseServerMessage(reader.bytes(reader.uint16()))
-      return { ...token(), kind: type === TokenType.ERROR ? 'error' : 'info', message }
-    }
+      return { kind: 'error', message: parseServerMessage(reader.bytes(reader.uint16())) }
+    case TokenType.INFO:
+      return { kind: 'info', message: parseServerMessage(reader.bytes(reader.uint16())) }
     case TokenType.LOGINACK:
       reader.bytes(reader.uint16())
-      return { ...token(), kind: 'loginAck' }
-    case TokenType.ENVCHANGE: {
-      const change = parseChange(reader.bytes(reader.uint16()))
-      return { ...token(), ...change }
-    }
+      return { kind: 'loginAck' }
+    case TokenType.ENVCHANGE:
+      return parseChange(reader.bytes(reader.uint16()))
     default:
-      return { type, bytes: rest, kind: 'unknown' }
+      return { kind: 'unknown' }
   }
 }
 
@@ -103,7 +102,8 @@ function parseChange(body: Buffer): LoginTokenMeaning {
     case EnvChange.PACKET_SIZE: {
       const reader = new ByteReader(body.subarray(1), 'ENVCHANGE packet size')
       const packetSize = Number(reader.bVarchar())
-      if (!Number.isInteger(packetSize)) throw new TdsProtocolError('ENVCHANGE names a packet size that is no number.')
+      if (!Number.isInteger(packetSize))
+        throw new TdsProtocolError('ENVCHANGE names a packet size that is not a number.')
       return { kind: 'packetSize', packetSize }
     }
     case EnvChange.MIRRORING_PARTNER:
@@ -137,10 +137,10 @@ function parseRouting(body: Buffer): Routing {
   return { host: reader.usVarchar(), port }
 }
 
-/** The server's own words on a login that it refused: the cause of what the login throws. */
+/** The server's own words about a login that it refused: the `cause` of the EntraError. */
 export class LoginRefusedError extends Error {
   override readonly name = 'LoginRefusedError'
-  /** Its ERROR tokens, as they came and in their order: 4060 stands before 18456. Never empty. */
+  /** Its ERROR tokens in their order: 4060 comes before 18456. Never empty. */
   readonly messages: readonly ServerMessage[]
 
   constructor(messages: readonly ServerMessage[]) {

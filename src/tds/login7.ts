@@ -3,15 +3,14 @@ import { ByteReader, TdsProtocolError } from './bytes.ts'
 import { encodeFeatures, type FeatureData, parseFeatures } from './features.ts'
 
 /**
- * What LOGIN7 calls this machine, made up at each start: in the form of a network card's address, as one that is
- * administered locally (IEEE 802). The real one is nobody's business.
+ * LOGIN7's ClientID, random for each process: a locally administered MAC address (IEEE 802). The real one is private.
  */
 export const CLIENT_ID = Buffer.concat([Buffer.from([0x02]), randomBytes(5)])
 
 /** The largest LOGIN7 message: 128 KiB - 1, in bytes (MS-TDS 2.2.6.4). */
 export const MAX_LOGIN7_LENGTH = 128 * 1024 - 1
 
-/** Versions of TDS that a login may ask for (MS-TDS 2.2.6.4). The later one's number is the smaller. */
+/** Versions of TDS that a login may ask for (MS-TDS 2.2.6.4). The later version has the smaller number. */
 export const TdsVersion = { TDS_7_4: 0x74000004, TDS_8_0: 0x08000000 } as const
 
 /** The first version with features, and FEDAUTH among them (MS-TDS 2.2.6.4), in its oldest form. */
@@ -22,7 +21,7 @@ export function knowsFeatures(tdsVersion: number): boolean {
   return tdsVersion >= FIRST_TDS_7_4 || tdsVersion === TdsVersion.TDS_8_0
 }
 
-/** What a LOGIN7 message says. */
+/** A LOGIN7 message. */
 export interface Login7 {
   tdsVersion: number
   packetSize: number
@@ -54,11 +53,11 @@ const FIXED_LENGTH = 94
 /** OptionFlags3: the message holds features. */
 const EXTENSION = 0x10
 
-/** The texts in the order of their offsets; between serverName and libraryName stands the extension. */
+/** The texts in the order of their offsets. The extension comes between serverName and libraryName. */
 const TEXTS_BEFORE = ['hostName', 'userName', 'password', 'applicationName', 'serverName'] as const
 const TEXTS_AFTER = ['libraryName', 'language', 'database'] as const
 
-/** Swaps the halves of each byte and inverts some bits: how a password is hidden from nobody (MS-TDS 2.2.6.4). */
+/** Swaps the halves of each byte and inverts some bits (MS-TDS 2.2.6.4). This protects nothing. */
 export function obfuscatePassword(password: string): Buffer {
   const bytes = Buffer.from(password, 'utf16le')
   return bytes.map((byte) => (((byte << 4) | (byte >> 4)) & 0xff) ^ 0xa5) as Buffer
@@ -74,7 +73,7 @@ function revealPassword(bytes: Buffer): string {
   return clear.toString('utf16le')
 }
 
-/** Encodes a LOGIN7 message, without its packet header. @throws {@link TdsProtocolError} where it would be too long */
+/** Encodes a LOGIN7 message, without its packet header. @throws {@link TdsProtocolError} if it would be too long */
 export function encodeLogin7(login: Login7): Buffer {
   const fixed = Buffer.alloc(FIXED_LENGTH)
   const data: Buffer[] = []
@@ -133,53 +132,42 @@ export function parseLogin7(bytes: Buffer): Login7 {
   const reader = new ByteReader(bytes, 'LOGIN7')
   const length = reader.uint32()
   if (length !== bytes.length) throw new TdsProtocolError(`LOGIN7 says ${length} bytes and has ${bytes.length}.`)
-  const numbers = {
-    tdsVersion: reader.uint32(),
-    packetSize: reader.uint32(),
-    clientProgramVersion: reader.uint32(),
-    clientProcessId: reader.uint32(),
-    connectionId: reader.uint32(),
-  }
-  const flags = [reader.uint8(), reader.uint8(), reader.uint8(), reader.uint8()] as const
-  const timeZone = reader.int32()
-  const lcid = reader.uint32()
   const part = (unit: number) => {
     const offset = reader.uint16()
     return reader.at(offset, reader.uint16() * unit)
   }
   const text = () => part(2).toString('utf16le')
-  const hostName = text()
-  const userName = text()
-  const password = revealPassword(part(2))
-  const applicationName = text()
-  const serverName = text()
+  // In the order of the message.
+  const beginning = {
+    tdsVersion: reader.uint32(),
+    packetSize: reader.uint32(),
+    clientProgramVersion: reader.uint32(),
+    clientProcessId: reader.uint32(),
+    connectionId: reader.uint32(),
+    flags: [reader.uint8(), reader.uint8(), reader.uint8(), reader.uint8()] as const,
+    timeZone: reader.int32(),
+    lcid: reader.uint32(),
+    hostName: text(),
+    userName: text(),
+    password: revealPassword(part(2)),
+    applicationName: text(),
+    serverName: text(),
+  }
   const extension = part(1)
-  const libraryName = text()
-  const language = text()
-  const database = text()
-  const clientId = reader.bytes(6)
-  const sspi = part(1)
-  const attachDatabaseFile = text()
-  const changePassword = revealPassword(part(2))
+  const [flags1, flags2, typeFlags, flags3] = beginning.flags
+  // Before TDS 7.4 the bit means nothing, but tedious sets it.
+  const hasFeatures = (flags3 & EXTENSION) !== 0 && knowsFeatures(beginning.tdsVersion)
   return {
-    ...numbers,
-    flags: [flags[0], flags[1], flags[2], flags[3] & ~EXTENSION],
-    timeZone,
-    lcid,
-    hostName,
-    userName,
-    password,
-    applicationName,
-    serverName,
-    libraryName,
-    language,
-    database,
-    clientId,
-    sspi,
-    attachDatabaseFile,
-    changePassword,
-    // Before TDS 7.4 the bit means nothing, and tedious sets it all the same.
-    features: flags[3] & EXTENSION && knowsFeatures(numbers.tdsVersion) ? featuresAt(bytes, extension) : [],
+    ...beginning,
+    flags: [flags1, flags2, typeFlags, flags3 & ~EXTENSION],
+    libraryName: text(),
+    language: text(),
+    database: text(),
+    clientId: reader.bytes(6),
+    sspi: part(1),
+    attachDatabaseFile: text(),
+    changePassword: revealPassword(part(2)),
+    features: hasFeatures ? featuresAt(bytes, extension) : [],
   }
 }
 

@@ -28,9 +28,9 @@ export function limitRecords(stream: Duplex, packetSize: number): void {
 }
 
 /**
- * Writes a message in packets of `packetSize` bytes at most, each in a TLS record of its own. A write is waited for
- * before the next: Node merges what is queued into one record. Resolves when all is written, or when the connection
- * has failed: that shows when the answer is read.
+ * Writes a message in packets of `packetSize` bytes at most, each in its own TLS record. Waits for a write before
+ * the next: Node merges queued writes into one record. Resolves when all is written, or when the connection has failed,
+ * which shows when the answer is read.
  */
 export async function writeMessage(
   stream: Duplex,
@@ -119,7 +119,7 @@ export class MessageStream {
       const chunk: Buffer | null = this.#stream.read()
       if (chunk !== null) return chunk
       if (this.#stream.readableEnded || this.#stream.destroyed) {
-        throw this.#stream.errored ?? new TdsProtocolError('The connection was closed amid the login.')
+        throw this.#stream.errored ?? new TdsProtocolError('The connection was closed during the login.')
       }
       const stop = new AbortController()
       const events = ['readable', 'end', 'close'].map((event) => once(this.#stream, event, { signal: stop.signal }))

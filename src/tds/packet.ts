@@ -66,7 +66,7 @@ export function* packetsOf(
   }
 }
 
-/** The same in one piece: for where there are no TLS records to mind. */
+/** The same in one piece, for streams without TLS records. */
 export function encodeMessage(type: number, payload: Buffer, packetSize = DEFAULT_PACKET_SIZE, spid = 0): Buffer {
   return Buffer.concat([...packetsOf(type, payload, packetSize, spid)])
 }

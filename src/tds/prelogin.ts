@@ -41,8 +41,8 @@ export interface Prelogin {
 }
 
 /**
- * The bits of ENCRYPTION that tell what is encrypted. The others are flags: a client certificate (0x80), and such as are
- * reserved.
+ * The bits of ENCRYPTION that tell what is encrypted. The others are flags: a client certificate (0x80), and
+ * reserved ones.
  */
 const ENCRYPTION_MASK = 0x3f
 
@@ -50,14 +50,14 @@ const Option = { VERSION: 0, ENCRYPTION: 1, INSTOPT: 2, THREADID: 3, MARS: 4, TR
 const TERMINATOR = 0xff
 
 /**
- * A new TRACEID: the ids of connection and activity, and the activity's sequence number. It is told in the server's
- * traces. Fabric hangs up without it (go-mssqldb #230).
+ * A new TRACEID: the ids of connection and activity, and the activity's sequence number. The server's
+ * traces show it. Fabric hangs up without it (go-mssqldb #230).
  */
 export function traceId(): Buffer {
   return Buffer.concat([randomBytes(32), uint32(1)])
 }
 
-/** Encodes a PRELOGIN message, without its packet header. The options stand in the order of their numbers. */
+/** Encodes a PRELOGIN message, without its packet header. The options come in the order of their numbers. */
 export function encodePrelogin(prelogin: Prelogin): Buffer {
   const { major, minor, build } = prelogin.version
   const options: [number, Buffer][] = [

@@ -9,34 +9,33 @@ export const TDS8_ALPN = 'tds/8.0'
 /** The first byte of a TLS handshake record: a TDS 8 client begins with it, a TDS 7 client with a PRELOGIN packet. */
 export const TLS_HANDSHAKE_RECORD = 0x16
 
-/** TLS 1.3 would send session tickets after the handshake, which no TDS 7 client expects in packets or out of them. */
+/** TLS 1.3 would send session tickets after the handshake, which no TDS 7 client expects, in packets or outside. */
 const TDS7_TLS = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
 
+/** A server's half of TLS in PRELOGIN packets. */
+export interface TdsTls {
+  stream: TLSSocket
+  /** How many messages the client made of its half of the handshake. */
+  messages: number
+  /** Ends TLS once LOGIN7 was read, if only the login is encrypted. Gives the bare connection. */
+  release(): Duplex
+}
+
 /**
- * Does the server's half of the handshake in PRELOGIN packets (TDS 7.x), and tells how many messages the client made of
- * its own. Rejects with TLS's own error.
+ * Does the server's half of the handshake in PRELOGIN packets (TDS 7.x). Rejects with TLS's own error.
+ *
+ * @param scope - `login`: only the login is encrypted (ENCRYPT_OFF at both ends), so `release` will be called
  */
 export async function acceptTlsInTds(
   below: Duplex,
   options: TLSSocketOptions,
-): Promise<{ stream: TLSSocket; messages: number }> {
-  const transport = new HandshakeTransport(below)
-  const stream = await secured(new TLSSocket(transport, { ...options, ...TDS7_TLS, isServer: true }), 'secure')
-  return { stream, messages: transport.messages }
-}
-
-/**
- * The same where only the login is encrypted (ENCRYPT_OFF at both ends). `release` ends TLS once LOGIN7 was read, and
- * gives the bare connection.
- */
-export async function acceptTlsForLogin(
-  below: Duplex,
-  options: TLSSocketOptions,
-): Promise<{ stream: TLSSocket; release(): Duplex }> {
-  const transport = new HandshakeTransport(below, { releasable: true })
+  scope: 'login' | 'session' = 'session',
+): Promise<TdsTls> {
+  const transport = new HandshakeTransport(below, { releasable: scope === 'login' })
   const stream = await secured(new TLSSocket(transport, { ...options, ...TDS7_TLS, isServer: true }), 'secure')
   return {
     stream,
+    messages: transport.messages,
     release() {
       const bare = transport.release()
       stream.on('error', () => {})
@@ -67,11 +66,11 @@ export function connectTls(below: Duplex, options: ConnectionOptions): Promise<T
 function secured(socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const onClose = () => {
-      reject(new TdsProtocolError('The connection was closed amid the TLS handshake.'))
-      // An end in order closes nothing by itself where TLS runs on anything but a socket.
+      reject(new TdsProtocolError('The connection was closed during the TLS handshake.'))
+      // Unless TLS runs on a socket, an orderly end does not close it.
       socket.destroy()
     }
-    // This listener stays: whoever reads finds a later error on the stream, but with no listener it ends the process.
+    // This listener stays: readers find a later error on the stream, but without a listener it ends the process.
     socket.on('error', reject)
     socket.once('end', onClose).once('close', onClose)
     socket.once(event, () => {
@@ -129,7 +128,7 @@ export class HandshakeTransport extends Duplex {
    * Ends TLS and gives the connection below back, with what came behind the last record on it: where only the login is
    * encrypted, all else goes in the clear.
    *
-   * @throws {@link TdsProtocolError} amid a record
+   * @throws {@link TdsProtocolError} within a record
    */
   release(): Duplex {
     const below = this.#below
@@ -161,7 +160,7 @@ export class HandshakeTransport extends Duplex {
     this.#incoming = 'packets'
     for (const packet of this.#packets.push(chunk)) {
       if (packet.type !== PacketType.PRELOGIN) {
-        throw new TdsProtocolError(`A packet of type 0x${packet.type.toString(16)} came amid the TLS handshake.`)
+        throw new TdsProtocolError(`A packet of type 0x${packet.type.toString(16)} came during the TLS handshake.`)
       }
       if (packet.status & PacketStatus.END_OF_MESSAGE) this.#messages++
       this.#pass(packet.payload)

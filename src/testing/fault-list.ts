@@ -1,16 +1,16 @@
 /** A fault that was injected. */
 export interface InjectedFault {
-  /** How many requests or connections it befell. */
+  /** How many requests or connections it hit. */
   readonly hits: number
-  /** Takes it away; what it befell already stays as it is. */
+  /** Removes it. What it hit already stays as it is. */
   clear(): void
 }
 
-/** The faults in force, oldest first. Who takes one takes the first that fits, and no other. */
+/** The faults in force, oldest first. The first that fits applies, and no other. */
 export class FaultList<Fault extends { times?: number }> {
   readonly #entries = new Set<{ fault: Fault; hits: number }>()
 
-  /** @param fault - `times`: how often it befalls something; until it is cleared, where there is none */
+  /** @param fault - `times`: how often it applies. @defaultValue until it is cleared */
   inject(fault: Fault): InjectedFault {
     const entry = { fault, hits: 0 }
     this.#entries.add(entry)
@@ -28,7 +28,7 @@ export class FaultList<Fault extends { times?: number }> {
     this.#entries.clear()
   }
 
-  /** The fault that befalls something now; counts it. */
+  /** The first fault that fits, which is counted. */
   take(fits: (fault: Fault) => boolean): Fault | undefined {
     for (const entry of this.#entries) {
       if (!fits(entry.fault)) continue

@@ -3,7 +3,7 @@ import { withToken } from '../../src/login/token-login.ts'
 import { CLIENT_ID } from '../../src/tds/login7.ts'
 import { loginFor } from '../proxy/support.ts'
 
-describe('a client’s wishes', () => {
+describe('a client’s login request', () => {
   const user = { user: 'u', password: 'p' }
 
   it.each([

@@ -4,9 +4,9 @@ import { encodePacket, PacketReader, PacketStatus, PacketType } from '../../src/
 import { Encryption } from '../../src/tds/prelogin.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { startEntraServer } from './entra-server.ts'
-import { bytesOf, useStrictAzure, type Way } from './strict-azure.ts'
+import { bytesOf, type SessionOptions, useStrictGateway } from './strict-gateway.ts'
 
-const azure = useStrictAzure()
+const azure = useStrictGateway()
 
 /** The payload of a packet of 4096 bytes. */
 const ROOM = 4088
@@ -50,7 +50,7 @@ class RowServer {
 }
 
 /** A session through the proxy on a strict gateway, with that server behind it. */
-async function open(rows: RowServer, way: Way) {
+async function open(rows: RowServer, way: SessionOptions) {
   const server = azure.keep(await startEntraServer({ encryption: Encryption.NOT_SUPPORTED, serve: rows.serve }))
   const upstream = { host: '127.0.0.1', port: server.port, user: 'sa', password: 'geheim', encrypt: false }
   const gateway = await azure.start({ upstream })
@@ -66,7 +66,7 @@ function answerOn(stream: Duplex) {
   const split: number[] = []
   const packets = new PacketReader()
   return new Promise<{ numbers: number[]; split: number[]; last: Buffer }>((resolve, reject) => {
-    stream.once('close', () => reject(new Error('The connection was closed amid the answer.')))
+    stream.once('close', () => reject(new Error('The connection was closed during the answer.')))
     stream.on('data', (record: Buffer) => {
       if (record.readUInt16BE(2) !== record.length) split.push(record.length)
       for (const { status, payload } of packets.push(record)) {
@@ -79,7 +79,7 @@ function answerOn(stream: Duplex) {
 
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-describe.each<Way>([
+describe.each<SessionOptions>([
   { server: true, client: true },
   { server: 'strict', client: 'strict' },
 ])('through the proxy (client: $client, server: $server)', (way) => {

@@ -3,23 +3,23 @@ import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { type EntraServer, startEntraServer } from './entra-server.ts'
-import { type Door, loginFor, openDoor, TdsClient } from './support.ts'
+import { loginFor, startTestProxy, TdsClient, type TestProxy } from './support.ts'
 
 let server: EntraServer
-let door: Door
+let started: TestProxy
 
 async function start(serve?: (stream: Duplex) => Promise<void>): Promise<void> {
   server = await startEntraServer(serve && { serve })
-  door = await openDoor(server, { loginTimeout: 120_000, target: { connectTimeout: 120_000 } })
+  started = await startTestProxy(server, { loginTimeout: 120_000, target: { connectTimeout: 120_000 } })
 }
 afterEach(async () => {
-  await door.proxy.close()
+  await started.proxy.close()
   await server.close()
 })
 
 async function loggedIn(): Promise<TdsClient> {
-  const client = await TdsClient.connect(door.proxy)
-  expect(await client.logIn(loginFor(door.proxy))).toMatchObject({ kind: 'accepted' })
+  const client = await TdsClient.connect(started.proxy)
+  expect(await client.logIn(loginFor(started.proxy))).toMatchObject({ kind: 'accepted' })
   return client
 }
 
@@ -27,9 +27,9 @@ describe('200 connections at once', () => {
   it('are served, each by a connection of its own, with one token for all', async () => {
     await start()
     const clients = await Promise.all(Array.from({ length: 200 }, loggedIn))
-    expect(door.proxy.stats()).toMatchObject({ connectionsOpen: 200, sessionsOpen: 200, failures: 0 })
+    expect(started.proxy.stats()).toMatchObject({ connectionsOpen: 200, sessionsOpen: 200, failures: 0 })
     expect(server.sockets.size).toBe(200)
-    expect(door.credential.requests).toBe(1)
+    expect(started.credential.requests).toBe(1)
     await Promise.all(
       clients.map(async (client) => {
         for (let i = 0; i < 5; i++) expect(await client.ask()).toEqual(encodeDone(DoneStatus.FINAL))
@@ -38,7 +38,7 @@ describe('200 connections at once', () => {
     for (const client of clients) client.close()
     await vi.waitFor(
       () => {
-        expect(door.proxy.stats()).toMatchObject({ connectionsOpen: 0, sessionsOpen: 0 })
+        expect(started.proxy.stats()).toMatchObject({ connectionsOpen: 0, sessionsOpen: 0 })
         expect(server.sockets.size).toBe(0)
       },
       { timeout: 60_000 },

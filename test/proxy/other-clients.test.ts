@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import type { LoopbackProxy } from '../../src/proxy/proxy.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
-import { openAzureDoor } from './azure-door.ts'
+import { startAzureProxy } from './azure-proxy.ts'
 
 /** Debian's Python, whatever another one may be first in PATH. */
 const PYTHON = '/usr/bin/python3'
@@ -34,7 +34,7 @@ let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'other-clients-'))
   azure = await startLocalAzure()
-  proxy = await openAzureDoor(azure)
+  proxy = await startAzureProxy(azure)
   await writeFile(join(folder, 'ca.pem'), proxy.ca)
 })
 afterAll(async () => {
@@ -66,8 +66,8 @@ describe.each([
   async function freetds(command: string, args: string[], input?: string, password = proxy.password) {
     const file = join(folder, `${encryption}.conf`)
     const lines = ['host = 127.0.0.1', `port = ${proxy.port}`, 'tds version = 7.4', `encryption = ${encryption}`]
-    await writeFile(file, ['[door]', ...lines, '[global]', 'client charset = UTF-8', ''].join('\n'))
-    const login = ['-S', 'door', '-U', proxy.user, '-P', password, '-D', azure.upstream.database]
+    await writeFile(file, ['[proxy]', ...lines, '[global]', 'client charset = UTF-8', ''].join('\n'))
+    const login = ['-S', 'proxy', '-U', proxy.user, '-P', password, '-D', azure.upstream.database]
     return run(command, [...login, ...args], { env: { FREETDSCONF: file }, ...(input !== undefined && { input }) })
   }
 

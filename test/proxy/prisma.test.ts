@@ -7,7 +7,7 @@ import type { LoopbackProxy } from '../../src/proxy/proxy.ts'
 import { applyMigrations, deleteAllRows, dropEverything } from '../integration/schema.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
-import { openAzureDoor } from './azure-door.ts'
+import { startAzureProxy } from './azure-proxy.ts'
 
 let azure: LocalAzure
 let proxy: LoopbackProxy
@@ -21,7 +21,7 @@ beforeAll(async () => {
   await login.lock('prisma-adapter-mssql-entra tests')
   await dropEverything(login.run)
   await applyMigrations(login.run)
-  proxy = await openAzureDoor(azure)
+  proxy = await startAzureProxy(azure)
 }, 600_000)
 afterEach(async () => {
   await Promise.all(prismas.splice(0).map((prisma) => prisma.$disconnect()))
@@ -89,7 +89,7 @@ describe('the official adapter through the proxy', () => {
 
   it('is told the server’s own words where it cannot be signed in, and whoever listens hears what to do', async () => {
     const events: ProxyEvent[] = []
-    const told = await openAzureDoor(azure, { onEvent: (event) => events.push(event) })
+    const told = await startAzureProxy(azure, { onEvent: (event) => events.push(event) })
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message: 'Not from here.' } } })
     await expect(official(told.url()).user.count()).rejects.toThrow(/Not from here\.$/)
     expect(events).toMatchObject([
@@ -99,7 +99,7 @@ describe('the official adapter through the proxy', () => {
   })
 
   it('waits for a database that is paused', async () => {
-    const patient = await openAzureDoor(azure, { timing: { connectRetryInterval: 20 } })
+    const patient = await startAzureProxy(azure, { timing: { connectRetryInterval: 20 } })
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } }, times: 3 })
     expect(await official(patient.url()).user.count()).toBe(0)
     await patient.close()

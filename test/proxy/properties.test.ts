@@ -12,21 +12,21 @@ import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { startChopper, writeCut } from './chopper.ts'
 import { type EntraServer, startEntraServer } from './entra-server.ts'
 import { logInEncrypted } from './login-only-client.ts'
-import { type Door, loginFor, openDoor, TdsClient } from './support.ts'
+import { loginFor, startTestProxy, TdsClient, type TestProxy } from './support.ts'
 
 let server: EntraServer
-let door: Door
+let started: TestProxy
 let bystander: TdsClient
 
 beforeAll(async () => {
   server = await startEntraServer()
-  door = await openDoor(server, { loginTimeout: 30_000 })
-  bystander = await TdsClient.connect(door.proxy)
-  await bystander.logIn(loginFor(door.proxy))
+  started = await startTestProxy(server, { loginTimeout: 30_000 })
+  bystander = await TdsClient.connect(started.proxy)
+  await bystander.logIn(loginFor(started.proxy))
 })
 afterAll(async () => {
   bystander.close()
-  await door.proxy.close()
+  await started.proxy.close()
   await server.close()
 })
 
@@ -36,7 +36,7 @@ const login7 = (login: Login7) => encodeMessage(PacketType.LOGIN7, encodeLogin7(
 const wrong = loginFor({ user: 'sa', password: 'geheim' })
 
 async function dial(): Promise<Socket> {
-  const socket = connect({ port: door.proxy.port, host: door.proxy.host, noDelay: true })
+  const socket = connect({ port: started.proxy.port, host: started.proxy.host, noDelay: true })
   socket.on('error', () => {})
   await once(socket, 'connect')
   return socket
@@ -51,19 +51,19 @@ const STAGES = {
     await new MessageStream(socket).read(4096)
     return socket
   },
-  'amid the TLS handshake of TDS 7': async () => {
+  'during the TLS handshake of TDS 7': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.ON))
     await new MessageStream(socket).read(4096)
     return socket
   },
-  'amid the TLS handshake of a login': async () => {
+  'during the TLS handshake of a login': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.OFF))
     await new MessageStream(socket).read(4096)
     return socket
   },
-  'amid the TLS handshake of TDS 8': async () => {
+  'during the TLS handshake of TDS 8': async () => {
     const socket = await dial()
     socket.write(Buffer.from([0x16, 0x03, 0x01]))
     return socket
@@ -72,9 +72,9 @@ const STAGES = {
     const socket = await dial()
     socket.write(prelogin(Encryption.ON))
     await new MessageStream(socket).read(4096)
-    return connectTlsInTds(socket, { ca: door.proxy.ca, servername: 'localhost' })
+    return connectTlsInTds(socket, { ca: started.proxy.ca, servername: 'localhost' })
   },
-  'within the TLS of TDS 8': async () => connectTls(await dial(), { ca: door.proxy.ca, servername: 'localhost' }),
+  'within the TLS of TDS 8': async () => connectTls(await dial(), { ca: started.proxy.ca, servername: 'localhost' }),
   'after a login that was refused': async () => {
     const socket = await dial()
     socket.write(Buffer.concat([prelogin(Encryption.NOT_SUPPORTED), login7(wrong)]))
@@ -83,7 +83,7 @@ const STAGES = {
 }
 
 /** What was dialled and asked for since the bystander's own login. */
-const asked = () => ({ dialled: server.connections, tokens: door.credential.requests })
+const asked = () => ({ dialled: server.connections, tokens: started.credential.requests })
 const NOTHING = { dialled: 1, tokens: 1 }
 
 const junk = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes))
@@ -106,16 +106,16 @@ describe('bytes that make no sense', () => {
       { numRuns: 60 },
     )
     expect(await bystander.ask()).toEqual(encodeDone(DoneStatus.FINAL))
-    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ connectionsOpen: 1, sessionsOpen: 1 }))
+    await vi.waitFor(() => expect(started.proxy.stats()).toMatchObject({ connectionsOpen: 1, sessionsOpen: 1 }))
   })
 })
 
 describe('a login that is not the proxy’s', () => {
-  const right = () => loginFor(door.proxy, { features: [{ id: 4, data: Buffer.from([1, 2, 3]) }] })
+  const right = () => loginFor(started.proxy, { features: [{ id: 4, data: Buffer.from([1, 2, 3]) }] })
   const isRight = (bytes: Buffer) => {
     try {
       const { userName, password } = parseLogin7(bytes)
-      return new LocalLogin(door.proxy.user, door.proxy.password).matches(userName, password)
+      return new LocalLogin(started.proxy.user, started.proxy.password).matches(userName, password)
     } catch {
       return false
     }
@@ -162,7 +162,7 @@ describe('any cut of the stream', () => {
   /** All that a client says, without waiting for an answer; and all that it hears. */
   async function conversation(cut: readonly number[]): Promise<Buffer> {
     const socket = await dial()
-    const said = [prelogin(Encryption.NOT_SUPPORTED), login7(loginFor(door.proxy)), requests]
+    const said = [prelogin(Encryption.NOT_SUPPORTED), login7(loginFor(started.proxy)), requests]
     const heard = hear(socket, said.length + 2)
     await writeCut(socket, Buffer.concat(said), cut)
     try {
@@ -199,13 +199,13 @@ describe('any cut of the stream', () => {
     async (how) => {
       await fc.assert(
         fc.asyncProperty(sizes, async (cut) => {
-          const near = await startChopper(door.proxy.port, cut)
+          const near = await startChopper(started.proxy.port, cut)
           const far = await startChopper(server.port, cut)
-          const cutDoor = await openDoor({ port: far.port, ca: server.ca })
+          const cutProxy = await startTestProxy({ port: far.port, ca: server.ca })
           try {
             for (const [through, login] of [
-              [near.port, door.proxy],
-              [await redirect(cutDoor, cut), cutDoor.proxy],
+              [near.port, started.proxy],
+              [await redirect(cutProxy, cut), cutProxy.proxy],
             ] as const) {
               const answers = await exchange(how, through, login)
               expect(answers).toEqual([
@@ -216,7 +216,7 @@ describe('any cut of the stream', () => {
             }
           } finally {
             for (const chopper of choppers.splice(0)) await chopper.close()
-            await cutDoor.proxy.close()
+            await cutProxy.proxy.close()
             await Promise.all([near.close(), far.close()])
           }
         }),
@@ -226,13 +226,13 @@ describe('any cut of the stream', () => {
   )
 
   const choppers: Awaited<ReturnType<typeof startChopper>>[] = []
-  async function redirect({ proxy }: Door, cut: readonly number[]): Promise<number> {
+  async function redirect({ proxy }: TestProxy, cut: readonly number[]): Promise<number> {
     const chopper = await startChopper(proxy.port, cut)
     choppers.push(chopper)
     return chopper.port
   }
 
-  async function exchange(how: string, port: number, proxy: Door['proxy']): Promise<Buffer[]> {
+  async function exchange(how: string, port: number, proxy: TestProxy['proxy']): Promise<Buffer[]> {
     if (how === 'encrypted at login') {
       const { stream, encryption } = await logInEncrypted(port, proxy.ca, loginFor(proxy), requests)
       expect(encryption).toBe(Encryption.OFF)

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { Feature } from '../../src/tds/features.ts'
 import type { GatewayOptions } from '../../src/testing/index.ts'
 import { startEntraServer } from './entra-server.ts'
-import { bytesOf, useStrictAzure, type Way } from './strict-azure.ts'
-import { loginFor, openDoor, TdsClient } from './support.ts'
+import { bytesOf, type SessionOptions, useStrictGateway } from './strict-gateway.ts'
+import { loginFor, startTestProxy, TdsClient } from './support.ts'
 
-const azure = useStrictAzure()
+const azure = useStrictGateway()
 
 const SERVERS: [string, Partial<GatewayOptions>, redirects: number][] = [
   ['Fabric, which wants a TRACEID and redirects to an instance', { kind: 'fabric' }, 1],
@@ -24,15 +24,15 @@ const EVERY_FEATURE = Object.values(Feature)
   .map((id) => ({ id, data: id === Feature.SESSION_RECOVERY ? Buffer.alloc(0) : Buffer.from([1]) }))
 
 describe.each(SERVERS)('%s', (_, options, redirects) => {
-  it.each<[Way['server'], string, typeof EVERY_FEATURE]>([
+  it.each<[SessionOptions['server'], string, typeof EVERY_FEATURE]>([
     [true, 'no feature', []],
     ['strict', 'no feature', []],
     [true, 'every feature', EVERY_FEATURE],
   ])('serves a client of the proxy (encrypt: %s) that asks for %s', async (server, _what, features) => {
     const gateway = await azure.start(options)
-    const { exchange, tokens, door } = await azure.session(gateway, { server, login: { features } })
+    const { exchange, tokens, started } = await azure.session(gateway, { server, login: { features } })
     expect(await exchange(bytesOf(10_000))).toEqual(bytesOf(10_000))
-    expect(door.proxy.stats().redirects).toBe(redirects)
+    expect(started.proxy.stats().redirects).toBe(redirects)
     expect(gateway.stats()).toMatchObject({ redirects, logins: 1, hungUp: {} })
     const strange = ['procedure', 'elsewhere', 'routing', 'unknown', ...(features.length === 0 ? ['sessionState'] : [])]
     expect(tokens.map(({ kind }) => kind).filter((kind) => strange.includes(kind))).toEqual([])
@@ -54,7 +54,7 @@ describe('after a redirect', () => {
       await startEntraServer({ reply: () => ({ host: '127.0.0.1\\an instance', port: second.port }) }),
     )
     const ca = [first.ca, second.ca] as never
-    const { proxy } = await openDoor(first, { target: { ca } })
+    const { proxy } = await startTestProxy(first, { target: { ca } })
     azure.keep(proxy)
     const client = azure.keep(await TdsClient.connect(proxy))
     return { answer: await client.logIn(loginFor(proxy)), second }

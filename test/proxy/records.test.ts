@@ -4,10 +4,10 @@ import { describe, expect, it, vi } from 'vitest'
 import { MessageStream } from '../../src/tds/messages.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { type EntraServer, type EntraServerOptions, startEntraServer } from './entra-server.ts'
-import { bytesOf, PRINCIPALS, useStrictAzure, type Way } from './strict-azure.ts'
-import { loginFor, openDoor, TdsClient } from './support.ts'
+import { bytesOf, PRINCIPALS, type SessionOptions, useStrictGateway } from './strict-gateway.ts'
+import { loginFor, startTestProxy, TdsClient } from './support.ts'
 
-const azure = useStrictAzure()
+const azure = useStrictGateway()
 const SIZE = 2 ** 20
 
 describe.each([true, 'strict'] as const)('a server that wants one packet a record (encrypt: %s)', (server) => {
@@ -19,7 +19,7 @@ describe.each([true, 'strict'] as const)('a server that wants one packet a recor
     expect(azure.tokens[0]?.length).toBeGreaterThan(Number(principal.split('-').at(-1)))
   })
 
-  it.each<[Way['client'], number, number]>([
+  it.each<[SessionOptions['client'], number, number]>([
     [false, 512, 512],
     [false, 4096, 4096],
     [false, 8192, 8192],
@@ -65,7 +65,7 @@ describe.each([true, 'strict'] as const)('a server that wants one packet a recor
 /** A client that is logged in through a proxy on a server of its own. */
 async function through(encrypt: boolean | 'strict', options: EntraServerOptions): Promise<TdsClient> {
   const server: EntraServer = azure.keep(await startEntraServer(options))
-  const { proxy } = await openDoor(server)
+  const { proxy } = await startTestProxy(server)
   azure.keep(proxy)
   const client = azure.keep(await TdsClient.connect(proxy, { encrypt, ca: proxy.ca, serverName: 'localhost' }))
   await client.logIn(loginFor(proxy))

@@ -5,13 +5,13 @@ import { Encryption } from '../../src/tds/prelogin.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { secretsIn, textsOf } from '../integration/secrets.ts'
-import { useDoors } from './doors.ts'
-import { type Door, type DoorOptions, loginFor } from './support.ts'
+import { useProxies } from './started-proxies.ts'
+import { loginFor, type TestProxy, type TestProxyOptions } from './support.ts'
 
-const doors = useDoors()
+const proxies = useProxies()
 
-/** A source of the door's credential whose clock can be put ahead. */
-function sourceFor({ credential }: Door) {
+/** A source of the proxy's credential whose clock can be put ahead. */
+function sourceFor({ credential }: TestProxy) {
   const clock = { ...systemClock, ahead: 0, now: () => Date.now() + clock.ahead }
   return { clock, tokenSource: new TokenSource(credential, { scope: 'test', clock }) }
 }
@@ -26,72 +26,74 @@ describe('a token', () => {
   const plain = { encryption: Encryption.NOT_SUPPORTED }
 
   it('is not sent to a server that does not encrypt', async () => {
-    const bare = await doors.another(plain)
-    const door = await doors.open({}, bare)
-    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+    const bare = await proxies.another(plain)
+    const started = await proxies.start({}, bare)
+    expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
       message: { number: 50_000, message: expect.stringContaining('offers no encryption') },
     })
     expect(bare.logins).toEqual([])
   })
 
   it('goes in the clear to loopback alone, where encryption was turned off in so many words', async () => {
-    const bare = await doors.another(plain)
-    await doors.loggedIn(await doors.open({ target: { encrypt: false } }, bare))
+    const bare = await proxies.another(plain)
+    await proxies.loggedIn(await proxies.start({ target: { encrypt: false } }, bare))
     expect(bare.logins[0]?.token).toBe('token-1')
   })
 
   it('is not sent to a server whose certificate cannot be verified, unless that was turned off', async () => {
-    const stranger = await doors.another({})
-    const door = await doors.open({ target: { ca: stranger.ca } })
-    const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
+    const stranger = await proxies.another({})
+    const started = await proxies.start({ target: { ca: stranger.ca } })
+    const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
     expect(answer).toMatchObject({ kind: 'refused', message: { number: 50_000 } })
-    expect(doors.server.logins).toEqual([])
-    const named = await doors.open({ target: { serverName: 'other.example' } })
-    expect(await (await doors.client(named)).logIn(loginFor(named.proxy))).toMatchObject({ kind: 'refused' })
-    expect(doors.server.logins).toEqual([])
-    await doors.loggedIn(await doors.open({ target: { ca: stranger.ca, trustServerCertificate: true } }))
+    expect(proxies.server.logins).toEqual([])
+    const named = await proxies.start({ target: { serverName: 'other.example' } })
+    expect(await (await proxies.client(named)).logIn(loginFor(named.proxy))).toMatchObject({ kind: 'refused' })
+    expect(proxies.server.logins).toEqual([])
+    await proxies.loggedIn(await proxies.start({ target: { ca: stranger.ca, trustServerCertificate: true } }))
   })
 
   it('that the server calls expired is replaced once, where it has been there for a while', async () => {
-    const door = await doors.open()
-    const { clock, tokenSource } = sourceFor(door)
-    await doors.loggedIn(await doors.open({ tokenSource }))
+    const started = await proxies.start()
+    const { clock, tokenSource } = sourceFor(started)
+    await proxies.loggedIn(await proxies.start({ tokenSource }))
     clock.ahead = 60_000
     const message = "Login failed for user '<token-identified principal>'. Token is expired."
-    doors.server.reply = ({ token }) => (token === 'token-2' ? 'accept' : { refuse: 18456, message })
-    doors.server.logins.length = 0
-    await doors.loggedIn(await doors.open({ tokenSource }))
-    expect(doors.server.logins.map(({ token }) => token)).toEqual(['token-1', 'token-2'])
+    proxies.server.reply = ({ token }) => (token === 'token-2' ? 'accept' : { refuse: 18456, message })
+    proxies.server.logins.length = 0
+    await proxies.loggedIn(await proxies.start({ tokenSource }))
+    expect(proxies.server.logins.map(({ token }) => token)).toEqual(['token-1', 'token-2'])
   })
 
   it('that the server refuses is not replaced where the credential has just given it: who waits is told at once', async () => {
-    doors.server.reply = () => ({ refuse: 18456, message: "Login failed for user '<token-identified principal>'." })
-    const door = await doors.open()
+    proxies.server.reply = () => ({ refuse: 18456, message: "Login failed for user '<token-identified principal>'." })
+    const started = await proxies.start()
     for (const logins of [1, 2, 3]) {
-      const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
+      const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
       expect(answer).toMatchObject({
         message: { number: 18456, state: 5, message: expect.stringMatching(/principal>'\.$/) },
       })
       expect(adviceIn(answer)).toContain('CREATE USER [NAME] FROM EXTERNAL PROVIDER')
-      expect(doors.server.logins).toHaveLength(logins)
+      expect(proxies.server.logins).toHaveLength(logins)
     }
-    expect(door.credential.requests).toBe(1)
+    expect(started.credential.requests).toBe(1)
   })
 
   it('that cannot be had is told to the client, with the reason', async () => {
-    const door = await doors.open({ timing: { waitTimeout: 300 } })
-    door.credential.failure = Object.assign(new Error('Please run "az login".'), { name: 'CredentialUnavailableError' })
-    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+    const started = await proxies.start({ timing: { waitTimeout: 300 } })
+    started.credential.failure = Object.assign(new Error('Please run "az login".'), {
+      name: 'CredentialUnavailableError',
+    })
+    expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
       message: { number: 50_000, message: expect.stringContaining('Please run "az login".') },
     })
-    expect(doors.server.connections).toBe(0)
-    expect(door.proxy.stats()).toMatchObject({ failures: 1, sessions: 0 })
+    expect(proxies.server.connections).toBe(0)
+    expect(started.proxy.stats()).toMatchObject({ failures: 1, sessions: 0 })
   })
 
   it('is asked for once, by many clients at once', async () => {
-    const door = await doors.open()
-    await Promise.all(Array.from({ length: 20 }, () => doors.loggedIn(door)))
-    expect(door.credential.requests).toBe(1)
+    const started = await proxies.start()
+    await Promise.all(Array.from({ length: 20 }, () => proxies.loggedIn(started)))
+    expect(started.credential.requests).toBe(1)
   })
 })
 
@@ -101,32 +103,32 @@ describe('a server that does not take the login', () => {
   it.each([615, 926, 4221, 10928, 10929, 10936, 40197, 40501, 40613, 49918, 49919, 49920])(
     'is waited for where its error %i passes',
     async (number) => {
-      doors.server.reply = () => (doors.server.logins.length < 3 ? { refuse: number } : 'accept')
+      proxies.server.reply = () => (proxies.server.logins.length < 3 ? { refuse: number } : 'accept')
       const events: ProxyEvent[] = []
-      const door = await doors.open({ ...quick, onEvent: (event) => events.push(event) })
-      await doors.loggedIn(door)
-      expect(doors.server.logins).toHaveLength(3)
+      const started = await proxies.start({ ...quick, onEvent: (event) => events.push(event) })
+      await proxies.loggedIn(started)
+      expect(proxies.server.logins).toHaveLength(3)
       expect(events.map(({ type }) => type)).toEqual(['connect.retry', 'connect.retry', 'proxy.session-opened'])
     },
   )
 
   it('is not waited for where the time for that is 0', async () => {
-    doors.server.reply = () => ({ refuse: 40613, message: 'Paused.' })
+    proxies.server.reply = () => ({ refuse: 40613, message: 'Paused.' })
     const events: ProxyEvent[] = []
     const timing = { connectRetryInterval: 1, connectRetryTimeout: 0 }
-    const door = await doors.open({ timing, onEvent: (event) => events.push(event) })
-    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+    const started = await proxies.start({ timing, onEvent: (event) => events.push(event) })
+    expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
       message: { number: 40613, state: 5, message: 'Paused.' },
     })
-    expect(doors.server.logins).toHaveLength(1)
+    expect(proxies.server.logins).toHaveLength(1)
     expect(events.map(({ type }) => type)).toEqual(['proxy.login-failed'])
   })
 
   it('has its number and words told to the client, and what to do', async () => {
-    doors.server.reply = () => ({ refuse: 40615, message: "Client with IP address '192.0.2.1' is not allowed." })
-    const door = await doors.open()
-    const made = await doors.client(door)
-    const answer = await made.logIn(loginFor(door.proxy))
+    proxies.server.reply = () => ({ refuse: 40615, message: "Client with IP address '192.0.2.1' is not allowed." })
+    const started = await proxies.start()
+    const made = await proxies.client(started)
+    const answer = await made.logIn(loginFor(started.proxy))
     const message = "Client with IP address '192.0.2.1' is not allowed."
     expect(answer).toMatchObject({ message: { number: 40615, state: 5, class: 14, message } })
     expect(adviceIn(answer)).toMatch(/let 192\.0\.2\.1 in[\s\S]*firewall-rule create/)
@@ -134,14 +136,14 @@ describe('a server that does not take the login', () => {
   })
 
   it('has all of its errors in the event, in their order, and none of them in its JSON', async () => {
-    doors.server.reply = () => ({
+    proxies.server.reply = () => ({
       refuse: 4060,
       message: 'No database.',
       next: { refuse: 18456, message: 'No login.' },
     })
     const events: ProxyEvent[] = []
-    const door = await doors.open({ onEvent: (event) => events.push(event) })
-    await (await doors.client(door)).logIn(loginFor(door.proxy))
+    const started = await proxies.start({ onEvent: (event) => events.push(event) })
+    await (await proxies.client(started)).logIn(loginFor(started.proxy))
     expect(events).toMatchObject([
       { error: { number: 4060, cause: { messages: [{ number: 4060 }, { number: 18456 }] } } },
     ])
@@ -149,90 +151,90 @@ describe('a server that does not take the login', () => {
   })
 
   it('is waited for after 4060 where the database was there before', async () => {
-    const door = await doors.open(quick)
-    doors.server.reply = () => ({ refuse: 4060 })
-    expect(await (await doors.client(door)).logIn(loginFor(door.proxy, { database: 'new' }))).toMatchObject({
+    const started = await proxies.start(quick)
+    proxies.server.reply = () => ({ refuse: 4060 })
+    expect(await (await proxies.client(started)).logIn(loginFor(started.proxy, { database: 'new' }))).toMatchObject({
       message: { number: 4060 },
     })
-    expect(doors.server.logins).toHaveLength(1)
-    doors.server.reply = () => 'accept'
-    await doors.loggedIn(door, { database: 'new' })
-    doors.server.logins.length = 0
-    doors.server.reply = () => (doors.server.logins.length < 3 ? { refuse: 4060 } : 'accept')
-    await doors.loggedIn(door, { database: 'NEW' })
-    expect(doors.server.logins).toHaveLength(3)
+    expect(proxies.server.logins).toHaveLength(1)
+    proxies.server.reply = () => 'accept'
+    await proxies.loggedIn(started, { database: 'new' })
+    proxies.server.logins.length = 0
+    proxies.server.reply = () => (proxies.server.logins.length < 3 ? { refuse: 4060 } : 'accept')
+    await proxies.loggedIn(started, { database: 'NEW' })
+    expect(proxies.server.logins).toHaveLength(3)
   })
 
   it('is told at once where it cannot be reached', async () => {
-    const door = await doors.open({ target: { port: 1 } })
-    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
+    const started = await proxies.start({ target: { port: 1 } })
+    expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
       message: { number: 40613, message: expect.stringMatching(/could be opened: connect ECONNREFUSED/) },
     })
   })
 
   it('in time is waited for, as one that wakes up', async () => {
-    doors.server.reply = () => (doors.server.logins.length < 3 ? 'hang' : 'accept')
+    proxies.server.reply = () => (proxies.server.logins.length < 3 ? 'hang' : 'accept')
     const events: ProxyEvent[] = []
-    const door = await doors.open({
+    const started = await proxies.start({
       ...quick,
       target: { connectTimeout: 1_000 },
       onEvent: (event) => events.push(event),
     })
-    await doors.loggedIn(door)
+    await proxies.loggedIn(started)
     expect(events.pop()).toMatchObject({ type: 'proxy.session-opened' })
     expect(events.length).toBeGreaterThanOrEqual(2)
     for (const event of events) expect(event).toMatchObject({ type: 'connect.retry', error: { code: 'LOGIN_TIMEOUT' } })
   })
 
   it('is given up after the connect timeout where it does not answer', async () => {
-    doors.server.reply = () => 'hang'
-    const door = await doors.open({ target: { connectTimeout: 300 }, timing: { connectRetryTimeout: 0 } })
-    const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
+    proxies.server.reply = () => 'hang'
+    const started = await proxies.start({ target: { connectTimeout: 300 }, timing: { connectRetryTimeout: 0 } })
+    const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
     expect(answer).toMatchObject({ message: { number: 40613, message: expect.stringMatching(/in 300 ms\.$/) } })
     expect(adviceIn(answer)).toMatch(/^The server was reached/)
-    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+    await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
   })
 
-  it('is not believed where it does not acknowledge the token', async () => {
-    doors.server.reply = () => 'without-token'
-    const door = await doors.open()
-    expect(await (await doors.client(door)).logIn(loginFor(door.proxy))).toMatchObject({
-      message: { message: expect.stringContaining('does not know Entra logins') },
+  it('that does not acknowledge the token is not trusted', async () => {
+    proxies.server.reply = () => 'without-token'
+    const started = await proxies.start()
+    expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
+      message: { message: expect.stringContaining('does not support Entra logins') },
     })
   })
 
   it('is let go when the client goes before it has answered', async () => {
-    doors.server.reply = () => 'hang'
-    const door = await doors.open()
-    const made = await doors.client(door)
-    const outcome = made.logIn(loginFor(door.proxy)).catch(() => 'gone')
-    await vi.waitFor(() => expect(doors.server.logins).toHaveLength(1))
+    proxies.server.reply = () => 'hang'
+    const started = await proxies.start()
+    const made = await proxies.client(started)
+    const outcome = made.logIn(loginFor(started.proxy)).catch(() => 'gone')
+    await vi.waitFor(() => expect(proxies.server.logins).toHaveLength(1))
     made.socket.end()
-    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+    await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
     expect(await outcome).toBe('gone')
-    expect(door.proxy.stats()).toMatchObject({ connectionsOpen: 0, failures: 0 })
+    expect(started.proxy.stats()).toMatchObject({ connectionsOpen: 0, failures: 0 })
   })
 })
 
 describe('no token and no password is in', () => {
-  it.each<[string, () => DoorOptions, () => void]>([
-    ['a refusal', () => ({}), () => (doors.server.reply = () => ({ refuse: 18456 }))],
-    ['an answer that makes no sense', () => ({}), () => (doors.server.reply = () => 'drop')],
+  it.each<[string, () => TestProxyOptions, () => void]>([
+    ['a refusal', () => ({}), () => (proxies.server.reply = () => ({ refuse: 18456 }))],
+    ['an answer that makes no sense', () => ({}), () => (proxies.server.reply = () => 'drop')],
     ['a certificate that cannot be verified', () => ({ target: { ca: [] as never } }), () => {}],
     [
       'a server that does not answer',
       () => ({ target: { connectTimeout: 200 }, timing: { connectRetryTimeout: 0 } }),
-      () => (doors.server.reply = () => 'hang'),
+      () => (proxies.server.reply = () => 'hang'),
     ],
     ['nobody at that port', () => ({ target: { port: 1 } }), () => {}],
   ])('what is told of %s', async (_, options, provoke) => {
     provoke()
     const events: ProxyEvent[] = []
-    const door = await doors.open({ ...options(), onEvent: (event) => events.push(event) })
-    const answer = await (await doors.client(door)).logIn(loginFor(door.proxy))
+    const started = await proxies.start({ ...options(), onEvent: (event) => events.push(event) })
+    const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
     expect(events.at(-1)).toMatchObject({ type: 'proxy.login-failed' })
-    const told = [...events, answer, door.proxy, door.proxy.stats()].flatMap(textsOf).join('\n')
-    expect(door.credential.requests).toBeGreaterThan(0)
-    expect(secretsIn(told, [door.proxy.password, 'token-1', 'token-2'])).toEqual([])
+    const told = [...events, answer, started.proxy, started.proxy.stats()].flatMap(textsOf).join('\n')
+    expect(started.credential.requests).toBeGreaterThan(0)
+    expect(secretsIn(told, [started.proxy.password, 'token-1', 'token-2'])).toEqual([])
   })
 })

@@ -6,27 +6,27 @@ import { startProxy } from '../../src/proxy/proxy.ts'
 import { encodePacket, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
-import { useDoors } from './doors.ts'
+import { useProxies } from './started-proxies.ts'
 import { CountingCredential, loginFor, targetFor } from './support.ts'
 
-const doors = useDoors()
+const proxies = useProxies()
 
 describe('a session', () => {
   it('has a connection of its own upstream, for all of its life', async () => {
-    const door = await doors.open()
-    const made = [await doors.loggedIn(door), await doors.loggedIn(door), await doors.loggedIn(door)]
+    const started = await proxies.start()
+    const made = [await proxies.loggedIn(started), await proxies.loggedIn(started), await proxies.loggedIn(started)]
     for (const each of made) for (let i = 0; i < 3; i++) await each.ask()
-    expect(doors.server.connections).toBe(3)
-    expect(door.proxy.stats()).toMatchObject({ sessions: 3, sessionsOpen: 3 })
+    expect(proxies.server.connections).toBe(3)
+    expect(started.proxy.stats()).toMatchObject({ sessions: 3, sessionsOpen: 3 })
   })
 
   it('passes attention and the reset of a connection as they are', async () => {
-    const made = await doors.loggedIn(await doors.open())
+    const made = await proxies.loggedIn(await proxies.start())
     expect(await made.ask(PacketType.ATTENTION, Buffer.alloc(0))).toEqual(encodeDone(DoneStatus.ATTENTION))
     const status = PacketStatus.END_OF_MESSAGE | PacketStatus.RESET_CONNECTION
     made.stream.write(encodePacket({ type: PacketType.RPC, status, payload: Buffer.alloc(100) }))
     await vi.waitFor(() =>
-      expect(doors.server.packets).toEqual([
+      expect(proxies.server.packets).toEqual([
         { type: PacketType.ATTENTION, status: 1, length: 0 },
         { type: PacketType.RPC, status, length: 100 },
       ]),
@@ -34,30 +34,30 @@ describe('a session', () => {
   })
 
   it('ends upstream when the client goes, and what the client said last arrives', async () => {
-    const door = await doors.open()
-    const made = await doors.loggedIn(door)
+    const started = await proxies.start()
+    const made = await proxies.loggedIn(started)
     const last = encodePacket({ type: PacketType.SQL_BATCH, status: 1, payload: Buffer.alloc(1000) })
     made.socket.end(last)
-    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
-    expect(doors.server.packets).toEqual([{ type: PacketType.SQL_BATCH, status: 1, length: 1000 }])
-    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
+    await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
+    expect(proxies.server.packets).toEqual([{ type: PacketType.SQL_BATCH, status: 1, length: 1000 }])
+    await vi.waitFor(() => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
   })
 
   it('ends upstream when the client is cut off', async () => {
-    const door = await doors.open()
-    const made = await doors.loggedIn(door)
+    const started = await proxies.start()
+    const made = await proxies.loggedIn(started)
     made.socket.resetAndDestroy()
-    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
+    await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
   })
 
   it.each(['end', 'reset'] as const)('ends for the client when the server goes: %s', async (how) => {
-    const door = await doors.open()
-    const made = await doors.loggedIn(door)
-    const [socket] = doors.server.sockets
+    const started = await proxies.start()
+    const made = await proxies.loggedIn(started)
+    const [socket] = proxies.server.sockets
     if (how === 'end') socket?.destroy()
     else socket?.resetAndDestroy()
     await made.closed()
-    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
+    await vi.waitFor(() => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
   })
 
   describe('that one end leaves', () => {
@@ -74,24 +74,24 @@ describe('a session', () => {
     }
 
     it('tells the client all that the server said before', async () => {
-      const generous = await doors.another({
+      const generous = await proxies.another({
         serve: async (stream) => {
           stream.end(Buffer.alloc(SIZE, 7))
         },
       })
-      const made = await doors.loggedIn(await doors.open({}, generous))
+      const made = await proxies.loggedIn(await proxies.start({}, generous))
       expect(await readSlowly(made.stream)).toBe(SIZE)
     })
 
     it('tells the server all that the client said before', async () => {
       let read: Promise<number> | undefined
-      const slow = await doors.another({
+      const slow = await proxies.another({
         serve: async (stream) => {
           read = readSlowly(stream)
           await read
         },
       })
-      const made = await doors.loggedIn(await doors.open({}, slow))
+      const made = await proxies.loggedIn(await proxies.start({}, slow))
       made.stream.end(Buffer.alloc(SIZE, 7))
       await vi.waitFor(() => expect(read).toBeDefined())
       expect(await read).toBe(SIZE)
@@ -99,11 +99,11 @@ describe('a session', () => {
   })
 
   it('is left alone when its token expires, unless it was asked to end', async () => {
-    const door = await doors.open()
-    door.credential.lifetime = 1_500
-    const strict = await doors.open({ endAtExpiry: true })
+    const started = await proxies.start()
+    started.credential.lifetime = 1_500
+    const strict = await proxies.start({ endAtExpiry: true })
     strict.credential.lifetime = 1_500
-    const [left, ended] = [await doors.loggedIn(door), await doors.loggedIn(strict)]
+    const [left, ended] = [await proxies.loggedIn(started), await proxies.loggedIn(strict)]
     await ended.closed()
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(await left.ask()).toEqual(encodeDone(DoneStatus.FINAL))
@@ -116,15 +116,15 @@ describe('a session', () => {
       scope: 'test',
       timing: { deadlineMarginMin: 600, deadlineFraction: 1 },
     })
-    const proxy = await startProxy({ target: targetFor(doors.server), tokenSource })
-    const door = { proxy, credential }
-    doors.keep(door)
+    const proxy = await startProxy({ target: targetFor(proxies.server), tokenSource })
+    const started = { proxy, credential }
+    proxies.keep(started)
     credential.lifetime = 2_000
-    await doors.loggedIn(door)
+    await proxies.loggedIn(started)
     await vi.waitFor(
       async () => {
-        await doors.loggedIn(door)
-        expect(doors.server.logins.at(-1)?.token).toBe('token-2')
+        await proxies.loggedIn(started)
+        expect(proxies.server.logins.at(-1)?.token).toBe('token-2')
       },
       { timeout: 20_000 },
     )
@@ -132,10 +132,10 @@ describe('a session', () => {
 
   it('is told by events and statistics', async () => {
     const events: ProxyEvent[] = []
-    const door = await doors.open({ onEvent: (event) => events.push(event) })
-    const other = await doors.client(door)
+    const started = await proxies.start({ onEvent: (event) => events.push(event) })
+    const other = await proxies.client(started)
     await other.logIn(loginFor({ user: 'x', password: 'y' }))
-    const made = await doors.loggedIn(door, { applicationName: 'psql', database: 'd' })
+    const made = await proxies.loggedIn(started, { applicationName: 'psql', database: 'd' })
     await made.ask()
     made.close()
     await vi.waitFor(() => expect(events).toHaveLength(3))
@@ -154,8 +154,8 @@ describe('a session', () => {
     const { bytesIn, bytesOut } = events[2] as Extract<ProxyEvent, { type: 'proxy.session-closed' }>
     expect(bytesIn).toBeGreaterThan(200)
     expect(bytesOut).toBeGreaterThan(50)
-    await vi.waitFor(() => expect(door.proxy.stats()).toMatchObject({ connections: 2, connectionsOpen: 0 }))
-    expect(door.proxy.stats().bytesIn).toBeGreaterThan(bytesIn)
-    expect(JSON.stringify(events) + inspect(door.proxy.stats())).not.toMatch(/token-1/)
+    await vi.waitFor(() => expect(started.proxy.stats()).toMatchObject({ connections: 2, connectionsOpen: 0 }))
+    expect(started.proxy.stats().bytesIn).toBeGreaterThan(bytesIn)
+    expect(JSON.stringify(events) + inspect(started.proxy.stats())).not.toMatch(/token-1/)
   })
 })

@@ -42,14 +42,17 @@ export function targetFor(server: Pick<EntraServer, 'port' | 'ca'>, overrides: P
 }
 
 /** A proxy in front of a server, and what its tokens come from. */
-export interface Door {
+export interface TestProxy {
   proxy: LoopbackProxy
   credential: CountingCredential
 }
 
-export type DoorOptions = Omit<Partial<ProxyOptions>, 'target'> & { target?: Partial<Target> }
+export type TestProxyOptions = Omit<Partial<ProxyOptions>, 'target'> & { target?: Partial<Target> }
 
-export async function openDoor(server: Pick<EntraServer, 'port' | 'ca'>, options: DoorOptions = {}): Promise<Door> {
+export async function startTestProxy(
+  server: Pick<EntraServer, 'port' | 'ca'>,
+  options: TestProxyOptions = {},
+): Promise<TestProxy> {
   const credential = new CountingCredential()
   const tokenSource = new TokenSource(credential, { scope: 'test' })
   const proxy = await startProxy({ tokenSource, ...options, target: targetFor(server, options.target) })

@@ -4,14 +4,14 @@ import type { ProxyEvent } from '../../src/proxy/events.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
 import { encodeLogin7 } from '../../src/tds/login7.ts'
 import { PacketType } from '../../src/tds/packet.ts'
-import { useDoors } from './doors.ts'
+import { useProxies } from './started-proxies.ts'
 import { loginFor } from './support.ts'
 
-const doors = useDoors()
+const proxies = useProxies()
 
-async function openDoor() {
+async function startTestProxy() {
   const events: ProxyEvent[] = []
-  return { ...(await doors.open({ onEvent: (event) => events.push(event) })), events }
+  return { ...(await proxies.start({ onEvent: (event) => events.push(event) })), events }
 }
 
 /** A right login, but for where its features are. */
@@ -28,26 +28,26 @@ describe('a login that cannot be read', () => {
     ['is empty', () => Buffer.alloc(0), PacketType.LOGIN7],
     ['is none', () => Buffer.from('SELECT 1', 'utf16le'), PacketType.SQL_BATCH],
   ])('gets an error and is an event, where it %s', async (_, spoil, type) => {
-    const door = await openDoor()
-    const client = await doors.client(door)
-    const answer = await client.ask(type, spoil(encodeLogin7(loginFor(door.proxy))))
+    const started = await startTestProxy()
+    const client = await proxies.client(started)
+    const answer = await client.ask(type, spoil(encodeLogin7(loginFor(started.proxy))))
     expect(parseLoginResponse(answer)).toMatchObject([{ kind: 'error', message: { number: 17832 } }, { kind: 'done' }])
     await client.closed()
-    expect(door.events).toMatchObject([{ type: 'proxy.login-refused', reason: 'unreadable' }])
-    expect(door.proxy.stats()).toMatchObject({ refused: { unreadable: 1 }, sessions: 0 })
-    expect(doors.server.connections).toBe(0)
+    expect(started.events).toMatchObject([{ type: 'proxy.login-refused', reason: 'unreadable' }])
+    expect(started.proxy.stats()).toMatchObject({ refused: { unreadable: 1 }, sessions: 0 })
+    expect(proxies.server.connections).toBe(0)
   })
 
   it('is no event where the client only went away', async () => {
-    const door = await openDoor()
-    const client = await doors.client(door)
+    const started = await startTestProxy()
+    const client = await proxies.client(started)
     client.socket.end(Buffer.from([PacketType.LOGIN7, 1, 0]))
     await client.closed()
-    expect(door.events).toEqual([])
+    expect(started.events).toEqual([])
   })
 
   it('by tedious, which promises features in TDS 7.3 too, hears of the version', async () => {
-    const { proxy, events } = await openDoor()
+    const { proxy, events } = await startTestProxy()
     const authentication = { type: 'default', options: { userName: proxy.user, password: proxy.password } } as const
     const options = { port: proxy.port, encrypt: false, tdsVersion: '7_3_B' } as const
     const connection = new Connection({ server: proxy.host, authentication, options })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { acceptTls, acceptTlsForLogin, acceptTlsInTds } from '../../src/tds/tls.ts'
+import { acceptTls, acceptTlsInTds } from '../../src/tds/tls.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 const server = createServer({ noDelay: true })
@@ -28,10 +28,10 @@ async function pair(): Promise<{ client: Socket; accepted: Socket }> {
   return { client, accepted }
 }
 
-describe('a client that goes amid the TLS handshake', () => {
+describe('a client that goes during the TLS handshake', () => {
   it.each<[string, (below: Duplex) => Promise<unknown>]>([
     ['in PRELOGIN packets', (below) => acceptTlsInTds(below, tls)],
-    ['of a login', (below) => acceptTlsForLogin(below, tls)],
+    ['of a login', (below) => acceptTlsInTds(below, tls, 'login')],
     ['before any TDS', (below) => acceptTls(below, tls)],
   ])('%s is noticed, whether it ends or is cut', async (_, accept) => {
     for (const go of [(client: Socket) => client.end(), (client: Socket) => client.resetAndDestroy()]) {

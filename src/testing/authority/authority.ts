@@ -19,11 +19,11 @@ import {
 } from './principals.ts'
 import {
   APP_SERVICE_PATH,
+  type AuthorityState,
   AZURE_PIPELINES_PATH,
   entraRoute,
   handleRequest,
   machineRoute,
-  type Parts,
 } from './request-handler.ts'
 import { type AuthorityStats, Statistics } from './statistics.ts'
 import { createSigner, type IssuedToken, TokenIssuer } from './token-issuer.ts'
@@ -42,7 +42,7 @@ export class Authority {
   readonly identityHeader: string
   /** Who can be signed in. */
   readonly principals: readonly Principal[]
-  readonly #parts: Parts
+  readonly #state: AuthorityState
   readonly #http: LocalServer
   readonly #https: LocalServer
   readonly #folder = new TemporaryFolder()
@@ -50,17 +50,17 @@ export class Authority {
 
   /** Use {@link startAuthority}. */
   constructor(
-    parts: Parts,
+    state: AuthorityState,
     servers: { http: LocalServer; https: LocalServer; certificate: string },
     federatedTokens: ReadonlyMap<Principal, string>,
   ) {
-    this.#parts = parts
+    this.#state = state
     this.#http = servers.http
     this.#https = servers.https
     this.#federatedTokens = federatedTokens
     this.certificate = servers.certificate
-    this.identityHeader = parts.identityHeader
-    this.principals = parts.principals
+    this.identityHeader = state.identityHeader
+    this.principals = state.principals
   }
 
   /** The `authorityHost` of credentials: `https://127.0.0.1:port`. */
@@ -80,16 +80,16 @@ export class Authority {
 
   /** How long the tokens live that are made from now on, in ms. */
   get tokenLifetime(): number {
-    return this.#parts.issuer.lifetime
+    return this.#state.issuer.lifetime
   }
 
   set tokenLifetime(milliseconds: number) {
-    this.#parts.issuer.lifetime = milliseconds
+    this.#state.issuer.lifetime = milliseconds
   }
 
   /** Each token ever signed, oldest first: what no output may contain. */
   get issuedTokens(): readonly string[] {
-    return this.#parts.issuer.issued
+    return this.#state.issuer.issued
   }
 
   /** What a gateway, or anybody, needs to verify the tokens. */
@@ -98,14 +98,14 @@ export class Authority {
     return {
       issuer: [...tenants].map(issuerOf),
       audience: [...AZURE_SQL_AUDIENCES],
-      jwks: this.#parts.signer.jwks,
+      jwks: this.#state.signer.jwks,
     }
   }
 
   /**
    * The principal with this name.
    *
-   * @throws RangeError where there is none
+   * @throws RangeError if there is none
    */
   principal(name: string): Principal {
     const found = this.principals.find((principal) => principal.name === name)
@@ -118,7 +118,7 @@ export class Authority {
   issueToken(options: IssueTokenOptions = {}): Promise<IssuedToken> {
     const { principal, audience = DEFAULT_AUDIENCE, ...rest } = options
     const named = principal === undefined ? this.#first(() => true) : this.principal(principal)
-    return this.#parts.issuer.issue({ ...rest, principal: named, audience })
+    return this.#state.issuer.issue({ ...rest, principal: named, audience })
   }
 
   /**
@@ -161,7 +161,7 @@ export class Authority {
       identityHeader: this.identityHeader,
       imdsHost: this.imdsHost,
       oidcRequestUri: `${this.authorityHost}${AZURE_PIPELINES_PATH}`,
-      systemAccessToken: this.#parts.systemAccessToken,
+      systemAccessToken: this.#state.systemAccessToken,
       caFile: () => this.#folder.write('authority.pem', this.certificate),
       federatedTokenFile: () => this.#folder.write('federated-token', this.#federatedTokens.get(chosen) ?? ''),
     })
@@ -174,7 +174,7 @@ export class Authority {
       options.principal === undefined
         ? this.#first(({ kind }) => kind === 'application')
         : this.principal(options.principal)
-    const { signer, clock } = this.#parts
+    const { signer, clock } = this.#state
     const token = await signer.sign({ ...federatedClaims(principal, clock.now(), lifetime), ...claims })
     await writeFile(path, token, { mode: 0o600 })
   }
@@ -192,25 +192,25 @@ export class Authority {
    * authority.inject({ sameToken: true, times: 2 })
    * ```
    *
-   * Of several the oldest that fits befalls a request.
+   * If several fit a request, the oldest applies.
    */
   inject(fault: Fault): InjectedFault {
-    return this.#parts.faults.inject(fault)
+    return this.#state.faults.inject(fault)
   }
 
   /** Takes all faults away. */
   clearFaults(): void {
-    this.#parts.faults.clear()
+    this.#state.faults.clear()
   }
 
   /** What was asked for and given so far. */
   stats(): AuthorityStats {
-    return this.#parts.statistics.snapshot()
+    return this.#state.statistics.snapshot()
   }
 
   /** Starts the counting anew. */
   resetStats(): void {
-    this.#parts.statistics.reset()
+    this.#state.statistics.reset()
   }
 
   /** Closes both servers and all connections, hanging requests included, and removes its files. */
@@ -239,7 +239,7 @@ export async function startAuthority(options: AuthorityOptions = {}): Promise<Au
     createSigner(randomUUID()),
     options.certificateAuthority ?? createCertificateAuthority({ name: 'Local Entra ID' }),
   ])
-  const parts: Parts = {
+  const state: AuthorityState = {
     clock,
     signer,
     principals,
@@ -251,11 +251,11 @@ export async function startAuthority(options: AuthorityOptions = {}): Promise<Au
   }
   const server = await certificateAuthority.issue({ hosts: ['127.0.0.1', 'localhost'] })
   const http = await listen({ port: options.httpPort ?? 0 }, (request, closed) =>
-    handleRequest(parts, machineRoute(request.path), request, closed),
+    handleRequest(state, machineRoute(request.path), request, closed),
   )
   const tls = { key: server.key, cert: server.certificate }
   const https = await listen({ port: options.httpsPort ?? 0, tls }, (request, closed) =>
-    handleRequest(parts, entraRoute(request.path), request, closed),
+    handleRequest(state, entraRoute(request.path), request, closed),
   ).catch(async (error: unknown) => {
     await http.close()
     throw error
@@ -264,5 +264,5 @@ export async function startAuthority(options: AuthorityOptions = {}): Promise<Au
   for (const principal of principals.filter(({ kind }) => FEDERATED.includes(kind))) {
     federatedTokens.set(principal, await signer.sign(federatedClaims(principal, clock.now(), YEAR)))
   }
-  return new Authority(parts, { http, https, certificate: certificateAuthority.certificate }, federatedTokens)
+  return new Authority(state, { http, https, certificate: certificateAuthority.certificate }, federatedTokens)
 }

@@ -1,11 +1,11 @@
 import type { Answer, Outcome } from './http.ts'
 import { type Endpoint, givesTokens } from './statistics.ts'
 
-/** Which requests a fault befalls, and how often. */
+/** Which requests a fault hits, and how often. */
 export interface FaultTarget {
   /** @defaultValue each endpoint that gives tokens */
   endpoint?: Endpoint
-  /** How many requests it befalls. @defaultValue all, until it is cleared */
+  /** How many requests it hits. @defaultValue all, until it is cleared */
   times?: number
   /** How long the request waits before anything else happens, in ms. Alone: a slow answer. @defaultValue 0 */
   delay?: number
@@ -14,9 +14,9 @@ export interface FaultTarget {
 /** An answer with this status instead of a token. */
 export interface StatusFault {
   status: number
-  /** The `Retry-After` header: seconds, or text as it is (an HTTP date, for one). */
+  /** The `Retry-After` header: seconds, or text (for example an HTTP date). */
   retryAfter?: number | string
-  /** Goes out as JSON, or as it is where it is a string. @defaultValue an OAuth error that says it was injected */
+  /** Sent as JSON, or unchanged if it is a string. @defaultValue an OAuth error that says it was injected */
   body?: unknown
 }
 
@@ -33,15 +33,15 @@ export interface TokenFault {
 /** No answer. */
 export type SilenceFault = { hang: true } | { disconnect: true }
 
-/** What `authority.inject` takes: one kind of fault, and whom it befalls. */
+/** What `authority.inject` takes: one kind of fault, and which requests it hits. */
 export type Fault = FaultTarget & (StatusFault | TokenFault | SilenceFault)
 
-/** Whether a fault befalls a request to this endpoint. */
+/** Whether a fault applies to a request to this endpoint. */
 export function appliesTo(fault: Fault, endpoint: Endpoint): boolean {
   return fault.endpoint === undefined ? givesTokens(endpoint) : fault.endpoint === endpoint
 }
 
-/** What a fault makes of a request by itself; `undefined` where the endpoint still answers. */
+/** The outcome that a fault alone gives; `undefined` if the endpoint still answers. */
 export function outcomeOf(fault: Fault): Outcome | undefined {
   if ('hang' in fault) return 'hang'
   if ('disconnect' in fault) return 'disconnect'

@@ -9,11 +9,11 @@ export interface EndpointRequest {
   path: string
   query: URLSearchParams
   headers: IncomingMessage['headers']
-  /** The fields of a form body; empty where there is none. */
+  /** The fields of a form body; empty if there is none. */
   form: URLSearchParams
 }
 
-/** An endpoint's answer; the body goes out as JSON, or as it is where it is a string. */
+/** An endpoint's answer; the body is sent as JSON, or unchanged if it is a string. */
 export interface Answer {
   status: number
   headers?: Record<string, string>

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer, EndpointRequest } from './http.ts'
-import { federatedClaims, type Principal, sameId, seconds } from './principals.ts'
+import { epochSeconds, federatedClaims, type Principal, sameId } from './principals.ts'
 import type { EndpointContext } from './token-endpoint.ts'
 
 const APP_SERVICE_VERSION = '2019-08-01'
@@ -39,7 +39,7 @@ export async function answerAppService(
     body: {
       access_token: token,
       client_id: principal.clientId,
-      expires_on: String(seconds(expiresOnTimestamp)),
+      expires_on: String(epochSeconds(expiresOnTimestamp)),
       resource,
       token_type: 'Bearer',
     },
@@ -64,16 +64,16 @@ export async function answerImds({ query, headers }: EndpointRequest, context: E
   const principal = findManagedIdentity(context.principals, query)
   if (principal === undefined) return imdsError('Identity not found')
   const { token, expiresOnTimestamp } = await context.issue(principal, resource)
-  const lifetime = String(seconds(expiresOnTimestamp - context.now))
+  const lifetime = String(epochSeconds(expiresOnTimestamp - context.now))
   return {
     status: 200,
     body: {
       access_token: token,
       client_id: principal.clientId,
       expires_in: lifetime,
-      expires_on: String(seconds(expiresOnTimestamp)),
+      expires_on: String(epochSeconds(expiresOnTimestamp)),
       ext_expires_in: lifetime,
-      not_before: String(seconds(context.now)),
+      not_before: String(epochSeconds(context.now)),
       resource,
       token_type: 'Bearer',
     },

@@ -4,7 +4,7 @@ import type { JWTPayload } from 'jose'
 /**
  * Somebody who can be signed in.
  *
- * - `system-assigned`: the managed identity that the identity endpoints give when nobody is named
+ * - `system-assigned`: the managed identity that the identity endpoints use by default
  * - `user-assigned`: a managed identity that is asked for by client, object or resource id; takes federated tokens too
  * - `application`: an app registration, which signs in with a secret, a certificate or a federated token
  * - `user`: a person; no endpoint gives tokens for one, `issueToken` does
@@ -91,15 +91,15 @@ export function issuerOf(tenantId: string): string {
 
 /**
  * The claims of an access token, as Entra ID writes them for Azure SQL (version 1.0), and as many of them: a token is as
- * long as a real one. Times are cut to whole seconds, so that a token never lives longer than asked for.
+ * long as a real one. Times are cut to whole seconds, so a token never lives longer than asked for.
  */
 export function claimsFor(principal: Principal, audience: string, validity: Validity): JWTPayload {
   const claims = {
     aud: audience,
     iss: issuerOf(principal.tenantId),
-    iat: seconds(validity.issuedAt),
-    nbf: seconds(validity.notBefore),
-    exp: seconds(validity.expiresOn),
+    iat: epochSeconds(validity.issuedAt),
+    nbf: epochSeconds(validity.notBefore),
+    exp: epochSeconds(validity.expiresOn),
     ...(principal.kind === 'user' ? userClaims(principal) : applicationClaims(principal)),
     appid: principal.clientId,
     ...(principal.groups === undefined ? {} : { groups: [...principal.groups] }),
@@ -163,7 +163,7 @@ function aioLength(otherClaims: number): number {
   return Math.max(TYPICAL_CLAIMS_LENGTH - otherClaims, LEAST_AIO_LENGTH)
 }
 
-/** What nobody but Entra can read: the same for a principal each time. */
+/** What only Entra can read: the same for a principal each time. */
 function opaque({ objectId }: Pick<Principal, 'objectId'>, claim: string, length: number): string {
   const hashes = Array.from({ length: Math.ceil(length / 43) }, (_, i) =>
     createHash('sha256').update(`${objectId} ${claim} ${i}`).digest('base64url'),
@@ -172,7 +172,7 @@ function opaque({ objectId }: Pick<Principal, 'objectId'>, claim: string, length
 }
 
 /** Whole seconds since the epoch, as JWT's NumericDate. */
-export function seconds(milliseconds: number): number {
+export function epochSeconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000)
 }
 
@@ -198,9 +198,9 @@ export function federatedClaims(principal: Principal, now: number, lifetime: num
     iss: FEDERATED_ISSUER,
     sub: federatedSubject(principal),
     aud: FEDERATED_AUDIENCE,
-    iat: seconds(now),
-    nbf: seconds(now),
-    exp: seconds(now + lifetime),
+    iat: epochSeconds(now),
+    nbf: epochSeconds(now),
+    exp: epochSeconds(now + lifetime),
   }
 }
 

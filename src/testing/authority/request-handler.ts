@@ -9,8 +9,8 @@ import type { Endpoint, Statistics } from './statistics.ts'
 import { answerTokenRequest, type EndpointContext, inTenant } from './token-endpoint.ts'
 import type { Signer, TokenIssuer } from './token-issuer.ts'
 
-/** All that an answer is made of. */
-export interface Parts {
+/** What requests share. */
+export interface AuthorityState {
   clock: Clock
   signer: Signer
   issuer: TokenIssuer
@@ -22,58 +22,58 @@ export interface Parts {
   statistics: Statistics
 }
 
-/** What becomes of a request: it is counted, befallen by a fault where one fits, and else answered. */
+/** Counts a request, and applies a fault that fits, or answers it. */
 export async function handleRequest(
-  parts: Parts,
+  state: AuthorityState,
   route: Route | undefined,
   request: EndpointRequest,
   closed: Promise<void>,
 ): Promise<Outcome> {
   const endpoint = route?.endpoint ?? 'other'
-  parts.statistics.request(endpoint, closed)
-  const fault = parts.faults.take((fault) => appliesTo(fault, endpoint))
-  if (fault?.delay !== undefined) await pause(parts.clock, fault.delay, closed)
+  state.statistics.request(endpoint, closed)
+  const fault = state.faults.take((fault) => appliesTo(fault, endpoint))
+  if (fault?.delay !== undefined) await pause(state.clock, fault.delay, closed)
   const instead = fault && outcomeOf(fault)
   if (instead !== undefined) return instead
   if (route === undefined) return { status: 404, body: { error: 'not_found' } }
   if (request.method !== route.method) return { status: 405, headers: { Allow: route.method } }
   const authority = `https://${request.headers.host}/${route.tenant}`
   try {
-    return await answer(parts, route, authority, request, (fault ?? {}) as TokenFault)
+    return await answer(state, route, authority, request, (fault ?? {}) as TokenFault)
   } catch (error) {
-    if (error instanceof EntraRefusal) return error.toAnswer(parts.clock.now(), new URL(authority).origin)
+    if (error instanceof EntraRefusal) return error.toAnswer(state.clock.now(), new URL(authority).origin)
     throw error
   }
 }
 
 function answer(
-  parts: Parts,
+  state: AuthorityState,
   route: Route,
   authority: string,
   request: EndpointRequest,
   fault: TokenFault,
 ): Answer | Promise<Answer> {
-  const context = endpointContext(parts, fault)
+  const context = endpointContext(state, fault)
   switch (route.endpoint) {
     case 'app-service':
-      return answerAppService(parts.identityHeader, request, context)
+      return answerAppService(state.identityHeader, request, context)
     case 'imds':
       return answerImds(request, context)
     case 'azure-pipelines':
-      return answerAzurePipelines(parts.systemAccessToken, request, context)
+      return answerAzurePipelines(state.systemAccessToken, request, context)
     case 'token':
       return answerTokenRequest(authority, route.tenant, request, context)
     case 'keys':
-      inTenant(parts.principals, route.tenant)
-      return { status: 200, body: parts.signer.jwks }
+      inTenant(state.principals, route.tenant)
+      return { status: 200, body: state.signer.jwks }
     default:
-      inTenant(parts.principals, route.tenant)
+      inTenant(state.principals, route.tenant)
       return { status: 200, body: openidConfiguration(authority) }
   }
 }
 
-function endpointContext(parts: Parts, { wrongAudience, lifetime, sameToken }: TokenFault): EndpointContext {
-  const { principals, signer, issuer, clock, statistics } = parts
+function endpointContext(state: AuthorityState, { wrongAudience, lifetime, sameToken }: TokenFault): EndpointContext {
+  const { principals, signer, issuer, clock, statistics } = state
   const instead = wrongAudience === true ? WRONG_AUDIENCE : wrongAudience
   return {
     principals,
@@ -107,7 +107,7 @@ export const AZURE_PIPELINES_PATH = '/pipelines/oidctoken'
 export interface Route {
   endpoint: Endpoint
   method: 'GET' | 'POST'
-  /** The path's first part, where the endpoint is a tenant's. */
+  /** The path's first part, if the endpoint is a tenant's. */
   tenant: string
 }
 

@@ -57,7 +57,7 @@ export async function answerTokenRequest(
   }
 }
 
-/** The principals of a tenant. @throws EntraRefusal where there is no such tenant */
+/** The principals of a tenant. @throws EntraRefusal if there is no such tenant */
 export function inTenant(principals: readonly Principal[], tenant: string): Principal[] {
   const found = principals.filter((principal) => sameId(principal.tenantId, tenant))
   if (found.length === 0) throw refusals.tenantNotFound(tenant)
@@ -70,7 +70,7 @@ function required(form: URLSearchParams, name: string): string {
   return value
 }
 
-/** The resource of a scope: what stands before `/.default`. OpenID's own scopes, which MSAL may add, do not count. */
+/** The resource of a scope: what comes before `/.default`. OpenID's own scopes, which MSAL may add, do not count. */
 function resourceOf(scope: string): string {
   const scopes = scope
     .split(' ')

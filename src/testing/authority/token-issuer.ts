@@ -1,6 +1,6 @@
 import { createLocalJWKSet, exportJWK, generateKeyPair, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../../time/clock.ts'
-import { claimsFor, type Principal, seconds } from './principals.ts'
+import { claimsFor, epochSeconds, type Principal } from './principals.ts'
 
 /** An RSA key that signs JSON Web Tokens with RS256. The private half never leaves the process. */
 export interface Signer {
@@ -11,7 +11,7 @@ export interface Signer {
    * The claims of a token that this key signed.
    *
    * @param now - ms since the epoch
-   * @throws the errors of `jose` where the signature or the times are wrong
+   * @throws the errors of `jose` if the signature or the times are wrong
    */
   verify(token: string, now: number): Promise<JWTPayload>
 }
@@ -39,7 +39,7 @@ export interface IssuedToken {
   tokenType: 'Bearer'
 }
 
-/** What a token is to be. */
+/** The token to issue. */
 export interface TokenRequest {
   principal: Principal
   audience: string
@@ -91,7 +91,7 @@ export class TokenIssuer {
     const token = await this.#signer.sign(payload)
     const issued: IssuedToken = {
       token,
-      expiresOnTimestamp: (payload.exp ?? seconds(times.expiresOn)) * 1000,
+      expiresOnTimestamp: (payload.exp ?? epochSeconds(times.expiresOn)) * 1000,
       tokenType: 'Bearer',
     }
     this.#issued.push(token)

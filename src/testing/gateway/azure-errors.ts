@@ -64,7 +64,7 @@ export function sqlLoginRefused(user: string): LoginError {
   })
 }
 
-/** What Azure SQL answers to a login that names another server: "localhost", for one, through a tunnel. */
+/** What Azure SQL answers to a login that names another server: for example "localhost", through a tunnel. */
 export function serverNameRefused(serverName: string): LoginError {
   return new LoginError({ number: 40532, state: 1, class: LOGIN_SEVERITY, message: cannotOpenServer(serverName) })
 }
@@ -74,7 +74,7 @@ export function echoRefused(): LoginError {
   return new LoginError(tokenLoginFailed())
 }
 
-/** What is said where the server behind cannot be had. */
+/** The error if the server behind cannot be reached. */
 export function upstreamUnavailable(database: string, cause: unknown): LoginError {
   return new LoginError({ number: 40613, state: 1, class: 17, message: databaseUnavailable(database) }, { cause })
 }
@@ -122,7 +122,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   49920: 'Cannot process request. Too many operations in progress for subscription "0".',
 }
 
-/** What Azure SQL says with an error number; for one that is not known here, that a test has made it up. */
+/** What Azure SQL says with an error number; for an unknown one, that a test injected it. */
 export function azureMessage(number: number): string {
   if (number === 40613) return databaseUnavailable('app')
   return MESSAGES[number] ?? `Injected by the test: error ${number}.`

@@ -42,7 +42,7 @@ export interface GatewaySettings extends SessionSettings {
   loginAnswer: LoginAnswerOptions
 }
 
-/** Features of LOGIN7 that the gateway sees to; the others are the server's. */
+/** Features of LOGIN7 that the gateway handles itself. */
 const OWN_FEATURES: ReadonlySet<number> = new Set([Feature.FEDAUTH, Feature.ENHANCED_ROUTING])
 
 /** A client's half of a TLS 1.2 handshake: ClientHello, and what ends with Finished. */
@@ -83,7 +83,7 @@ export class GatewayConnection {
         statistics.loggedOut()
       }
     } catch {
-      // The client was told where there was something to tell; here the connection only ends.
+      // The client has its answer, if there is one. Only the connection is left to close.
     } finally {
       timer.cancel()
       this.close()
@@ -141,7 +141,7 @@ export class GatewayConnection {
     }
   }
 
-  /** TLS from PRELOGIN on, whatever the client wishes. */
+  /** TLS from PRELOGIN on, whatever the client asks for. */
   #greeting(): ServerGreeting {
     const { statistics } = this.#settings
     const { key, certificate } = this.#listener
@@ -189,7 +189,7 @@ export class GatewayConnection {
     this.close()
   }
 
-  /** @throws {@link RuleBroken}, or {@link LoginError} where the client is to hear of it */
+  /** @throws {@link RuleBroken}, or {@link LoginError} if the client gets an answer */
   #checkNames({ serverName, features }: Login7): void {
     const { isCalled, isWorker } = this.#listener
     if (!isCalled(serverName) && this.#settings.rules.has('server-name')) {

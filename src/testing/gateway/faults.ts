@@ -1,7 +1,7 @@
 import type { Routing } from '../../tds/tokens.ts'
 
 /**
- * Where in a connection's life a fault befalls it: when it is accepted, at PRELOGIN, at the TLS handshake, when the
+ * When in a connection's life a fault happens: when it is accepted, at PRELOGIN, at the TLS handshake, when the
  * token was read and not yet checked, at a request, or after the first bytes of an answer.
  */
 export type Stage = 'accept' | 'prelogin' | 'tls' | 'login' | 'request' | 'response'
@@ -13,7 +13,7 @@ export interface FaultError {
   state?: number
   /** The severity. From 20 on the connection is closed behind it. @defaultValue 14 at login, 16 at a request */
   class?: number
-  /** @defaultValue what Azure SQL says with that number; for one that is not known, that it was injected */
+  /** @defaultValue what Azure SQL says with that number; for an unknown one, that it was injected */
   message?: string
 }
 
@@ -36,6 +36,6 @@ export type FaultAction =
 export interface GatewayFault {
   at: Stage
   action: FaultAction
-  /** How many connections or requests it befalls. @defaultValue all, until it is cleared */
+  /** How many connections or requests it hits. @defaultValue all, until it is cleared */
   times?: number
 }

@@ -21,7 +21,7 @@ export type PrincipalLogin = Pick<Upstream, 'user' | 'password'>
 export interface GatewayOptions {
   /** The SQL Server behind it: a `sqlserver://` string with user and password, or the settings of one. */
   upstream: Upstream | string
-  /** Whose tokens are taken, and for what audience: `authority.verification`, for one. */
+  /** Whose tokens are taken, and for what audience: for example `authority.verification`. */
   verification: TokenVerification
   /**
    * SQL logins by object id, application id or user principal name. A principal that is not in it is refused as one
@@ -68,7 +68,7 @@ export interface DropOptions {
   how?: 'end' | 'reset'
 }
 
-/** What was started of a gateway. */
+/** A started gateway. */
 interface RunningGateway {
   servers: readonly Server[]
   /** Of the server that clients dial. */

@@ -7,7 +7,7 @@ import type { GatewayRule } from './rules.ts'
  * Stands between TLS and TDS, and lets one packet be one record: looks at each record that comes, and writes each
  * packet alone.
  *
- * Node gives the plaintext of each record as a chunk of its own to whoever listens to `data` (test/testing/gateway
+ * Node gives each listener for `data` the plaintext of a record in its own chunk (test/testing/gateway
  * has a test of that), and nothing else tells where a record ended.
  */
 export class PacketLink extends Duplex {

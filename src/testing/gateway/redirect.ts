@@ -14,7 +14,7 @@ import type { GatewayKind } from './rules.ts'
 /** How a gateway leads logins to other servers, as Azure does inside Azure and Fabric always does. */
 export interface RedirectOptions {
   /**
-   * The servers that a login visits one after the other, as `host` or `host\instance`. Each is a listener of its own on
+   * The servers that a login visits one after the other, as `host` or `host\instance`. Each is a listener on
    * 127.0.0.1 with a certificate for its host alone. The last takes the login.
    *
    * @defaultValue `['127.0.0.1']`; `fabric`: `['127.0.0.1\\…']`
@@ -22,7 +22,7 @@ export interface RedirectOptions {
   to?: readonly string[]
   /** `login7`: at once, before FEDAUTHINFO. `token`: when the token was found good. @defaultValue 'token' */
   at?: 'login7' | 'token'
-  /** Whether LOGINACK stands before ROUTING. @defaultValue true */
+  /** Whether LOGINACK comes before ROUTING. @defaultValue true */
   loginAck?: boolean
   /** Names the database too (ENVCHANGE 21) to clients that understand it (feature 0x0F). @defaultValue false */
   enhanced?: boolean
@@ -60,7 +60,7 @@ export interface Listener {
   isCalled(serverName: string): boolean
   /** Whether clients come here by a redirect. */
   isWorker: boolean
-  /** Where it sends each login on to; none where it serves them itself. */
+  /** Where it redirects each login to; undefined if it serves them itself. */
   next: Routing | undefined
 }
 

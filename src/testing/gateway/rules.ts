@@ -13,7 +13,7 @@
  * - `login7-field-length`: no text of LOGIN7 is longer than 128 characters (a file to attach: 260)
  * - `login7-extension`: what ibExtension points to has at most 255 bytes
  * - `features-terminated`: LOGIN7's features end with a terminator
- * - `features-last`: nothing stands behind LOGIN7's features (`fabric`)
+ * - `features-last`: nothing follows LOGIN7's features (`fabric`)
  * - `fedauth-echo`: FEDAUTH's echo bit says what the server's PRELOGIN said; otherwise error 18456, and the end
  * - `server-name`: LOGIN7's ServerName is a name of this server; otherwise error 40532, and the end. After a redirect
  *   it is the name that the redirect gave, an instance included
@@ -52,7 +52,7 @@ export type GatewayKind = 'azure' | 'fabric' | 'synapse' | 'strict-only'
 /** Rules turned on or off one by one; the others are as the kind has them. `none`: it takes anything. */
 export type RuleChoice = Partial<Record<GatewayRule, boolean>> | 'none'
 
-/** Rules that hold for one kind of server alone. */
+/** Rules that only one kind of server has. */
 const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
   'trace-id': 'fabric',
   'features-last': 'fabric',

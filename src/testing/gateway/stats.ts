@@ -12,7 +12,7 @@ export interface GatewayStats {
   redirects: number
   /** Connections that were closed because the client broke a rule, by rule. */
   hungUp: Partial<Record<GatewayRule, number>>
-  /** Requests: SQL batches, RPCs, transaction manager requests, bulk loads. Attention is none. */
+  /** Requests: SQL batches, RPCs, transaction manager requests, bulk loads. Attention is not counted. */
   requests: number
   /** Requests that came after the expiry of their session's token, whether or not that was enforced. */
   requestsAfterExpiry: number
@@ -33,7 +33,7 @@ export interface GatewayStats {
   mostSessionsOpen: number
 }
 
-/** Keeps the count. */
+/** Counts. */
 export class GatewayStatistics {
   #stats = emptyStats()
 

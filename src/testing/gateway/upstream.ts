@@ -55,33 +55,33 @@ export function upstreamOf(text: string): Upstream {
 }
 
 /** A session that was opened upstream, and what the server answered to the login. */
-export interface UpstreamSession {
+export interface UpstreamLogin {
   stream: Duplex
   answer: LoginToken[]
   /** What it agreed to, in bytes. */
   packetSize: number
 }
 
-/** A packet must fit one TLS record with what TLS adds: SQL Server agrees to no more where it encrypts. In bytes. */
+/** A packet must fit one TLS record with what TLS adds: SQL Server agrees to no more under TLS. In bytes. */
 const MAX_PACKET_SIZE_IN_TLS = 16_383
 
 /**
- * Logs in upstream with a SQL login and otherwise the client's own wishes.
+ * Logs in upstream with a SQL login and otherwise as the client requests.
  *
  * @param signal - destroys the connection at any time
- * @throws {@link LoginError} with the server's own error where it refuses
+ * @throws {@link LoginError} with the server's own error if it refuses
  */
-export async function logInUpstream(upstream: Upstream, wishes: Login7, signal: AbortSignal): Promise<UpstreamSession> {
+export async function logInUpstream(upstream: Upstream, login: Login7, signal: AbortSignal): Promise<UpstreamLogin> {
   const { host, port = 1433, user, password, database = '', encrypt = true, trustServerCertificate = false } = upstream
   try {
     const { stream } = await connectToServer({ host, port, encrypt, trustServerCertificate }, { signal })
     const answer = await logIn(stream, {
-      ...wishes,
+      ...login,
       userName: user,
       password,
-      database: wishes.database || database,
+      database: login.database || database,
       serverName: host,
-      packetSize: Math.min(wishes.packetSize, MAX_PACKET_SIZE_IN_TLS),
+      packetSize: Math.min(login.packetSize, MAX_PACKET_SIZE_IN_TLS),
     })
     if (answer.kind === 'refused') throw new LoginError(answer.message)
     if (answer.kind === 'routed') throw new TdsProtocolError('The server behind a gateway must not redirect.')
@@ -92,7 +92,7 @@ export async function logInUpstream(upstream: Upstream, wishes: Login7, signal: 
   } catch (error) {
     throw error instanceof LoginError
       ? error
-      : upstreamUnavailable(wishes.database || (upstream.database ?? 'master'), error)
+      : upstreamUnavailable(login.database || (upstream.database ?? 'master'), error)
   }
 }
 

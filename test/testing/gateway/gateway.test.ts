@@ -60,7 +60,7 @@ async function loggedIn(options: Parameters<typeof client>[0] = {}): Promise<Cli
 }
 
 describe('a login', () => {
-  it('by a token in LOGIN7 is taken, and made upstream by SQL authentication with the client’s own wishes', async () => {
+  it('by a token in LOGIN7 is taken, and made upstream by SQL authentication with the client’s other settings', async () => {
     const before = server.logins.length
     expect(await (await loggedIn()).query()).toMatchObject({ ok: true })
     expect(server.logins.slice(before)).toEqual([

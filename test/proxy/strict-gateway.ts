@@ -14,7 +14,7 @@ import {
 } from '../../src/testing/index.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { type EntraServer, startEntraServer } from './entra-server.ts'
-import { type Door, loginFor, openDoor, TdsClient } from './support.ts'
+import { loginFor, startTestProxy, TdsClient, type TestProxy } from './support.ts'
 
 /** Principals whose tokens are at least as long as Entra ID's: a managed identity's, and one of many groups. */
 export const PRINCIPALS = [2_000, 4_500].map((length, i) => ({
@@ -27,7 +27,7 @@ export const PRINCIPALS = [2_000, 4_500].map((length, i) => ({
 }))
 
 /** How a client is logged in through a proxy. */
-export interface Way {
+export interface SessionOptions {
   /** How the proxy speaks to the server. */
   server: true | 'strict'
   /** How the client speaks to the proxy. @defaultValue false */
@@ -38,7 +38,7 @@ export interface Way {
 
 /** A client that is logged in. */
 export interface Session {
-  door: Pick<Door, 'proxy'>
+  started: Pick<TestProxy, 'proxy'>
   client: TdsClient
   /** What it was answered. */
   tokens: LoginToken[]
@@ -49,18 +49,18 @@ export interface Session {
 }
 
 /** Gateways that keep all rules of their kind, before a server that sends back what it is sent. */
-export interface StrictAzure {
+export interface StrictGateway {
   /** The tokens that were given out, in their order. */
   readonly tokens: string[]
   start(options?: Partial<GatewayOptions>): Promise<Gateway>
-  session(gateway: Gateway, way: Way): Promise<Session>
+  session(gateway: Gateway, way: SessionOptions): Promise<Session>
   /** To be closed after the test. */
   keep<T extends { close(): unknown }>(opened: T): T
 }
 
 const MAX_ANSWER = 2 ** 22
 
-export function useStrictAzure(): StrictAzure {
+export function useStrictGateway(): StrictGateway {
   let behind: EntraServer
   let authority: Authority
   const closing: { close(): unknown }[] = []
@@ -90,7 +90,7 @@ export function useStrictAzure(): StrictAzure {
     await authority?.close()
   })
 
-  const azure: StrictAzure = {
+  const azure: StrictGateway = {
     tokens,
     async start(options = {}) {
       const upstream = { host: '127.0.0.1', port: behind.port, user: 'sa', password: 'geheim', encrypt: false }
@@ -103,16 +103,16 @@ export function useStrictAzure(): StrictAzure {
         return issued
       }
       const tokenSource = new TokenSource({ getToken }, { scope: 'test' })
-      const door = await openDoor(gateway, { tokenSource, target: { encrypt: server } })
-      azure.keep(door.proxy)
+      const started = await startTestProxy(gateway, { tokenSource, target: { encrypt: server } })
+      azure.keep(started.proxy)
       const client = azure.keep(
-        await TdsClient.connect(door.proxy, { encrypt, ca: door.proxy.ca, serverName: 'localhost' }),
+        await TdsClient.connect(started.proxy, { encrypt, ca: started.proxy.ca, serverName: 'localhost' }),
       )
-      const answer = await client.logIn(loginFor(door.proxy, login))
+      const answer = await client.logIn(loginFor(started.proxy, login))
       if (answer.kind !== 'accepted') throw new Error('The login was not accepted.', { cause: answer })
       const packetSize = agreedPacketSize(answer.tokens)
       return {
-        door,
+        started,
         client,
         tokens: answer.tokens,
         packetSize,

@@ -1,8 +1,38 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ownerOf, peerOf } from '../../src/proxy/admission.ts'
+import { coalesced, LocalLogin, ownerOf, peerOf, refusalReason } from '../../src/proxy/admission.ts'
+import { loginFor } from './support.ts'
+
+const local = new LocalLogin('the-proxy', 'pässword')
+const right = loginFor(local)
+
+describe('the local login', () => {
+  it.each<[string, Partial<typeof right>, Parameters<typeof refusalReason>[2], ReturnType<typeof refusalReason>]>([
+    ['the right login', {}, 'same-user', undefined],
+    ['where the system does not tell who it is', {}, 'unknown', undefined],
+    ['a wrong password', { password: 'password' }, 'same-user', 'credentials'],
+    ['a password that only begins right', { password: 'pässwor' }, 'same-user', 'credentials'],
+    ['a password that goes on', { password: 'pässword2' }, 'same-user', 'credentials'],
+    ['no password', { password: '' }, 'same-user', 'credentials'],
+    ['a wrong user', { userName: 'The-Proxy' }, 'same-user', 'credentials'],
+    ['no user', { userName: '', sspi: Buffer.from('NTLMSSP') }, 'same-user', 'credentials'],
+    ['another user of the machine', {}, 'other-user', 'other-user'],
+    ['another user of the machine who does not know it', { password: 'x' }, 'other-user', 'credentials'],
+    ['TDS 7.3', { tdsVersion: 0x730b0003 }, 'same-user', 'tds-version'],
+    ['TDS 7.1', { tdsVersion: 0x71000001 }, 'same-user', 'tds-version'],
+    ['TDS 8', { tdsVersion: 0x08000000 }, 'same-user', undefined],
+  ])('%s', (_, login, peer, refusal) => {
+    expect(refusalReason({ ...right, ...login }, local, peer)).toBe(refusal)
+  })
+
+  it('is not shown', () => {
+    expect(inspect(local, { showHidden: true, getters: true })).not.toContain('pässword')
+    expect(JSON.stringify(local)).toBe('{"user":"the-proxy"}')
+  })
+})
 
 /** Lines as the kernel of a little-endian machine prints them, shortened at the end. */
 const TCP = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -80,5 +110,44 @@ describe('the peer of a connection', () => {
     expect(await peerOf(client, server)).toBe('other-user')
     socket.destroy()
     await once(child, 'exit')
+  })
+})
+
+describe('one action for many who ask', () => {
+  it('begins after each of them asked', async () => {
+    const begun: number[] = []
+    let runs = 0
+    const gates: (() => void)[] = []
+    const shared = coalesced(async () => {
+      const run = ++runs
+      begun.push(run)
+      await new Promise<void>((resolve) => gates.push(resolve))
+      return run
+    })
+    const first = shared()
+    const late = [shared(), shared(), shared()]
+    expect(begun).toEqual([1])
+    gates.shift()?.()
+    expect(await first).toBe(1)
+    await Promise.resolve()
+    const later = shared()
+    expect(begun).toEqual([1, 2])
+    gates.shift()?.()
+    expect(await Promise.all(late)).toEqual([2, 2, 2])
+    await Promise.resolve()
+    gates.shift()?.()
+    expect(await later).toBe(3)
+  })
+
+  it('goes on after one that failed', async () => {
+    let runs = 0
+    const shared = coalesced(async () => {
+      if (++runs === 1) throw new Error('x')
+      return runs
+    })
+    const [first, second] = [shared(), shared()]
+    await expect(first).rejects.toThrow('x')
+    expect(await second).toBe(2)
+    expect(await shared()).toBe(3)
   })
 })

@@ -4,14 +4,14 @@ import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
-import { useDoors } from './doors.ts'
+import { useProxies } from './started-proxies.ts'
 import { loginFor } from './support.ts'
 
-const doors = useDoors()
+const proxies = useProxies()
 
-describe('the door', () => {
+describe('the loopback proxy', () => {
   it('is on 127.0.0.1 and nowhere else, whatever is asked', async () => {
-    const { proxy } = await doors.open({ host: '0.0.0.0' } as never)
+    const { proxy } = await proxies.start({ host: '0.0.0.0' } as never)
     expect(proxy.host).toBe('127.0.0.1')
     // Whoever listens on every address is reached by these too.
     for (const address of ['127.0.0.2', '::1']) {
@@ -24,14 +24,14 @@ describe('the door', () => {
   })
 
   it('is at the port that is asked for, or at a free one', async () => {
-    const { proxy } = await doors.open()
+    const { proxy } = await proxies.start()
     await proxy.close()
-    expect((await doors.open({ port: proxy.port })).proxy.port).toBe(proxy.port)
-    await expect(doors.open({ port: proxy.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    expect((await proxies.start({ port: proxy.port })).proxy.port).toBe(proxy.port)
+    await expect(proxies.start({ port: proxy.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 
   it('has another login at each start, which nothing shows that is not asked for it', async () => {
-    const [one, two] = [(await doors.open()).proxy, (await doors.open()).proxy]
+    const [one, two] = [(await proxies.start()).proxy, (await proxies.start()).proxy]
     expect(one.user).not.toBe(two.user)
     expect(one.password).not.toBe(two.password)
     expect(one.password).toMatch(/^[0-9a-f]{64}$/)
@@ -40,18 +40,18 @@ describe('the door', () => {
   })
 
   it('gives a connection string that the engine and the official adapter can use', async () => {
-    const { proxy } = await doors.open()
+    const { proxy } = await proxies.start()
     expect(proxy.url()).toBe(
       `sqlserver://127.0.0.1:${proxy.port};database={app};user=${proxy.user};password=${proxy.password};` +
         'encrypt=DANGER_PLAINTEXT;connectTimeout=600000',
     )
     expect(proxy.url({ database: 'a;b', schema: 's' })).toContain(';database={a;b};schema={s};')
     expect(() => proxy.url({ database: 'a}b' })).toThrow(/must not contain/)
-    expect((await doors.open({ target: { database: undefined } })).proxy.url()).not.toContain('database')
+    expect((await proxies.start({ target: { database: undefined } })).proxy.url()).not.toContain('database')
   })
 
   it('shows the chain of its certificate, up to the authority', async () => {
-    const { proxy } = await doors.open()
+    const { proxy } = await proxies.start()
     const socket = connectTls({ host: proxy.host, port: proxy.port, ca: proxy.ca, ALPNProtocols: ['tds/8.0'] })
     await once(socket, 'secureConnect')
     const { issuerCertificate } = socket.getPeerX509Certificate() ?? {}
@@ -60,9 +60,9 @@ describe('the door', () => {
   })
 
   it('asks nothing of Entra or the server before a client has given the right login', async () => {
-    const door = await doors.open()
-    const other = await doors.client(door)
-    expect(await other.logIn(loginFor({ user: door.proxy.user, password: 'x' }))).toMatchObject({
+    const started = await proxies.start()
+    const other = await proxies.client(started)
+    expect(await other.logIn(loginFor({ user: started.proxy.user, password: 'x' }))).toMatchObject({
       kind: 'refused',
       message: {
         number: 18456,
@@ -71,34 +71,36 @@ describe('the door', () => {
       },
     })
     await other.closed()
-    expect(doors.server.connections).toBe(0)
-    expect(door.credential.requests).toBe(0)
-    expect(door.proxy.stats()).toMatchObject({ connections: 1, refused: { credentials: 1 }, sessions: 0 })
-    await doors.loggedIn(door)
-    expect(doors.server.connections).toBe(1)
-    expect(door.credential.requests).toBe(1)
+    expect(proxies.server.connections).toBe(0)
+    expect(started.credential.requests).toBe(0)
+    expect(started.proxy.stats()).toMatchObject({ connections: 1, refused: { credentials: 1 }, sessions: 0 })
+    await proxies.loggedIn(started)
+    expect(proxies.server.connections).toBe(1)
+    expect(started.credential.requests).toBe(1)
   })
 
   it('turns away whom its owner does not want', async () => {
-    const door = await doors.open({ refuse: ({ database }) => (database === 'app' ? 'Not this one.' : undefined) })
+    const started = await proxies.start({
+      refuse: ({ database }) => (database === 'app' ? 'Not this one.' : undefined),
+    })
     for (const database of ['', 'app']) {
-      expect(await (await doors.client(door)).logIn(loginFor(door.proxy, { database }))).toMatchObject({
+      expect(await (await proxies.client(started)).logIn(loginFor(started.proxy, { database }))).toMatchObject({
         message: {
           number: 50_000,
           message: expect.stringMatching(/^Login failed for user 'entra_\w+'\. Reason: Not this one\.$/),
         },
       })
     }
-    expect(doors.server.connections).toBe(0)
-    expect(door.proxy.stats().refused.owner).toBe(2)
-    await doors.loggedIn(door, { database: 'other' })
+    expect(proxies.server.connections).toBe(0)
+    expect(started.proxy.stats().refused.owner).toBe(2)
+    await proxies.loggedIn(started, { database: 'other' })
   })
 
   it('does not wait for a client for ever', async () => {
-    const door = await doors.open({ loginTimeout: 100 })
-    const mute = connect(door.proxy.port, door.proxy.host)
+    const started = await proxies.start({ loginTimeout: 100 })
+    const mute = connect(started.proxy.port, started.proxy.host)
     await once(mute.resume(), 'close')
-    await vi.waitFor(() => expect(door.proxy.stats().connectionsOpen).toBe(0))
+    await vi.waitFor(() => expect(started.proxy.stats().connectionsOpen).toBe(0))
   })
 
   it.each([
@@ -106,8 +108,8 @@ describe('the door', () => {
     ['holds a process open else', false],
   ])('%s', async (_, unref) => {
     const script = `
-      import { openDoor, loginFor, TdsClient } from './test/proxy/support.ts'
-      const { proxy } = await openDoor(${JSON.stringify({ port: doors.server.port, ca: doors.server.ca })}, { unref: ${unref} })
+      import { startTestProxy, loginFor, TdsClient } from './test/proxy/support.ts'
+      const { proxy } = await startTestProxy(${JSON.stringify({ port: proxies.server.port, ca: proxies.server.ca })}, { unref: ${unref} })
       const client = await TdsClient.connect(proxy)
       await client.logIn(loginFor(proxy))
       client.socket.unref()
@@ -125,17 +127,17 @@ describe('the door', () => {
 
 describe('closing', () => {
   it('leaves no connection, here or upstream, and takes no more', async () => {
-    const door = await doors.open()
-    const made = await doors.loggedIn(door)
-    doors.server.reply = () => 'hang'
-    const waiting = await doors.client(door)
-    const outcome = waiting.logIn(loginFor(door.proxy)).catch(() => 'gone')
-    await vi.waitFor(() => expect(doors.server.logins).toHaveLength(2))
-    await door.proxy.close()
+    const started = await proxies.start()
+    const made = await proxies.loggedIn(started)
+    proxies.server.reply = () => 'hang'
+    const waiting = await proxies.client(started)
+    const outcome = waiting.logIn(loginFor(started.proxy)).catch(() => 'gone')
+    await vi.waitFor(() => expect(proxies.server.logins).toHaveLength(2))
+    await started.proxy.close()
     await made.closed()
     expect(await outcome).toBe('gone')
-    await vi.waitFor(() => expect(doors.server.sockets.size).toBe(0))
-    const [error] = await once(connect(door.proxy.port, door.proxy.host), 'error')
+    await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
+    const [error] = await once(connect(started.proxy.port, started.proxy.host), 'error')
     expect(error.code).toBe('ECONNREFUSED')
   })
 })

@@ -6,7 +6,7 @@ import { TokenSource } from '../../src/token/token-source.ts'
 import type { LocalAzure } from '../local-azure.ts'
 
 /** A proxy in front of a local Azure. */
-export function openAzureDoor(
+export function startAzureProxy(
   azure: Pick<LocalAzure, 'config' | 'credential'>,
   options: Omit<Partial<ProxyOptions>, 'target'> & { config?: Partial<MssqlConfig> } = {},
 ): Promise<LoopbackProxy> {
