@@ -4,7 +4,7 @@ import { type Given, type GivenDetails, refuseOtherSignIns } from '../credential
 import { EntraError } from '../errors/entra-error.ts'
 import type { ConfigWarning, ParsedConfig } from './source.ts'
 
-/** Fields by which mssql, or tedious in `authentication.options`, takes an identity. */
+/** The fields of mssql, or of tedious in `authentication.options`, that hold an identity. */
 const DETAILS = {
   user: 'user',
   userName: 'user',
@@ -27,7 +27,7 @@ const SIGN_IN_FIELDS = [
   'authentication_type',
 ]
 
-/** tedious's types of authentication, by what stands for them here. */
+/** What tedious's types of authentication are called here. */
 const TYPES: Readonly<Record<string, AuthenticationMethod | 'SqlPassword' | 'ActiveDirectoryPassword'>> = {
   default: 'SqlPassword',
   ntlm: 'SqlPassword',
@@ -40,7 +40,7 @@ const TYPES: Readonly<Record<string, AuthenticationMethod | 'SqlPassword' | 'Act
 
 const PASS_CREDENTIAL = 'Pass a credential instead: new PrismaMssqlEntra(config, { credential }).'
 
-/** tedious's types that carry what only the code can give. */
+/** tedious's types that carry a token or a credential object. */
 const BY_CODE: Readonly<Record<string, string>> = {
   'token-credential': PASS_CREDENTIAL,
   'azure-active-directory-access-token': `A token in the config could not be renewed. ${PASS_CREDENTIAL}`,
@@ -66,9 +66,14 @@ export function readConfigObject(given: MssqlConfig): ParsedConfig {
     pool: { ...given.pool },
   }
   const warnings: ConfigWarning[] = []
-  const { type, options } = authenticationOf(fields)
-  const authentication = type === undefined ? undefined : methodOf(type, warnings)
-  const value = (name: string) => detailOf(options, name, warnings)
+  // As in mssql, `authentication` overrides the fields of the config itself.
+  const nested = Object(fields.authentication) as { type?: unknown; options?: Record<string, unknown> }
+  const type = nested.type ?? fields.authentication_type
+  const remedy = BY_CODE[String(type)]
+  if (remedy !== undefined) throw new EntraError('CONFIG_CREDENTIALS', `authentication of type ${type}: ${remedy}`)
+  const authentication =
+    type === undefined ? undefined : givenInCode('authentication', TYPES[String(type)] ?? String(type), warnings)
+  const value = (name: string) => detailOf(nested.options ?? fields, name, warnings)
   refuseOtherSignIns(OTHER_SIGN_INS.map(value))
   for (const name of WITHOUT_EFFECT) {
     value(name)?.warn(`${name} has no effect in this adapter: @azure/identity finds it by the environment.`)
@@ -81,27 +86,13 @@ export function readConfigObject(given: MssqlConfig): ParsedConfig {
   return { config, authentication, details, warnings }
 }
 
-/** As mssql has it: `authentication` goes before the fields of the config itself. */
-function authenticationOf(fields: Record<string, unknown>) {
-  const { authentication, authentication_type } = fields
-  const nested = Object(authentication) as { type?: unknown; options?: Record<string, unknown> }
-  return { type: nested.type ?? authentication_type, options: nested.options ?? fields }
-}
-
-function methodOf(type: unknown, warnings: ConfigWarning[]): Given {
-  const name = 'authentication'
-  const remedy = BY_CODE[String(type)]
-  if (remedy !== undefined) throw new EntraError('CONFIG_CREDENTIALS', `${name} of type ${type}: ${remedy}`)
-  return givenInCode(name, TYPES[String(type)] ?? String(type), warnings)
-}
-
 function detailOf(options: Record<string, unknown>, name: string, warnings: ConfigWarning[]): Given | undefined {
   const value = options[name]
   if (value === undefined || value === null || value === '') return undefined
   return givenInCode(name, String(value), warnings)
 }
 
-/** Something that is given in code: there is no place to point at. */
+/** Something that is given in code, where there is no place to point at. */
 export function givenInCode(name: string, text: string, warnings: ConfigWarning[]): Given {
   return {
     name,
