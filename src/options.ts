@@ -16,7 +16,7 @@ export interface RotationOptions extends Partial<RefreshTiming>, Partial<Omit<Ro
 export interface PrismaMssqlEntraOptions extends SignInOptions {
   /** The database schema of the models. @defaultValue the `schema` of the connection string, else the login's */
   schema?: string
-  /** Called with a connection's errors that belong to no query. A lost connection is none: see `connection.closed`. */
+  /** Called with a connection's errors that belong to no query. For a lost connection see `connection.closed`. */
   onPoolError?: (error: unknown) => void
   /** Called with the errors of a connection that a transaction runs on. */
   onConnectionError?: (error: unknown) => void
@@ -24,7 +24,7 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    * A source of tokens to share between adapters, instead of `scope` and everything that says how to sign in. It
    * refreshes by its own `timing`: the `refresh…` and `deadline…` numbers of `rotation` have no effect beside it.
    *
-   * @defaultValue a source of its own
+   * @defaultValue its own source
    */
   tokenSource?: TokenSource
   /**
@@ -43,7 +43,7 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
   eager?: boolean
   /** When to refresh tokens and replace connections. */
   rotation?: RotationOptions
-  /** Called with each event. If it throws, or its promise is rejected, that is a warning and changes nothing. */
+  /** Called with each event. If it throws, or its promise is rejected, you get a warning and nothing else changes. */
   onEvent?: (event: AdapterEvent) => void
   /** For tests. @defaultValue the machine's clock */
   clock?: Clock
@@ -64,7 +64,7 @@ const DURATIONS = [
   'validateAfter',
 ] as const
 
-/** In ms. With less, a connection is hardly worth its login. */
+/** In ms. A shorter life is hardly worth a login. */
 const LEAST_MAX_AGE = 10_000
 
 /**

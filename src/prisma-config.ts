@@ -22,40 +22,40 @@ export interface EntraDatasourceOptions extends SignInOptions, Pick<ProxyOptions
    * @defaultValue none: on Azure and Fabric those commands stop and say so; elsewhere Prisma makes one and drops it again
    */
   shadowDatabase?: string
-  /** A source of tokens instead of all that says how to sign in, and of `scope`. */
+  /** A source of tokens, instead of `scope` and everything that says how to sign in. */
   tokenSource?: TokenSource
   /** What the token is for. @defaultValue by the server's host name */
   scope?: string
   /** The schema of the models. @defaultValue the `schema` of the connection string */
   schema?: string
   /**
-   * Whether Prisma's engine encrypts on its way to the proxy, which does not leave this machine. The certificate that it
-   * then verifies stands in a temporary file, which goes with the process.
+   * Whether Prisma's engine encrypts on its way to the proxy, which does not leave this machine. It then verifies the
+   * proxy's certificate by a temporary file, which is deleted when the process ends.
    *
    * @defaultValue false
    */
   encrypt?: boolean
-  /** Called with what happens at the proxy. Must not throw. */
+  /** Called with the proxy's events. Must not throw. */
   onEvent?: (event: ProxyEvent) => void
 }
 
 /** What `datasource` of `prisma.config.ts` takes. */
 export interface EntraDatasource {
-  /** Not there where {@link entraDatasource} was given no connection string. */
+  /** Absent if {@link entraDatasource} got no connection string. */
   url?: string
   shadowDatabaseUrl?: string
 }
 
-/** Stands for the shadow database that there is not. */
+/** The name that Prisma gets if there is no shadow database. */
 const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
 
 /**
- * The `datasource` for `prisma.config.ts` by which Prisma's commands sign in with a token: starts a loopback proxy in
- * the command's own process and gives its connection strings. Nothing is asked of Entra or the server until a command
- * connects, and the command ends as it would without it. Why a login failed and what to do about it, which Prisma would
- * not show, and what is waited for while a database is paused or moving, is told on standard error.
+ * The `datasource` for `prisma.config.ts` with which Prisma's commands sign in by token. It starts a loopback proxy in the
+ * command's own process and gives its connection strings. It connects to nothing until the command does, and does not
+ * keep the process alive. It writes to standard error what Prisma would not show: why a login failed and what to do
+ * about it, and what it waits for while a database is paused or moving.
  *
- * Prisma makes no databases on Azure and Fabric, where they are billed: neither a shadow database nor a missing main one.
+ * On Azure and Fabric, where databases are billed, Prisma creates none: no shadow database, and no missing main one.
  *
  * @example
  * ```ts
@@ -66,8 +66,8 @@ const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
  *   }),
  * })
  * ```
- * @param config - what `PrismaMssqlEntra` takes; it must name the database. Where it is undefined or empty, because a
- * variable is not set, so is the result: `prisma generate` works nevertheless, and what needs a database says so
+ * @param config - what `PrismaMssqlEntra` takes; it must name the database. If it is undefined or empty, because a variable is
+ * not set, so is the result: `prisma generate` still works, and commands that need a database say so
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export async function entraDatasource(
@@ -84,7 +84,7 @@ export async function entraDatasource(
     unref: true,
     refuse: ({ database }) => refusalOf(database, target),
     onEvent(event) {
-      // Prisma's engine shows the server's error alone, and for 18456 and 4060 a text of its own.
+      // Prisma's engine shows only the server's error, and its own text for 18456 and 4060.
       if (event.type === 'proxy.login-failed') tell(event.error.message)
       if (event.type === 'connect.retry') tell(progressOf(event))
       options.onEvent?.(event)
@@ -100,8 +100,8 @@ export async function entraDatasource(
 }
 
 /**
- * The shadow database to name to Prisma. Behind the proxy its engine sees no Azure, and without one it would run CREATE
- * DATABASE there, which is billed: so one is named that the proxy refuses to the commands that want it.
+ * The shadow database to name to Prisma. Behind the proxy, its engine does not notice Azure, and without a name it would
+ * run CREATE DATABASE there, which is billed. So it gets a name that the proxy refuses.
  */
 function shadowOf({ host, database }: Target, shadow: string | undefined): string | undefined {
   if (database === undefined) {
@@ -109,7 +109,7 @@ function shadowOf({ host, database }: Target, shadow: string | undefined): strin
   }
   if (shadow === undefined) return isAzureHost(host) ? NO_SHADOW_DATABASE : undefined
   if (shadow.trim() === '') throw new EntraError('CONFIG_INVALID', 'shadowDatabase must be the name of a database.')
-  // SQL Server finds a name with spaces behind it too.
+  // SQL Server ignores spaces at the end of a name.
   if (shadow.trim().toLowerCase() === database.trim().toLowerCase()) {
     throw new EntraError(
       'CONFIG_INVALID',
@@ -125,8 +125,8 @@ function schemaOf(schema: string | undefined): string | undefined {
 }
 
 /**
- * Turns Prisma's engine away where it would run CREATE DATABASE on Azure: for want of a shadow database, and, from
- * `master`, for want of the database itself, whose name may only be misspelt.
+ * Refuses Prisma's engine if it would run CREATE DATABASE on Azure: for a shadow database, or, from `master`, for the
+ * database itself, whose name may only be misspelled.
  */
 function refusalOf(database: string, target: Target): string | undefined {
   if (database === NO_SHADOW_DATABASE) return WITHOUT_SHADOW_DATABASE

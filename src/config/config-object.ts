@@ -4,7 +4,7 @@ import { type Given, type GivenDetails, refuseOtherSignIns } from '../credential
 import { EntraError } from '../errors/entra-error.ts'
 import type { ConfigWarning, ParsedConfig } from './source.ts'
 
-/** Fields by which mssql, or tedious in `authentication.options`, takes an identity. */
+/** The fields of mssql, or of tedious in `authentication.options`, that hold an identity. */
 const DETAILS = {
   user: 'user',
   userName: 'user',
@@ -27,7 +27,7 @@ const SIGN_IN_FIELDS = [
   'authentication_type',
 ]
 
-/** tedious's types of authentication, by what stands for them here. */
+/** What tedious's types of authentication are called here. */
 const TYPES: Readonly<Record<string, AuthenticationMethod | 'SqlPassword' | 'ActiveDirectoryPassword'>> = {
   default: 'SqlPassword',
   ntlm: 'SqlPassword',
@@ -40,7 +40,7 @@ const TYPES: Readonly<Record<string, AuthenticationMethod | 'SqlPassword' | 'Act
 
 const PASS_CREDENTIAL = 'Pass a credential instead: new PrismaMssqlEntra(config, { credential }).'
 
-/** tedious's types that carry what only the code can give. */
+/** tedious's types that carry a token or a credential object. */
 const BY_CODE: Readonly<Record<string, string>> = {
   'token-credential': PASS_CREDENTIAL,
   'azure-active-directory-access-token': `A token in the config could not be renewed. ${PASS_CREDENTIAL}`,
@@ -81,7 +81,7 @@ export function readConfigObject(given: MssqlConfig): ParsedConfig {
   return { config, authentication, details, warnings }
 }
 
-/** As mssql has it: `authentication` goes before the fields of the config itself. */
+/** As in mssql, `authentication` overrides the fields of the config itself. */
 function authenticationOf(fields: Record<string, unknown>) {
   const { authentication, authentication_type } = fields
   const nested = Object(authentication) as { type?: unknown; options?: Record<string, unknown> }
@@ -101,7 +101,7 @@ function detailOf(options: Record<string, unknown>, name: string, warnings: Conf
   return givenInCode(name, String(value), warnings)
 }
 
-/** Something that is given in code: there is no place to point at. */
+/** Something that is given in code, where there is no place to point at. */
 export function givenInCode(name: string, text: string, warnings: ConfigWarning[]): Given {
   return {
     name,

@@ -9,7 +9,7 @@ export const ISOLATION_LEVELS: Readonly<Record<IsolationLevel, number>> = {
   SNAPSHOT: 5,
 }
 
-/** The name of a level; SQL Server's own default where the config says nothing. */
+/** The name of a level; SQL Server's own default if the config says nothing. */
 export function isolationLevelName(level: number | undefined): IsolationLevel {
   const found = Object.entries(ISOLATION_LEVELS).find(([, number]) => number === level)
   return (found?.[0] as IsolationLevel | undefined) ?? 'READ COMMITTED'

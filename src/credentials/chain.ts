@@ -5,16 +5,15 @@ import type { AskOptions, NamedCredential } from './credential.ts'
 import { type CredentialFailure, failureOf, linesOf } from './failures.ts'
 import { oneAtATime, SoleRequest } from './one-at-a-time.ts'
 
-/** What a {@link CredentialChain} needs. */
 export interface ChainOptions {
   clock: Clock
-  /** Throws where an answer is not a token to work with: the next credential is asked then. */
+  /** Throws if an answer is not a usable token. The chain then asks the next credential. */
   accept: (answer: AccessToken | null) => void
 }
 
 /**
- * Asks credentials in their order of preference. Where one cannot give a token, or is late with its answer, the next
- * one is asked too, and the first answer is taken. Whoever gave it is asked first from then on.
+ * Asks credentials in order of preference. If one cannot give a token or is late, the chain also asks the next one, and
+ * takes the first answer. From then on, it asks the credential that gave it first.
  */
 export class CredentialChain {
   readonly #credentials: readonly NamedCredential[]
@@ -24,7 +23,7 @@ export class CredentialChain {
 
   /** @param credentials - at least one */
   constructor(credentials: readonly NamedCredential[], options: ChainOptions) {
-    // A person is not asked twice at the same time either: by `oneAtATime`, over all that share the credential.
+    // For those that prompt a person, `oneAtATime` does the same across all chains that share the credential.
     this.#credentials = credentials.map((each) => (each.interactive ? each : new SoleRequest(each, options.clock)))
     this.#options = options
   }
@@ -34,7 +33,7 @@ export class CredentialChain {
     return this.#serving === undefined ? undefined : this.#credentials[this.#serving]?.name
   }
 
-  /** Those that could not give a token when one was asked for last. */
+  /** The credentials that failed in the last request. */
   get failures(): readonly CredentialFailure[] {
     return this.#round?.failures ?? []
   }
@@ -175,22 +174,18 @@ function tooLate(): EntraError {
   return new EntraError('TOKEN_REQUEST_TIMEOUT', 'It had not answered when another credential did.')
 }
 
-/** What matters of a credential here. */
-export interface Asked {
-  /** Whether a person has to do something first. */
-  readonly interactive: boolean
-}
+type Asked = Pick<NamedCredential, 'interactive'>
 
-/** How long a credential is waited for before the next one is asked too. */
+/** How long to wait for a credential before the next one is asked too, in ms. */
 const TURN = 5_000
 
-/** All are asked within this time: less than work waits for a token by default. */
+/** All are asked within this time, in ms. It is less than work waits for a token by default. */
 const ALL_ASKED_WITHIN = 10_000
 
-/** How long the others are waited for before a person is troubled. */
+/** How long to wait for the others before a person is prompted, in ms. */
 const TURN_BEFORE_PROMPT = 30_000
 
-/** How long a person is waited for before the next credential is asked. */
+/** How long to wait for a person before the next credential is asked, in ms. */
 const TURN_OF_PROMPT = 120_000
 
 /**
@@ -204,8 +199,8 @@ export function askingOrder(count: number, serving: number | undefined): number[
 }
 
 /**
- * How long to wait for a credential that does not answer before the next one is asked. The late one is not given up by
- * that: whichever answers first is taken.
+ * How long to wait for a credential that does not answer before the next one is asked too, in ms. The late one can still
+ * win: the first answer counts.
  *
  * @param count - how many there are to ask
  */

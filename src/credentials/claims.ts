@@ -1,7 +1,7 @@
-/** What a token says of itself, unverified: for messages and for times, never for trust. */
+/** A token's claims, unverified: for messages and times, never for trust. */
 export type Claims = Readonly<Record<string, unknown>>
 
-/** The claims of a JSON Web Token (RFC 7519, 7.2); undefined where the token is none. */
+/** The claims of a JSON Web Token (RFC 7519, 7.2); undefined for any other token. */
 export function claimsOf(token: string): Claims | undefined {
   const [, payload, signature] = token.split('.')
   if (payload === undefined || signature === undefined) return undefined

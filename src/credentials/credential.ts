@@ -3,12 +3,12 @@ import { EntraError } from '../errors/entra-error.ts'
 import { claimsOf, dateOf } from './claims.ts'
 import { type AuthenticationMethod, authenticationMethod } from './methods.ts'
 
-/** What a credential is asked with. */
+/** The options of a request for a token. */
 export interface AskOptions {
   abortSignal: AbortSignal
 }
 
-/** A credential that events and errors can call by its name. */
+/** A credential with a name for events and errors. */
 export abstract class NamedCredential implements TokenCredential {
   /** The name of its class in `@azure/identity`, or of the user's own. */
   readonly name: string
@@ -23,17 +23,17 @@ export abstract class NamedCredential implements TokenCredential {
   abstract getToken(scope: string, options: AskOptions): Promise<AccessToken | null>
 }
 
-/** What a {@link CredentialFunction} is told beside the scope. */
+/** What a {@link CredentialFunction} gets beside the scope. */
 export interface CredentialFunctionOptions {
-  /** Aborted when nobody waits for the token any more. */
+  /** Aborted when nothing waits for the token any more. */
   signal: AbortSignal
   /** The adapter's `tenantId`. */
   tenantId?: string
 }
 
 /**
- * Gives a token by any means. A token alone will do where it is a JSON Web Token: its expiry is read from its `exp`
- * claim. `null`: it cannot give one here.
+ * Gives a token by any means. A JSON Web Token may be returned as a string: its expiry is read from its `exp` claim.
+ * `null`: it cannot give one here.
  *
  * @example
  * ```ts
@@ -86,7 +86,7 @@ function isList(given: CredentialLike | readonly CredentialLike[]): given is rea
   return Array.isArray(given)
 }
 
-/** Classes of `@azure/identity` that ask a person. */
+/** Classes of `@azure/identity` that prompt a person. */
 const INTERACTIVE = ['InteractiveBrowserCredential', 'DeviceCodeCredential']
 
 /** A credential that the user made. */
@@ -120,7 +120,7 @@ class FunctionCredential extends NamedCredential {
     this.#tenantId = tenantId
   }
 
-  /** @throws EntraError `TOKEN_INVALID` where a string was given whose expiry cannot be read */
+  /** @throws EntraError `TOKEN_INVALID` for a string whose expiry cannot be read */
   async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
     const answer = await this.#call(scope, {
       signal: abortSignal,

@@ -13,16 +13,16 @@ interface ErrorLike {
   errorResponse?: { errorDescription?: unknown }
 }
 
-/** Why, in a line for each credential that an error speaks of: `DefaultAzureCredential` tries several. */
+/** The reasons, one for each credential that an error is about: `DefaultAzureCredential` tries several. */
 export function reasonsOf(error: unknown): string[] {
   const { name, errors, errorResponse } = (error ?? {}) as ErrorLike
   if (Array.isArray(errors) && errors.length > 0) return errors.flatMap(reasonsOf)
-  // The message of an AuthenticationError says where to read on; what Entra ID answered is in here.
+  // The message of an AuthenticationError only links to a guide. Entra ID's answer is in here.
   const description = name === 'AuthenticationError' ? errorResponse?.errorDescription : undefined
   return [entraReason(reasonOf(typeof description === 'string' ? description : error))]
 }
 
-/** One line for each credential that was tried, or that such a one tried in turn. */
+/** One line for each credential that was tried, directly or by another one. */
 export function linesOf(failures: readonly CredentialFailure[]): string[] {
   return failures.flatMap(({ credential, error }) =>
     reasonsOf(error).map((reason) => lineOf(reason.startsWith(credential) ? reason : `${credential}: ${reason}`)),
@@ -102,12 +102,12 @@ const BY_NUMBER: Readonly<Record<string, string>> = {
   7000222: 'The client secret has expired: add a new one to the application (`az ad app credential reset --id …`).',
 }
 
-/** What to do where MSAL itself gives up, by its name for it. */
+/** What to do about MSAL's own errors, by their names. */
 const BY_NAME: Readonly<Record<string, string>> = {
   endpoints_resolution_error: 'Check tenantId, and that the Entra ID of this cloud can be reached from here.',
 }
 
-/** What to do about a failed token request, by its text; undefined where that says too little. */
+/** What to do about a failed token request, by its text; undefined if that says too little. */
 export function entraRemedy(text: string): string | undefined {
   const number = /AADSTS(\d+)/.exec(text)?.[1]
   if (number !== undefined && BY_NUMBER[number] !== undefined) return BY_NUMBER[number]
@@ -115,7 +115,7 @@ export function entraRemedy(text: string): string | undefined {
 }
 
 /**
- * What Entra ID said, out of what MSAL makes of it (`invalid_client: Error(s): 7000215 - Timestamp: … - Description: …`),
+ * Entra ID's words, taken from MSAL's message (`invalid_client: Error(s): 7000215 - Timestamp: … - Description: …`),
  * without the ids and times that differ from one request to the next.
  */
 export function entraReason(text: string): string {

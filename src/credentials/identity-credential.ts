@@ -23,7 +23,7 @@ export interface IdentityContext {
   options?: IdentityOptions | undefined
 }
 
-/** All that tells one sign-in from another. */
+/** What distinguishes one sign-in from another. */
 const DETAILS = [
   'method',
   'tenantId',
@@ -38,10 +38,10 @@ const DETAILS = [
 const known: IdentityCredential[] = []
 
 /**
- * The credential for a sign-in: one for the life of the process, since the caches of `@azure/identity` are each
- * credential's own.
+ * The credential for a sign-in. There is one for the life of the process, since each credential of `@azure/identity` has
+ * its own cache.
  *
- * @throws EntraError `CONFIG_INVALID` where the sign-in lacks something
+ * @throws EntraError `CONFIG_INVALID` if the sign-in lacks something
  */
 export function identityCredential(signIn: SignIn, context: IdentityContext): IdentityCredential {
   const found = known.find((credential) => credential.serves(signIn, context))
@@ -51,7 +51,7 @@ export function identityCredential(signIn: SignIn, context: IdentityContext): Id
   return credential
 }
 
-/** A credential of `@azure/identity`, which takes some 200 ms to load: it is loaded when the first token is asked for. */
+/** A credential of `@azure/identity`. The package takes some 200 ms to load, so the first request for a token loads it. */
 export class IdentityCredential extends NamedCredential {
   readonly #signIn: SignIn
   readonly #context: IdentityContext
@@ -67,7 +67,7 @@ export class IdentityCredential extends NamedCredential {
     this.#signIn = signIn
     this.#context = context
     this.#environment = environment
-    // What only the environment gives may be set later.
+    // What only the environment gives is checked when it is needed: it may be set later.
     if (needsConfig(method)) this.#values()
   }
 
@@ -77,9 +77,9 @@ export class IdentityCredential extends NamedCredential {
     return DETAILS.every((it) => this.#signIn[it] === signIn[it]) && mine.cloud === cloud && mine.options === options
   }
 
-  /** @throws EntraError `CONFIG_INVALID` where the environment lacks something, `DEPENDENCY_MISSING` */
+  /** @throws EntraError `CONFIG_INVALID` if the environment lacks something, `DEPENDENCY_MISSING` */
   async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
-    // Where it cannot be made the next request tries again: what was missing may be there by then.
+    // If this fails, the next request tries again: what was missing may be there by then.
     this.#made ??= this.#load().catch((error: unknown) => {
       this.#made = undefined
       throw error
@@ -89,8 +89,8 @@ export class IdentityCredential extends NamedCredential {
     return withRefusals(
       () => credential.getToken(scope, { abortSignal }),
       () => {
-        // MSAL would refuse by itself for 60 s now: msal-common 16.14 looks for Retry-After in the wrong case. When to
-        // ask again is for the token source to say. A person is not asked again for that.
+        // MSAL would now refuse by itself for 60 s, since msal-common 16.14 looks for Retry-After in the wrong case. The
+        // token source decides when to ask again. Never prompt a person again because of this.
         if (!this.interactive) this.#made = undefined
       },
     )
@@ -128,14 +128,10 @@ export class IdentityCredential extends NamedCredential {
   }
 }
 
-/**
- * Loads a plugin into `@azure/identity`.
- *
- * @throws EntraError `DEPENDENCY_MISSING`
- */
+/** Loads a plugin into `@azure/identity`. @throws EntraError `DEPENDENCY_MISSING` */
 async function usePlugin(identity: Identity, { package: name, plugin, instead }: Plugin): Promise<void> {
   try {
-    // By a variable: bundlers must not look for a package that is optional.
+    // A variable keeps bundlers from looking for a package that is optional.
     const exported: Record<string, IdentityPlugin> = await import(name)
     identity.useIdentityPlugin(exported[plugin] as IdentityPlugin)
   } catch (cause) {

@@ -3,25 +3,25 @@ import { type Clock, Stopwatch } from '../time/clock.ts'
 import { type AskOptions, NamedCredential } from './credential.ts'
 
 /**
- * How long a request that was given up is waited for, in ms. One that is still without an answer then hangs for ever:
- * the credential is asked again beside it.
+ * How long to wait for an abandoned request, in ms. If it still has no answer then, it hangs for good, and the credential
+ * is asked again.
  */
 const HANGS_AFTER = 180_000
 
-/** A request that was given up. */
-interface GivenUp {
+/** A request that was aborted, and went on nevertheless. */
+interface Abandoned {
   answer: Promise<AccessToken | null>
   age: Stopwatch
 }
 
 /**
- * Keeps a credential that heeds no signal, as `ManagedIdentityCredential` does not, from being asked again while it
- * still works on a request that was given up. The late answer is the next request's.
+ * Never asks a credential again while it still works on an abandoned request: some, such as
+ * `ManagedIdentityCredential`, ignore the signal. The next request gets the late answer.
  */
 export class SoleRequest extends NamedCredential {
   readonly #credential: NamedCredential
   readonly #clock: Clock
-  #givenUp: GivenUp | undefined
+  #abandoned: Abandoned | undefined
 
   constructor(credential: NamedCredential, clock: Clock) {
     super(credential.name, credential.interactive)
@@ -30,14 +30,14 @@ export class SoleRequest extends NamedCredential {
   }
 
   async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
-    if (this.#givenUp !== undefined) {
-      const late = await this.#late(this.#givenUp, abortSignal)
+    if (this.#abandoned !== undefined) {
+      const late = await this.#late(this.#abandoned, abortSignal)
       abortSignal.throwIfAborted()
       if (late !== undefined) return late
     }
     const answer = this.#credential.getToken(scope, { abortSignal })
     const onAbort = () => {
-      this.#givenUp = { answer, age: new Stopwatch(this.#clock) }
+      this.#abandoned = { answer, age: new Stopwatch(this.#clock) }
     }
     abortSignal.addEventListener('abort', onAbort, { once: true })
     try {
@@ -47,17 +47,17 @@ export class SoleRequest extends NamedCredential {
     }
   }
 
-  /** The token that the request that was given up comes to; undefined where it fails, as it does if it heeds its signal. */
-  async #late(givenUp: GivenUp, abortSignal: AbortSignal): Promise<AccessToken | undefined> {
-    const answer = givenUp.age.left(HANGS_AFTER) > 0 ? await this.#settled(givenUp, abortSignal) : undefined
-    // Whoever asks next goes on waiting for it.
+  /** The token of the abandoned request; undefined if that fails, as it does if it heeds its signal. */
+  async #late(abandoned: Abandoned, abortSignal: AbortSignal): Promise<AccessToken | undefined> {
+    const answer = abandoned.age.left(HANGS_AFTER) > 0 ? await this.#answerOf(abandoned, abortSignal) : undefined
+    // The next request goes on waiting for it.
     if (abortSignal.aborted) return undefined
-    this.#givenUp = undefined
+    this.#abandoned = undefined
     return answer != null && answer.expiresOnTimestamp > this.#clock.now() ? answer : undefined
   }
 
-  /** Its answer; undefined where it fails or hangs, and once the signal is aborted. */
-  #settled({ answer, age }: GivenUp, abortSignal: AbortSignal): Promise<AccessToken | null | undefined> {
+  /** Its answer; undefined if it fails or hangs, and once the signal is aborted. */
+  #answerOf({ answer, age }: Abandoned, abortSignal: AbortSignal): Promise<AccessToken | null | undefined> {
     return new Promise((resolve) => {
       const end = (value?: AccessToken | null) => {
         timer.cancel()
@@ -73,18 +73,18 @@ export class SoleRequest extends NamedCredential {
 }
 
 /**
- * How long a person has to answer, in ms: as long as Microsoft.Data.SqlClient waits for a browser. A window that was
- * closed without an answer is never told of.
+ * How long a person has to answer, in ms: as long as Microsoft.Data.SqlClient waits for a browser. Nothing tells us that
+ * somebody closed the window without an answer.
  */
 export const PROMPT_TIMEOUT = 180_000
 
 const open = new WeakMap<object, Promise<void>>()
 
 /**
- * Keeps a credential from asking a person twice at the same time: the later request waits until the earlier one has
- * been answered, and then mostly needs no answer any more.
+ * Keeps a credential from prompting a person twice at the same time. The later request waits until the earlier one is
+ * answered, and by then rarely needs a prompt.
  *
- * @param ask - called when its turn has come, which is after {@link PROMPT_TIMEOUT} at the latest
+ * @param ask - called in its turn, after {@link PROMPT_TIMEOUT} at the latest
  */
 export function oneAtATime<T>(credential: object, clock: Clock, ask: () => Promise<T>): Promise<T> {
   let over = () => {}

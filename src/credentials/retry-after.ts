@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { IdentityOptions } from './methods.ts'
 
 /**
- * What a failed token request says about trying again. Pure: reads the errors of `@azure/identity` and
- * `@azure/core-rest-pipeline` (a `RestError` keeps the response's headers) wherever they stand in the chain of causes.
+ * Whether and when to retry a failed token request. Reads the errors of `@azure/identity` and
+ * `@azure/core-rest-pipeline` (a `RestError` keeps the response's headers) anywhere in the chain of causes.
  */
 
 interface ErrorLike {
   code?: unknown
   statusCode?: unknown
-  /** As MSAL's `ServerError` has it. */
+  /** MSAL's `ServerError` has it. */
   status?: unknown
   response?: { status?: unknown; headers?: { get?: (name: string) => unknown } }
   retryAfterInMs?: unknown
@@ -19,7 +19,7 @@ interface ErrorLike {
   message?: unknown
 }
 
-/** The error itself, what it was caused by, and, for an aggregate, each of its parts. */
+/** The error itself, its causes, and the parts of an aggregate. */
 function* chainOf(error: unknown, depth = 0): Generator<ErrorLike> {
   if (typeof error !== 'object' || error === null || depth > 8) return
   const link = error as ErrorLike
@@ -29,7 +29,7 @@ function* chainOf(error: unknown, depth = 0): Generator<ErrorLike> {
 }
 
 /**
- * The wait that the authority asked for, in ms; undefined where it did not.
+ * The wait that the authority asked for, in ms; undefined if it did not.
  *
  * @param now - ms since the epoch, for a `Retry-After` that is a date (RFC 9110, 10.2.3)
  */
@@ -51,12 +51,12 @@ export function retryAfterOf(error: unknown, now: number): number | undefined {
 }
 
 /**
- * How those say it who leave the status out of their errors, as MSAL does: Entra ID's AADSTS90055, 50196 (a loop) and
- * 900382, the managed identity endpoints' "Too many requests".
+ * Throttling in errors without a status, such as MSAL's: Entra ID's AADSTS90055, 50196 (a loop) and 900382, and the
+ * managed identity endpoints' "Too many requests".
  */
 const THROTTLED = /too many requests|\bthrottl|AADSTS(?:90055|50196|900382)\b/i
 
-/** Whether a token was refused because too many were asked for. */
+/** Whether a token was refused because there were too many requests. */
 export function isThrottled(error: unknown): boolean {
   for (const link of chainOf(error)) {
     if (link.statusCode === 429 || link.response?.status === 429 || link.status === 429) return true
@@ -65,17 +65,17 @@ export function isThrottled(error: unknown): boolean {
   return false
 }
 
-/** OAuth's errors of a request that is wrong in itself (RFC 6749, 5.2), as MSAL begins its messages with them. */
+/** OAuth's errors for a request that is itself wrong (RFC 6749, 5.2). MSAL's messages begin with them. */
 const WRONG_REQUEST =
   /\b(?:invalid_client|unauthorized_client|invalid_grant|invalid_request|invalid_resource|invalid_scope|unsupported_grant_type): /
 
-/** Our own codes for what is wrong here and stays so. */
+/** Our own codes for what is permanently wrong here. */
 const WRONG_HERE: readonly unknown[] = ['CONFIG_INVALID', 'DEPENDENCY_MISSING', 'TOKEN_INVALID']
 
 /**
- * Whether asking again with nothing changed cannot help: the credential is not set up here, or Entra answered that the
- * request itself is wrong. Most errors of `@azure/identity` carry no status, only their text; and one that could not
- * reach its endpoint calls itself unavailable too. Of several credentials each one must be beyond help.
+ * Whether asking again cannot help unless something changes: the credential is not set up here, or Entra answered that the
+ * request itself is wrong. Most errors of `@azure/identity` have no status, only a text, and a credential that could not
+ * reach its endpoint is called unavailable too. With several credentials, this must be true of each.
  */
 export function isLasting(error: unknown, depth = 0): boolean {
   let lasting = false
@@ -98,18 +98,18 @@ export function isLasting(error: unknown, depth = 0): boolean {
 
 type Policy = NonNullable<IdentityOptions['additionalPolicies']>[number]['policy']
 
-/** What an authority answered that does not serve now. */
+/** The answer of an authority that cannot serve now. */
 interface Refusal {
   status: number
   /** In seconds, or as a date. */
   retryAfter: string | undefined
 }
 
-/** Of the request under way: what was answered last, where that was a refusal. */
+/** For the current request: its last answer, if that was a refusal. */
 const request = new AsyncLocalStorage<{ refusal: Refusal | undefined }>()
 
 /**
- * Hears what the authority answers, for `@azure/identity` leaves status and `Retry-After` out of its errors. Put it
+ * Records the authority's answers, since `@azure/identity` leaves status and `Retry-After` out of its errors. Put it
  * outside of the retries (`perCall`).
  */
 export const hearRefusals: Policy = {
@@ -127,9 +127,9 @@ export const hearRefusals: Policy = {
 }
 
 /**
- * Asks for a token; where the authority refused to serve, its error says so as a `RestError` does.
+ * Asks for a token. If the authority refused to serve, the error says so as a `RestError` does.
  *
- * @param ask - of a credential that was made with {@link hearRefusals}
+ * @param ask - asks a credential that was made with {@link hearRefusals}
  * @param onRefusal - called then
  */
 export async function withRefusals<T>(ask: () => Promise<T>, onRefusal: () => void): Promise<T> {

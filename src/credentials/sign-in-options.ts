@@ -5,7 +5,7 @@ import { identityCredential } from './identity-credential.ts'
 import type { AuthenticationMethod, IdentityOptions } from './methods.ts'
 import { SignIn } from './sign-in.ts'
 
-/** How to sign in. All is optional: without anything it is `DefaultAzureCredential`. */
+/** How to sign in. Everything is optional. The default is `DefaultAzureCredential`. */
 export interface SignInOptions {
   /**
    * How to sign in, by the name that `authentication=…` has in a connection string: `ActiveDirectoryManagedIdentity`,
@@ -14,8 +14,8 @@ export interface SignInOptions {
   authentication?: string
   /**
    * Gives the tokens: a credential of `@azure/identity`, your own object with `getToken`, a function, or a name as in
-   * `authentication`; or several of these in order of preference. Where the first cannot give a token the next one is
-   * asked; the one that gave it is asked first from then on.
+   * `authentication`; or several of these in order of preference. If the first cannot give a token, the next one is
+   * asked. The one that gave it is asked first from then on.
    *
    * @defaultValue what the connection string says, else one `DefaultAzureCredential` for the process
    *
@@ -31,12 +31,12 @@ export interface SignInOptions {
    * of this tenant; whether it may give one depends on its own `additionallyAllowedTenants`.
    */
   tenantId?: string
-  /** The application's id, or that of a user-assigned managed identity, for a way to sign in that is named. */
+  /** The application's id, or that of a user-assigned managed identity, for a sign-in method by name. */
   clientId?: string
   /**
-   * Options of `@azure/identity` for the credentials that are made for a way to sign in that is named: `proxyOptions`,
-   * `authorityHost` and `disableInstanceDiscovery` for a private cloud, and so on. Adapters share a credential only
-   * where this is the same object.
+   * Options of `@azure/identity` for the credentials of sign-in methods by name: `proxyOptions`, `authorityHost` and
+   * `disableInstanceDiscovery` for a private cloud, and so on. Adapters share a credential only if this is the same
+   * object.
    */
   credentialOptions?: IdentityOptions
 }
@@ -44,9 +44,9 @@ export interface SignInOptions {
 /**
  * The credentials to ask, in order of preference: those that the options name, or the one of the sign-in.
  *
- * @param signIn - what the config says, and the options where they name no credential
- * @param warn - told where what the config says has no effect
- * @throws EntraError `CONFIG_INVALID` where the options contradict each other or lack something
+ * @param signIn - what the config says, and the options if they name no credential
+ * @param warn - called if what the config says has no effect
+ * @throws EntraError `CONFIG_INVALID` if the options contradict each other or lack something
  */
 export function credentialsFor(
   options: SignInOptions,
@@ -74,7 +74,7 @@ export function credentialsFor(
   return namedCredentials(credential, byMethod, tenantId)
 }
 
-/** The credentials of a token source that has no adapter: of a way to sign in that is named, it knows only the name. */
+/** The credentials of a token source without an adapter. Of a sign-in method, it knows only the name. */
 export function credentialsForScope(
   credential: CredentialLike | readonly CredentialLike[],
   scope: string,

@@ -37,7 +37,7 @@ export class SignIn {
   }
 }
 
-/** Something that a config says about signing in, and how to refuse it there. */
+/** Something that a config says about signing in, and how to refuse it with its place. */
 export interface Given {
   /** Its name as it was written. */
   readonly name: string
@@ -64,10 +64,10 @@ const FORMS: { [D in Detail]?: readonly [RegExp, wanted: string] } = {
 }
 
 /**
- * How to sign in, by what a config says. Details without `authentication` go to the default chain; a user and password
- * without it are SQL authentication.
+ * How to sign in, according to a config. Without `authentication`, the details are for the default chain, and a user or
+ * password means SQL authentication.
  *
- * @returns `undefined` where nothing is said
+ * @returns `undefined` if the config says nothing about it
  * @throws EntraError `CONFIG_CREDENTIALS` for SQL authentication, else `CONFIG_INVALID`
  */
 export function signInBy(authentication: Given | undefined, given: GivenDetails): SignIn | undefined {
@@ -83,7 +83,7 @@ export function signInBy(authentication: Given | undefined, given: GivenDetails)
   return new SignIn(method, details)
 }
 
-/** @throws EntraError `CONFIG_CREDENTIALS` where there are any */
+/** @throws EntraError `CONFIG_CREDENTIALS` if there are any */
 export function refuseOtherSignIns(given: readonly (Given | undefined)[]): void {
   const found = given.filter((each) => each !== undefined)
   const names = found.map(({ name }) => name).join(', ')
@@ -133,17 +133,13 @@ function meaningsOfUser(method: AuthenticationMethod, user: Given): [Detail, Giv
   const [, clientId, tenantId] = CLIENT_AT_TENANT.exec(user.text) ?? []
   if (clientId !== undefined && tenantId !== undefined) {
     return [
-      ['clientId', part(user, clientId)],
-      ['tenantId', part(user, tenantId)],
+      ['clientId', { ...user, text: clientId }],
+      ['tenantId', { ...user, text: tenantId }],
     ]
   }
   // SqlClient's default chain takes an account here too, for caches that @azure/identity does not have.
   const isAccount = method === 'ActiveDirectoryDefault' && !GUID.test(user.text)
   return [[isAccount ? 'loginHint' : 'clientId', user]]
-}
-
-function part(whole: Given, text: string): Given {
-  return { name: whole.name, text, refuse: whole.refuse, warn: whole.warn }
 }
 
 function checked(detail: Detail, { name, text, refuse }: Given): string {

@@ -12,7 +12,7 @@ const db = useExampleDatabase()
 let folder: string
 let sts: SecurityTokenService
 
-/** What the directory trusts: the authority's stand-in for AWS's signature. */
+/** The signature that the directory trusts: the authority signs in place of AWS. */
 async function federatedToken(): Promise<string> {
   const path = join(folder, 'token')
   await db.azure.authority.writeFederatedToken(path, { lifetime: 300_000 })
@@ -39,7 +39,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** Lambda loads the module and calls its handler, one event after the other. */
+/** Like Lambda, loads the module and calls its handler with one event at a time. */
 async function invoke(getAssertion?: GetAssertion, queries: Record<string, string>[] = [{}]) {
   vi.spyOn(console, 'log').mockImplementation(() => {})
   const { handler, prisma } = createHandler(entraCredential(getAssertion, db.azure.authority.clientOptions()))
@@ -70,7 +70,7 @@ describe('examples/aws-lambda', () => {
       }),
     ])
     expect(db.azure.authority.stats().byEndpoint).toMatchObject({ token: 1, 'app-service': 0 })
-    // The official adapter's probe, and the connection that both invocations share.
+    // The official adapter's test login, and the connection that both invocations share.
     expect(db.azure.gateway.stats().logins).toBeLessThanOrEqual(2)
   })
 

@@ -1,6 +1,6 @@
 import Module from 'node:module'
 
-/** What `@azure/functions` is given to talk to by the language worker, in so far as these examples need it. */
+/** The part of the language worker's API for `@azure/functions` that these examples need. */
 type Callback = (...args: unknown[]) => unknown
 type Binding = { type: string; direction: string; name?: string } & Record<string, unknown>
 interface Metadata {
@@ -23,8 +23,8 @@ interface ProgrammingModel {
 type Load = (request: string, ...rest: unknown[]) => unknown
 
 /**
- * A stand-in for the Functions host and its Node.js worker, which puts `@azure/functions-core` before `require`. What is
- * registered is called through `@azure/functions`' own conversions, from the host's message to the host's message.
+ * A stand-in for the Functions host and its Node.js worker, which provides `@azure/functions-core` to `require`. It
+ * calls registered functions through `@azure/functions`' own conversions of the host's messages.
  */
 export class FunctionsHost {
   readonly logs: string[] = []
@@ -33,7 +33,7 @@ export class FunctionsHost {
   #model: ProgrammingModel | undefined
   #invocations = 0
 
-  /** Has to come before `@azure/functions` is loaded. */
+  /** Call this before `@azure/functions` is loaded. */
   install(): void {
     const module = Module as unknown as { _load: Load }
     const load = module._load
@@ -41,7 +41,7 @@ export class FunctionsHost {
     module._load = (request, ...rest) => (request === '@azure/functions-core' ? core : load(request, ...rest))
   }
 
-  /** What was registered: name, and its trigger. */
+  /** The registered functions, by name and trigger. */
   get functions(): [name: string, trigger: Binding | undefined][] {
     return [...this.#functions.values()].map(({ metadata }) => [
       metadata.name,
@@ -49,7 +49,7 @@ export class FunctionsHost {
     ])
   }
 
-  /** An HTTP request comes in. */
+  /** Delivers an HTTP request. */
   async get(name: string, query: Record<string, string> = {}): Promise<{ status: number; body: unknown }> {
     const registered = this.#functions.get(name)
     if (registered === undefined || this.#model === undefined) throw new Error(`There is no function "${name}".`)
@@ -71,7 +71,7 @@ export class FunctionsHost {
     return { status: Number(statusCode), body: JSON.parse(text) }
   }
 
-  /** The host takes the process down in good order. */
+  /** Stops the process gracefully. */
   async terminate(): Promise<void> {
     for (const { name, callback } of this.#hooks) if (name === 'appTerminate') await callback({ hookData: {} })
   }

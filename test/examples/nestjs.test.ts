@@ -52,7 +52,7 @@ describe('examples/nestjs', () => {
     release()
     expect(await (await answer).json()).toEqual({ users: 2 })
     await closed
-    // Prisma Client would connect anew after a $disconnect that came too soon, and stay so.
+    // After a premature $disconnect, Prisma Client would connect again and stay connected.
     await expect.poll(() => db.azure.gateway.stats().sessionsOpen).toBe(sessionsOpen)
   })
 

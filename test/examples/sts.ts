@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-/** A stand-in for AWS STS that knows `GetWebIdentityToken`. */
+/** A fake AWS STS that supports `GetWebIdentityToken`. */
 export interface SecurityTokenService {
   url: string
   /** The parameters of each request, in order. */
@@ -10,7 +10,7 @@ export interface SecurityTokenService {
   close(): Promise<void>
 }
 
-/** Starts it on a free port. @param sign - makes the token */
+/** Starts it on a free port. @param sign - creates the token */
 export async function startSts(sign: () => Promise<string>): Promise<SecurityTokenService> {
   const requests: URLSearchParams[] = []
   const server = createServer(async (request, response) => {

@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, vi } from 'vitest'
 import { type Database, useDatabase } from '../integration/database.ts'
 
-/** The example database, and the environment that a platform would give an example. */
+/** The example database and the environment that a platform would provide. */
 export interface ExampleDatabase extends Pick<Database, 'azure' | 'prisma'> {
-  /** What a platform sets for the process: the connection string, and a managed identity. */
+  /** The variables that a platform sets for the process: the connection string, and a managed identity. */
   environment(): Record<string, string>
 }
 
-/** The variables by which `@azure/identity` would find another identity than the one of the test. */
+/** The variables that would give `@azure/identity` a different identity than the test's. */
 const FOREIGN = /^(AZURE_|IDENTITY_|MSI_|IMDS_|AWS_)/
 
-/** Starts it for a test file. Each test has the users `ann` (admin) and `bob` in it, and that environment set. */
+/** Starts it for a test file. Each test has the users `ann` (admin) and `bob`, and that environment. */
 export function useExampleDatabase(): ExampleDatabase {
   const db = useDatabase()
   const folder = mkdtempSync(join(tmpdir(), 'example-'))
@@ -54,6 +54,6 @@ export function useExampleDatabase(): ExampleDatabase {
   return database
 }
 
-/** What each example says of all users, and of the admins. */
+/** Each example's answer for all users and for the admins. */
 export const ANN = { email: 'ann@example.test', name: 'Ann' }
 export const BOB = { email: 'bob@example.test', name: 'Bob' }

@@ -41,7 +41,7 @@ describe.skipIf(process.platform === 'win32')('examples/worker', () => {
     await expect.poll(() => output.text, { timeout: 120_000 }).toBe('published first\npublished second\n')
     expect(await drafts()).toBe(0)
 
-    // It sleeps, or asks: either way it stops.
+    // It is sleeping or querying; it stops either way.
     const closed = once(worker, 'close')
     worker.kill('SIGTERM')
     expect(await closed).toEqual([0, null])

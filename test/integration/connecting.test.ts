@@ -4,7 +4,7 @@ import { useDatabase } from './database.ts'
 
 const db = useDatabase()
 
-/** What is refused is not tried again. */
+/** Refused logins are not retried. */
 const ONCE = { rotation: { connectRetryTimeout: 0 } }
 
 const encrypted = async (prisma: typeof db.prisma) => (await prisma.user.count()) === 0

@@ -26,7 +26,7 @@ function stubEnvironment(kind: EnvironmentKind): void {
   for (const [name, value] of Object.entries(db.azure.authority.environment(kind))) vi.stubEnv(name, value)
 }
 
-/** Runs a few queries, and tells which endpoint gave how many tokens for them. */
+/** Runs a few queries and returns how many tokens each endpoint gave for them. */
 async function signIn(prisma: PrismaClient): Promise<Record<string, number>> {
   await Promise.all(Array.from({ length: 4 }, () => prisma.user.count()))
   const { 'app-service': appService, imds, token } = db.azure.authority.stats().byEndpoint
@@ -66,7 +66,7 @@ describe('Prisma Client signs in with', () => {
     stubEnvironment('app-service')
     const prisma = new PrismaClient({ adapter: new PrismaMssqlEntra(db.azure.config()) })
     try {
-      // MSAL may still have the token of the test above: its cache is the process's.
+      // MSAL may still have the token of the previous test: its cache is process-wide.
       expect(await signIn(prisma)).toMatchObject({ imds: 0, token: 0 })
     } finally {
       await prisma.$disconnect()

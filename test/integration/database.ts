@@ -7,7 +7,7 @@ import { applyMigrations, deleteAllRows, dropEverything } from './schema.ts'
 import { sharedUpstream } from './shared-upstream.ts'
 import { openSqlLogin, type SqlLogin } from './sql-login.ts'
 
-/** A Prisma Client and the adapter that it stands on. */
+/** A Prisma Client and its adapter. */
 export interface Client {
   prisma: PrismaClient
   adapter: PrismaMssqlEntra
@@ -18,11 +18,11 @@ export interface Database {
   readonly azure: LocalAzure
   /** A client with a long-lived token, for tests that are not about tokens. */
   readonly prisma: PrismaClient
-  /** A client of its own; it is disconnected after the test. */
+  /** A new client; it is disconnected after the test. */
   connect(options?: PrismaMssqlEntraOptions, config?: Partial<MssqlConfig> | string): Client
-  /** Runs a batch past the gateway, with a SQL login. */
+  /** Runs a batch with a SQL login, without the gateway. */
   sql: SqlLogin['run']
-  /** Whether anything but SELECT may have run since this was last set to false. */
+  /** Whether anything other than SELECT may have run since this was last reset. */
   changed: boolean
 }
 
@@ -31,13 +31,13 @@ export interface DatabaseOptions extends LocalAzureOptions {
   keepRows?: boolean
 }
 
-/** How long transactions wait for their beginning and may take, in ms: on a busy machine Prisma's own 2 and 5 s are short. */
+/** How long transactions may wait to begin and may take, in ms. Prisma's 2 and 5 s are too short on a busy machine. */
 const PATIENT = { maxWait: 60_000, timeout: 60_000 }
 
-/** Somebody else may be waiting for the same real server. */
+/** Others may be waiting for the same real server. */
 const SETUP_TIMEOUT = 600_000
 
-/** Starts a local Azure for a test file, with the example database in it; rows are deleted after each test. */
+/** Starts a local Azure with the example database for a test file. Rows are deleted after each test. */
 export function useDatabase(options: DatabaseOptions = {}): Database {
   const clients: PrismaClient[] = []
   let azure: LocalAzure | undefined

@@ -1,4 +1,4 @@
-// Run by debug-output.test.ts with every debug output on: works for a while, and fails in some ways.
+// Run by debug-output.test.ts with every debug output on: it works for a while and fails in several ways.
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { ManagedIdentityCredential } from '@azure/identity'

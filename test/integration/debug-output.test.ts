@@ -10,7 +10,7 @@ import { secretsIn } from './secrets.ts'
 
 const CHILD = fileURLToPath(new URL('debug-output.child.ts', import.meta.url))
 
-/** Tokens live for seconds: each process rotates once. */
+/** Tokens live for seconds, so each process rotates once. */
 const db = useDatabase({ tokenLifetime: 4_000 })
 
 let folder = ''
@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** What a process prints that has this in its environment. */
+/** The output of a process with this environment. */
 async function outputWith(environment: Record<string, string>): Promise<string> {
   const { authority, gateway, upstream } = db.azure
   const caFile = join(folder, 'gateway.pem')

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { runScript } from '../support/run-script.ts'
 
-/** How every JSON Web Token begins, and how a piece of one reads: base64url of `{"`. */
+/** The start of every JSON Web Token: base64url of `{"`. */
 const JSON_WEB_TOKEN = /eyJ[\w-]{8,}/
 
-/** On a busy machine queries may take longer than tokens of some seconds live, and the demo says so. */
+/** On a busy machine queries may outlive tokens of a few seconds, and the demo says so. */
 const codeOf = (output: string) => (/^✗ \d+ queries failed/m.test(output) ? 1 : 0)
 
 it('the demo rotates, exits and prints no token', async () => {
@@ -15,7 +15,7 @@ it('the demo rotates, exits and prints no token', async () => {
   expect(code, output).toBe(codeOf(output))
 })
 
-// Its stand-in for the Azure CLI is no executable on Windows.
+// Its fake Azure CLI is not executable on Windows.
 it.skipIf(process.platform === 'win32')(
   'the demo uses its second credential if the first one fails midway',
   async () => {

@@ -31,7 +31,7 @@ describe('$disconnect', () => {
     const held = await db.prisma.$transaction(
       async (tx) => {
         await tx.tag.update({ where: { id }, data: { name: 'y' } })
-        // A statement by itself: Prisma Client cancels transactions when it disconnects, its own implicit ones too.
+        // A single statement: Prisma Client cancels transactions when it disconnects, even implicit ones.
         const waiting = prisma.$executeRaw`UPDATE [Tag] SET [name] = 'z' WHERE [id] = ${id}`.then((count) => count)
         await until(() => expect(adapter.stats().inFlight).toBe(1))
         return [waiting, prisma.$disconnect()] as const

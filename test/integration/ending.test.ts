@@ -10,14 +10,14 @@ afterEach(() => {
 })
 
 async function runToItsEnd(how: string) {
-  // After $disconnect nothing may be left that idle connections' own end would hide.
+  // With $disconnect, the idle timeout is long, so it cannot hide a leak.
   const pool = { idleTimeoutMillis: how === 'disconnect' ? 600_000 : 500 }
   const token = await db.azure.credential().getToken('')
   vi.stubEnv('ENDING_TEST', JSON.stringify({ config: db.azure.config({ pool }), token }))
   return runScript('test/integration/ending.child.ts', how)
 }
 
-/** Only its own end ends it: what held the event loop would run into the time limit of the test. */
+/** The script is not killed: anything that holds the event loop makes the test time out. */
 describe('a script', () => {
   it.each([
     ['creates a client and returns', 'nothing', ''],

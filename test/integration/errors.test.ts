@@ -3,7 +3,7 @@ import { useSeededDatabase } from './fixtures.ts'
 
 const { db, people } = useSeededDatabase()
 
-/** What the adapter made of the server's error, where Prisma keeps it. */
+/** The adapter's version of the server's error, as Prisma stores it. */
 const cause = (cause: object) => ({
   driverAdapterError: expect.objectContaining({ cause: expect.objectContaining(cause) }),
 })

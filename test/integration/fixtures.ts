@@ -3,7 +3,7 @@ import type { PrismaClient } from '../../generated/prisma/client.ts'
 import { type Database, useDatabase } from './database.ts'
 
 /**
- * A few people and what they wrote, different enough that each filter can be told from the others.
+ * A few people and their posts, different enough to distinguish each filter from the others.
  *
  * | user | role | name | credits | active | manager | posts (views, rating, price, published, tags) |
  * |---|---|---|---|---|---|---|
@@ -95,7 +95,7 @@ export async function seed(prisma: PrismaClient) {
   return { ann, bob, cleo, dave, first, second, third, orphan }
 }
 
-/** The example database with the rows of {@link seed} before each test: most tests only read, and leave them to the next. */
+/** The example database with the rows of {@link seed} before each test: most tests only read and leave the rows for the next. */
 export function useSeededDatabase(): { db: Database; people: Awaited<ReturnType<typeof seed>> } {
   const db = useDatabase({ keepRows: true })
   const people = {} as Awaited<ReturnType<typeof seed>>

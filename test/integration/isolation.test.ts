@@ -5,7 +5,7 @@ import { Meeting } from './meeting.ts'
 
 const db = useDatabase()
 
-/** Long enough for SQL Server to find a deadlock, which it looks for every 5 s at the longest. */
+/** Long enough for SQL Server to find a deadlock: it checks at least every 5 s. */
 const LONG = { timeout: 30_000, maxWait: 30_000 }
 
 let one: number
@@ -50,7 +50,7 @@ describe('isolation levels', () => {
     const seen = await db.prisma.$transaction(
       async (tx) => {
         const before = await credits(tx, one)
-        // Locks hold it up, or versions hide it; which of them is the server's business.
+        // The server may block it with locks or hide it with row versions.
         write = set(db.prisma, one, 2)
         await Promise.race([write, new Promise((resolve) => setTimeout(resolve, 300))])
         return [before, await credits(tx, one)]
@@ -62,7 +62,7 @@ describe('isolation levels', () => {
     expect(await credits(db.prisma, one)).toBe(2)
   })
 
-  // Prisma Client itself refuses Snapshot (P2028) before it asks the adapter.
+  // Prisma Client rejects Snapshot (P2028) before it calls the adapter.
   it('Snapshot reads the same twice and blocks nobody, if the database allows it', async ({ skip }) => {
     const adapter = await db.connect().adapter.connect()
     const sql = `SELECT [credits] FROM [dbo].[User] WHERE [id] = ${one}`

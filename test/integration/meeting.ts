@@ -1,4 +1,4 @@
-/** Lets a number of tasks wait until all of them have come as far. */
+/** A barrier: tasks wait until all of them have arrived. */
 export class Meeting {
   #missing: number
   readonly #begun: Promise<void>
@@ -11,7 +11,7 @@ export class Meeting {
     })
   }
 
-  /** Resolves when everybody has arrived. */
+  /** Resolves when all tasks have arrived. */
   arrive(): Promise<void> {
     if (--this.#missing === 0) this.#begin()
     return this.#begun

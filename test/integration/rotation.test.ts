@@ -4,7 +4,7 @@ import type { AdapterEvent } from '../../src/index.ts'
 import { useDatabase } from './database.ts'
 import { until } from './faults/time.ts'
 
-/** In ms: what a login takes on a slow machine is little beside what is left of it after the refresh. */
+/** In ms. Long enough that a login on a slow machine takes little of the time left after the refresh. */
 const TOKEN_LIFETIME = 30_000
 const ROTATIONS = 3
 const MAX = 4
@@ -12,7 +12,7 @@ const LOGINS_AT_ONCE = 3
 
 const db = useDatabase({ tokenLifetime: TOKEN_LIFETIME })
 
-/** The next token is due at once: the adapter asks for it after a quarter of the time that it would take by itself. */
+/** The next token is due at once: the adapter requests it after a quarter of its usual time. */
 const hurried = (credential: TokenCredential): TokenCredential => ({
   async getToken(...asked) {
     const token = await credential.getToken(...asked)

@@ -7,7 +7,7 @@ export type RunBatch = (sql: string) => Promise<unknown>
 
 const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), '../../prisma/migrations')
 
-/** Tables of the example database, each before those that it refers to. */
+/** Tables of the example database, each before the tables that it refers to. */
 const TABLES = [
   '_PostToTag',
   'Entry',
@@ -21,20 +21,20 @@ const TABLES = [
   'EveryDefault',
 ]
 
-/** The tables that refer to themselves: their rows can be deleted only when the reference is gone. */
+/** The tables that refer to themselves: their rows can be deleted only after the reference is removed. */
 const SELF_REFERENCES = [
   'UPDATE [dbo].[Entry] SET [reversesAccountId] = NULL, [reversesLine] = NULL',
   'UPDATE [dbo].[User] SET [managerId] = NULL',
 ]
 
-/** Makes the example database's tables as `prisma migrate deploy` would. */
+/** Creates the example database's tables, like `prisma migrate deploy`. */
 export async function applyMigrations(run: RunBatch): Promise<void> {
   const entries = await readdir(MIGRATIONS, { withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
   for (const folder of folders.sort()) await run(await readFile(join(MIGRATIONS, folder, 'migration.sql'), 'utf8'))
 }
 
-/** Drops the example database's tables, and nothing else; those that are not there are passed over. */
+/** Drops the example database's tables, and nothing else. Ignores missing ones. */
 export async function dropEverything(run: RunBatch): Promise<void> {
   for (const table of TABLES) await run(`DROP TABLE IF EXISTS [dbo].[${table}]`)
 }

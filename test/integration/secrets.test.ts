@@ -14,7 +14,7 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-/** Everything that must not be seen. */
+/** Every secret that must not appear. */
 const secrets = () => [
   ...db.azure.authority.issuedTokens,
   db.azure.authority.identityHeader,

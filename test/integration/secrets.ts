@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 /** The shortest piece of a secret that counts as a leak, in characters. */
 const PIECE = 40
 
-/** What a log, a debugger or an error tracker might print of a value. */
+/** The texts that a log, a debugger or an error tracker might print for a value. */
 export function textsOf(value: unknown): string[] {
   return [
     String(value),
@@ -12,7 +12,7 @@ export function textsOf(value: unknown): string[] {
   ]
 }
 
-/** The secrets that a text contains, whole or the last piece of them, plain or as UTF-16. */
+/** The secrets that a text contains, in full or their last part, plain or as UTF-16. */
 export function secretsIn(text: string, secrets: readonly string[]): string[] {
   const dense = text.replaceAll('\0', '')
   return secrets.filter((secret) => secret !== '' && dense.includes(secret.slice(-PIECE)))

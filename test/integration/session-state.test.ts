@@ -5,12 +5,12 @@ import { until } from './faults/time.ts'
 
 const db = useDatabase()
 
-/** One connection serves all, one after the other. */
+/** One connection serves all queries in sequence. */
 const ONE = { pool: { max: 1 } }
 
 type Queries = Pick<typeof db.prisma, '$queryRaw'>
 
-/** The isolation level of the session that a statement runs on, in the server's words. */
+/** The isolation level of a statement's session, as the server reports it. */
 async function levelOf(client: Queries): Promise<string | undefined> {
   const rows = await client.$queryRaw<{ 'Set Option': string; Value: string }[]>`DBCC USEROPTIONS`
   return rows.find((row) => row['Set Option'] === 'isolation level')?.Value
@@ -21,7 +21,7 @@ async function sessionOf(client: Queries): Promise<number | undefined> {
   return row?.id
 }
 
-/** What others see of the tags: read past the gateway. */
+/** The tags as others see them, read without the gateway. */
 const committed = async () => (await db.sql('SELECT [name] FROM [dbo].[Tag] ORDER BY [name]')).map(({ name }) => name)
 
 const serializable = () =>
@@ -141,12 +141,12 @@ describe('a session killed during its COMMIT', () => {
   })
 })
 
-/** A request of the driver as it is sent: for `sp_executesql` the second parameter declares the others. */
+/** A request as the driver sends it: for `sp_executesql` the second parameter declares the others. */
 interface SentRequest {
   parameters?: { value: unknown }[]
 }
 
-/** Notes what each `sp_executesql` of a connection declares. */
+/** Records the declarations of each `sp_executesql` on a connection. */
 function noting(declarations: Set<unknown>) {
   return (connection: object) => {
     const driver = connection as { makeRequest(request: unknown, type: number, payload: SentRequest): void }

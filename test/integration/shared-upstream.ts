@@ -5,7 +5,7 @@ import type { SharedEngine } from '../shared-engine.ts'
 import { type RunningUpstream, startUpstream } from '../upstream.ts'
 import { openSqlLogin } from './sql-login.ts'
 
-/** The real SQL Server that `SQLSERVER_URL` names, or a database of this file's own on the engine that all files share. */
+/** The SQL Server in `SQLSERVER_URL`, or this file's own database on the shared engine. */
 export async function sharedUpstream(): Promise<RunningUpstream> {
   if (process.env.SQLSERVER_URL) return startUpstream()
   const answer = await fetch(inject('sharedEngineUrl'))

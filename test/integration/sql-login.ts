@@ -1,16 +1,16 @@
 import mssql from 'mssql'
 import type { Upstream } from '../../src/testing/gateway/upstream.ts'
 
-/** A connection with user and password: what sets the database up, and looks at it from outside. */
+/** A connection with user and password that sets up the database and inspects it from outside. */
 export interface SqlLogin {
-  /** Runs one batch and gives the rows of its first result. */
+  /** Runs one batch and returns the rows of its first result. */
   run(sql: string): Promise<Record<string, unknown>[]>
-  /** Waits until nobody else holds this name on the server, and holds it until `close()`. */
+  /** Waits for a lock of this name on the server, and holds it until `close()`. */
   lock(name: string): Promise<void>
   close(): Promise<void>
 }
 
-/** Opens one connection; it is kept, so that what belongs to the session stays. */
+/** Opens one connection and keeps it, to preserve session state. */
 export async function openSqlLogin(upstream: Required<Upstream>): Promise<SqlLogin> {
   const { host, encrypt, trustServerCertificate, ...login } = upstream
   const pool = await new mssql.ConnectionPool({

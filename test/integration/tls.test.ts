@@ -18,7 +18,7 @@ afterEach(async () => {
   await Promise.all(closing.splice(0).map((close) => close()))
 })
 
-/** A gateway with a certificate of its own, and an adapter that trusts `ca`. */
+/** A gateway with its own certificate, and an adapter that trusts `ca`. */
 async function adapterTo(
   certificate: Partial<CertificateRequest>,
   { trusts = true, options = {} }: { trusts?: boolean; options?: object } = {},
@@ -40,7 +40,7 @@ async function adapterTo(
   return { adapter, gateway }
 }
 
-/** A server, or somebody in between, that answers PRELOGIN so, and keeps all that it is sent. */
+/** A server or an intermediary that gives this answer to PRELOGIN and keeps everything it receives. */
 async function startImpostor(answer: Buffer) {
   const received: Buffer[] = []
   const server = createServer((socket) => {

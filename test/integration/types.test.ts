@@ -13,7 +13,7 @@ const bytes = (...values: number[]) => Uint8Array.from(values)
 const longText = 'Größe 尺寸 🎉 '.repeat(10_000)
 const longBytes = Uint8Array.from({ length: 300_000 }, (_, index) => index % 251)
 
-/** What is written, and what is read back where that is something else. */
+/** The value to write, and the value read back if it differs. */
 const CASES: Record<Field, ([Value] | [Value, Value])[]> = {
   string: [
     [''],
@@ -107,7 +107,7 @@ const CASES: Record<Field, ([Value] | [Value, Value])[]> = {
 
 const FIELDS = Object.entries(CASES) as [Field, ([Value] | [Value, Value])[]][]
 
-/** Bytes come as a `Uint8Array` or a `Buffer`; what counts is what is in them. */
+/** Bytes arrive as a `Uint8Array` or a `Buffer`; only their content counts. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
   return Decimal.isDecimal(value) ? `decimal ${value}` : value

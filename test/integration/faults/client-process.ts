@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { config as MssqlConfig } from 'mssql'
 import { afterEach, expect } from 'vitest'
-import type { Answer, Order } from './client-program.ts'
+import type { Answer, ControlMessage } from './client-program.ts'
 import type { FaultyAzure } from './support.ts'
 import { until } from './time.ts'
 
 const PROGRAM = fileURLToPath(new URL('./client-program.ts', import.meta.url))
 
-/** A process of its own with a Prisma Client, signed in as a managed identity. */
+/** A separate process with a Prisma Client, signed in as a managed identity. */
 export class ClientProcess {
   readonly #child: ChildProcess
   readonly #azure: FaultyAzure
@@ -22,39 +22,39 @@ export class ClientProcess {
     })
   }
 
-  /** Connects, and runs one query. */
+  /** Connects and runs one query. */
   connect(config: Partial<MssqlConfig> = {}): Promise<Answer> {
     const { db, gateway } = this.#azure
     const options = { cryptoCredentialsDetails: { ca: gateway.ca } }
-    return this.#tell({ connect: db.azure.config({ port: gateway.port, options, ...config }) })
+    return this.#send({ connect: db.azure.config({ port: gateway.port, options, ...config }) })
   }
 
-  /** Runs so many queries at once. */
+  /** Runs this many queries at once. */
   query(count: number): Promise<Answer> {
-    return this.#tell({ query: count })
+    return this.#send({ query: count })
   }
 
-  /** Keeps the process busy for so many ms, and then runs a query before it hears of anything. `end()` waits for it. */
+  /** Blocks the process for this many ms, then runs a query before any event arrives. `end()` waits for it. */
   blockAndQuery(delay: number): Promise<Answer> {
-    return this.#tell({ blockAndQuery: delay })
+    return this.#send({ blockAndQuery: delay })
   }
 
   /** Begins a statement. `end()` waits for it. */
   begin(statement: string): Promise<Answer> {
-    return this.#tell({ begin: statement })
+    return this.#send({ begin: statement })
   }
 
-  /** Opens a transaction, and adds a user with this address in it. `end()` has it go on to its COMMIT. */
+  /** Opens a transaction and adds a user with this address in it. `end()` lets it continue to its COMMIT. */
   transaction(email: string): Promise<Answer> {
-    return this.#tell({ transaction: email })
+    return this.#send({ transaction: email })
   }
 
-  /** How what was begun has ended. */
+  /** Waits for the work that was begun and returns its outcome. */
   end(): Promise<Answer> {
-    return this.#tell({ end: true })
+    return this.#send({ end: true })
   }
 
-  /** Resolves when the process stands still. */
+  /** Resolves when the process is stopped. */
   async freeze(): Promise<void> {
     this.#child.kill('SIGSTOP')
     await until(() => expect(stateOf(this.#child.pid)).toMatch(/^T/))
@@ -64,10 +64,10 @@ export class ClientProcess {
     this.#child.kill('SIGCONT')
   }
 
-  /** Disconnects, and waits for the process to end by itself. @returns its exit code */
+  /** Disconnects and waits for the process to exit. @returns its exit code */
   async disconnect(): Promise<number | null> {
     const exit = once(this.#child, 'exit')
-    this.#child.send({ disconnect: true } satisfies Order)
+    this.#child.send({ disconnect: true } satisfies ControlMessage)
     const [code] = await exit
     return code
   }
@@ -79,14 +79,14 @@ export class ClientProcess {
     await exit
   }
 
-  async #tell(order: Order): Promise<Answer> {
+  async #send(message: ControlMessage): Promise<Answer> {
     const over = new AbortController()
     const told = { signal: over.signal }
     const ended = once(this.#child, 'exit', told).then(() => {
       throw new Error('The process has ended.')
     })
     const answered = once(this.#child, 'message', told)
-    this.#child.send(order)
+    this.#child.send(message)
     try {
       const [answer] = await Promise.race([answered, ended])
       return answer as Answer
@@ -97,12 +97,12 @@ export class ClientProcess {
   }
 }
 
-/** Of a process, as `ps` has it: `T` where it is stopped. */
+/** The state of a process in `ps`: `T` if it is stopped. */
 function stateOf(pid: number | undefined): string {
   return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).trim()
 }
 
-/** Starts processes for the tests of a file; those that still run after a test are killed. */
+/** Starts processes for the tests of a file, and kills those still running after a test. */
 export function useClientProcesses(azure: FaultyAzure): () => ClientProcess {
   const processes: ClientProcess[] = []
   afterEach(() => Promise.all(processes.splice(0).map((process) => process.kill())))

@@ -1,38 +1,38 @@
-/** The program of a `ClientProcess`, which tells it what to do. */
+/** The program of a `ClientProcess`, which controls it by messages. */
 import { ManagedIdentityCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { PrismaClient } from '../../../generated/prisma/client.ts'
 import { PrismaMssqlEntra } from '../../../src/index.ts'
 
-/** What the parent says. */
-export type Order =
-  /** Connect, and run one query. */
+/** A message from the parent. */
+export type ControlMessage =
+  /** Connect and run one query. */
   | { connect: MssqlConfig }
-  /** Run so many queries at once. */
+  /** Run this many queries at once. */
   | { query: number }
-  /** Block the event loop for so many ms, and run one query at once; answered before that. */
+  /** Block the event loop for this many ms, then run one query at once; answered before that. */
   | { blockAndQuery: number }
-  /** Run a statement that takes its time; answered before it has ended. */
+  /** Run a slow statement; answered before it ends. */
   | { begin: string }
   /** Open a transaction and add a user in it; answered while it is open. */
   | { transaction: string }
-  /** Go on with what was begun; answered when it has ended. */
+  /** Continue with the work that was begun; answered when it ends. */
   | { end: true }
-  /** Disconnect, and end: the only order without an answer. */
+  /** Disconnect and exit. This is the only message without an answer. */
   | { disconnect: true }
 
-/** What it is answered. */
+/** The answer to a message. */
 export interface Answer {
   /** When the first token in use expires, in ms since the epoch; undefined without a connection. */
   expiresOn: number | undefined
-  /** How the queries ended that failed: Prisma's code, ours, and the message. */
+  /** The failed queries: Prisma's code, ours, and the message. */
   failures: string[]
 }
 
 let adapter: PrismaMssqlEntra | undefined
 let prisma: PrismaClient | undefined
 
-/** What was begun and has not been asked for. */
+/** The work that was begun and not awaited yet. */
 let begun: Promise<unknown> = Promise.resolve()
 let goOn = () => {}
 
@@ -46,14 +46,14 @@ function connect(config: MssqlConfig): void {
   prisma = new PrismaClient({ adapter })
 }
 
-/** Does nothing else for so many ms, and runs a query before the event loop has turned. */
+/** Blocks for this many ms, then runs a query before the event loop turns. */
 function runAfterBlocking(delay: number): Promise<unknown> {
   const until = Date.now() + delay
   while (Date.now() < until);
   return connected().user.count().then()
 }
 
-/** Opens a transaction that ends when it is told to go on. @returns when it has added the user, or has failed */
+/** Opens a transaction that ends on request. Resolves when it has added the user, or has failed. */
 function openTransaction(email: string): Promise<unknown> {
   return new Promise((resolve) => {
     const work = async (tx: Pick<PrismaClient, 'user'>) => {
@@ -70,16 +70,16 @@ function openTransaction(email: string): Promise<unknown> {
   })
 }
 
-/** Begins what an order says. @returns what the answer is to wait for */
-async function obey(order: Exclude<Order, { disconnect: true }>): Promise<unknown[]> {
-  if ('connect' in order) connect(order.connect)
-  if ('connect' in order) return [connected().user.count()]
-  if ('query' in order) return Array.from({ length: order.query }, () => connected().user.count())
-  if ('begin' in order) begun = Promise.resolve(connected().$executeRawUnsafe(order.begin))
-  if ('transaction' in order) await openTransaction(order.transaction)
-  if ('end' in order) goOn()
+/** Begins the work of a message. @returns the work that the answer waits for */
+async function handle(message: Exclude<ControlMessage, { disconnect: true }>): Promise<unknown[]> {
+  if ('connect' in message) connect(message.connect)
+  if ('connect' in message) return [connected().user.count()]
+  if ('query' in message) return Array.from({ length: message.query }, () => connected().user.count())
+  if ('begin' in message) begun = Promise.resolve(connected().$executeRawUnsafe(message.begin))
+  if ('transaction' in message) await openTransaction(message.transaction)
+  if ('end' in message) goOn()
   begun.catch(() => {})
-  return 'end' in order ? [begun] : []
+  return 'end' in message ? [begun] : []
 }
 
 function told(reason: unknown): string {
@@ -87,21 +87,21 @@ function told(reason: unknown): string {
   return `${code} ${meta?.code}: ${message}`
 }
 
-process.on('message', async (order: Order) => {
-  if ('disconnect' in order) {
+process.on('message', async (message: ControlMessage) => {
+  if ('disconnect' in message) {
     await prisma?.$disconnect()
-    // Nothing is left that would keep the process alive.
+    // Nothing keeps the process alive now.
     process.disconnect?.()
     return
   }
-  const outcomes = await Promise.allSettled(await obey(order))
+  const outcomes = await Promise.allSettled(await handle(message))
   const answer: Answer = {
     expiresOn: adapter?.stats().tokenExpiresOn,
     failures: outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [told(outcome.reason)] : [])),
   }
   process.send?.(answer, () => {
-    if (!('blockAndQuery' in order)) return
-    begun = runAfterBlocking(order.blockAndQuery)
+    if (!('blockAndQuery' in message)) return
+    begun = runAfterBlocking(message.blockAndQuery)
     begun.catch(() => {})
   })
 })

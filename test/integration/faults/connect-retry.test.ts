@@ -5,7 +5,7 @@ import { until } from './time.ts'
 
 const azure = useFaultyAzure()
 
-/** Paused, moving or busy; 4060 is among them once the database was there. */
+/** Paused, moving or busy. 4060 counts too once the database was open. */
 const TRANSIENT = [615, 926, 4221, 10928, 10929, 10936, 40197, 40501, 40613, 49918, 49919, 49920]
 
 /** The first wait is 50 ms instead of Microsoft's 5 s. */
@@ -14,7 +14,7 @@ const SOON = { rotation: { connectRetryInterval: 50 } }
 const refuse = (number: number, times?: number) =>
   azure.gateway.inject({ at: 'login', action: { refuse: { number } }, ...(times && { times }) })
 
-/** A client whose connections were cut, and whose next logins are refused. */
+/** A client whose connections were cut and whose next logins are refused. */
 async function cutAndRefused(number: number) {
   const client = azure.connect(SOON)
   await client.prisma.user.count()
@@ -48,7 +48,7 @@ describe('a login to a database that is paused, moving or busy', () => {
     await events.nth(3, 'connect.retry')
     azure.gateway.clearFaults()
     expect(await Promise.all(waiting)).toEqual(Array.from({ length: queries }, () => 0))
-    // Those that were under way when the first was refused, and one for each wait.
+    // The logins in progress at the first refusal, and one for each wait.
     const attempts = events.of('connect.retry').length
     expect(azure.gateway.stats().loginFailures[number]).toBeLessThanOrEqual(10 + attempts)
     expect(adapter.stats().tokensRequested).toBe(1)

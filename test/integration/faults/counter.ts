@@ -3,7 +3,7 @@ import type { Database } from '../database.ts'
 
 const EMAIL = 'counter@example.test'
 
-/** A row that shows how often a statement has run. It is read past the gateway. */
+/** A row that counts how often a statement has run. It is read without the gateway. */
 export class Counter {
   readonly #sql: Database['sql']
 
@@ -11,13 +11,13 @@ export class Counter {
     this.#sql = sql
   }
 
-  /** Makes the row. */
+  /** Creates the row. */
   static async in({ sql }: Pick<Database, 'sql'>): Promise<Counter> {
     await sql(`INSERT INTO [dbo].[User] ([email], [credits], [updatedAt]) VALUES (N'${EMAIL}', 0, N'2026-01-01')`)
     return new Counter(sql)
   }
 
-  /** Counts, by one statement. */
+  /** Increments the row with one statement. */
   async increment(client: Pick<PrismaClient, 'user'>): Promise<number> {
     const { count } = await client.user.updateMany({ where: { email: EMAIL }, data: { credits: { increment: 1 } } })
     return count

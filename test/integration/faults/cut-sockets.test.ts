@@ -12,7 +12,7 @@ const CUTS: [string, FaultAction][] = [
   ['resets the socket', { reset: true }],
 ]
 
-/** How far the statement had come, the stage at which it is cut, and how often it has run then. */
+/** The progress of the statement, the stage of the cut, and how often the statement has run by then. */
 const MOMENTS = [
   ['before the statement arrives', 'request', 0],
   ['after the statement has run', 'response', 1],
@@ -28,7 +28,7 @@ const TIMED_OUT = {
   message: expect.stringMatching(/not run again.*may have run/s),
 }
 
-/** What is idle is lent without a round trip, unless something was lost. */
+/** Idle connections are lent without a round trip, unless one was lost. */
 const UNASKED: RotationOptions = { validateAfter: 600_000 }
 
 async function connected(rotation: RotationOptions = {}, config: Parameters<typeof azure.connect>[1] = {}) {
@@ -37,7 +37,7 @@ async function connected(rotation: RotationOptions = {}, config: Parameters<type
   return { ...client, counter: await Counter.in(azure) }
 }
 
-/** Opens so many connections. */
+/** Opens this many connections. */
 async function busy({ prisma }: Pick<Awaited<ReturnType<typeof connected>>, 'prisma'>, connections: number) {
   await until(async () => {
     await Promise.all(Array.from({ length: connections }, () => prisma.$executeRaw`WAITFOR DELAY '00:00:00.100'`))

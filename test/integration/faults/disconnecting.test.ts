@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultAction, Stage } from '../../../src/testing/index.ts'
 import { countingClock } from '../../support/counting-clock.ts'
 import { useClientProcesses } from './client-process.ts'
+import { FaultyCredential } from './faulty-credential.ts'
 import { failureOf, hold, rotatesOnce, useFaultyAzure } from './support.ts'
 import { minute, second, until } from './time.ts'
-import { TroubledCredential } from './troubled-credential.ts'
 
 const azure = useFaultyAzure()
 const startProcess = useClientProcesses(azure)
@@ -24,22 +24,22 @@ afterAll(() => {
 
 const issued = (): Promise<AccessToken> => azure.authority.issueToken()
 
-/** A client whose timers are counted. A login that hangs is not given up within a test, unless told so. */
+/** A client with counted timers. By default a hanging login does not time out within a test. */
 function client({ connectionTimeout = 10 * minute, waitTimeout = 15 * second } = {}, give = issued) {
   const clock = countingClock()
-  const credential = new TroubledCredential(give)
+  const credential = new FaultyCredential(give)
   const rotation = { waitTimeout, connectRetryInterval: 50 }
   return { ...azure.connect({ clock, credential, rotation }, { connectionTimeout }), credential, clock }
 }
 
-/** One that rotates soon. @param ready - its second token is given no sooner */
+/** A client that rotates soon. @param ready - its second token waits for this */
 function rotating(ready?: Promise<unknown>) {
   const credential = rotatesOnce(azure, ready)
   return client({}, () => credential.getToken())
 }
 type TestClient = ReturnType<typeof client>
 
-/** Nothing of the client is left: no timer, and no socket that the gateway knows of. */
+/** Expects that the client left nothing behind: no timer, and no socket at the gateway. */
 async function expectNothingLeft({ adapter, clock }: TestClient): Promise<void> {
   expect(clock.timers).toBe(0)
   expect(adapter.stats()).toMatchObject({ connectionsOpen: 0, connecting: 0, inFlight: 0, waiting: 0 })
@@ -53,7 +53,7 @@ describe('$disconnect during a rotation', () => {
   it('leaves nothing behind if the token request hangs', async () => {
     const made = rotating()
     await made.prisma.user.count()
-    made.credential.trouble = 'hang'
+    made.credential.fault = 'hang'
     await until(() => expect(made.credential.requests).toBe(2))
     await made.prisma.$disconnect()
     await expectNothingLeft(made)
@@ -112,7 +112,7 @@ describe('$disconnect while work waits', () => {
   it('for a token ends that work with CLOSED', async () => {
     const made = client({}, () => azure.authority.issueToken({ lifetime: 3 * second }))
     await made.prisma.user.count()
-    made.credential.trouble = new Error('no route to the endpoint')
+    made.credential.fault = new Error('no route to the endpoint')
     await made.events.nth(1, 'connection.closed')
     const waiting = failureOf(made.prisma.user.count())
     await until(() => expect(made.adapter.stats().waiting).toBe(1))
@@ -135,11 +135,11 @@ describe('$disconnect while work waits', () => {
   })
 })
 
-/** Prisma Client lets a connect end before it disconnects, and both fail as the connect does. */
+/** Prisma Client waits for a connect before it disconnects, and both fail with the connect's error. */
 describe('$disconnect during the first connect', () => {
   it('leaves nothing behind if the token request hangs', async () => {
     const made = client({ waitTimeout: 300 })
-    made.credential.trouble = 'hang'
+    made.credential.fault = 'hang'
     const connecting = made.prisma.$connect()
     await until(() => expect(made.credential.requests).toBe(1))
     await Promise.allSettled([connecting, made.prisma.$disconnect()])

@@ -1,12 +1,12 @@
 import type { AdapterEvent } from '../../../src/index.ts'
 import { until } from './time.ts'
 
-/** The events of an adapter, as they come. */
+/** The events of an adapter, in order. */
 export class Events {
   readonly all: AdapterEvent[] = []
   readonly listen: (event: AdapterEvent) => void
 
-  /** @param onEvent - told of each too */
+  /** @param onEvent - also called with each event */
   constructor(onEvent?: (event: AdapterEvent) => void) {
     this.listen = (event) => {
       this.all.push(event)
@@ -18,7 +18,7 @@ export class Events {
     return this.all.filter((event): event is Extract<AdapterEvent, { type: T }> => event.type === type)
   }
 
-  /** The `number`th event of a type, once it has come. */
+  /** Resolves with the `number`th event of a type. */
   async nth<T extends AdapterEvent['type']>(number: number, type: T): Promise<Extract<AdapterEvent, { type: T }>> {
     return until(() => {
       const event = this.of(type)[number - 1]

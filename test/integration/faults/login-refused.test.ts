@@ -1,8 +1,8 @@
 import { ManagedIdentityCredential } from '@azure/identity'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { FaultyCredential } from './faulty-credential.ts'
 import { failureOf, useFaultyAzure } from './support.ts'
 import { hour, second, until } from './time.ts'
-import { TroubledCredential } from './troubled-credential.ts'
 
 const azure = useFaultyAzure()
 const MAX = 10
@@ -14,14 +14,14 @@ afterEach(() => {
 const REFUSED = { number: 18456, message: "Login failed for user '<token-identified principal>'. Token is expired." }
 const UNKNOWN = { number: 18456, message: "Login failed for user '<token-identified principal>'." }
 
-/** A credential whose next token is taken again. */
+/** A credential whose next token is accepted again. */
 const renewing = () =>
-  new TroubledCredential(() => {
+  new FaultyCredential(() => {
     azure.gateway.clearFaults()
     return azure.authority.issueToken()
   })
 
-/** Has each login refused from now on. */
+/** Refuses each login from now on. */
 const refuse = (refuse = REFUSED) => azure.gateway.inject({ at: 'login', action: { refuse } })
 
 describe('a login refused because of its token (error 18456)', () => {
@@ -56,7 +56,7 @@ describe('a login refused because of its token (error 18456)', () => {
 
   it('is not tried a third time if the next token is refused too', async () => {
     let lifetime = 1 * hour
-    const credential = new TroubledCredential(() => {
+    const credential = new FaultyCredential(() => {
       lifetime += 1 * second
       return azure.authority.issueToken({ lifetime })
     })
@@ -97,7 +97,7 @@ describe('a login refused because of its token (error 18456)', () => {
 
 describe('a login of a principal without a database user (error 18456)', () => {
   it('costs few logins and at most one new token for each round of fifty waiting queries', async () => {
-    const credential = new TroubledCredential(() => azure.authority.issueToken())
+    const credential = new FaultyCredential(() => azure.authority.issueToken())
     const { prisma, adapter } = azure.connect({ credential }, { pool: { max: MAX } })
     await prisma.user.count()
     azure.gateway.dropSessions()

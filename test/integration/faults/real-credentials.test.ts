@@ -15,7 +15,7 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-/** `@azure/identity` would itself try again, for seconds. */
+/** `@azure/identity` would retry for seconds by itself. */
 const AT_ONCE = { retryOptions: { maxRetries: 0 } }
 
 const managedIdentity = () => new ManagedIdentityCredential(AT_ONCE as object)
@@ -24,7 +24,7 @@ function clientSecret() {
   return new ClientSecretCredential(tenantId, clientId, secret, { ...azure.authority.clientOptions(), ...AT_ONCE })
 }
 
-/** Runs queries up to a time, and tells which failed. */
+/** Runs queries until a time and returns the failed ones. */
 async function queryUpTo(time: number, prisma: ReturnType<typeof azure.connect>['prisma']) {
   const failed: { endedAt: number; error: Error }[] = []
   let done = 0
@@ -41,7 +41,7 @@ describe('an outage from before the refresh until after the token’s end', () =
   it.each([
     ['ManagedIdentityCredential answered 503', managedIdentity, { status: 503 }, /status 503/],
     ['ClientSecretCredential disconnected', clientSecret, { disconnect: true }, /network_error/],
-    // MSAL keeps an application that was throttled from asking again, for a minute.
+    // After throttling, MSAL blocks further requests of the application for a minute.
     [
       'ClientSecretCredential throttled',
       clientSecret,

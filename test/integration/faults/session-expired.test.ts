@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { FaultError, InjectedFault } from '../../../src/testing/index.ts'
 import { Counter } from './counter.ts'
+import { FaultyCredential } from './faulty-credential.ts'
 import { failureOf, useFaultyAzure } from './support.ts'
 import { hour, until } from './time.ts'
-import { TroubledCredential } from './troubled-credential.ts'
 
 const azure = useFaultyAzure()
 
@@ -27,7 +27,7 @@ const refuseNextRequest = (refuse: FaultError): InjectedFault =>
   azure.gateway.inject({ at: 'request', action: { refuse }, times: 1 })
 
 /** A client with a connection open, whose idle connections are lent without a round trip. */
-async function connected(credential = new TroubledCredential(() => azure.authority.issueToken())) {
+async function connected(credential = new FaultyCredential(() => azure.authority.issueToken())) {
   const client = azure.connect({ credential, rotation: { validateAfter: 1 * hour } })
   await client.prisma.user.count()
   return { ...client, credential, counter: await Counter.in(azure) }
@@ -49,7 +49,7 @@ describe('a statement on a session that the server ends because of its token', (
       await Promise.all(Array.from({ length: 10 }, () => prisma.$executeRaw`WAITFOR DELAY '00:00:00.100'`))
       expect(adapter.stats().connectionsOpen).toBe(10)
     })
-    // All ten sessions are sent a statement before the first of them runs again on another.
+    // All ten sessions receive a statement before the first one is rerun on another.
     const fault = azure.gateway.inject({ at: 'request', action: { refuse: EXPIRED }, times: 5 })
     await Promise.all(Array.from({ length: 50 }, () => counter.increment(prisma)))
     expect([fault.hits, await counter.value()]).toEqual([5, 50])

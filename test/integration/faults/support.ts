@@ -7,21 +7,21 @@ import { type Client, type Database, useDatabase } from '../database.ts'
 import { Events } from './events.ts'
 import { hour, second, until } from './time.ts'
 
-/** A Prisma Client, its adapter, and what the adapter told. */
+/** A Prisma Client, its adapter, and the adapter's events. */
 export interface WatchedClient extends Client {
   events: Events
 }
 
-/** The example database behind an authority and a gateway that are made to fail. Everything is on the machine's clock. */
+/** The example database behind an authority and a gateway with faults. Everything runs on the system clock. */
 export interface FaultyAzure extends Pick<Database, 'sql'> {
   readonly db: Database
   readonly authority: Authority
   readonly gateway: Gateway
-  /** A client of its own with a token of an hour; it is disconnected after the test. */
+  /** A new client with a one-hour token; it is disconnected after the test. */
   connect(options?: PrismaMssqlEntraOptions, config?: Partial<MssqlConfig>): WatchedClient
 }
 
-/** Starts it for a test file. After each test faults are taken away, tokens live for an hour, and statistics begin anew. */
+/** Starts it for a test file. After each test it clears faults, resets tokens to one hour and resets statistics. */
 export function useFaultyAzure(): FaultyAzure {
   const db = useDatabase()
   let authority: Authority
@@ -32,7 +32,7 @@ export function useFaultyAzure(): FaultyAzure {
     gateway = await startGateway({
       upstream: db.azure.upstream,
       verification: authority.verification,
-      // A login that hangs is the client's to give up.
+      // The client has to time out a login that hangs.
       loginTimeout: 24 * hour,
     })
   })
@@ -62,7 +62,7 @@ export function useFaultyAzure(): FaultyAzure {
         {
           ...(options.tokenSource === undefined && { credential: { getToken: () => authority.issueToken() } }),
           ...options,
-          // The next token is asked for when it is due, and a rotation begins at once.
+          // The next token is requested when it is due, and a rotation begins at once.
           rotation: { refreshSpread: 0, spread: 0, ...options.rotation },
           onEvent: events.listen,
         },
@@ -82,10 +82,10 @@ export function useFaultyAzure(): FaultyAzure {
 const SHORT = 10 * second
 
 /**
- * Gives a first token of 10 s, whose refresh is due as early as may be (1.5 s), and then tokens of an hour: a client
+ * Gives a first token of 10 s, whose refresh is due as early as possible (1.5 s), then one-hour tokens. So a client
  * rotates once, soon.
  *
- * @param ready - the second token is given no sooner
+ * @param ready - the second token waits for this
  */
 export function rotatesOnce(
   { authority }: Pick<FaultyAzure, 'authority'>,
@@ -100,7 +100,7 @@ export function rotatesOnce(
   }
 }
 
-/** Holds so many connections at work, all at once. @returns lets them go, and resolves when they are idle */
+/** Keeps this many connections busy at once. @returns a function that releases them and resolves when they are idle */
 export async function hold({ prisma, adapter }: Client, connections: number): Promise<() => Promise<unknown>> {
   let letGo = () => {}
   const held = new Promise<void>((resolve) => {
@@ -119,10 +119,10 @@ export async function hold({ prisma, adapter }: Client, connections: number): Pr
   }
 }
 
-/** Begins a query: Prisma Client does so only when somebody waits for it. */
+/** Starts a query: Prisma Client starts one only when it is awaited. */
 export const start = <T>(query: PromiseLike<T>): Promise<T> => Promise.resolve(query.then((result) => result))
 
-/** What the work failed with. */
+/** The error of failed work. */
 export async function failureOf(work: PromiseLike<unknown>): Promise<Error> {
   const outcome = await work.then(
     () => undefined,

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { useFaultyAzure } from './support.ts'
 import { second } from './time.ts'
 
-/** By itself: MSAL has one client for managed identities in a process, with the retry options of the first credential. */
+/** In a separate file: MSAL has one client for managed identities per process, with the retry options of the first credential. */
 const azure = useFaultyAzure()
 
 beforeEach(() => {

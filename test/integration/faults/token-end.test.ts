@@ -7,9 +7,9 @@ import { hour, second, until } from './time.ts'
 const azure = useFaultyAzure()
 const LONG = { timeout: 24 * hour, maxWait: 24 * hour }
 
-/** A client whose token lives for some seconds, and whose credential has no other. */
+/** A client whose token lives for a few seconds and whose credential has no other. */
 async function short() {
-  // Loading the driver takes seconds, too, on a busy machine.
+  // On a busy machine, loading the driver takes seconds too.
   await azure.db.prisma.user.count()
   const token = azure.authority.issueToken({ lifetime: 8 * second })
   return azure.connect({ credential: { getToken: () => token } })
@@ -39,7 +39,7 @@ describe('when its token expires', () => {
     ])
     const closed = await events.nth(2, 'connection.closed')
     expect(closed.reason).toBe('expired')
-    // By the clock that has seen more of the token's life: the monotonic one may be some ms ahead of the wall clock.
+    // The monotonic clock may be a few ms ahead of the wall clock.
     expect(closed.at).toBeGreaterThan((events.of('connection.opened')[0]?.expiresOn ?? Number.NaN) - 1_000)
     await until(async () => expect(await azure.sql('SELECT * FROM [dbo].[Tag]')).toEqual([]))
     expect(azure.gateway.stats().requestsAfterExpiry).toBe(0)

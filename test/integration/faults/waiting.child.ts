@@ -1,4 +1,4 @@
-/** A script whose first query has to wait. `argv`: `query`, or `warmUp` before it; then `silent` for a credential that is. */
+/** A script whose first query has to wait. `argv`: `query`, or `warmUp` before it; then `silent` for a silent credential. */
 import { ManagedIdentityCredential } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { PrismaClient } from '../../../generated/prisma/client.ts'

@@ -16,7 +16,7 @@ afterEach(() => {
 
 const run = (...how: string[]) => runScript('test/integration/faults/waiting.child.ts', ...how)
 
-/** Nothing but timers is left while it waits. Node ends a process that has only `unref`'d ones (exit code 13). */
+/** While it waits, only timers are left. Node ends a process whose timers are all `unref`'d (exit code 13). */
 describe('a script whose first query', () => {
   it.each(['query', 'warmUp'])('waits for a paused database does not end before it (%s)', async (first) => {
     const paused = azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } }, times: 2 })
