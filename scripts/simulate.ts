@@ -1,33 +1,31 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { bundleSimulation } from '../test/simulation/bundle.ts'
-import { runInThread } from '../test/simulation/crew.ts'
-import { narrate } from '../test/simulation/narrate.ts'
-import { shrink } from '../test/simulation/shrink.ts'
-import { tellStory } from '../test/simulation/story.ts'
-import type { Violation } from '../test/simulation/verdict.ts'
+import { describeScenario, shrink } from '../test/simulation/report.ts'
+import { makeScenario } from '../test/simulation/scenario.ts'
+import type { Violation } from '../test/simulation/violations.ts'
 import type { Report } from '../test/simulation/worker.ts'
+import { bundleSimulation, runInThread } from '../test/simulation/workers.ts'
 import { run } from '../test/simulation/world.ts'
 
 const help = `Runs the pool on a virtual clock, against a model of the server, the network and the credential, with faults.
 
   npm run simulate -- --hours 1000000    as many virtual hours, on every core
-  npm run simulate -- --seed 7           one story, told in full
+  npm run simulate -- --seed 7           one scenario, told in full
 
   --hours N     virtual hours to simulate (100000)
   --from N      the first seed (1)
   --threads N   how many at once (one a core)
   --seed N      only this one, verbosely`
 
-async function tellOne(seed: number): Promise<void> {
-  const { violation } = await run(tellStory(seed), console.log)
+async function runOne(seed: number): Promise<void> {
+  const { violation } = await run(makeScenario(seed), console.log)
   if (violation === undefined) console.log('\nEvery promise was kept.')
   else await explain(seed, violation)
 }
 
 async function explain(seed: number, violation: Violation): Promise<void> {
-  const story = await shrink(tellStory(seed), violation)
-  console.log(`\nThe shortest story found that fails so:\n${narrate(story, violation)}`)
+  const scenario = await shrink(makeScenario(seed), violation)
+  console.log(`\nThe shortest scenario with the same violation:\n${describeScenario(scenario, violation)}`)
   process.exitCode = 1
 }
 
@@ -54,13 +52,13 @@ async function simulate(hours: number, from: number, threads: number): Promise<v
 class Sum {
   readonly firstOfEach = new Map<string, { seed: number; violation: Violation }>()
   readonly #startedAt = performance.now()
-  readonly #counts = { stories: 0, hours: 0, works: 0, rotations: 0, faults: 0, tokenRequests: 0, logins: 0 }
+  readonly #counts = { scenarios: 0, hours: 0, works: 0, rotations: 0, faults: 0, tokenRequests: 0, logins: 0 }
   readonly #failures = new Map<string, number>()
   readonly #violations = new Map<string, number>()
 
   add(report: Report): void {
     const counts = this.#counts
-    counts.stories++
+    counts.scenarios++
     for (const name of ['hours', 'works', 'rotations', 'faults', 'tokenRequests', 'logins'] as const) {
       counts[name] += report[name]
     }
@@ -68,7 +66,7 @@ class Sum {
     const { violation, seed } = report
     if (violation === undefined) return
     increase(this.#violations, violation.breach, 1)
-    // At once, since the whole run may take long.
+    // Not at the end, since the whole run may take long.
     console.log(`\nSeed ${seed}: ${violation.breach}: ${violation.message}`)
     if (!this.firstOfEach.has(violation.breach)) this.firstOfEach.set(violation.breach, { seed, violation })
   }
@@ -79,19 +77,19 @@ class Sum {
     const broken = [...this.#violations.values()].reduce((sum, count) => sum + count, 0)
     return (
       `${round(hours)} h, ${round(perSecond)} h/s, ${round(rotations)} rotations, ${round(works)} queries and ` +
-      `transactions, ${round(faults)} faults, ${broken} promises broken`
+      `transactions, ${round(faults)} faults, ${broken} violations`
     )
   }
 
   table(): string {
-    const { stories, tokenRequests, logins } = this.#counts
+    const { scenarios, tokenRequests, logins } = this.#counts
     return [
-      row('stories', stories),
+      row('scenarios', scenarios),
       row('token requests', tokenRequests),
       row('logins', logins),
-      'work that failed for a fault, by code:',
+      'work that failed because of a fault, by code:',
       ...[...this.#failures].sort(([, a], [, b]) => b - a).map(([code, count]) => row(`  ${code}`, count)),
-      'promises broken:',
+      'violations:',
       ...(this.#violations.size === 0 ? ['  none'] : [...this.#violations].map(([b, count]) => row(`  ${b}`, count))),
     ].join('\n')
   }
@@ -120,7 +118,7 @@ const { values } = parseArgs({
 })
 
 if (values.help) console.log(help)
-else if (values.seed !== undefined) await tellOne(Number(values.seed))
+else if (values.seed !== undefined) await runOne(Number(values.seed))
 else await simulate(Number(values.hours), Number(values.from), Number(values.threads))
-// A run that broke off leaves work that waits, which would keep the process alive.
+// A run that stopped early leaves waiting work, which would keep the process alive.
 process.exit()

@@ -5,9 +5,9 @@ import type { Subject, Wire } from './subject.ts'
 
 const HOUR = 3_600_000
 
-/** The `maxAge` of connections in the rotation step, and how long that works, in ms. */
+/** The `maxAge` of connections in the rotation step, and how long two rotations may take, in ms. */
 const MAX_AGE = 10_000
-const ROTATING_FOR = 16_000
+const ROTATION_LIMIT = 60_000
 
 /** How many workers there are, and how long each pauses between two statements, in ms. */
 const WORKERS = 4
@@ -23,9 +23,10 @@ export async function verifyRotation(steps: StepRunner, subject: Subject, wire: 
       wire,
       signal,
       async (prisma, adapter) => {
-        const done = await work(prisma, Date.now() + ROTATING_FOR, signal)
+        const limit = Date.now() + ROTATION_LIMIT
+        const done = await work(prisma, () => adapter.stats().rotations >= 2 || Date.now() > limit, signal)
         const { rotations } = adapter.stats()
-        if (rotations < 2) throw new Error(`${rotations} rotations in ${ROTATING_FOR / 1000} s.`)
+        if (rotations < 2) throw new Error(`${rotations} rotations in ${ROTATION_LIMIT / 1000} s.`)
         return `${rotations} rotations under ${done} statements, none failed`
       },
       { rotation: { maxAge: MAX_AGE } },
@@ -48,7 +49,7 @@ export async function verifyTokenEnd(steps: StepRunner, subject: Subject, wire: 
         throw new Skip(`the token lives for ${minutes} min more: --hours ${Math.ceil(minutes / 60) + 1}`)
       }
       return subject.withPrisma(wire, signal, async (prisma, adapter) => {
-        const done = await work(prisma, end, signal)
+        const done = await work(prisma, () => Date.now() >= end, signal)
         const { rotations, tokensAcquired } = adapter.stats()
         if (rotations === 0) throw new Error('The token expired, and no rotation was seen.')
         return `${done} statements, none failed; ${tokensAcquired} tokens, ${rotations} rotations`
@@ -58,12 +59,12 @@ export async function verifyTokenEnd(steps: StepRunner, subject: Subject, wire: 
   )
 }
 
-/** Runs statements and transactions until a time. @returns how many. @throws if any failed, with how many and how */
-async function work(prisma: PrismaClient, until: number, signal: AbortSignal): Promise<number> {
+/** Runs statements and transactions until `isOver`. @returns how many. @throws if any failed, with how many and how */
+async function work(prisma: PrismaClient, isOver: () => boolean, signal: AbortSignal): Promise<number> {
   let done = 0
   const failures: unknown[] = []
   const worker = async (number: number) => {
-    while (Date.now() < until && !signal.aborted) {
+    while (!isOver() && !signal.aborted) {
       try {
         if (number === 0) await prisma.$transaction([ask(prisma), ask(prisma)])
         else await ask(prisma)

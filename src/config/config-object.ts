@@ -66,9 +66,14 @@ export function readConfigObject(given: MssqlConfig): ParsedConfig {
     pool: { ...given.pool },
   }
   const warnings: ConfigWarning[] = []
-  const { type, options } = authenticationOf(fields)
-  const authentication = type === undefined ? undefined : methodOf(type, warnings)
-  const value = (name: string) => detailOf(options, name, warnings)
+  // As in mssql, `authentication` overrides the fields of the config itself.
+  const nested = Object(fields.authentication) as { type?: unknown; options?: Record<string, unknown> }
+  const type = nested.type ?? fields.authentication_type
+  const remedy = BY_CODE[String(type)]
+  if (remedy !== undefined) throw new EntraError('CONFIG_CREDENTIALS', `authentication of type ${type}: ${remedy}`)
+  const authentication =
+    type === undefined ? undefined : givenInCode('authentication', TYPES[String(type)] ?? String(type), warnings)
+  const value = (name: string) => detailOf(nested.options ?? fields, name, warnings)
   refuseOtherSignIns(OTHER_SIGN_INS.map(value))
   for (const name of WITHOUT_EFFECT) {
     value(name)?.warn(`${name} has no effect in this adapter: @azure/identity finds it by the environment.`)
@@ -79,20 +84,6 @@ export function readConfigObject(given: MssqlConfig): ParsedConfig {
     if (found !== undefined) details[detail] = found
   }
   return { config, authentication, details, warnings }
-}
-
-/** As in mssql, `authentication` overrides the fields of the config itself. */
-function authenticationOf(fields: Record<string, unknown>) {
-  const { authentication, authentication_type } = fields
-  const nested = Object(authentication) as { type?: unknown; options?: Record<string, unknown> }
-  return { type: nested.type ?? authentication_type, options: nested.options ?? fields }
-}
-
-function methodOf(type: unknown, warnings: ConfigWarning[]): Given {
-  const name = 'authentication'
-  const remedy = BY_CODE[String(type)]
-  if (remedy !== undefined) throw new EntraError('CONFIG_CREDENTIALS', `${name} of type ${type}: ${remedy}`)
-  return givenInCode(name, TYPES[String(type)] ?? String(type), warnings)
 }
 
 function detailOf(options: Record<string, unknown>, name: string, warnings: ConfigWarning[]): Given | undefined {

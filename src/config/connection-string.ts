@@ -6,7 +6,7 @@ import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { parseAddress, problemOfUrl } from './address.ts'
 import { Settings, setServer } from './parameters.ts'
 import { checkSegments, hideSecrets, segmentsOf, textOf, warnOfUnknown } from './segments.ts'
-import { type Format, type ParsedConfig, Source, type Span, Value } from './source.ts'
+import { type Format, type ParsedConfig, Source, Value } from './source.ts'
 
 /** mssql's default. */
 const DEFAULT_POOL_MAX = 10
@@ -29,7 +29,10 @@ export function parseConnectionString(text: string): ParsedConfig {
   if (problem !== undefined) source.hide(problem.hidden)
   hideSecrets(source, segments)
   if (problem !== undefined) throw source.refuse(problem.place, problem.message)
-  if (format !== 'ado') readUrlAddress(source, address, settings)
+  if (format !== 'ado') {
+    const written = text.slice(address.start, address.end)
+    setServer(settings, new Value(source, 'server', written, address), parseAddress(written), ':')
+  }
   checkSegments(source, segments)
   for (const segment of segments) {
     const value = new Value(source, segment.name, textOf(source, segment), segment.valueSpan)
@@ -56,11 +59,6 @@ function formatOf(text: string): { format: Format; start: number } {
   if (name === 'sqlserver://') return { format: 'prisma', start: scheme.length }
   if (name === 'jdbc:sqlserver://') return { format: 'jdbc', start: scheme.length }
   throw new EntraError('CONFIG_INVALID', `A connection string begins with sqlserver://, not with ${name}`)
-}
-
-function readUrlAddress(source: Source, place: Span, settings: Settings): void {
-  const text = source.text.slice(place.start, place.end)
-  setServer(settings, new Value(source, 'server', text, place), parseAddress(text), ':')
 }
 
 function configOf(source: Source, { config, instance, minPoolSize }: Settings, start: number): MssqlConfig {

@@ -27,8 +27,8 @@ async function doctor(
 ) {
   let code: number | undefined
   const { out, text } = recordedOutput(isTTY)
-  const surroundings = { out, environment, setExitCode: (given: number) => (code = given) }
-  const command = doctorCommand(surroundings, defaults ?? { credential: practice.azure.credential() })
+  const context = { out, environment, setExitCode: (given: number) => (code = given) }
+  const command = doctorCommand(context, defaults ?? { credential: practice.azure.credential() })
   await command
     .exitOverride()
     .configureOutput({ writeOut: out.write, writeErr: out.write })

@@ -67,14 +67,14 @@ type Case = [name: string, wrong: Wrong, step: StepId | 'tcp or tls', code: Entr
 
 const LOGIN: Case[] = [
   [
-    'a token that is expired by the server’s clock',
+    'a token that has expired by the server’s clock',
     refused({ number: 18456, message: "Login failed for user '<token-identified principal>'. Token is expired." }),
     'login',
     'TOKEN_REFUSED',
     /Synchronize the clock of this machine/,
   ],
   [
-    'a token that is past its end, by a credential that says otherwise',
+    'an expired token from a credential that says otherwise',
     async () => {
       const { token } = await entra().issueToken({ lifetime: -60_000 })
       return [azure().config(), giving(() => ({ token, expiresOnTimestamp: Date.now() + HOUR }))]
@@ -98,7 +98,7 @@ const LOGIN: Case[] = [
     /Synchronize the clock/,
   ],
   [
-    'a token of another tenant',
+    'a token from another tenant',
     token({
       claims: {
         tid: '99999999-0000-4000-8000-000000000001',
@@ -124,7 +124,7 @@ const LOGIN: Case[] = [
     /pass it on unchanged/,
   ],
   [
-    'what is no token',
+    'something that is no token',
     async () => [
       azure().config(),
       giving(() => ({ token: 'opaque'.repeat(20), expiresOnTimestamp: Date.now() + HOUR })),
@@ -142,14 +142,14 @@ const LOGIN: Case[] = [
   ],
   ['a login without a user', refused({ number: 916 }), 'login', 'PRINCIPAL_UNKNOWN', /CREATE USER \[local-app\]/],
   [
-    'a database that is not there',
+    'a database that does not exist',
     to(() => ({ database: 'no_such_database' })),
     'login',
     'DATABASE_NOT_FOUND',
     /Check the name of the database[\s\S]*CREATE USER \[local-app\]/,
   ],
   ['a firewall', refused({ number: 40615 }), 'login', 'FIREWALL', /--start-ip-address 203\.0\.113\.7/],
-  ['a subnet that is not let in', refused({ number: 40914 }), 'login', 'FIREWALL', /az sql server vnet-rule create/],
+  ['a subnet without access', refused({ number: 40914 }), 'login', 'FIREWALL', /az sql server vnet-rule create/],
   ['no public access', refused({ number: 47073 }), 'login', 'FIREWALL', /Connect from inside its virtual network/],
   [
     'a database that is paused',
@@ -174,7 +174,7 @@ const LOGIN: Case[] = [
     /full name of the server/,
   ],
   [
-    'TLS that is too old for the server',
+    'a TLS version that is too old for the server',
     refused({ number: 47072 }),
     'login',
     'TLS_FAILED',
@@ -191,7 +191,7 @@ const LOGIN: Case[] = [
   ['a login that is dropped', fault('login', { drop: true }), 'login', 'CONNECT_FAILED', /check what answers/],
   ['a login that is reset', fault('login', { reset: true }), 'login', 'CONNECT_FAILED', /check what answers/],
   [
-    'a redirect that leads nowhere',
+    'a redirect to a closed port',
     async () => {
       azure().gateway.inject({ at: 'login', action: { redirect: { host: 'localhost', port: await freePort() } } })
       return [azure().config()]
@@ -203,9 +203,15 @@ const LOGIN: Case[] = [
 ]
 
 const WIRE: Case[] = [
-  ['a host that is not there', to(() => ({ server: NO_SUCH_HOST })), 'dns', 'SERVER_NOT_FOUND', /Check the host name/],
   [
-    'a port that nobody listens at',
+    'a host that does not exist',
+    to(() => ({ server: NO_SUCH_HOST })),
+    'dns',
+    'SERVER_NOT_FOUND',
+    /Check the host name/,
+  ],
+  [
+    'a port that nobody listens on',
     to(async () => ({ port: await freePort() })),
     'tcp',
     'SERVER_UNREACHABLE',
@@ -258,28 +264,28 @@ const WIRE: Case[] = [
     /Connect by the name in the certificate/,
   ],
   [
-    'a server that offers no encryption',
+    'a server without encryption',
     to(async () => ({ port: await practice.impostor(prelogin(Encryption.NOT_SUPPORTED)) })),
     'tls',
     'TLS_FAILED',
     /Give the server a certificate/,
   ],
   [
-    'a server that wants encryption, where it was turned off',
+    'a server that requires encryption if you turned it off',
     to(() => ({ options: { encrypt: false } })),
     'tls',
     'TLS_FAILED',
     /Leave encrypt out/,
   ],
   [
-    'what is no SQL Server',
+    'a server that is no SQL Server',
     to(async () => ({ port: await practice.impostor(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')) })),
     'tls',
     'CONNECT_FAILED',
     /no SQL Server\. Check host and port/,
   ],
   [
-    'a server that takes no Entra logins',
+    'a server without Entra logins',
     to(() => {
       const { port, encrypt, trustServerCertificate } = azure().upstream
       return { port, options: { encrypt, trustServerCertificate } }
@@ -315,7 +321,7 @@ const TOKEN: Case[] = [
     /Pass the value of the client secret and not its id/,
   ],
   [
-    'credentials of which none is set up',
+    'credentials that are not set up',
     async () => {
       for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
       return [azure().config(), { credential: ['Environment', 'ActiveDirectoryWorkloadIdentity'] }]
@@ -325,7 +331,7 @@ const TOKEN: Case[] = [
     /Set one of them up here, or name another way/,
   ],
   [
-    'a credential that is asked too often',
+    'a credential that is throttled',
     async () => {
       entra().inject({ status: 429, retryAfter: 30 })
       return [azure().config({ connectionTimeout: SOON }), { credential: managedIdentity() }]
@@ -375,7 +381,7 @@ const TOKEN: Case[] = [
 ]
 
 const SESSION: Case[] = [
-  ['a session that is dropped', fault('request', { drop: true }), 'identity', 'CONNECT_FAILED', /check what answers/],
+  ['a dropped session', fault('request', { drop: true }), 'identity', 'CONNECT_FAILED', /check what answers/],
   [
     'a session whose token has expired',
     async () => {
@@ -391,7 +397,7 @@ const SESSION: Case[] = [
 
 const CONFIG: Case[] = [
   [
-    'a port that is none',
+    'an invalid port',
     async () => ['sqlserver://localhost:0;database=app'],
     'connection-string',
     'CONFIG_INVALID',
@@ -405,14 +411,14 @@ const CONFIG: Case[] = [
     /use @prisma\/adapter-mssql/,
   ],
   [
-    'encryption that was turned off',
+    'encryption that is turned off',
     async () => ['sqlserver://db.example.test;encrypt=false'],
     'connection-string',
     'CONFIG_PLAINTEXT',
     /Remove it/,
   ],
   [
-    'a way to sign in that is none',
+    'an unknown way to sign in',
     async () => ['sqlserver://localhost;authentication=Windows', { authentication: undefined as never }],
     'connection-string',
     'CONFIG_INVALID',

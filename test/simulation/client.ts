@@ -10,13 +10,12 @@ import type { Lease } from '../../src/token/lease.ts'
 import { hardDeadline, isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { SimClock } from './clock.ts'
-import { levelFor, SimConnection } from './connection.ts'
+import { levelFor, Session, SimConnection } from './connection.ts'
 import type { Dice } from './random.ts'
+import type { Level } from './scenario.ts'
 import type { SimServer } from './server.ts'
-import { Session } from './session.ts'
-import type { Level } from './story.ts'
 
-/** One piece of work under way, or a connect. */
+/** A piece of work in progress, or a connect. */
 export interface Work {
   id: string
   kind: 'query' | 'transaction' | 'connect'
@@ -24,7 +23,7 @@ export interface Work {
   /** True time, in ms. */
   startedAt: number
   startedAwake: number
-  /** What it takes by itself, in ms. */
+  /** Its own duration, in ms. */
   duration: number
   statements: number
   /** The token source's lease when it began, if new work could begin with it. */
@@ -33,13 +32,13 @@ export interface Work {
   connects: boolean
   /** When it asked for a connection: counts up for each client; 0 before that. */
   arrived: number
-  /** Whether it was told that its COMMIT succeeded. */
+  /** Whether its COMMIT was reported as successful. */
   committed: boolean
-  /** What it was lent last. */
+  /** The connection it was lent last. */
   session: Session | undefined
 }
 
-/** What a client tells those who watch it. */
+/** What a client reports. */
 export interface ClientWatch {
   onStarted(work: Work): void
   onEnded(work: Work, code: string | undefined): void
@@ -48,7 +47,7 @@ export interface ClientWatch {
   onClose(client: SimClient, session: Session, reason: CloseReason): void
 }
 
-/** One Prisma Client with its adapter: connects when it is first used, runs work, and is disconnected. */
+/** A Prisma Client with its adapter: it connects on first use, runs work, and disconnects. */
 export class SimClient {
   readonly number: number
   readonly database: number
@@ -56,11 +55,11 @@ export class SimClient {
   readonly sessions = new Set<Session>()
   readonly running = new Map<string, Work>()
   pool: Pool<ClientConnection> | undefined
-  /** When the last disconnect ended, true time; Infinity while one is under way. */
+  /** When the last disconnect ended, true time; Infinity during a disconnect. */
   disconnectedAt = Number.NEGATIVE_INFINITY
-  /** When the pool that is disconnected began to close, in ms the process was running; undefined where none is. */
+  /** When a disconnecting pool began to close, in ms of process time; undefined if none is. */
   closingSince: number | undefined
-  /** When the last connect began, which work that came later waited for too. True time, in ms. */
+  /** When the last connect began, for which later work also waits. True time, in ms. */
   connectStartedAt = Number.POSITIVE_INFINITY
   readonly #clock: SimClock
   readonly #dice: Dice
@@ -94,7 +93,7 @@ export class SimClient {
     this.#watch = watch
   }
 
-  /** What its pool is set to. */
+  /** The settings of its pool. */
   get poolSettings(): PoolSettings {
     return this.settings
   }

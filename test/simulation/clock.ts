@@ -4,7 +4,7 @@ export const second = 1_000
 export const minute = 60 * second
 export const hour = 60 * minute
 
-/** When every story begins, in ms since the epoch. */
+/** When every scenario begins, in ms since the epoch. */
 export const EPOCH = Date.UTC(2026, 0, 1)
 
 interface Entry {
@@ -15,10 +15,10 @@ interface Entry {
 }
 
 /**
- * Virtual time. Three clocks that can part:
+ * Virtual time. Three clocks that can diverge:
  * - timers run on the monotonic one, which stands still while the machine is suspended;
  * - the true one is the server's and the authority's;
- * - the local one is what the code under test takes for the time: it may be wrong, and be set.
+ * - the local one is what the code under test sees: it may be wrong, and can be set.
  */
 export class SimClock {
   /** Events so far. */
@@ -71,7 +71,7 @@ export class SimClock {
     return Number.POSITIVE_INFINITY
   }
 
-  /** A timer of the model's: of the network, a server, a user. */
+  /** Sets a timer of the model: of the network, a server, a user. */
   after(delay: number, callback: () => void): Timer {
     return this.set(delay, callback, false)
   }
@@ -80,7 +80,7 @@ export class SimClock {
     return new Promise((resolve) => this.set(delay, resolve, false))
   }
 
-  /** Goes on to the next timer and runs it. */
+  /** Advances to the next timer and runs it. */
   fireNext(): void {
     const entry = this.#pop()
     const callback = entry?.callback
@@ -91,23 +91,23 @@ export class SimClock {
     callback()
   }
 
-  /** Goes on to a true time at which no timer is due. */
+  /** Advances to a true time before which no timer is due. */
   advanceTo(time: number): void {
     this.#monotonic = Math.max(this.#monotonic, time - EPOCH - this.#suspended)
   }
 
-  /** The process stands still (SIGSTOP, a frozen function): timers come due meanwhile, and run when it goes on. */
+  /** Freezes the process (SIGSTOP, a frozen function): timers come due meanwhile, and run when it continues. */
   freeze(duration: number): void {
     this.#monotonic += duration
     this.#frozen += duration
   }
 
-  /** The machine sleeps: timers do not come nearer. */
+  /** Suspends the machine: timers do not come closer. */
   suspend(duration: number): void {
     this.#suspended += duration
   }
 
-  /** The local clock is set. */
+  /** Sets the local clock. */
   setLocal(skew: number): void {
     this.#skew = skew
   }
@@ -162,7 +162,7 @@ export class SimClock {
   }
 }
 
-/** What the code under test takes for the time. */
+/** The time as the code under test sees it. */
 export class LocalClock implements Clock {
   readonly #clock: SimClock
 
@@ -178,7 +178,7 @@ export class LocalClock implements Clock {
     return this.#clock.monotonic
   }
 
-  /** As Node does it: whole milliseconds, and no less than one. */
+  /** As in Node: whole milliseconds, at least one. */
   setTimer(delay: number, callback: () => void): Timer {
     return this.#clock.set(Math.max(Math.trunc(delay), 1), callback, true)
   }
@@ -188,7 +188,13 @@ function before(a: Entry, b: Entry): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
 
-/** Lets every promise that can settle do so. */
+/** Lets every promise settle that can. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A duration as hours:minutes:seconds.milliseconds. */
+export function elapsed(ms: number): string {
+  const pad = (value: number, digits: number) => String(Math.floor(value)).padStart(digits, '0')
+  return `${pad(ms / hour, 2)}:${pad((ms % hour) / minute, 2)}:${pad((ms % minute) / second, 2)}.${pad(ms % second, 3)}`
 }

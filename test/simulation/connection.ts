@@ -2,8 +2,95 @@ import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prism
 import type { ClientConnection } from '../../src/client/client-connection.ts'
 import type { CloseReason } from '../../src/events.ts'
 import type { Lease } from '../../src/token/lease.ts'
+import type { SimClock } from './clock.ts'
 import type { SimServer, Statement } from './server.ts'
-import { type Session, sessionLevel } from './session.ts'
+
+/** The isolation level that every session is opened with. */
+export const sessionLevel: IsolationLevel = 'READ COMMITTED'
+
+/** One connection, from before its login until it has ended: both ends of it. */
+export class Session {
+  readonly id: number
+  readonly client: number
+  readonly database: number
+  readonly token: string
+  /** Until when new work may begin with it, by the local clock. */
+  readonly freshUntil: number
+  readonly #begun: { localNow: number; monotonic: number }
+  state: 'logging in' | 'open' | 'ended' = 'logging in'
+  /** Whether the network has silently lost it. */
+  isDead = false
+  /** The error that the server answers all statements with. */
+  answers: number | undefined
+  /** Whether it said that it is moving. */
+  isMoving = false
+  /** Whether its replacement is open, so that it is closed when nothing runs on it. */
+  isRetired = false
+  /** The work whose transaction is open in it. */
+  transaction: string | undefined
+  level = sessionLevel
+  /** Whether a validation is in progress. */
+  isValidating = false
+  /** The work that it was lent to last. */
+  work: string | undefined
+  /** When an answer came last: by the monotonic clock and the local one, in ms; in which step; and to work or not. */
+  heardAt = 0
+  heardLocal = 0
+  heardInStep = 0
+  heardWork = false
+  /** Why it has ended. */
+  endedBy: string | undefined
+  /** Fails what is under way on it. */
+  interrupt: (() => void) | undefined
+  readonly #listeners: (() => void)[] = []
+
+  constructor(
+    id: number,
+    client: number,
+    database: number,
+    { token, freshUntil }: { token: string; freshUntil: number },
+    { localNow, monotonic }: SimClock,
+  ) {
+    this.id = id
+    this.client = client
+    this.database = database
+    this.token = token
+    this.freshUntil = freshUntil
+    this.#begun = { localNow, monotonic }
+  }
+
+  /** Since its login began, by the clock that saw more time pass, in ms. */
+  age({ localNow, monotonic }: SimClock): number {
+    return Math.max(localNow - this.#begun.localNow, monotonic - this.#begun.monotonic)
+  }
+
+  heard({ monotonic, localNow, steps }: SimClock, byWork: boolean): void {
+    this.heardAt = monotonic
+    this.heardLocal = localNow
+    this.heardInStep = steps
+    this.heardWork = byWork
+  }
+
+  onEnd(listener: () => void): void {
+    this.#listeners.push(listener)
+    if (this.state === 'ended') this.#tell()
+  }
+
+  end(why: string): void {
+    if (this.state === 'ended') return
+    this.state = 'ended'
+    this.endedBy = why
+    this.interrupt?.()
+    this.#tell()
+  }
+
+  /** As tedious does: never from within `close`. */
+  #tell(): void {
+    process.nextTick(() => {
+      for (const listener of this.#listeners.splice(0)) listener()
+    })
+  }
+}
 
 const NO_ROWS: SqlResultSet = { columnNames: [], columnTypes: [], rows: [] }
 
@@ -15,7 +102,7 @@ export class SimConnection implements ClientConnection {
   readonly #onClose: (session: Session, reason: CloseReason) => void
   #closedBy: CloseReason | undefined
 
-  /** @param onClose - called where it is closed from here while it is open */
+  /** @param onClose - called when this end closes it while it is open */
   constructor(
     lease: Lease,
     session: Session,

@@ -1,60 +1,60 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity'
 import { minute, type SimClock, second } from './clock.ts'
+import type { FaultLog } from './fault-log.ts'
 import type { Dice } from './random.ts'
-import type { CredentialFault, Setting } from './story.ts'
-import type { Troubles } from './troubles.ts'
-import { Rate, type Verdict } from './verdict.ts'
+import type { CredentialFault, Setting } from './scenario.ts'
+import { Rate, type Violations } from './violations.ts'
 
 /** What the authority knows of a token. */
 export interface SimToken {
   token: string
-  /** When it expires in truth. */
+  /** When it really expires. */
   expiresAt: number
-  /** When it expires by what the credential says, which the local clock is held against. */
+  /** When it expires according to the credential. The local clock is compared with this. */
   expiresOn: number
   refreshAfter: number | undefined
   /** By how much the local clock was ahead of the monotonic one when the credential answered with it. */
   given: { least: number; most: number } | undefined
-  /** Whether a server said that it takes it no longer. */
+  /** Whether a server has refused it. */
   refused: boolean
 }
 
 /** Requests that one source may make in a minute: on demand every 2 s, and some ahead of time. */
 const MOST_REQUESTS = 45
 
-/** A request that was given up longer ago than this hangs for ever: another one may begin beside it. In ms. */
+/** A request aborted longer ago than this hangs forever, and another one may begin. In ms. */
 const HANGS_AFTER = 3 * minute
 
-/** A credential with a cache, as MSAL has it, in front of an authority that fails in all the ways there are. */
+/** A credential with a cache like MSAL's, in front of an authority that fails in every way. */
 export class SimCredential implements TokenCredential {
   readonly tokens = new Map<string, SimToken>()
   requests = 0
-  /** Called where a request begins: whether there is a need for it is for the promises to say. */
+  /** Called when a request begins. The invariants say whether it was needed. */
   onRequest: () => void = () => {}
   readonly #clock: SimClock
   readonly #dice: Dice
   readonly #setting: Setting
-  readonly #troubles: Troubles
-  readonly #verdict: Verdict
+  readonly #faultLog: FaultLog
+  readonly #violations: Violations
   readonly #rate = new Rate()
   readonly #running = new Set<{ givenUpAt: number }>()
   #cached: SimToken | undefined
   #fault: { name: CredentialFault; until: number } | undefined
   #retryAt = 0
 
-  constructor(clock: SimClock, dice: Dice, setting: Setting, troubles: Troubles, verdict: Verdict) {
+  constructor(clock: SimClock, dice: Dice, setting: Setting, faults: FaultLog, violations: Violations) {
     this.#clock = clock
     this.#dice = dice
     this.#setting = setting
-    this.#troubles = troubles
-    this.#verdict = verdict
+    this.#faultLog = faults
+    this.#violations = violations
   }
 
-  /** Something is wrong with it from now on. */
+  /** Begins a fault of the credential. */
   begin(name: CredentialFault, duration: number): void {
     const { now } = this.#clock
     this.#fault = { name, until: now + duration }
-    this.#troubles.add('credential', now, now + duration)
+    this.#faultLog.add('credential', now, now + duration)
   }
 
   async getToken(_scope: string | string[], { abortSignal }: GetTokenOptions = {}): Promise<AccessToken | null> {
@@ -74,7 +74,7 @@ export class SimCredential implements TokenCredential {
     } catch (error) {
       const { now } = this.#clock
       const retryAfter = error instanceof Throttled ? error.retryAfterInMs : 0
-      this.#troubles.add('credential', startedAt, now + retryAfter)
+      this.#faultLog.add('credential', startedAt, now + retryAfter)
       this.#retryAt = Math.max(this.#retryAt, now + retryAfter)
       throw error
     } finally {
@@ -88,10 +88,10 @@ export class SimCredential implements TokenCredential {
       return this.#give(cached)
     }
     const { now } = this.#clock
-    if (fault === 'hangs') return new Promise<never>(() => this.#troubles.add('credential', now, now + 30 * second))
+    if (fault === 'hangs') return new Promise<never>(() => this.#faultLog.add('credential', now, now + 30 * second))
     if (fault === 'ignoresAbort') {
       const delay = this.#dice.scaled(second, 10 * minute)
-      this.#troubles.add('credential', now, now + delay)
+      this.#faultLog.add('credential', now, now + delay)
       await this.#clock.sleep(delay)
       return this.#give(this.#issue())
     }
@@ -99,7 +99,7 @@ export class SimCredential implements TokenCredential {
     await this.#clock.sleep(fault === 'slow' ? delay + 4 * second : delay)
     if (fault === 'fails') throw Object.assign(new Error('The authority cannot be reached.'), { statusCode: 503 })
     if (fault === 'throttles') throw new Throttled(this.#dice.integer(1, 40) * second)
-    if (fault === 'null') this.#troubles.add('credential', now, this.#clock.now)
+    if (fault === 'null') this.#faultLog.add('credential', now, this.#clock.now)
     return fault === 'null' ? null : this.#give(this.#issue())
   }
 
@@ -108,18 +108,19 @@ export class SimCredential implements TokenCredential {
     this.requests++
     this.onRequest()
     const others = [...this.#running].filter(({ givenUpAt }) => now - givenUpAt < HANGS_AFTER - second)
-    // Where the local clock was set, or the process froze, nobody knows better.
-    const isDisturbed = this.#troubles.any(['process'], now - HANGS_AFTER, now)
-    if (!isDisturbed && others.length > 0) this.#verdict.blame('requests in flight', `one more beside ${others.length}`)
+    // If the local clock was set, or the process froze, this cannot be known.
+    const isDisturbed = this.#faultLog.any(['process'], now - HANGS_AFTER, now)
+    if (!isDisturbed && others.length > 0)
+      this.#violations.report('requests in flight', `one more beside ${others.length}`)
     this.#rate.add(awake)
     const recent = this.#rate.count(awake)
     // With a clock that leaves a token a few seconds it is asked for that often.
     if (recent > (this.misjudged ? 4 : 1) * MOST_REQUESTS) {
-      this.#verdict.blame('storm of token requests', `${recent} in a minute`)
+      this.#violations.report('storm of token requests', `${recent} in a minute`)
     }
     const early = this.#retryAt - now
     if (early <= 1 || isDisturbed) return
-    this.#verdict.blame('Retry-After ignored', `asked ${early} ms too soon`)
+    this.#violations.report('Retry-After ignored', `asked ${early} ms too soon`)
   }
 
   #issue(): SimToken {
@@ -144,7 +145,7 @@ export class SimCredential implements TokenCredential {
   }
 
   /**
-   * What is left of a token for all that can be known without asking anybody, in ms: a clock that was set back does
+   * What is left of a token, as far as the process can know, in ms: a clock that was set back does
    * not make it younger.
    *
    * @returns at the least and at the most, by the answer from which it is reckoned
@@ -162,7 +163,7 @@ export class SimCredential implements TokenCredential {
     return this.#clock.now >= (this.tokens.get(token)?.expiresAt ?? 0)
   }
 
-  /** What is wrong with it now. */
+  /** The current fault. */
   get fault(): CredentialFault | undefined {
     return this.#fault !== undefined && this.#clock.now < this.#fault.until ? this.#fault.name : undefined
   }
@@ -174,7 +175,7 @@ export class SimCredential implements TokenCredential {
     if (!relativeExpiry && skew > 0.5 * lifetime) return true
     if (this.#cached === undefined) return false
     const { expiresAt, expiresOn } = this.#cached
-    // Its own cache goes by the local clock too.
+    // Its cache uses the local clock too.
     const isBehind = expiresOn - localNow > expiresAt - now + second && now >= expiresAt - 11 * minute
     return isBehind || (now >= expiresAt - minute && localNow < expiresOn)
   }

@@ -1,32 +1,38 @@
 import type { SimClient } from './client.ts'
 import { type SimClock, second } from './clock.ts'
+import { type Session, sessionLevel } from './connection.ts'
+import type { Setting } from './scenario.ts'
 import type { SimServer, Statement } from './server.ts'
-import { type Session, sessionLevel } from './session.ts'
-import type { Setting } from './story.ts'
-import type { Verdict } from './verdict.ts'
+import type { Violations } from './violations.ts'
 
-/** A connection that was silent for longer has to answer before it is lent, in ms: `validateAfter`, and one for rounding. */
+/** A connection that was silent for longer is validated before it is lent, in ms: `validateAfter`, plus one for rounding. */
 const ALIVE_FOR = 501
 
-/** Watches what is lent to whom: alive, in no transaction, at its own isolation level, first come first served. */
+/** Checks what is lent: validated, in no transaction, at the right isolation level, first come, first served. */
 export class Loans {
   readonly #clock: SimClock
   readonly #setting: Setting
   readonly #server: SimServer
-  readonly #verdict: Verdict
+  readonly #violations: Violations
   readonly #clients: readonly SimClient[]
   readonly #tried = new Set<string>()
-  /** The step in which a client learned that there is reason to doubt what it has open. */
+  /** The step in which a client learned that there is reason to doubt its connections. */
   readonly #doubts = new Map<number, number>()
-  /** The last of those who asked for a connection that has one. */
+  /** The latest request for a connection that has been served. */
   readonly #served = new Map<SimClient, number>()
   readonly #waitedAt = new Map<SimClient, number>()
 
-  constructor(clock: SimClock, setting: Setting, server: SimServer, verdict: Verdict, clients: readonly SimClient[]) {
+  constructor(
+    clock: SimClock,
+    setting: Setting,
+    server: SimServer,
+    violations: Violations,
+    clients: readonly SimClient[],
+  ) {
     this.#clock = clock
     this.#setting = setting
     this.#server = server
-    this.#verdict = verdict
+    this.#violations = violations
     this.#clients = clients
   }
 
@@ -37,11 +43,11 @@ export class Loans {
     if (client === undefined || work === undefined) return false
     const isNew = work.session !== session
     if (work.kind === 'transaction' && statement.does !== 'begin') {
-      if (isNew) this.#verdict.blame('transaction on two connections', statement.id)
-      if (this.#tried.has(statement.id)) this.#verdict.blame('retried in a transaction', statement.id)
+      if (isNew) this.#violations.report('transaction on two connections', statement.id)
+      if (this.#tried.has(statement.id)) this.#violations.report('retried in a transaction', statement.id)
       this.#tried.add(statement.id)
     } else if (this.#server.ran.has(statement.id) && statement.does !== 'begin') {
-      this.#verdict.blame('statement run twice', statement.id)
+      this.#violations.report('statement run twice', statement.id)
     }
     if (!isNew) return false
     this.#checkLoan(session, statement)
@@ -57,26 +63,26 @@ export class Loans {
 
   #checkLoan(session: Session, { id, does }: Statement): void {
     const { localNow, monotonic, steps } = this.#clock
-    if (session.transaction !== undefined) this.#verdict.blame('lent in a transaction', `${id} on ${session.id}`)
+    if (session.transaction !== undefined) this.#violations.report('lent in a transaction', `${id} on ${session.id}`)
     if (localNow >= session.freshUntil) {
-      this.#verdict.blame('expired token used', `${id} came ${localNow - session.freshUntil} ms after the deadline`)
+      this.#violations.report('expired token used', `${id} came ${localNow - session.freshUntil} ms after the deadline`)
     }
     if (does === undefined && session.level !== sessionLevel) {
-      this.#verdict.blame('wrong isolation level', `${id} runs at ${session.level}`)
+      this.#violations.report('wrong isolation level', `${id} runs at ${session.level}`)
     }
     const { validation } = this.#setting
     if (validation === 'never') return
     const silence = Math.max(monotonic - session.heardAt, localNow - session.heardLocal)
     const doubted = this.#doubts.get(session.client) ?? 0
-    if (silence > ALIVE_FOR) this.#verdict.blame('not validated', `${session.id} was silent for ${silence} ms`)
+    if (silence > ALIVE_FOR) this.#violations.report('not validated', `${session.id} was silent for ${silence} ms`)
     else if (doubted > session.heardInStep && doubted < steps) {
-      this.#verdict.blame('not validated', `${session.id}, after another one was lost`)
+      this.#violations.report('not validated', `${session.id}, after another one was lost`)
     } else if (validation === 'always' && session.heardWork) {
-      this.#verdict.blame('not validated', `${session.id} is lent again`)
+      this.#violations.report('not validated', `${session.id} is lent again`)
     }
   }
 
-  /** Looked at after each step. */
+  /** To be called after each step. */
   check(): void {
     for (const client of this.#clients) {
       if (client.running.size === 0) continue
@@ -88,12 +94,12 @@ export class Loans {
       const isIdle = (session: Session) => this.#isIdle(client, session)
       const asked = [...client.sessions].filter((session) => session.isValidating).length
       if (waiting > asked && [...client.sessions].some(isIdle)) {
-        this.#verdict.blame('idle while work waits', `client ${client.number}, ${waiting} wait`)
+        this.#violations.report('idle while work waits', `client ${client.number}, ${waiting} wait`)
       }
     }
   }
 
-  /** Whether work has waited for a connection of late. */
+  /** Whether work has waited for a connection recently. */
   hasWaited(client: SimClient): boolean {
     return this.#clock.awake - (this.#waitedAt.get(client) ?? Number.NEGATIVE_INFINITY) < 30 * second
   }
@@ -101,7 +107,7 @@ export class Loans {
   #checkTurns(client: SimClient): void {
     const served = this.#served.get(client) ?? 0
     for (const { id, arrived, session } of client.running.values()) {
-      if (session === undefined && arrived > 0 && arrived < served) this.#verdict.blame('out of turn', id)
+      if (session === undefined && arrived > 0 && arrived < served) this.#violations.report('out of turn', id)
     }
   }
 

@@ -1,14 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { bundleSimulation } from './bundle.ts'
-import { runInThread } from './crew.ts'
 import { bugs, plant, replace, replaceGetter } from './planted-bugs.ts'
-import type { Breach } from './verdict.ts'
+import type { Breach } from './violations.ts'
 import type { Report } from './worker.ts'
+import { bundleSimulation, runInThread } from './workers.ts'
 
 /** Far more than any of them needs. */
 const HOURS = 60_000
 
-describe('a bug that was planted', { timeout: 180_000 }, () => {
+describe('a planted bug', { timeout: 180_000 }, () => {
   let bundle = ''
   beforeAll(async () => {
     bundle = await bundleSimulation()
@@ -26,14 +25,14 @@ describe('a bug that was planted', { timeout: 180_000 }, () => {
     console.log(`${name}: ${found} after ${Math.round(hours).toLocaleString('en')} virtual hours`)
   })
 
-  it('has a name, and something to replace', () => {
+  it('must have a known name and an existing method to replace', () => {
     class Thing {
       method(): void {}
       get value(): number {
         return 1
       }
     }
-    expect(() => plant('no such bug')).toThrow('There is no bug of the name "no such bug"')
+    expect(() => plant('no such bug')).toThrow('There is no bug named "no such bug"')
     expect(() => replace(Thing.prototype, 'value', () => 2)).toThrow('Thing has no method value')
     expect(() => replaceGetter(Thing.prototype, 'method', () => () => {})).toThrow('Thing has no getter method')
   })

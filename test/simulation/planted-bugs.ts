@@ -17,26 +17,26 @@ import { TokenSource } from '../../src/token/token-source.ts'
 import { SimClient } from './client.ts'
 import { EPOCH, LocalClock } from './clock.ts'
 import { SimConnection } from './connection.ts'
-import type { Breach } from './verdict.ts'
+import type { Breach } from './violations.ts'
 
-/** A bug to plant in a thread of its own. */
+/** A bug to plant in its own thread. */
 export interface Bug {
   name: string
-  /** The promises that it may be seen to break first. */
+  /** The invariants that it may violate first. */
   breaks: Breach[]
-  /** A seed near which it shows, for bugs that are rarely met. */
+  /** The first seed, for a bug that rarely shows. */
   from?: number
   plant(): void
 }
 
-/** @throws where there is no such bug, or what it replaces is not there */
+/** @throws if there is no such bug, or no such method to replace */
 export function plant(name: string): void {
   const bug = bugs.find((it) => it.name === name)
-  if (bug === undefined) throw new Error(`There is no bug of the name "${name}".`)
+  if (bug === undefined) throw new Error(`There is no bug named "${name}".`)
   bug.plant()
 }
 
-/** Puts another method in the place of one. */
+/** Replaces a method. */
 export function replace<T extends object, K extends keyof T & string>(
   prototype: T,
   name: K,
@@ -62,25 +62,25 @@ export function replaceGetter<T extends object, K extends keyof T & string>(
   })
 }
 
-/** Plants a bug in what the pools are set to. */
+/** Plants a bug in the settings of the pools. */
 function change(settings: Partial<PoolSettings>): void {
   replaceGetter(SimClient.prototype, 'poolSettings', (_, right) => ({ ...right, ...settings }))
 }
 
 export const bugs: readonly Bug[] = [
   {
-    name: 'a connection is lent without asking whether it is alive',
+    name: 'a connection is lent without validation',
     breaks: ['not validated'],
     plant: () => replace(Validations.prototype, 'isNeeded', () => () => false),
   },
   {
-    name: 'a connection that was lost throws no suspicion on others',
+    name: 'a lost connection raises no suspicion about others',
     breaks: ['not validated'],
     from: 57,
     plant: () => replace(Connections.prototype, 'suspect', () => () => {}),
   },
   {
-    name: 'a sign of life is good for ever',
+    name: 'a validation is good forever',
     breaks: ['not validated'],
     plant: () =>
       replace(
@@ -93,7 +93,7 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'a connection says nothing of its open transaction',
+    name: 'a connection hides its open transaction',
     breaks: ['lent in a transaction'],
     plant: () => replaceGetter(SimConnection.prototype, 'isUsable', ({ session }) => session.state === 'open'),
   },
@@ -103,7 +103,7 @@ export const bugs: readonly Bug[] = [
     plant: () => replace(SimConnection.prototype, 'restoreIsolationLevel', () => async () => {}),
   },
   {
-    name: 'a token is good for new work up to its end',
+    name: 'new work may begin up to the end of a token',
     breaks: ['expired token used'],
     from: 62,
     plant: () =>
@@ -116,12 +116,12 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'connections of an older token are not told from others',
-    breaks: ['late rotation', 'given up before its replacement', 'expired token used'],
+    name: 'connections with an older token are not recognized',
+    breaks: ['late rotation', 'closed before its replacement', 'expired token used'],
     plant: () => replace(Connections.prototype, 'isOutdated', () => () => false),
   },
   {
-    name: 'nothing is closed when its time has come',
+    name: 'nothing is closed when it is due',
     breaks: ['open after expiry'],
     plant: () => replace(Connections.prototype, 'closeDue', () => () => Number.POSITIVE_INFINITY),
   },
@@ -131,7 +131,7 @@ export const bugs: readonly Bug[] = [
     plant: () => change({ min: 0 }),
   },
   {
-    name: 'the connection that is idle is overlooked now and then',
+    name: 'an idle connection is overlooked now and then',
     breaks: ['idle while work waits'],
     plant: () => {
       let calls = 0
@@ -146,13 +146,13 @@ export const bugs: readonly Bug[] = [
     },
   },
   {
-    name: 'an old connection is closed when it is given back, replaced or not',
-    breaks: ['given up before its replacement'],
+    name: 'an old connection is closed when it is given back, even without a replacement',
+    breaks: ['closed before its replacement'],
     plant: () => replace(Rotation.prototype, 'takes', () => () => true),
   },
   {
     name: 'a rotation opens no replacements',
-    breaks: ['given up before its replacement'],
+    breaks: ['closed before its replacement'],
     plant: () => replaceGetter(Connections.prototype, 'replacementsNeeded', () => 0),
   },
   {
@@ -161,7 +161,7 @@ export const bugs: readonly Bug[] = [
     plant: () => replace(Rotation.prototype, 'plan', () => () => {}),
   },
   {
-    name: 'a rotation is tried again at once where it failed',
+    name: 'a failed rotation is retried at once',
     breaks: ['storm of logins', 'livelock'],
     plant: () =>
       replace(
@@ -180,22 +180,22 @@ export const bugs: readonly Bug[] = [
     plant: () => change({ loginsAtOnce: 20 }),
   },
   {
-    name: 'there is room for one connection more than allowed',
+    name: 'more connections than allowed may be open',
     breaks: ['too many connections'],
     plant: () => change({ max: 14 }),
   },
   {
-    name: 'a database that is down for a moment is not waited for',
+    name: 'work does not wait for a database that is briefly down',
     breaks: ['failed without cause'],
     plant: () => replace(Logins.prototype, 'mayPass', () => () => false),
   },
   {
-    name: 'failed logins are repeated at once',
+    name: 'failed logins are retried at once',
     breaks: ['storm of logins', 'livelock'],
     plant: () => replaceGetter(Logins.prototype, 'delay', () => 0),
   },
   {
-    name: 'whoever came last is served first',
+    name: 'the last in the queue is served first',
     breaks: ['out of turn', 'endless wait'],
     plant: () =>
       replace(
@@ -208,12 +208,12 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'work is not sent away, however long it waits',
+    name: 'work that waits is never rejected',
     breaks: ['endless wait', 'left after disconnect', 'storm of logins'],
     plant: () => replace(Queue.prototype, 'reject', () => () => {}),
   },
   {
-    name: 'a connection is not given back after work that failed',
+    name: 'a connection is not always given back',
     breaks: ['failed without cause', 'endless wait', 'left after disconnect', 'idle while work waits'],
     plant: () => {
       let calls = 0
@@ -228,13 +228,13 @@ export const bugs: readonly Bug[] = [
     },
   },
   {
-    name: 'a transaction does not look at the clock',
+    name: 'a transaction ignores the clock',
     breaks: ['expired token used'],
     plant: () => replace(Pool.prototype, 'maySend', () => () => true),
   },
   {
     name: 'a statement whose connection was lost is run again',
-    breaks: ['statement run twice', 'wrong word'],
+    breaks: ['statement run twice', 'wrong error'],
     plant: () =>
       replace(
         ClientAdapter.prototype,
@@ -260,8 +260,8 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'a COMMIT that failed is told as one that succeeded',
-    breaks: ['wrong word'],
+    name: 'a failed COMMIT is reported as successful',
+    breaks: ['wrong error'],
     plant: () =>
       replace(
         ClientTransaction.prototype,
@@ -286,7 +286,7 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'connections that work runs on are closed for their age',
+    name: 'busy connections are closed because of their age',
     breaks: ['cut too early'],
     plant: () => {
       replace(
@@ -300,12 +300,12 @@ export const bugs: readonly Bug[] = [
     },
   },
   {
-    name: 'nothing is due while no work comes',
+    name: 'timers are never set',
     breaks: ['open after expiry', 'endless wait', 'late rotation', 'fewer than the minimum', 'failed without cause'],
     plant: () => replace(Alarm.prototype, 'set', () => () => {}),
   },
   {
-    name: 'a clock that was set back is waited out',
+    name: 'the monotonic clock follows the local clock',
     breaks: [
       'failed without cause',
       'endless wait',
@@ -325,7 +325,7 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'a machine that slept is taken for one that did not',
+    name: 'the time of a suspend is not noticed',
     breaks: ['expired token used', 'open after expiry', 'not validated', 'failed without cause'],
     plant: () =>
       replace(
@@ -338,12 +338,12 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'no token is asked for ahead of time',
+    name: 'no token is requested ahead of time',
     breaks: ['late rotation', 'delayed without cause'],
     plant: () => replace(TokenSource.prototype, 'subscribe', () => () => () => {}),
   },
   {
-    name: 'tokens are asked for though nothing is open',
+    name: 'tokens are requested although nothing is open',
     breaks: ['idle costs', 'left after disconnect'],
     plant: () =>
       replace(
@@ -371,7 +371,7 @@ export const bugs: readonly Bug[] = [
       ),
   },
   {
-    name: 'failed token requests are repeated at once',
+    name: 'failed token requests are retried at once',
     breaks: ['storm of token requests', 'Retry-After ignored', 'livelock'],
     plant: () => replace(RequestPause.prototype, 'left', () => () => 0),
   },

@@ -2,28 +2,28 @@ import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-
 import { connectFailed } from '../../src/login/connect-failures.ts'
 import { loginRefused } from '../../src/login/refusals.ts'
 import { minute, type SimClock, second } from './clock.ts'
+import { type Session, sessionLevel } from './connection.ts'
 import type { SimCredential } from './credential.ts'
+import type { FaultLog } from './fault-log.ts'
 import type { Dice } from './random.ts'
-import { type Session, sessionLevel } from './session.ts'
-import type { DatabaseFault, Setting } from './story.ts'
-import type { Troubles } from './troubles.ts'
+import type { DatabaseFault, Setting } from './scenario.ts'
 
 /** The connect timeout of the driver, in ms. */
 const CONNECT_TIMEOUT = 15 * second
 
-/** What is sent on a session: one statement, by a name that is used once. */
+/** A statement, with a name that is used once. */
 export interface Statement {
   id: string
   /** In ms. */
   duration: number
-  /** The work that it belongs to; undefined for what the connection sends of its own. */
+  /** The work that it belongs to; undefined for the connection's own statements. */
   work?: string
   /** What it does beside running: to a transaction, or to the session's isolation level. */
   does?: 'begin' | 'commit' | 'rollback' | 'set level'
   level?: IsolationLevel
 }
 
-/** What the server tells those who watch it. */
+/** What the server reports. */
 export interface ServerWatch {
   onLogin(session: Session): void
   onStatement(session: Session, statement: Statement): void
@@ -36,7 +36,7 @@ export class SimServer {
   readonly sessions = new Set<Session>()
   /** Statements that have run. */
   readonly ran = new Set<string>()
-  /** Statements that the server answered with an error of their own. */
+  /** Statements that the server answered with a SQL error. */
   readonly failed = new Set<string>()
   logins = 0
   watch: ServerWatch | undefined
@@ -44,39 +44,39 @@ export class SimServer {
   readonly #dice: Dice
   readonly #setting: Setting
   readonly #credential: SimCredential
-  readonly #troubles: Troubles
+  readonly #faultLog: FaultLog
   readonly #faults = new Map<number, { name: DatabaseFault; until: number }>()
 
-  constructor(clock: SimClock, dice: Dice, setting: Setting, credential: SimCredential, troubles: Troubles) {
+  constructor(clock: SimClock, dice: Dice, setting: Setting, credential: SimCredential, faults: FaultLog) {
     this.#clock = clock
     this.#dice = dice
     this.#setting = setting
     this.#credential = credential
-    this.#troubles = troubles
+    this.#faultLog = faults
   }
 
-  /** Something is wrong with a database from now on. */
+  /** Begins a fault of a database. */
   begin(database: number, name: DatabaseFault, duration: number): void {
     const { now } = this.#clock
     this.#faults.set(database, { name, until: now + duration })
-    this.#troubles.add(database, now, now + duration)
+    this.#faultLog.add(database, now, now + duration)
     if (name !== 'moving') return
     for (const session of this.#sessionsOf(database)) session.answers = this.#dice.chance(0.5) ? 3906 : 40613
   }
 
-  /** The network or the server cuts every connection; nobody may notice at first. */
+  /** Cuts every connection, openly or silently. */
   cut(database: number, silent: boolean): void {
     const { now } = this.#clock
-    this.#troubles.add(database, now, now + (silent ? minute : second))
+    this.#faultLog.add(database, now, now + (silent ? minute : second))
     for (const session of this.#sessionsOf(database)) {
       if (silent && session.state === 'open') session.isDead = true
       else session.end('the network')
     }
   }
 
-  /** The server takes no further statement on any session: their tokens have expired, it says. */
+  /** Ends every session as if its token had expired. */
   kick(database: number): void {
-    this.#troubles.add(database, this.#clock.now, this.#clock.now + second)
+    this.#faultLog.add(database, this.#clock.now, this.#clock.now + second)
     for (const session of this.#sessionsOf(database)) session.answers = 37396
   }
 
@@ -97,7 +97,7 @@ export class SimServer {
       return
     }
     if (!this.#credential.isExpired(session.token)) {
-      this.#troubles.add(session.database, startedAt, this.#clock.now)
+      this.#faultLog.add(session.database, startedAt, this.#clock.now)
     }
     session.end('refused')
     throw refusal
@@ -112,7 +112,7 @@ export class SimServer {
     if (refusal === undefined) this.#run(session, statement)
     const delay = this.#roundTrip(1) + (refusal === undefined ? statement.duration : 0)
     if (!(await this.#pass(session, delay))) throw this.#lost(session, statement)
-    // What came while the network had lost the connection did not arrive.
+    // What was sent after the network lost the connection did not arrive.
     if (session.isDead) return this.#sendIntoVoid(session, undefined)
     session.heard(this.#clock, statement.work !== undefined)
     if (refusal !== undefined) throw this.#refuse(session, statement, refusal)
@@ -127,17 +127,17 @@ export class SimServer {
     else if (does !== undefined) session.transaction = undefined
   }
 
-  /** The number of an error that the server answers instead of running the statement. */
+  /** The number of the error with which the server refuses the statement. */
   #answerInstead(session: Session, { id, does, work }: Statement): number | undefined {
     if (session.answers !== undefined) return session.answers
     if (this.#setting.endsExpiredSessions && this.#credential.isExpired(session.token)) return 37396
     if (work === undefined) return undefined
-    // COMMIT that is answered by an error leaves the transaction open; a deadlock rolls it back.
+    // A COMMIT that is answered with an error leaves the transaction open; a deadlock rolls it back.
     if (does === 'commit') return this.#own(id, 0.02, 8645)
     return does === undefined ? this.#own(id, 0.01, 1205) : undefined
   }
 
-  /** An error of the statement's own. */
+  /** A SQL error of the statement. */
   #own(id: string, probability: number, number: number): number | undefined {
     if (!this.#dice.chance(probability)) return undefined
     this.failed.add(id)
@@ -157,10 +157,10 @@ export class SimServer {
     return new DriverAdapterError({ kind: 'mssql', code: number, message })
   }
 
-  /** Nobody answers: after a while the driver's time is up, or the system tells. */
+  /** Without an answer: after a while the driver times out, or the system reports it. */
   async #sendIntoVoid(session: Session, statement: Statement | undefined): Promise<void> {
     if (statement !== undefined && this.#dice.chance(0.3)) this.#run(session, statement)
-    this.#troubles.add(session.database, this.#clock.now, this.#clock.now + 20 * second)
+    this.#faultLog.add(session.database, this.#clock.now, this.#clock.now + 20 * second)
     const timesOut = this.#dice.chance(0.5)
     const delay = timesOut ? 20 * second : this.#dice.scaled(second, 20 * second)
     if (await this.#pass(session, delay)) session.end('the network')

@@ -1,25 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { bundleSimulation } from './bundle.ts'
 import { hour } from './clock.ts'
-import { runInThread } from './crew.ts'
-import { narrate } from './narrate.ts'
-import { shrink } from './shrink.ts'
-import { type Story, tellStory } from './story.ts'
+import { describeScenario, shrink } from './report.ts'
+import { makeScenario, type Scenario } from './scenario.ts'
 import type { Report } from './worker.ts'
+import { bundleSimulation, runInThread } from './workers.ts'
 import { run } from './world.ts'
 
 /** Virtual hours. */
 const HOURS = 4_000
 
-/** One client with one connection, and nothing that happens to it. */
-function quiet(hours: number, min: number): Story {
-  const story = tellStory(1)
-  const setting = { ...story.setting, clients: 1, databases: 1, min, lifetime: hour, maxAge: undefined, latency: 1 }
-  return { ...story, hours, setting, events: [{ at: 0, type: 'connect', client: 0 }] }
+/** One client with one connection and no other events. */
+function quiet(hours: number, min: number): Scenario {
+  const scenario = makeScenario(1)
+  const setting = { ...scenario.setting, clients: 1, databases: 1, min, lifetime: hour, maxAge: undefined, latency: 1 }
+  return { ...scenario, hours, setting, events: [{ at: 0, type: 'connect', client: 0 }] }
 }
 
 describe('the simulation', () => {
-  it('finds every promise kept in a fixed part of all stories', async () => {
+  it('finds no violation in a fixed set of scenarios', async () => {
     let rotations = 0
     let broken: Report | undefined
     await runInThread(await bundleSimulation(), { firstSeed: 1, step: 1, hours: HOURS }, (report) => {
@@ -27,16 +25,16 @@ describe('the simulation', () => {
       if (report.violation !== undefined) broken ??= report
     })
     if (broken?.violation !== undefined) {
-      const story = await shrink(tellStory(broken.seed), broken.violation)
-      expect.unreachable(narrate(story, broken.violation))
+      const scenario = await shrink(makeScenario(broken.seed), broken.violation)
+      expect.unreachable(describeScenario(scenario, broken.violation))
     }
     expect(rotations).toBeGreaterThan(3_000)
   })
 
-  it('is the same each time', async () => {
+  it('is deterministic', async () => {
     const tell = async () => {
       const lines: string[] = []
-      const outcome = await run(tellStory(4711), (line) => lines.push(line))
+      const outcome = await run(makeScenario(4711), (line) => lines.push(line))
       return { outcome, lines }
     }
     const first = await tell()
@@ -44,14 +42,14 @@ describe('the simulation', () => {
     expect(await tell()).toEqual(first)
   })
 
-  it('keeps quiet hours cheap, and rotates in them', async () => {
+  it('takes few steps in quiet hours, and rotates in them', async () => {
     const { violation, rotations, steps } = await run(quiet(1_000, 1))
     expect(violation).toBeUndefined()
     expect(rotations).toBeGreaterThan(1_000)
     expect(steps / 1_000).toBeLessThan(60)
   })
 
-  it('has no login and no token request in hours without work and without open connections', async () => {
+  it('makes no login and no token request without work and open connections', async () => {
     const { violation, tokenRequests, logins } = await run(quiet(1_000, 0))
     expect([violation, tokenRequests, logins]).toEqual([undefined, 1, 1])
   })

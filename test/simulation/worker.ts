@@ -1,28 +1,28 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { plant } from './planted-bugs.ts'
-import { tellStory } from './story.ts'
+import { makeScenario } from './scenario.ts'
 import { type Outcome, run } from './world.ts'
 
-/** What a worker is told to do. */
+/** The task of a worker. */
 export interface Task {
   firstSeed: number
   /** From one seed to the next. */
   step: number
   /** How many hours to simulate, if nothing breaks. */
   hours: number
-  /** The name of a bug to plant: the first promise that it breaks is the end. */
+  /** The name of a bug to plant. The run ends with the first violation. */
   bug?: string
 }
 
-/** What a worker tells: the outcome of one story. */
+/** The outcome of one scenario. */
 export interface Report extends Outcome {
   seed: number
 }
 
-/** What a worker says last. */
+/** A worker's last message. */
 export const DONE = 'done'
 
-/** Reports are sent so many at a time. */
+/** How many reports are sent together. */
 const BATCH = 8
 
 Error.stackTraceLimit = 0
@@ -33,7 +33,7 @@ async function work({ firstSeed, step, hours, bug }: Task): Promise<void> {
   let simulated = 0
   let reports: Report[] = []
   for (let seed = firstSeed; simulated < hours; seed += step) {
-    const outcome = await run(tellStory(seed))
+    const outcome = await run(makeScenario(seed))
     simulated += outcome.hours
     reports.push({ ...outcome, seed })
     if (reports.length === BATCH) {
@@ -43,6 +43,6 @@ async function work({ firstSeed, step, hours, bug }: Task): Promise<void> {
     if (outcome.violation !== undefined && bug !== undefined) break
   }
   parentPort?.postMessage(reports)
-  // A story that broke may leave work waiting, which would keep the thread alive.
+  // A scenario that stopped early may leave waiting work, which would keep the thread alive.
   parentPort?.postMessage(DONE)
 }

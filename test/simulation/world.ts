@@ -1,20 +1,19 @@
 import { defaultRotationTiming, type PoolSettings } from '../../src/pool/settings.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { SimClient } from './client.ts'
-import { EPOCH, hour, minute, SimClock, second, settle } from './clock.ts'
+import { EPOCH, elapsed, hour, minute, SimClock, second, settle } from './clock.ts'
 import { SimCredential } from './credential.ts'
-import { elapsed } from './narrate.ts'
-import { Promises } from './promises.ts'
+import { FaultLog } from './fault-log.ts'
+import { Invariants } from './invariants.ts'
 import { Dice } from './random.ts'
+import type { Scenario, ScenarioEvent, Setting } from './scenario.ts'
 import { SimServer } from './server.ts'
-import type { Setting, Story, StoryEvent } from './story.ts'
-import { Troubles } from './troubles.ts'
-import { Verdict, type Violation } from './verdict.ts'
+import { type Violation, Violations } from './violations.ts'
 
-/** More steps than this without time passing are no steps forward. */
+/** More steps than this without time passing are a livelock. */
 const MOST_STEPS_AT_ONCE = 20_000
 
-/** What came of a story. */
+/** The outcome of a scenario. */
 export interface Outcome {
   violation: Violation | undefined
   hours: number
@@ -27,11 +26,11 @@ export interface Outcome {
   logins: number
 }
 
-/** Runs a story to its end, or until a promise is broken. */
-export async function run(story: Story, log?: (line: string) => void): Promise<Outcome> {
-  const world = new World(story, log)
-  const onUnhandled = (error: unknown) => world.verdict.blame('unhandled rejection', String(error))
-  const onWarning = (warning: Error) => world.verdict.blame('warning', warning.message)
+/** Runs a scenario to its end, or until an invariant is violated. */
+export async function run(scenario: Scenario, log?: (line: string) => void): Promise<Outcome> {
+  const world = new World(scenario, log)
+  const onUnhandled = (error: unknown) => world.violations.report('unhandled rejection', String(error))
+  const onWarning = (warning: Error) => world.violations.report('warning', warning.message)
   process.on('unhandledRejection', onUnhandled)
   process.on('warning', onWarning)
   try {
@@ -42,72 +41,72 @@ export async function run(story: Story, log?: (line: string) => void): Promise<O
   }
 }
 
-/** What the pools of a story are set to. */
+/** The pool settings of a scenario. */
 function settingsOf({ max, min, validation, sessionsOutliveTokens, maxAge }: Setting): PoolSettings {
   const own = { max, min, validation, sessionsOutliveTokens, maxAge }
   return { ...defaultRotationTiming, ...own, poolTimeout: 30_000, maxIdleConnectionLifetime: 30_000 }
 }
 
 class World {
-  readonly verdict: Verdict
-  readonly #story: Story
+  readonly violations: Violations
+  readonly #scenario: Scenario
   readonly #clock: SimClock
-  readonly #troubles = new Troubles()
+  readonly #faultLog = new FaultLog()
   readonly #credential: SimCredential
   readonly #server: SimServer
   readonly #clients: SimClient[] = []
-  readonly #promises: Promises
+  readonly #invariants: Invariants
   readonly #log: ((line: string) => void) | undefined
   #stepsAtOnce = 0
   #lastNow = 0
 
-  constructor(story: Story, log: ((line: string) => void) | undefined) {
-    const { seed, setting } = story
+  constructor(scenario: Scenario, log: ((line: string) => void) | undefined) {
+    const { seed, setting } = scenario
     const clock = new SimClock()
-    const verdict = new Verdict(() => clock.now - EPOCH)
-    const troubles = this.#troubles
-    const credential = new SimCredential(clock, new Dice(seed, 2), setting, troubles, verdict)
-    const server = new SimServer(clock, new Dice(seed, 3), setting, credential, troubles)
+    const violations = new Violations(() => clock.now - EPOCH)
+    const faults = this.#faultLog
+    const credential = new SimCredential(clock, new Dice(seed, 2), setting, faults, violations)
+    const server = new SimServer(clock, new Dice(seed, 3), setting, credential, faults)
     const source = new TokenSource(credential, {
       scope: 's',
       clock: clock.local,
       random: new Dice(seed, 4).next,
-      onEvent: (event) => this.#promises.onToken(event),
+      onEvent: (event) => this.#invariants.onToken(event),
     })
-    this.#story = story
+    this.#scenario = scenario
     this.#clock = clock
-    this.verdict = verdict
+    this.violations = violations
     this.#log = log
     this.#credential = credential
     this.#server = server
-    this.#promises = new Promises(clock, setting, source, credential, server, troubles, verdict, this.#clients)
-    if (log) this.#promises.log = (line) => this.#say(line())
+    this.#invariants = new Invariants(clock, setting, source, credential, server, faults, violations, this.#clients)
+    if (log) this.#invariants.log = (line) => this.#say(line())
     for (let number = 0; number < setting.clients; number++) {
       const dice = new Dice(seed, 5 + number)
       const database = number % setting.databases
       const settings = settingsOf(setting)
-      this.#clients.push(new SimClient(number, database, settings, clock, dice, server, source, this.#promises))
+      this.#clients.push(new SimClient(number, database, settings, clock, dice, server, source, this.#invariants))
     }
   }
 
   async run(): Promise<Outcome> {
-    for (const event of this.#story.events) {
-      await this.#goOnUntil(EPOCH + event.at)
-      if (this.verdict.violation) break
+    for (const event of this.#scenario.events) {
+      await this.#runUntil(EPOCH + event.at)
+      if (this.violations.first) break
       this.#say(`* ${JSON.stringify({ ...event, at: undefined })}`)
-      this.#happen(event)
+      this.#apply(event)
       await this.#settled()
     }
-    await this.#goOnUntil(EPOCH + this.#story.hours * hour)
+    await this.#runUntil(EPOCH + this.#scenario.hours * hour)
     const hours = (this.#clock.now - EPOCH) / hour
     await this.#end()
-    const { works, failures, rotations } = this.#promises.counts
+    const { works, failures, rotations } = this.#invariants.counts
     return {
-      violation: this.verdict.violation,
+      violation: this.violations.first,
       hours,
       steps: this.#clock.steps,
       works,
-      faults: this.#story.events.filter(({ type }) => isFault(type)).length,
+      faults: this.#scenario.events.filter(({ type }) => isFault(type)).length,
       rotations,
       failures: Object.fromEntries(failures),
       tokenRequests: this.#credential.requests,
@@ -115,8 +114,8 @@ class World {
     }
   }
 
-  async #goOnUntil(time: number): Promise<void> {
-    while (this.verdict.violation === undefined && this.#clock.nextAt <= time) {
+  async #runUntil(time: number): Promise<void> {
+    while (this.violations.first === undefined && this.#clock.nextAt <= time) {
       this.#clock.fireNext()
       await this.#settled()
     }
@@ -128,25 +127,25 @@ class World {
     this.#clock.steps++
     this.#stepsAtOnce = this.#clock.now === this.#lastNow ? this.#stepsAtOnce + 1 : 0
     this.#lastNow = this.#clock.now
-    if (this.#stepsAtOnce > MOST_STEPS_AT_ONCE) this.verdict.blame('livelock', 'time stands still')
-    this.#promises.check()
+    if (this.#stepsAtOnce > MOST_STEPS_AT_ONCE) this.violations.report('livelock', 'time stands still')
+    this.#invariants.check()
   }
 
-  /** All clients leave; then nothing may be left. */
+  /** Disconnects all clients, after which nothing may be left. */
   async #end(): Promise<void> {
-    // Work that was under way connects anew where it comes too late.
-    for (const pause of [10 * minute, this.#story.setting.lifetime + 10 * minute, 10 * minute]) {
-      if (this.verdict.violation) return
+    // Work in progress may connect again if it comes too late.
+    for (const pause of [10 * minute, this.#scenario.setting.lifetime + 10 * minute, 10 * minute]) {
+      if (this.violations.first) return
       for (const client of this.#clients) void client.disconnect()
       await this.#settled()
-      await this.#goOnUntil(this.#clock.now + pause)
+      await this.#runUntil(this.#clock.now + pause)
     }
-    this.#promises.checkRest()
+    this.#invariants.checkRest()
     const busy = this.#clients.filter((client) => !client.atRest || client.running.size > 0)
-    if (busy.length > 0) this.verdict.blame('left after disconnect', `${busy.length} clients are not at rest`)
+    if (busy.length > 0) this.violations.report('left after disconnect', `${busy.length} clients are not at rest`)
   }
 
-  #happen(event: StoryEvent): void {
+  #apply(event: ScenarioEvent): void {
     const client = 'client' in event ? this.#clients[event.client] : undefined
     switch (event.type) {
       case 'query':
@@ -180,12 +179,12 @@ class World {
       case 'suspend': {
         const { now } = this.#clock
         this.#clock[event.type](event.duration)
-        this.#troubles.add('process', now, this.#clock.now - 1)
+        this.#faultLog.add('process', now, this.#clock.now - 1)
         break
       }
       case 'clock':
         this.#clock.setLocal(event.skew)
-        this.#troubles.add('process', this.#clock.now, this.#clock.now + second)
+        this.#faultLog.add('process', this.#clock.now, this.#clock.now + second)
     }
   }
 
@@ -194,6 +193,6 @@ class World {
   }
 }
 
-function isFault(type: StoryEvent['type']): boolean {
+function isFault(type: ScenarioEvent['type']): boolean {
   return !['query', 'burst', 'transaction', 'connect', 'disconnect', 'warmUp'].includes(type)
 }

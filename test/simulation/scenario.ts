@@ -3,10 +3,10 @@ import type { Validation } from '../../src/pool/settings.ts'
 import { hour, minute, second } from './clock.ts'
 import { Dice } from './random.ts'
 
-/** What may be wrong with the credential for a while. */
+/** Faults of the credential, with their weights. */
 export const credentialFaults = { fails: 3, throttles: 3, hangs: 2, ignoresAbort: 1, null: 1, slow: 2 } as const
 
-/** What may be wrong with a database, or with the way to it, for a while. */
+/** Faults of a database or the network to it, with their weights. */
 export const databaseFaults = {
   down: 3,
   unreachable: 2,
@@ -22,8 +22,8 @@ export const databaseFaults = {
 export type CredentialFault = keyof typeof credentialFaults
 export type DatabaseFault = keyof typeof databaseFaults
 
-/** Something that happens. Times in ms; `at` is true time since the story's beginning. */
-export type StoryEvent = { at: number } & (
+/** An event. Times in ms; `at` is true time since the start of the scenario. */
+export type ScenarioEvent = { at: number } & (
   | { type: 'query'; client: number; duration: number }
   | { type: 'burst'; client: number; count: number; duration: number }
   | { type: 'transaction'; client: number; statements: number; duration: number; pause: number; level: Level }
@@ -39,10 +39,10 @@ export type StoryEvent = { at: number } & (
 /** Of a transaction; empty for the session's own. */
 export type Level = IsolationLevel | ''
 
-/** What stays as it is from the beginning of a story to its end. */
+/** What stays the same throughout a scenario. */
 export interface Setting {
   clients: number
-  /** The clients share out so many of them. */
+  /** How many databases the clients share. */
   databases: number
   /** Connections that a pool may have, and that stay open. */
   max: number
@@ -56,7 +56,7 @@ export interface Setting {
   cacheMargin: number
   /** The credential says when to refresh: at half of the lifetime. */
   givesRefreshAfter: boolean
-  /** The expiry is reckoned from the local clock (`expires_in`), not taken as the authority gave it (`expires_on`). */
+  /** The expiry is computed from the local clock (`expires_in`) and not the authority's own (`expires_on`). */
   relativeExpiry: boolean
   /** The server ends sessions whose token has expired. */
   endsExpiredSessions: boolean
@@ -64,19 +64,19 @@ export interface Setting {
   latency: number
 }
 
-export interface Story {
+export interface Scenario {
   seed: number
   hours: number
   setting: Setting
-  events: StoryEvent[]
+  events: ScenarioEvent[]
 }
 
-/** The story of a seed. */
-export function tellStory(seed: number): Story {
+/** The scenario of a seed. */
+export function makeScenario(seed: number): Scenario {
   const dice = new Dice(seed, 1)
   const setting = makeSetting(dice)
   const hours = setting.lifetime < 2 * minute ? 2 : setting.lifetime < 20 * minute ? 8 : 48
-  const events: StoryEvent[] = []
+  const events: ScenarioEvent[] = []
   const episodes = Math.ceil(hours * (setting.lifetime < 20 * minute ? 2.5 : 0.6))
   for (let i = 0; i < episodes; i++) {
     const begin = dice.between(0, hours * hour)
@@ -121,7 +121,7 @@ function makeSetting(dice: Dice): Setting {
 
 type Unplaced<T> = T extends unknown ? Omit<T, 'at'> : never
 
-function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unplaced<StoryEvent> {
+function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unplaced<ScenarioEvent> {
   const client = dice.integer(0, clients - 1)
   const database = dice.integer(0, databases - 1)
   const type = dice.pick({

@@ -1,10 +1,26 @@
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { build } from 'esbuild'
 import type { DONE, Report, Task } from './worker.ts'
 
+/** Bundles the simulation and the code under test into one script for a worker thread. */
+export async function bundleSimulation(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    logLevel: 'silent',
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
 /**
- * Runs a bundled simulation in a thread of its own, which ends with its task or when `timeout` ms are over.
+ * Runs a bundled simulation in its own thread, which ends with its task or after `timeout` ms.
  *
- * @returns whether it came to its end in time
+ * @returns whether it ended in time
  */
 export function runInThread(
   bundle: string,

@@ -4,35 +4,35 @@ import { isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { ClientWatch, SimClient, Work } from './client.ts'
 import { minute, type SimClock, second } from './clock.ts'
+import type { Session } from './connection.ts'
 import type { SimCredential } from './credential.ts'
-import { isExcused } from './excuses.ts'
+import { isExpected } from './expected-failures.ts'
+import type { FaultLog, Side } from './fault-log.ts'
 import { Loans } from './loans.ts'
+import type { Setting } from './scenario.ts'
 import type { ServerWatch, SimServer, Statement } from './server.ts'
-import type { Session } from './session.ts'
-import type { Setting } from './story.ts'
-import type { Side, Troubles } from './troubles.ts'
-import { Rate, type Verdict } from './verdict.ts'
+import { Rate, type Violations } from './violations.ts'
 
-/** No work takes longer than this beside what it takes by itself, in ms the process was running. */
+/** Work takes at most this long in addition to its own duration, in ms of process time. */
 const LONGEST_WAIT = 4 * minute
-/** The same where the client was disconnected meanwhile: Prisma Client ends each connect before it disconnects. */
+/** The same if the client disconnects meanwhile: Prisma Client finishes each connect before it disconnects. */
 const LONGEST_WAIT_DISCONNECTED = 30 * minute
 /** After a jump of the clock a timer is at most this late, in ms. */
 const LONGEST_TIMER = 245 * second
-/** How long things need to be as always again after a trouble, in ms. */
+/** How long everything needs to recover after a fault, in ms. */
 const RECOVERY = 5 * minute
-/** Nothing is said of delays with tokens shorter than this, in ms. */
+/** With tokens shorter than this, delays are not checked, in ms. */
 const LONG_LIFE = 5 * minute
-/** A token that the server refused is replaced, for so long, in ms. */
+/** How long the replacement of a refused token may take, in ms. */
 const REPLACING = 16 * second
-/** A failure like this leaves it open whether the statement ran; after all others it has not. */
+/** After these failures the statement may have run; after all others it has not. */
 const MAY_HAVE_RUN = ['CONNECTION_LOST', 'STATEMENT_TIMEOUT', 'STATEMENT_TOKEN_EXPIRED', 'CLOSED']
 
 /** A rotation that runs, or the last one. */
 interface Run {
   at: number
   runs: boolean
-  /** Connections to open, those that were opened, and those given up for them. */
+  /** Connections to open, those opened, and those closed for them. */
   wanted: number
   opened: number
   replaced: number
@@ -40,8 +40,8 @@ interface Run {
   lent: number
 }
 
-/** Watches clients, connections and tokens, and blames what breaks a promise. */
-export class Promises implements ClientWatch, ServerWatch {
+/** Watches clients, connections and tokens, and reports violations. */
+export class Invariants implements ClientWatch, ServerWatch {
   log: (line: () => string) => void = () => {}
   readonly counts = { works: 0, failures: new Map<string, number>(), rotations: 0 }
   readonly #clock: SimClock
@@ -49,8 +49,8 @@ export class Promises implements ClientWatch, ServerWatch {
   readonly #source: TokenSource
   readonly #credential: SimCredential
   readonly #server: SimServer
-  readonly #troubles: Troubles
-  readonly #verdict: Verdict
+  readonly #faultLog: FaultLog
+  readonly #violations: Violations
   readonly #clients: readonly SimClient[]
   readonly #loans: Loans
   readonly #started = new Map<SimClient, Rate>()
@@ -69,8 +69,8 @@ export class Promises implements ClientWatch, ServerWatch {
     source: TokenSource,
     credential: SimCredential,
     server: SimServer,
-    troubles: Troubles,
-    verdict: Verdict,
+    faults: FaultLog,
+    violations: Violations,
     clients: readonly SimClient[],
   ) {
     this.#clock = clock
@@ -78,10 +78,10 @@ export class Promises implements ClientWatch, ServerWatch {
     this.#source = source
     this.#credential = credential
     this.#server = server
-    this.#troubles = troubles
-    this.#verdict = verdict
+    this.#faultLog = faults
+    this.#violations = violations
     this.#clients = clients
-    this.#loans = new Loans(clock, setting, server, verdict, clients)
+    this.#loans = new Loans(clock, setting, server, violations, clients)
     server.watch = this
     credential.onRequest = () => this.#onRequest()
   }
@@ -104,13 +104,13 @@ export class Promises implements ClientWatch, ServerWatch {
   #checkDelay(work: Work): void {
     const { client, kind, startedAt, duration, statements } = work
     const claims = kind === 'query' ? work.id : work.committed ? `${work.id}.commit` : ''
-    if (claims !== '' && !this.#server.ran.has(claims)) this.#verdict.blame('wrong word', `${claims} did not run`)
+    if (claims !== '' && !this.#server.ran.has(claims)) this.#violations.report('wrong error', `${claims} did not run`)
     const delay = this.#clock.now - startedAt - duration
     const usual = 3 * second + statements * 400 * this.#setting.latency
     if (delay <= usual || work.connects || kind === 'connect' || this.#setting.lifetime < LONG_LIFE) return
     if (this.#queued.has(work) || this.#wasDisconnected(work)) return
     if (!this.#isCalm(client, startedAt - RECOVERY)) return
-    this.#verdict.blame('delayed without cause', `${work.id} took ${delay} ms longer than ${duration} ms`)
+    this.#violations.report('delayed without cause', `${work.id} took ${delay} ms longer than ${duration} ms`)
   }
 
   #onFailed(work: Work, code: string): void {
@@ -122,7 +122,7 @@ export class Promises implements ClientWatch, ServerWatch {
     const [name = ''] = code.split(' ')
     const saysItRan = MAY_HAVE_RUN.includes(name) || failedByItself
     const ran = kind === 'query' ? this.#server.ran.has(id) : this.#server.ran.has(`${id}.commit`)
-    if (ran && !saysItRan) this.#verdict.blame('wrong word', `${id} ran, and failed with ${code}`)
+    if (ran && !saysItRan) this.#violations.report('wrong error', `${id} ran, and failed with ${code}`)
     const failure = {
       code,
       from: Math.min(work.startedAt, work.connects ? client.connectStartedAt : work.startedAt),
@@ -137,8 +137,8 @@ export class Promises implements ClientWatch, ServerWatch {
       exhausted: this.#inUse(client) >= client.settings.max,
       misjudged: current !== undefined && this.#credential.isExpired(current.token),
     }
-    if (isExcused(failure, this.#troubles)) return
-    this.#verdict.blame(
+    if (isExpected(failure, this.#faultLog)) return
+    this.#violations.report(
       'failed without cause',
       `${id} failed with ${code} after ${now - work.startedAt} ms (${session?.id} ${session?.endedBy})`,
     )
@@ -163,7 +163,7 @@ export class Promises implements ClientWatch, ServerWatch {
         lent,
       })
       if (event.reason === 'refused' && !this.#wasRefused(client)) {
-        this.#verdict.blame('rotated for another', `client ${client.number}`)
+        this.#violations.report('rotated for another client', `client ${client.number}`)
       }
     } else if (event.type === 'connection.opened' && run !== undefined) run.opened++
     else if (event.type === 'rotation.failed' && run !== undefined) run.runs = false
@@ -180,7 +180,7 @@ export class Promises implements ClientWatch, ServerWatch {
     this.log(() => describe(event))
   }
 
-  /** Whether the server takes one of the client's tokens no longer. */
+  /** Whether the server has refused one of the client's tokens. */
   #wasRefused({ sessions }: SimClient): boolean {
     return [...sessions].some(({ token }) => this.#credential.tokens.get(token)?.refused === true)
   }
@@ -191,7 +191,7 @@ export class Promises implements ClientWatch, ServerWatch {
     const upToDate = [...client.sessions].filter((it) => it.state === 'open' && it.token === token).length
     const wanted = Math.min(run.lent, this.#lentForLong(client), client.settings.max)
     if (upToDate >= wanted) return
-    this.#verdict.blame('given up before its replacement', `${upToDate} connections are open in place of ${wanted}`)
+    this.#violations.report('closed before its replacement', `${upToDate} connections are open in place of ${wanted}`)
   }
 
   onLogin(session: Session): void {
@@ -201,17 +201,17 @@ export class Promises implements ClientWatch, ServerWatch {
     const { settings, running, pool } = client
     const sessions = [...client.sessions].filter(({ state }) => state !== 'ended')
     if (running.size === 0 && sessions.length === 1 && this.#wasIdle(client, second)) {
-      this.#verdict.blame('idle costs', `client ${client.number} logs in`)
+      this.#violations.report('idle costs', `client ${client.number} logs in`)
     }
     if (sessions.length > settings.max + this.#loginsAtOnce) {
-      this.#verdict.blame('too many connections', `${sessions.length} with a pool of ${settings.max}`)
+      this.#violations.report('too many connections', `${sessions.length} with a pool of ${settings.max}`)
     }
     const loggingIn = sessions.filter(({ state }) => state === 'logging in').length
     if (pool?.stats().waiting === 0 && loggingIn > this.#loginsAtOnce && !this.#loans.hasWaited(client)) {
-      this.#verdict.blame('logins at once', `${loggingIn} in a rotation`)
+      this.#violations.report('logins at once', `${loggingIn} in a rotation`)
     }
     if (this.#credential.timeLeft(session.token).most <= 0) {
-      this.#verdict.blame('expired token used', `a login of client ${client.number}`)
+      this.#violations.report('expired token used', `a login of client ${client.number}`)
     }
   }
 
@@ -221,14 +221,14 @@ export class Promises implements ClientWatch, ServerWatch {
     rate.add(this.#clock.awake)
     const recent = rate.count(this.#clock.awake)
     const most = (this.#credential.misjudged ? 3 : 1) * (45 + 2 * client.settings.max)
-    if (recent > most) this.#verdict.blame('storm of logins', `${recent} failed in a minute`)
+    if (recent > most) this.#violations.report('storm of logins', `${recent} failed in a minute`)
   }
 
   onStatement(session: Session, statement: Statement): void {
     const isNew = this.#loans.onStatement(session, statement)
     const late = -this.#credential.timeLeft(session.token).most
     if (late < 0 || (this.#setting.sessionsOutliveTokens && !isNew)) return
-    this.#verdict.blame('expired token used', `${statement.id} began ${late} ms after the expiry`)
+    this.#violations.report('expired token used', `${statement.id} began ${late} ms after the expiry`)
   }
 
   onDoubt(session: Session): void {
@@ -248,35 +248,35 @@ export class Promises implements ClientWatch, ServerWatch {
       reason !== 'unusable' &&
       !(reason === 'disconnected' && client.disconnecting)
     ) {
-      this.#verdict.blame('cut too early', `${session.work} on ${session.id}, ${reason}`)
+      this.#violations.report('cut too early', `${session.work} on ${session.id}, ${reason}`)
     }
     if (reason === 'replaced') this.#checkReplaced(client, session)
     if (reason === 'idle') this.#checkMinimum(client, session)
     if (reason === 'expired' && !isAtWork) this.#checkPunctuality(client, session)
   }
 
-  /** One is given up for one that was opened; at the end of a rotation all that are left. */
+  /** One is closed for each one opened; at the end of a rotation, all that are left. */
   #checkReplaced(client: SimClient, session: Session): void {
     const run = this.#runs.get(client)
     if (session.isRetired || (run?.runs && (run.opened >= run.wanted || ++run.replaced <= run.opened))) return
-    this.#verdict.blame('given up before its replacement', `connection ${session.id} of client ${client.number}`)
+    this.#violations.report('closed before its replacement', `connection ${session.id} of client ${client.number}`)
   }
 
   #isOutdated(session: Session): boolean {
     return session.state === 'open' && (session.token !== this.#source.current?.token || this.#isOld(session))
   }
 
-  /** Whether it may be over its age. */
+  /** Whether it may have reached its maximum age. */
   #isOld(session: Session): boolean {
     return session.age(this.#clock) >= 0.9 * (this.#setting.maxAge ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Idle connections stay open, as many as `min` says, where they are not on their way out. */
+  /** `min` idle connections stay open, not counting retired ones. */
   #checkMinimum(client: SimClient, closed: Session): void {
     const open = [...client.sessions].filter((it) => it !== closed && it.state === 'open')
     const left = open.filter(({ isRetired }) => !isRetired).length
     if (left >= client.settings.min || closed.isRetired || open.some((it) => this.#isOld(it))) return
-    this.#verdict.blame('fewer than the minimum', `${left} of client ${client.number}`)
+    this.#violations.report('fewer than the minimum', `${left} of client ${client.number}`)
   }
 
   /** Idle connections are replaced before their token's deadline, which would close them. */
@@ -284,16 +284,16 @@ export class Promises implements ClientWatch, ServerWatch {
     const { now } = this.#clock
     if (this.#setting.lifetime < LONG_LIFE || session.age(this.#clock) < RECOVERY || session.isRetired) return
     if (!this.#isCalm(client, now - this.#setting.lifetime)) return
-    this.#verdict.blame('late rotation', `connection ${session.id} of client ${client.number} is at its end`)
+    this.#violations.report('late rotation', `connection ${session.id} of client ${client.number} is at its end`)
   }
 
-  /** Whether for so long nothing was open and no work under way, in ms the process was running. */
+  /** Whether nothing was open and no work in progress for this long, in ms of process time. */
   #wasIdle(client: SimClient, duration: number): boolean {
     if (isActive(client)) return false
     return this.#clock.awake - (this.#activeAt.get(client) ?? Number.NEGATIVE_INFINITY) > duration
   }
 
-  /** Looked at after each step. */
+  /** To be called after each step. */
   check(): void {
     this.#noteMisjudgement()
     for (const client of this.#clients) {
@@ -317,62 +317,62 @@ export class Promises implements ClientWatch, ServerWatch {
     }
     const since = this.#overdueSince.get(session) ?? awake
     this.#overdueSince.set(session, since)
-    const limit = this.#processWasTroubled() ? LONGEST_TIMER : second
-    if (awake - since > limit) this.#verdict.blame('open after expiry', `connection ${session.id}`)
+    const limit = this.#processWasDisturbed() ? LONGEST_TIMER : second
+    if (awake - since > limit) this.#violations.report('open after expiry', `connection ${session.id}`)
   }
 
-  /** Where nothing is connected, nothing is left; a disconnect ends. */
+  /** Without a connection nothing is left over, and a disconnect ends. */
   checkRest(): void {
     const { awake } = this.#clock
     for (const { closingSince, settings, number } of this.#clients) {
       if (closingSince !== undefined && awake - closingSince > settings.disconnectTimeout + second) {
-        this.#verdict.blame('left after disconnect', `client ${number} does not get away`)
+        this.#violations.report('left after disconnect', `client ${number} does not get away`)
       }
     }
     if (!this.#clients.every((client) => client.atRest && client.running.size === 0)) return
     const timers = this.#clock.productTimers
     const sessions = this.#server.sessions.size
     if (timers === 0 && sessions === 0) return
-    this.#verdict.blame('left after disconnect', `${timers} timers, ${sessions} connections`)
+    this.#violations.report('left after disconnect', `${timers} timers, ${sessions} connections`)
   }
 
   #checkWait(work: Work): void {
     const waited = this.#clock.awake - work.startedAwake - work.duration
     const limit = this.#wasDisconnected(work) ? LONGEST_WAIT_DISCONNECTED : LONGEST_WAIT
-    if (waited > limit) this.#verdict.blame('endless wait', `${work.id} has waited for ${waited} ms`)
+    if (waited > limit) this.#violations.report('endless wait', `${work.id} has waited for ${waited} ms`)
   }
 
-  /** A token is asked for where work or a connection needs one, and the one at hand is due or refused. */
+  /** A token is requested only if work or a connection needs one and the current one is due or refused. */
   #onRequest(): void {
     if (this.#clients.every((client) => this.#wasIdle(client, REPLACING))) {
-      this.#verdict.blame('idle costs', 'a token request for nobody')
+      this.#violations.report('idle costs', 'a token request for nobody')
     }
     const { current, timing } = this.#source
     if (current === undefined || !isFresh(current, current.now(), timing)) return
     const isDue = current.now() >= current.refreshAfter
     if (isDue || this.#credential.tokens.get(current.token)?.refused) return
-    this.#verdict.blame('asked without need', `${current.refreshAfter - current.now()} ms before its time`)
+    this.#violations.report('unneeded token request', `${current.refreshAfter - current.now()} ms before its time`)
   }
 
-  /** While the local clock hides a token's expiry, nothing can be promised. */
+  /** Nothing can be checked while the local clock hides a token's expiry. */
   #noteMisjudgement(): void {
     const { now } = this.#clock
     if (this.#credential.misjudged) this.#misjudgedSince ??= now
     else if (this.#misjudgedSince !== undefined) {
-      this.#troubles.add('process', this.#misjudgedSince, now + minute)
+      this.#faultLog.add('process', this.#misjudgedSince, now + minute)
       this.#misjudgedSince = undefined
     }
-    if (this.#misjudgedSince !== undefined) this.#troubles.add('process', this.#misjudgedSince, now)
+    if (this.#misjudgedSince !== undefined) this.#faultLog.add('process', this.#misjudgedSince, now)
   }
 
-  #processWasTroubled(): boolean {
-    return this.#troubles.any(['process'], this.#clock.now - LONGEST_TIMER - second, this.#clock.now)
+  #processWasDisturbed(): boolean {
+    return this.#faultLog.any(['process'], this.#clock.now - LONGEST_TIMER - second, this.#clock.now)
   }
 
-  /** Whether nothing was wrong for a client since then. */
+  /** Whether a client has had no fault since then. */
   #isCalm(client: SimClient, since: number): boolean {
     const sides: Side[] = ['credential', 'process', client.database]
-    return !this.#troubles.any(sides, since, this.#clock.now)
+    return !this.#faultLog.any(sides, since, this.#clock.now)
   }
 
   #wasDisconnected({ client, startedAt }: Work): boolean {
@@ -395,12 +395,12 @@ export class Promises implements ClientWatch, ServerWatch {
     return [...client.sessions].filter((session) => lent.has(session) || session.interrupt !== undefined).length
   }
 
-  /** Those that are lent and not on their way out. */
+  /** Those that are lent and not retired. */
   #lentForLong(client: SimClient): number {
     return [...this.#lentTo(client)].filter(({ isRetired }) => !isRetired).length
   }
 
-  /** How much work there was of late. */
+  /** How much work there was recently. */
   #busyness(client: SimClient): number {
     return Math.max(this.#started.get(client)?.count(this.#clock.awake) ?? 0, client.running.size)
   }

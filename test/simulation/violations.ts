@@ -1,20 +1,20 @@
 import { minute } from './clock.ts'
 
-/** The kinds of broken promises. */
+/** The invariants, by how they are violated. */
 export type Breach =
   | 'expired token used'
   | 'open after expiry'
   | 'requests in flight'
   | 'storm of token requests'
-  | 'asked without need'
+  | 'unneeded token request'
   | 'Retry-After ignored'
   | 'storm of logins'
   | 'logins at once'
   | 'too many connections'
   | 'fewer than the minimum'
-  | 'given up before its replacement'
+  | 'closed before its replacement'
   | 'late rotation'
-  | 'rotated for another'
+  | 'rotated for another client'
   | 'not validated'
   | 'lent in a transaction'
   | 'wrong isolation level'
@@ -22,7 +22,7 @@ export type Breach =
   | 'idle costs'
   | 'out of turn'
   | 'failed without cause'
-  | 'wrong word'
+  | 'wrong error'
   | 'delayed without cause'
   | 'endless wait'
   | 'cut too early'
@@ -37,21 +37,21 @@ export type Breach =
 export interface Violation {
   breach: Breach
   message: string
-  /** True time since the story's beginning, in ms. */
+  /** True time since the scenario's beginning, in ms. */
   at: number
 }
 
-/** Keeps the first promise that was seen broken. */
-export class Verdict {
-  violation: Violation | undefined
+/** Keeps the first violation of an invariant. */
+export class Violations {
+  first: Violation | undefined
   readonly #elapsed: () => number
 
   constructor(elapsed: () => number) {
     this.#elapsed = elapsed
   }
 
-  blame(breach: Breach, message: string): void {
-    this.violation ??= { breach, message, at: this.#elapsed() }
+  report(breach: Breach, message: string): void {
+    this.first ??= { breach, message, at: this.#elapsed() }
   }
 }
 

@@ -1,26 +1,26 @@
-import { hour } from './clock.ts'
-import type { Setting, Story } from './story.ts'
-import type { Violation } from './verdict.ts'
+import { elapsed, hour } from './clock.ts'
+import type { Scenario, Setting } from './scenario.ts'
+import type { Violation } from './violations.ts'
 import { run } from './world.ts'
 
-/** How often a story is run again at most. */
+/** How often a scenario is run at most. */
 const MOST_RUNS = 600
 
 /**
- * The shortest story found that breaks the same promise: delta debugging of its events (Zeller and Hildebrandt,
+ * The shortest scenario found that violates the same invariant: delta debugging of its events (Zeller and Hildebrandt,
  * "Simplifying and isolating failure-inducing input"), after a simpler setting was tried.
  */
-export async function shrink(story: Story, violation: Violation): Promise<Story> {
+export async function shrink(scenario: Scenario, violation: Violation): Promise<Scenario> {
   let runs = 0
-  let best = { ...story, hours: (violation.at + hour) / hour }
-  const tryOut = async (candidate: Story): Promise<boolean> => {
+  let best = { ...scenario, hours: (violation.at + hour) / hour }
+  const tryOut = async (candidate: Scenario): Promise<boolean> => {
     if (runs++ >= MOST_RUNS) return false
     const { violation: found } = await run(candidate)
     if (found?.breach !== violation.breach) return false
     best = { ...candidate, hours: Math.min(candidate.hours, (found.at + hour) / hour) }
     return true
   }
-  await tryOut({ ...best, events: story.events.filter(({ at }) => at <= violation.at) })
+  await tryOut({ ...best, events: scenario.events.filter(({ at }) => at <= violation.at) })
   for (const simpler of simplerSettings) await tryOut({ ...best, setting: { ...best.setting, ...simpler } })
   for (let parts = 2; best.events.length > 0; ) {
     const size = Math.ceil(best.events.length / parts)
@@ -47,3 +47,21 @@ const simplerSettings: Partial<Setting>[] = [
   { endsExpiredSessions: false },
   { relativeExpiry: false },
 ]
+
+/** Describes a scenario that violates an invariant. */
+export function describeScenario(scenario: Scenario, violation: Violation): string {
+  const setting = Object.entries(scenario.setting)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+  const lines = scenario.events.map(({ at, type, ...details }) => {
+    const parts = Object.entries(details).map(([name, value]) => `${name} ${value}`)
+    return `  ${elapsed(at)}  ${type}${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`
+  })
+  return [
+    `Seed ${scenario.seed}: ${violation.breach}: ${violation.message}`,
+    `  setting: ${setting}`,
+    ...lines,
+    `  ${elapsed(violation.at)}  ! ${violation.breach}`,
+    `Replay it with: npm run simulate -- --seed ${scenario.seed}`,
+  ].join('\n')
+}
