@@ -6,7 +6,7 @@ import { anchorsOf, linksOf } from '../support/markdown.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const EXAMPLES = readdirSync(join(ROOT, 'examples')).map((name) => `examples/${name}`)
-const PAGES = ['.', 'docs', 'bench', ...EXAMPLES].flatMap((folder) =>
+const PAGES = ['.', 'docs', 'bench', 'src/testing', 'test/engine', ...EXAMPLES].flatMap((folder) =>
   readdirSync(join(ROOT, folder)).flatMap((name) => (name.endsWith('.md') ? join(folder, name) : [])),
 )
 

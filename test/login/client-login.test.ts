@@ -79,12 +79,12 @@ describe('an answer to LOGIN7', () => {
     expect(await answerTo(tokens)).toEqual({ kind: 'routed', routing: { host: 'h\\i', port: 1 } })
   })
 
-  it('that says neither yes nor no is an error', async () => {
+  it('that neither accepts nor refuses is an error', async () => {
     await expect(answerTo([info, done])).rejects.toThrow('neither by LOGINACK nor by an error')
     await expect(answerTo([unknown])).rejects.toThrow('neither by LOGINACK nor by an error')
   })
 
-  it('keeps the bytes behind a token that nobody knows together', () => {
+  it('keeps everything after a token of unknown type in one piece', () => {
     const tokens = parseLoginResponse(Buffer.concat([ack, unknown, done]))
     expect(tokens.map(({ kind }) => kind)).toEqual(['loginAck', 'unknown'])
     expect(tokens[1]?.bytes).toEqual(Buffer.concat([unknown, done]))
@@ -148,7 +148,7 @@ describe('the first message to a server', () => {
 })
 
 describe('the id of this machine', () => {
-  it('has the form of a network address that somebody made up', () => {
+  it('has the form of a locally administered network address', () => {
     expect(CLIENT_ID).toHaveLength(6)
     expect((CLIENT_ID[0] ?? 0) & 0b11).toBe(0b10)
   })

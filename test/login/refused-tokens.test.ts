@@ -25,7 +25,7 @@ it('a token for another audience is refused with both audiences named', async ()
   )
 })
 
-it('not valid yet: names the time, and how far away it is', async () => {
+it('a token that is not valid yet is refused with the time from which it is', async () => {
   const notBefore = Date.now() + HOUR
   const at = new Date(Math.floor(notBefore / 1000) * 1000).toISOString()
   expect(await refusalOf({ notBefore, lifetime: 2 * HOUR })).toMatchObject(
@@ -36,14 +36,14 @@ it('not valid yet: names the time, and how far away it is', async () => {
   )
 })
 
-it('of another tenant: names it, and how to find the right one', async () => {
+it('a token of another tenant is refused with that tenant, and how to find the right one', async () => {
   const claims = { iss: 'https://sts.windows.net/somewhere-else/', tid: 'somewhere-else' }
   expect(await refusalOf({ claims })).toMatchObject(
     refused(/another tenant than the server's \(somewhere-else\).*tenantId.*az sql server ad-admin list/s, 1),
   )
 })
 
-it('expired, which the credential did not say', async () => {
+it('a token that expired earlier than the credential said is refused with the time', async () => {
   const exp = Math.floor(Date.now() / 1000) - 90
   const credential = {
     async getToken() {
@@ -56,7 +56,7 @@ it('expired, which the credential did not say', async () => {
   )
 })
 
-it('expired by the clock of the server: this machine’s is behind, by so much', async () => {
+it('a token that has only expired by the clock of the server shows how far this clock is behind', async () => {
   const clock = {
     now: () => Date.now() + 2 * HOUR,
     monotonic: () => performance.now(),
@@ -71,7 +71,7 @@ it('expired by the clock of the server: this machine’s is behind, by so much',
   expect(thrown).toMatchObject(refused(/this clock is at least 3[56]\d\d s behind/, 233))
 })
 
-it('that does not verify: names who has issued it', async () => {
+it('a token that cannot be verified is refused with its issuer', async () => {
   const credential = {
     async getToken() {
       const { token, ...times } = await db.azure.authority.issueToken()
@@ -83,7 +83,7 @@ it('that does not verify: names who has issued it', async () => {
   )
 })
 
-it('that is no token', async () => {
+it('a text that is not a token is refused', async () => {
   const credential = { getToken: async () => ({ token: 'nonsense', expiresOnTimestamp: Date.now() + HOUR }) }
   expect(await thrownBy(() => db.connect({ credential }).adapter.connect())).toMatchObject(
     refused(/is not a JSON Web Token/, 1),

@@ -16,7 +16,7 @@ describe('a client’s login request', () => {
     expect(withToken(loginFor(user, { packetSize }), { host: 'h', encrypt }, 't', true).packetSize).toBe(passed)
   })
 
-  it('are completed by the ids of machine and process that it left out', () => {
+  it('gets the ids of machine and process that it leaves out', () => {
     const target = { host: 'h', encrypt: true }
     const blank = loginFor(user, { clientId: Buffer.alloc(6), clientProcessId: 0 })
     expect(withToken(blank, target, 't', true)).toMatchObject({ clientId: CLIENT_ID, clientProcessId: process.pid })
@@ -24,7 +24,7 @@ describe('a client’s login request', () => {
     expect(withToken(loginFor(user), target, 't', true)).toMatchObject({ clientId, clientProcessId })
   })
 
-  it('go to a server by the name that it was redirected with, in full', () => {
+  it('names the server in full, as the redirect did', () => {
     const login = withToken(loginFor(user), { host: 'h', loginName: 'h\\instance', encrypt: true }, 't', true)
     expect(login.serverName).toBe('h\\instance')
   })

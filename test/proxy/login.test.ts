@@ -44,7 +44,7 @@ describe('a login', () => {
     expect(features[1]).toEqual(requested[0])
   })
 
-  it('goes to the target’s database where the client names none', async () => {
+  it('goes to the target’s database if the client names none', async () => {
     await proxies.loggedIn(await proxies.start())
     expect(proxies.server.logins[0]?.login.database).toBe('app')
   })
@@ -92,7 +92,7 @@ describe('a login', () => {
     expect(proxies.server.connections).toBe(0)
   })
 
-  it('goes over TDS 8 where the target is strict', async () => {
+  it('uses TDS 8 if the target is strict', async () => {
     const started = await proxies.start({ target: { encrypt: 'strict' } })
     const made = await proxies.client(started)
     await made.logIn(loginFor(started.proxy, { tdsVersion: 0x08000000 }))
@@ -121,7 +121,7 @@ describe('a login', () => {
     expect(second.logins).toHaveLength(1)
   })
 
-  it('is not sent round in circles', async () => {
+  it('ends if the redirects go in a circle', async () => {
     proxies.server.reply = () => ({ host: 'localhost', port: proxies.server.port })
     const started = await proxies.start()
     expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({

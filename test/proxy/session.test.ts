@@ -12,7 +12,7 @@ import { CountingCredential, loginFor, targetFor } from './support.ts'
 const proxies = useProxies()
 
 describe('a session', () => {
-  it('has a connection of its own upstream, for all of its life', async () => {
+  it('has its own connection upstream for all of its life', async () => {
     const started = await proxies.start()
     const made = [await proxies.loggedIn(started), await proxies.loggedIn(started), await proxies.loggedIn(started)]
     for (const each of made) for (let i = 0; i < 3; i++) await each.ask()
@@ -20,7 +20,7 @@ describe('a session', () => {
     expect(started.proxy.stats()).toMatchObject({ sessions: 3, sessionsOpen: 3 })
   })
 
-  it('passes attention and the reset of a connection as they are', async () => {
+  it('passes attention and connection resets on unchanged', async () => {
     const made = await proxies.loggedIn(await proxies.start())
     expect(await made.ask(PacketType.ATTENTION, Buffer.alloc(0))).toEqual(encodeDone(DoneStatus.ATTENTION))
     const status = PacketStatus.END_OF_MESSAGE | PacketStatus.RESET_CONNECTION
@@ -110,7 +110,7 @@ describe('a session', () => {
     expect(strict.proxy.stats().sessionsOpen).toBe(0)
   })
 
-  it('begins with a new token where the one at hand is at its end', async () => {
+  it('begins with a new token if the current one is about to expire', async () => {
     const credential = new CountingCredential()
     const tokenSource = new TokenSource(credential, {
       scope: 'test',
@@ -130,7 +130,7 @@ describe('a session', () => {
     )
   })
 
-  it('is told by events and statistics', async () => {
+  it('shows in events and statistics', async () => {
     const events: ProxyEvent[] = []
     const started = await proxies.start({ onEvent: (event) => events.push(event) })
     const other = await proxies.client(started)
