@@ -5,7 +5,7 @@ import { refuseOtherSignIns } from '../credentials/sign-in.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { parseAddress, problemOfUrl } from './address.ts'
 import { Settings, setServer } from './parameters.ts'
-import { checkSegments, hideSecrets, segmentsOf, textOf, warnOfUnknown } from './segments.ts'
+import { checkSegments, hideSecrets, segmentsOf, valueTextOf, warnOfUnknown } from './segments.ts'
 import { type Format, type ParsedConfig, Source, Value } from './source.ts'
 
 /** mssql's default. */
@@ -35,7 +35,7 @@ export function parseConnectionString(text: string): ParsedConfig {
   }
   checkSegments(source, segments)
   for (const segment of segments) {
-    const value = new Value(source, segment.name, textOf(source, segment), segment.valueSpan)
+    const value = new Value(source, segment.name, valueTextOf(source, segment), segment.valueSpan)
     if (segment.parameter === undefined) warnOfUnknown(source, segment)
     else if (value.text !== '') segment.parameter.read(settings, value)
   }

@@ -97,7 +97,7 @@ function trimmed(text: string, start: number, end: number): Span {
 }
 
 /** The value without its quotes. */
-export function textOf(source: Source, { value = '', valueSpan }: Segment): string {
+export function valueTextOf(source: Source, { value = '', valueSpan }: Segment): string {
   if (source.format === 'ado' && value.startsWith('=')) {
     throw source.refuse(valueSpan, 'A value that begins with "=" must be in quotes.')
   }

@@ -2,7 +2,7 @@ import type { AccessToken } from '@azure/identity'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Clock, Timer } from '../time/clock.ts'
 import type { AskOptions, NamedCredential } from './credential.ts'
-import { type CredentialFailure, failureOf, linesOf } from './failures.ts'
+import { type CredentialFailure, credentialsFailed, linesOf } from './failures.ts'
 import { oneAtATime, SoleRequest } from './one-at-a-time.ts'
 
 export interface ChainOptions {
@@ -119,7 +119,7 @@ class Round {
     const index = this.#asked
     const credential = this.#credentials[index]
     if (credential === undefined) {
-      if (this.#running.size === 0) this.stop(failureOf(this.failures, this.#options.clock.now()))
+      if (this.#running.size === 0) this.stop(credentialsFailed(this.failures, this.#options.clock.now()))
       return
     }
     this.#asked++

@@ -40,9 +40,9 @@ function lineOf(reason: string): string {
  * @param failures - at least one
  * @param now - in ms since the epoch
  */
-export function failureOf(failures: readonly CredentialFailure[], now: number): EntraError {
+export function credentialsFailed(failures: readonly CredentialFailure[], now: number): EntraError {
   const [only, ...others] = failures
-  if (only !== undefined && others.length === 0) return failureOfOne(only, now)
+  if (only !== undefined && others.length === 0) return oneCredentialFailed(only, now)
   return new EntraError(
     'CREDENTIALS_FAILED',
     `None of ${failures.length} credentials could give a token:\n${linesOf(failures).join('\n')}\n${SET_ONE_UP}`,
@@ -52,7 +52,7 @@ export function failureOf(failures: readonly CredentialFailure[], now: number): 
 
 const SET_ONE_UP = 'Set one of them up here, or name another way to sign in (authentication=…).'
 
-function failureOfOne({ credential, error }: CredentialFailure, now: number): EntraError {
+function oneCredentialFailed({ credential, error }: CredentialFailure, now: number): EntraError {
   if (error instanceof EntraError) return error
   const { errors } = (error ?? {}) as ErrorLike
   const reasons = reasonsOf(error)

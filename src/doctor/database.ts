@@ -18,7 +18,7 @@ export async function queryRow(session: EntraConnection, sql: string): Promise<R
 }
 
 /** Who we are in the database. */
-export interface Identity {
+export interface SessionIdentity {
   session: EntraConnection
   user: string
   /** The default schema. */
@@ -39,7 +39,7 @@ const IDENTITY = `SELECT SUSER_SNAME() AS [login], USER_NAME() AS [user], DB_NAM
   ${ROLES.map((role) => `IS_ROLEMEMBER('${role}') AS [${role}]`).join(', ')}`
 
 /** Asks the database who we are. */
-export async function checkIdentity(session: EntraConnection, clock: Clock): Promise<Finding<Identity>> {
+export async function checkIdentity(session: EntraConnection, clock: Clock): Promise<Finding<SessionIdentity>> {
   const before = clock.now()
   const row = await queryRow(session, IDENTITY)
   const skewMs = (before + clock.now()) / 2 - (BASE + Number(row.seconds) * 1000 + 500)

@@ -1,7 +1,7 @@
 import { type DriverConnection, driverUnsupported } from './official-adapter.ts'
 
 /** A parameter of a tedious `Request`, in `request.parameters` before the request is executed. */
-export interface Parameter {
+export interface DriverParameter {
   type: { name: string }
   value: unknown
   output: boolean
@@ -23,7 +23,7 @@ const SIZED: Readonly<Record<string, { most: number; sizeOf: (value: unknown) =>
  *
  * @returns undefined for a parameter that stays as it is: an output, one with a given length, any other type
  */
-function declaredLength({ type, value, output, length }: Parameter): number | undefined {
+function declaredLength({ type, value, output, length }: DriverParameter): number | undefined {
   const sized = SIZED[type.name]
   if (sized === undefined || output || length != null) return undefined
   const size = value == null ? 0 : sized.sizeOf(value)
@@ -36,7 +36,7 @@ function declaredLength({ type, value, output, length }: Parameter): number | un
  * length (`nvarchar(17)`), and SQL Server keeps a plan for each declaration: 1,000 email addresses would take dozens of
  * plans for one statement. Prisma 6 declared them as this does.
  */
-export function declareBySizeClass(parameters: readonly Parameter[]): void {
+export function declareBySizeClass(parameters: readonly DriverParameter[]): void {
   for (const parameter of parameters) {
     const length = declaredLength(parameter)
     if (length !== undefined) parameter.length = length
@@ -45,8 +45,8 @@ export function declareBySizeClass(parameters: readonly Parameter[]): void {
 
 /** The parts of a tedious connection and request that are not in their types. */
 interface Requesting {
-  makeRequest(request: { parameters?: Parameter[]; callback(error: Error): void }, ...rest: unknown[]): void
-  execSql(request: { parameters?: Parameter[] }): void
+  makeRequest(request: { parameters?: DriverParameter[]; callback(error: Error): void }, ...rest: unknown[]): void
+  execSql(request: { parameters?: DriverParameter[] }): void
 }
 
 /** Makes each statement of a connection declare its parameters by size class, and sends none after the token's end. */

@@ -25,6 +25,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   return best === undefined ? undefined : `Did you mean ${best}?`
 }
 
+/** By hand, since libraries count two swapped letters, the commonest mistake, as two: `usre` would find no `user`. */
 function editDistance(a: string, b: string): number {
   let [last, current] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= a.length; i++) {

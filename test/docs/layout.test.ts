@@ -55,4 +55,17 @@ describe('the layout in CONTRIBUTING.md', () => {
     for (const file of files) visit(file, [])
     expect(circles).toEqual([])
   })
+
+  it('has no two exports of the same name', () => {
+    const filesOf = new Map<string, Set<string>>()
+    for (const file of files) {
+      const text = readFileSync(join(ROOT, file), 'utf8')
+      for (const [, name = ''] of text.matchAll(
+        /^export (?:async )?(?:function\*?|class|interface|type|const) (\w+)/gm,
+      )) {
+        filesOf.set(name, (filesOf.get(name) ?? new Set()).add(file))
+      }
+    }
+    expect([...filesOf].filter(([, places]) => places.size > 1).map(([name]) => name)).toEqual([])
+  })
 })

@@ -1,6 +1,6 @@
 import { Request, TYPES } from 'tedious'
 import { describe, expect, it } from 'vitest'
-import { declareBySizeClass, type Parameter } from '../../src/driver/requests.ts'
+import { declareBySizeClass, type DriverParameter } from '../../src/driver/requests.ts'
 
 type Add = Parameters<Request['addParameter']>
 
@@ -8,7 +8,7 @@ type Add = Parameters<Request['addParameter']>
 function declarationOf(...added: Add[]): string {
   const request = new Request('SELECT 1', () => {})
   for (const each of added) request.addParameter(...each)
-  declareBySizeClass(request.parameters as Parameter[])
+  declareBySizeClass(request.parameters as DriverParameter[])
   return request.makeParamsParameter(request.parameters)
 }
 
@@ -42,8 +42,8 @@ describe('parameters are declared by size class', () => {
 
   it('an output and a table stay as they are', () => {
     const table = { name: 't', columns: [], rows: [] }
-    const output: Parameter = { type: { name: 'NVarChar' }, value: 'abc', output: true }
-    const tvp: Parameter = { type: { name: 'TVP' }, value: table, output: false }
+    const output: DriverParameter = { type: { name: 'NVarChar' }, value: 'abc', output: true }
+    const tvp: DriverParameter = { type: { name: 'TVP' }, value: table, output: false }
     declareBySizeClass([output, tvp])
     expect([output, tvp]).toEqual([
       { type: { name: 'NVarChar' }, value: 'abc', output: true },
