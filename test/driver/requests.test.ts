@@ -1,6 +1,6 @@
 import { Request, TYPES } from 'tedious'
 import { describe, expect, it } from 'vitest'
-import { declareBySizeClass, type DriverParameter } from '../../src/driver/requests.ts'
+import { type DriverParameter, declareBySizeClass } from '../../src/driver/requests.ts'
 
 type Add = Parameters<Request['addParameter']>
 
