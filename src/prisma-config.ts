@@ -134,14 +134,14 @@ function refusalOf(database: string, target: Target): string | undefined {
   if (database.toLowerCase() !== 'master' || named.toLowerCase() === 'master' || !isAzureHost(target.host))
     return undefined
   return (
-    `The server has no database "${named}". Prisma would make one, which on Azure is billed. ` +
-    'Correct its name in the connection string, or make it yourself.'
+    `The server has no database "${named}". Prisma would create one, which Azure bills. ` +
+    'Correct its name in the connection string, or create it yourself.'
   )
 }
 
 const WITHOUT_SHADOW_DATABASE =
-  'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must be there ' +
-  'beforehand (a new one is billed). Make an empty one beside the main one, and name it in prisma.config.ts: ' +
+  'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must exist ' +
+  'beforehand (a new one is billed). Create an empty one next to the main one, and name it in prisma.config.ts: ' +
   "entraDatasource('…', { shadowDatabase: 'app_shadow' })."
 
 function tell(message: string): void {

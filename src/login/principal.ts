@@ -39,7 +39,7 @@ export function principalOf(claims: Claims | undefined): string {
   const objectId = textClaim(claims, 'oid')
   if (name !== undefined) return `"${name}"`
   if (appId !== undefined) return `the application ${appId}`
-  return objectId === undefined ? 'who signs in' : `the principal with object id ${objectId}`
+  return objectId === undefined ? 'the identity that signs in' : `the principal with object id ${objectId}`
 }
 
 /** The T-SQL that gives a principal its user and the usual rights, and how to find the name if it is not known. */

@@ -31,9 +31,9 @@ describe('what is refused, with the place', () => {
     ['Server=;Database=x', /names no server: Server=HOST,1433/, 'S'],
     ['Database=x', /names no server/, 'D'],
     ['sqlserver://a b', /not the name of a server/, 'a b'],
-    ['sqlserver://h/app', /A database is written ;database=NAME/, 'h/app'],
-    ['sqlserver://h,1433', /A port is written HOST:1433 here/, 'h,1433'],
-    ['Server=h:1433', /A port is written HOST,1433 here/, 'h:1433'],
+    ['sqlserver://h/app', /Write the database as ;database=NAME/, 'h/app'],
+    ['sqlserver://h,1433', /Write the port as HOST:1433/, 'h,1433'],
+    ['Server=h:1433', /Write the port as HOST,1433/, 'h:1433'],
     ['Server=np:\\\\.\\pipe\\sql\\query', /Named pipes/, 'np:\\\\.\\pipe\\sql\\query'],
     ['Server=\\\\.\\pipe\\sql\\query', /Named pipes/, '\\\\.\\pipe\\sql\\query'],
     ['Server=lpc:h', /Shared memory/, 'lpc:h'],
@@ -92,7 +92,7 @@ describe('what is refused, with the place', () => {
     ['Server=h;ApplicationIntent=Read', /ApplicationIntent must be ReadOnly or ReadWrite, not "Read"/, 'Read'],
     ['Server=h;Packet Size=100', /Packet Size must be a whole number from 512 to 32767/, '100'],
     ['Server=h;Current Language={us; drop}', /Current Language must be the name of a language.*not \*\*\*/, '***'],
-    ['Server=h;Max Pool Size=5;Min Pool Size=6', /Min Pool Size is more than the largest/, '6'],
+    ['Server=h;Max Pool Size=5;Min Pool Size=6', /Min Pool Size is larger than the maximum/, '6'],
     ['sqlserver://h;trustServerCertificateCA=/none.pem', /not the path of a certificate file.*ENOENT/, '/none.pem'],
     // authentication
     [
@@ -100,7 +100,11 @@ describe('what is refused, with the place', () => {
       /no authentication "ActiveDirectoryDefalt"\. Did you mean ActiveDirectoryDefault\?/,
       'ActiveDirectoryDefalt',
     ],
-    ['sqlserver://h;authentication=magic', /no authentication "magic"\. There are ActiveDirectoryDefault, /, 'magic'],
+    [
+      'sqlserver://h;authentication=magic',
+      /no authentication "magic"\. Choose one of ActiveDirectoryDefault, /,
+      'magic',
+    ],
     [
       `sqlserver://h;authentication=ActiveDirectoryPassword;user=me;password=geheim`,
       /deprecated.*multi-factor.*Use ActiveDirectoryManagedIdentity/,
@@ -124,10 +128,10 @@ describe('what is refused, with the place', () => {
     ],
     [
       'sqlserver://h;authentication=ActiveDirectoryDefault;user=me;password=geheim',
-      /authentication=ActiveDirectoryDefault takes no password/,
+      /authentication=ActiveDirectoryDefault does not use password/,
       '***',
     ],
-    ['sqlserver://h;authentication=ActiveDirectoryMSI;clientSecret=geheim', /takes no clientSecret/, '***'],
+    ['sqlserver://h;authentication=ActiveDirectoryMSI;clientSecret=geheim', /does not use clientSecret/, '***'],
     [
       'sqlserver://h;authentication=ActiveDirectoryMSI;user=app',
       /user must be a client id \(a GUID\), not "app"/,

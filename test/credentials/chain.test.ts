@@ -76,7 +76,7 @@ describe('one credential', () => {
     expect(await failureOf(outcome)).toMatchObject({
       code: 'TOKEN_REQUEST_FAILED',
       message: expect.stringContaining(
-        'OnlyCredential could not give a token: not today Set it up here, or name another way to sign in',
+        'OnlyCredential could not get a token: not today Set it up here, or choose another way to sign in',
       ),
       cause,
     })
@@ -90,7 +90,7 @@ describe('one credential', () => {
     only.last.fail(Object.assign(new Error('slow down'), { response }))
     expect(await failureOf(outcome)).toMatchObject({
       code: 'TOKEN_REQUEST_THROTTLED',
-      message: expect.stringContaining('slow down Tokens were asked for too often, and none is given for 7 s.'),
+      message: expect.stringContaining('slow down Tokens were requested too often, so none is issued for 7 s.'),
     })
   })
 
@@ -104,9 +104,9 @@ describe('one credential', () => {
     expect(await failureOf(outcome)).toMatchObject({
       code: 'CREDENTIALS_FAILED',
       message: expect.stringContaining(
-        'DefaultAzureCredential could not give a token:\n' +
+        'DefaultAzureCredential could not get a token:\n' +
           '- EnvironmentCredential is unavailable.\n' +
-          '- Please run az login\nSet one of them up here',
+          '- Please run az login\nSet up one of them here',
       ),
       cause,
       errors,
@@ -128,7 +128,7 @@ describe('several credentials', () => {
     return { a, b, c, ...setUp(a, b, c) }
   }
 
-  it('are asked in their order: the next when the one before cannot give a token', async () => {
+  it('are asked in their order: the next when the one before cannot get a token', async () => {
     const { a, b, c, chain, request, asked, clock } = three()
     const outcome = request()
     await settle()
@@ -193,7 +193,7 @@ describe('several credentials', () => {
     expect(await failureOf(outcome)).toMatchObject({
       code: 'CREDENTIALS_FAILED',
       message: expect.stringContaining(
-        'None of 3 credentials could give a token:\n- A: is not set up here\n- B: plain text\n- C: no tenant\nSet',
+        'None of 3 credentials could get a token:\n- A: is not set up here\n- B: plain text\n- C: no tenant\nSet',
       ),
       errors,
     })
@@ -255,7 +255,7 @@ describe('several credentials', () => {
     a.last.fail(new Error('no a'))
     expect(await failureOf(outcome)).toMatchObject({
       message: expect.stringContaining(
-        'None of 3 credentials could give a token:\n- C: no c\n- B: no b\n- A: no a\nSet',
+        'None of 3 credentials could get a token:\n- C: no c\n- B: no b\n- A: no a\nSet',
       ),
     })
   })

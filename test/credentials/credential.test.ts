@@ -123,17 +123,17 @@ describe('a function', () => {
   })
 
   it.each([
-    ['opaque', 'is no JSON Web Token'],
-    ['a.b.c', 'is no JSON Web Token'],
-    ['', 'is no JSON Web Token'],
+    ['opaque', 'is not a JSON Web Token'],
+    ['a.b.c', 'is not a JSON Web Token'],
+    ['', 'is not a JSON Web Token'],
     [jwt({ exp: 'soon' }), 'has no exp claim'],
     [jwt({}), 'has no exp claim'],
   ])('is told what to return instead of %j', async (token, why) => {
     await expect(ask(token)).rejects.toMatchObject({
       code: 'TOKEN_INVALID',
       message: expect.stringContaining(
-        `The credential function returned a string that ${why}, so that its expiry is not known. ` +
-          'Return { token, expiresOnTimestamp } instead, expiresOnTimestamp in ms since the epoch.\n',
+        `The credential function returned a string that ${why}, so its expiry is unknown. ` +
+          'Return { token, expiresOnTimestamp } instead, with expiresOnTimestamp in ms since the epoch.\n',
       ),
     })
   })

@@ -215,7 +215,7 @@ describe('plugins', () => {
     await expect(ask(credentialOf('VisualStudioCode'))).rejects.toMatchObject({
       code: 'DEPENDENCY_MISSING',
       message: expect.stringMatching(
-        /npm install @azure\/identity-vscode\. You need version 2 or later.*there is AzureCli\.\n/,
+        /npm install @azure\/identity-vscode\. You need version 2 or later.*Or use AzureCli\.\n/,
       ),
       cause: expect.any(Error),
     })

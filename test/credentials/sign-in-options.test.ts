@@ -40,7 +40,7 @@ describe('how to sign in', () => {
     expect(credentials[0]).toBe(made('Environment', { tenantId: 'contoso.test' }))
     expect(credentials[1]).toBe(made('AzureCli', { tenantId: 'contoso.test' }))
     expect(warnings).toEqual([
-      ['The options name a credential: what the config says about signing in has no effect.', 'authentication'],
+      ['The options contain a credential, so what the config says about signing in has no effect.', 'authentication'],
     ])
   })
 
@@ -55,8 +55,11 @@ describe('a contradiction is refused', () => {
   const credential = { getToken: async () => null }
   it.each<[SignInOptions, string]>([
     [{ credential, authentication: 'AzureCli' }, 'Pass either credential or authentication, not both.'],
-    [{ credential, clientId: CLIENT }, 'clientId has no effect on a credential that you made: pass it there.'],
-    [{ credential, credentialOptions: {} }, 'credentialOptions has no effect on a credential that you made'],
+    [
+      { credential, clientId: CLIENT },
+      'clientId has no effect on a credential that you created: pass it to that credential.',
+    ],
+    [{ credential, credentialOptions: {} }, 'credentialOptions has no effect on a credential that you created'],
     [{ credential: 'ActiveDirectoryServicePrincipal' }, "lacks the tenant's id"],
   ])('%j', (options, message) => {
     expect(() => read(options)).toThrow(

@@ -21,7 +21,10 @@ const refused = (message: RegExp, state: number) => ({
 
 it('a token for another audience is refused with both audiences named', async () => {
   expect(await refusalOf({ audience: 'https://management.azure.com/' })).toMatchObject(
-    refused(/is for https:\/\/management\.azure\.com\/, and the server wants https:\/\/database\.windows\.net\/\./, 1),
+    refused(
+      /is for https:\/\/management\.azure\.com\/, but the server expects https:\/\/database\.windows\.net\/\./,
+      1,
+    ),
   )
 })
 
@@ -30,7 +33,10 @@ it('a token that is not valid yet is refused with the time from which it is', as
   const at = new Date(Math.floor(notBefore / 1000) * 1000).toISOString()
   expect(await refusalOf({ notBefore, lifetime: 2 * HOUR })).toMatchObject(
     refused(
-      new RegExp(`not valid yet: it is valid from ${at}, 3[56]\\d\\d s from now .*Synchronize the clock`, 's'),
+      new RegExp(
+        `not valid yet: it is valid from ${at}, 3[56]\\d\\d s from now .*Synchronize this machine's clock`,
+        's',
+      ),
       1,
     ),
   )
@@ -39,7 +45,7 @@ it('a token that is not valid yet is refused with the time from which it is', as
 it('a token of another tenant is refused with that tenant, and how to find the right one', async () => {
   const claims = { iss: 'https://sts.windows.net/somewhere-else/', tid: 'somewhere-else' }
   expect(await refusalOf({ claims })).toMatchObject(
-    refused(/another tenant than the server's \(somewhere-else\).*tenantId.*az sql server ad-admin list/s, 1),
+    refused(/token's tenant \(somewhere-else\) is not the server's.*tenantId.*az sql server ad-admin list/s, 1),
   )
 })
 
@@ -52,7 +58,7 @@ it('a token that expired earlier than the credential said is refused with the ti
     },
   }
   expect(await thrownBy(() => db.connect({ credential }).adapter.connect())).toMatchObject(
-    refused(/Token is expired\..*has expired, at .*, \d+ s ago\..*has kept it for too long/s, 233),
+    refused(/Token is expired\..*has expired, at .*, \d+ s ago\..*kept this one for too long/s, 233),
   )
 })
 

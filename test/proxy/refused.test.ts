@@ -29,7 +29,7 @@ describe('a token', () => {
     const bare = await proxies.another(plain)
     const started = await proxies.start({}, bare)
     expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
-      message: { number: 50_000, message: expect.stringContaining('offers no encryption') },
+      message: { number: 50_000, message: expect.stringContaining('does not offer encryption') },
     })
     expect(bare.logins).toEqual([])
   })
@@ -131,7 +131,7 @@ describe('a server that does not take the login', () => {
     const answer = await made.logIn(loginFor(started.proxy))
     const message = "Client with IP address '192.0.2.1' is not allowed."
     expect(answer).toMatchObject({ message: { number: 40615, state: 5, class: 14, message } })
-    expect(adviceIn(answer)).toMatch(/let 192\.0\.2\.1 in[\s\S]*firewall-rule create/)
+    expect(adviceIn(answer)).toMatch(/blocks 192\.0\.2\.1[\s\S]*firewall-rule create/)
     await made.closed()
   })
 

@@ -24,7 +24,7 @@ it('that finds nothing tells each that it tried, in a line', async () => {
   const failure = await chain.getToken(SQL, { abortSignal }).catch((error: unknown) => error)
   expect(failure).toMatchObject({ code: 'CREDENTIALS_FAILED', errors: expect.any(Array) })
   const [first, ...lines] = (failure as Error).message.split('\n')
-  expect(first).toBe('DefaultAzureCredential could not give a token:')
+  expect(first).toBe('DefaultAzureCredential could not get a token:')
   expect(lines).toEqual([
     expect.stringMatching(/^- EnvironmentCredential is unavailable\./),
     expect.stringMatching(/^- ManagedIdentityCredential: Authentication failed\./),
@@ -32,7 +32,7 @@ it('that finds nothing tells each that it tried, in a line', async () => {
     expect.stringMatching(/^- Azure CLI could not be found\./),
     expect.stringMatching(/^- .*PowerShell/),
     expect.stringMatching(/^- Azure Developer CLI couldn't be found\./),
-    'Set one of them up here, or name another way to sign in (authentication=…).',
+    'Set up one of them here, or choose another way to sign in (authentication=…).',
     expect.stringMatching(/^See .*#credentials_failed$/),
   ])
 })
