@@ -22,7 +22,7 @@ function refusalOf(text: string): EntraError {
   throw new Error('not refused')
 }
 
-describe('what is refused, with the place', () => {
+describe('a refused connection string points at the mistake', () => {
   it.each([
     // no server, or none that can be
     ['', /names no server: sqlserver:/, ''],

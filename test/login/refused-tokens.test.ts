@@ -28,7 +28,7 @@ it('a token for another audience is refused with both audiences named', async ()
   )
 })
 
-it('a token that is not valid yet is refused with the time from which it is', async () => {
+it('a token that is not valid yet is refused with the time at which it becomes valid', async () => {
   const notBefore = Date.now() + HOUR
   const at = new Date(Math.floor(notBefore / 1000) * 1000).toISOString()
   expect(await refusalOf({ notBefore, lifetime: 2 * HOUR })).toMatchObject(
@@ -49,7 +49,7 @@ it('a token of another tenant is refused with that tenant, and how to find the r
   )
 })
 
-it('a token that expired earlier than the credential said is refused with the time', async () => {
+it('a token that expired earlier than the credential said is refused with its expiry', async () => {
   const exp = Math.floor(Date.now() / 1000) - 90
   const credential = {
     async getToken() {
@@ -62,7 +62,7 @@ it('a token that expired earlier than the credential said is refused with the ti
   )
 })
 
-it('a token that has only expired by the clock of the server shows how far this clock is behind', async () => {
+it('a token that has expired only by the server’s clock shows how far this machine’s clock is behind', async () => {
   const clock = {
     now: () => Date.now() + 2 * HOUR,
     monotonic: () => performance.now(),
@@ -118,7 +118,7 @@ it.each<[string, IssueTokenOptions, RegExp]>([
     { claims: { xms_mirid: '/subscriptions/1/resourcegroups/g/providers/Microsoft.Web/sites/web/slots/staging' } },
     /CREATE USER \[web\/slots\/staging\]/,
   ],
-])('names %s in the T-SQL that makes its user', async (_, options, message) => {
+])('an unknown principal’s error names %s in the T-SQL that creates its user', async (_, options, message) => {
   await throughGateway(db, { principals: {} }, async (port, ca) => {
     expect(await refusalOf(options, { port, options: { cryptoCredentialsDetails: { ca } } })).toMatchObject({
       code: 'P1010',

@@ -1,7 +1,7 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import { describe, expect, it } from 'vitest'
 import { TokenSource } from '../../src/token/token-source.ts'
-import { Dice } from '../simulation/random.ts'
+import { SeededRandom } from '../simulation/random.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const second = 1_000
@@ -72,7 +72,11 @@ function setUp(perSecond: number, retryAfter?: number) {
   const clock = new VirtualClock()
   const authority = new BusyAuthority(clock, perSecond, retryAfter)
   const sources = Array.from({ length: SOURCES }, (_, seed) => {
-    const source = new TokenSource(authority.credential(), { scope: 's', clock, random: new Dice(seed + 1, 1).next })
+    const source = new TokenSource(authority.credential(), {
+      scope: 's',
+      clock,
+      random: new SeededRandom(seed + 1, 1).next,
+    })
     source.subscribe(() => {})
     return source
   })

@@ -18,7 +18,7 @@ beforeEach(() => {
   bench.authority.inject({ status: 400, endpoint: 'imds' })
 })
 
-it('that finds nothing tells each that it tried, in a line', async () => {
+it('the default chain that finds nothing lists each credential that it tried, one per line', async () => {
   const chain = new CredentialChain([bench.credential('ActiveDirectoryDefault')], { clock: systemClock, accept() {} })
   const { signal: abortSignal } = new AbortController()
   const failure = await chain.getToken(SQL, { abortSignal }).catch((error: unknown) => error)
@@ -48,7 +48,7 @@ it.skipIf(process.platform === 'win32')('finds the Azure CLI where there is noth
   expect(az.calls).toHaveLength(1)
 })
 
-it('stops at a wrong secret; a list of credentials does not', async () => {
+it('the default chain stops at a wrong secret; a list of credentials does not', async () => {
   bench.environment('client-secret')
   vi.stubEnv('AZURE_CLIENT_SECRET', 'wrong')
   const chain = bench.credential('ActiveDirectoryDefault')
