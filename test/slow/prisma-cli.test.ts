@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { applyMigrations, dropEverything } from '../integration/schema.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
-import { PrismaCli, type RunOptions } from './cli.ts'
+import { PrismaCli, type RunOptions } from '../prisma-config/cli.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { useDatabase } from './database.ts'
-import { secretsIn } from './secrets.ts'
+import { useDatabase } from '../integration/database.ts'
+import { secretsIn } from '../integration/secrets.ts'
 
 const CHILD = fileURLToPath(new URL('debug-output.child.ts', import.meta.url))
 
