@@ -134,7 +134,8 @@ const CERTIFICATE_CHECKS: ReadonlyArray<readonly [codes: readonly string[], why:
       'CERT_UNTRUSTED',
     ],
     'no certificate authority that this machine trusts has signed it',
-    'Add its authority to options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS. ' +
+    "Set trustServerCertificateCA=… in the connection string to its authority's file, or use " +
+      'options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS. ' +
       'trustServerCertificate=true accepts any certificate, and so any server (not with encrypt=strict).',
   ],
   [['CERT_REVOKED'], 'it was revoked', 'Install a new certificate on the server.'],
@@ -165,7 +166,7 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
       return tlsFailed(
         `The server and this machine have no TLS version or no cipher in common (${String(code)}). The token was not sent. ` +
           'Azure SQL requires TLS 1.2: remove minVersion, maxVersion and ciphers from options.cryptoCredentialsDetails, ' +
-          "and update an old server's TLS.",
+          "and update an old server's TLS. For a server that requires TLS 1.3, set encrypt=strict.",
         error,
       )
     }

@@ -114,7 +114,9 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
     () => ({
       code: 'TLS_FAILED',
       why: 'The server requires a later version of TLS.',
-      remedy: "Remove the TLS options (secureProtocol, minVersion, maxVersion), and Node's --tls-max-v1.x.",
+      remedy:
+        "Remove the TLS options (secureProtocol, minVersion, maxVersion), and Node's --tls-max-v1.x. If the server " +
+        'requires TLS 1.3, set encrypt=strict: only TDS 8 has it.',
     }),
   ],
 ]

@@ -146,7 +146,7 @@ const LOGIN: Case[] = [
     to(() => ({ database: 'no_such_database' })),
     'login',
     'DATABASE_NOT_FOUND',
-    /Check the name of the database[\s\S]*CREATE USER \[local-app\]/,
+    /Check the names of the database[\s\S]*CREATE USER \[local-app\]/,
   ],
   ['a firewall', refused({ number: 40615 }), 'login', 'FIREWALL', /--start-ip-address 203\.0\.113\.7/],
   ['a subnet without access', refused({ number: 40914 }), 'login', 'FIREWALL', /az sql server vnet-rule create/],
@@ -178,7 +178,7 @@ const LOGIN: Case[] = [
     refused({ number: 47072 }),
     'login',
     'TLS_FAILED',
-    /Remove the TLS options/,
+    /Remove the TLS options.*encrypt=strict/,
   ],
   [
     'any other refusal',
@@ -240,7 +240,7 @@ const WIRE: Case[] = [
     to(() => ({ options: { cryptoCredentialsDetails: {} } })),
     'tls',
     'TLS_FAILED',
-    /Name its authority in .*NODE_EXTRA_CA_CERTS/,
+    /trustServerCertificateCA=….*NODE_EXTRA_CA_CERTS/,
   ],
   [
     'a certificate that has expired',
@@ -275,7 +275,7 @@ const WIRE: Case[] = [
     to(() => ({ options: { encrypt: false } })),
     'tls',
     'TLS_FAILED',
-    /Leave encrypt out/,
+    /Remove encrypt/,
   ],
   [
     'a server that is not SQL Server',
@@ -292,7 +292,7 @@ const WIRE: Case[] = [
     }),
     'entra-logins',
     'ENTRA_LOGIN_UNSUPPORTED',
-    /Use @prisma\/adapter-mssql with user and password/,
+    /Use @prisma\/adapter-mssql with a user and password/,
   ],
 ]
 
@@ -318,7 +318,7 @@ const TOKEN: Case[] = [
     },
     'token',
     'TOKEN_REQUEST_FAILED',
-    /Pass the value of the client secret and not its id/,
+    /Pass the value of the client secret, not its id/,
   ],
   [
     'credentials that are not set up',
@@ -369,7 +369,7 @@ const TOKEN: Case[] = [
     },
     'token',
     'TOKEN_UNAVAILABLE',
-    /No answer yet from ClientSecretCredential\.\nCheck that its endpoint can be reached/,
+    /No answer yet from ClientSecretCredential\.\nCheck that this machine can reach its endpoint/,
   ],
   [
     'a package that is missing',
