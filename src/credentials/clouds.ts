@@ -47,6 +47,11 @@ export function isAzureHost(host: string): boolean {
   return cloudOfHost(host) !== undefined
 }
 
+/** Whether a host is Fabric's, where items have permissions. */
+export function isFabricHost(host: string): boolean {
+  return /\.fabric\.microsoft\.com\.?$/i.test(host)
+}
+
 /** The cloud of a server: by its host name, else by the scope of its tokens, for a server behind a name of your own. */
 export function cloudOf(host: string, scope?: string): Cloud {
   return cloudOfHost(host) ?? (scope === undefined ? PUBLIC_CLOUD : cloudOfScope(scope))

@@ -51,7 +51,7 @@ export const ERROR_CODES = {
   TOKEN_EXPIRED: { means: 'The credential gave a token that has already expired.', prisma: 'P1000' },
   TOKEN_REFUSED: { means: 'The server does not accept the token.', prisma: 'P1000', failure: 'by-number' },
   PRINCIPAL_UNKNOWN: {
-    means: 'The token is good, but its principal has no user in this database.',
+    means: 'Most likely the principal of the token has no user in this database.',
     prisma: 'P1010',
     failure: 'by-number',
   },

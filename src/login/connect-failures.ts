@@ -133,7 +133,8 @@ const CERTIFICATE_CHECKS: ReadonlyArray<readonly [codes: readonly string[], why:
       'CERT_UNTRUSTED',
     ],
     'no certificate authority that is trusted here has signed it',
-    'Name its authority in options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS; ' +
+    'Name the file of its authority by trustServerCertificateCA=… in the connection string, or by ' +
+      'options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS; ' +
       'trustServerCertificate=true accepts any certificate, and with it any server (not with encrypt=strict).',
   ],
   [['CERT_REVOKED'], 'it was revoked', 'The server needs a new certificate.'],
@@ -164,7 +165,7 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
       return tlsFailed(
         `The server and this machine share no version of TLS, or no cipher (${String(code)}). The token was not sent. ` +
           'Azure SQL wants TLS 1.2: leave out minVersion, maxVersion and ciphers in options.cryptoCredentialsDetails, ' +
-          "and bring an old server's TLS up to date.",
+          "and bring an old server's TLS up to date. For a server that wants TLS 1.3, set encrypt=strict.",
         error,
       )
     }

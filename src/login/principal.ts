@@ -14,9 +14,20 @@ export function textClaim(claims: Claims | undefined, name: string): string | un
 export function principalName(claims: Claims | undefined): string | undefined {
   for (const name of ['upn', 'preferred_username', 'unique_name', 'app_displayname']) {
     const found = textClaim(claims, name)
-    if (found !== undefined) return found
+    if (found !== undefined) return name === 'app_displayname' ? found : ownName(found)
   }
   return resourceName(textClaim(claims, 'xms_mirid'))
+}
+
+/**
+ * A guest by the address that the database knows: `bob_contoso.com#EXT#@host.onmicrosoft.com` and
+ * `live.com#bob@contoso.com` are both `bob@contoso.com`.
+ *
+ * Source: Microsoft Learn, "Create Microsoft Entra guest users", `CREATE USER [user1@gmail.com] FROM EXTERNAL PROVIDER`.
+ */
+function ownName(name: string): string {
+  const [, user, domain] = /^(.+)_([^_]+)#EXT#@/i.exec(name) ?? []
+  return user === undefined ? name.replace(/^[^#@]+#(?=[^#@]+@[^#@]+$)/, '') : `${user}@${domain}`
 }
 
 /**
@@ -42,16 +53,53 @@ export function principalOf(claims: Claims | undefined): string {
   return objectId === undefined ? 'who signs in' : `the principal with object id ${objectId}`
 }
 
-/** The T-SQL that gives a principal its user and the usual rights, and how to find the name if it is not known. */
+/**
+ * The T-SQL that gives a principal its user and the usual rights: how to find the name if it is not known, what to do
+ * where the server may not read the directory, and that a group will do.
+ */
 export function createUser(claims: Claims | undefined): string {
   const name = principalName(claims)
   const user = name ?? 'NAME'
-  const sql =
-    `  CREATE USER ${bracketed(user)} FROM EXTERNAL PROVIDER;\n` +
-    `${addToRole('db_datareader', user)}\n${addToRole('db_datawriter', user)}`
   const appId = applicationId(claims)
-  if (name !== undefined || appId === undefined) return sql
-  return `${sql}\nNAME is what this prints:\n  az ad sp show --id ${appId} --query displayName --output tsv`
+  const sid = sidOf(isApplication(claims) ? appId : textClaim(claims, 'oid'))
+  const lines = [
+    `  CREATE USER ${bracketed(user)} FROM EXTERNAL PROVIDER;`,
+    addToRole('db_datareader', user),
+    addToRole('db_datawriter', user),
+  ]
+  if (name === undefined && appId !== undefined && isApplication(claims)) {
+    lines.push('NAME is what this prints:', `  az ad sp show --id ${appId} --query displayName --output tsv`)
+  }
+  if (sid !== undefined) {
+    lines.push(
+      'If the server may not read the directory (error 33134), begin with this instead:',
+      `  CREATE USER ${bracketed(user)} WITH SID = ${sid}, TYPE = E;`,
+    )
+  }
+  if (Array.isArray(claims?.groups) && claims.groups.length > 0) {
+    lines.push('A user for a group that it is in will do too: the same with the name of the group.')
+  }
+  return lines.join('\n')
+}
+
+/** Whether a token speaks for an application or a managed identity, not for a person. */
+function isApplication(claims: Claims | undefined): boolean {
+  const kind = textClaim(claims, 'idtyp')
+  return kind === undefined ? textClaim(claims, 'scp') === undefined : kind === 'app'
+}
+
+/**
+ * An id as `CONVERT(VARBINARY(16), …)` writes it: its first three parts backwards. The SID of a person is the object id,
+ * that of an application its client id.
+ *
+ * Source: Microsoft Learn, "Authentication in SQL database in Microsoft Fabric", and `TYPE = [ E | X ]` in "CREATE USER
+ * (Transact-SQL)".
+ */
+function sidOf(id: string | undefined): string | undefined {
+  const parts = /^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i.exec(id ?? '')?.slice(1)
+  if (parts === undefined) return undefined
+  const bytes = parts.map((part, i) => (i < 3 ? Buffer.from(part, 'hex').reverse().toString('hex') : part))
+  return `0x${bytes.join('').toUpperCase()}`
 }
 
 /** The T-SQL that gives a user a role. */

@@ -113,7 +113,9 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
     () => ({
       code: 'TLS_FAILED',
       why: 'The server wants a later version of TLS.',
-      remedy: 'Leave out the TLS options (secureProtocol, minVersion, maxVersion) and --tls-max-v1.x of Node.',
+      remedy:
+        'Leave out the TLS options (secureProtocol, minVersion, maxVersion) and --tls-max-v1.x of Node. If it wants ' +
+        'TLS 1.3, set encrypt=strict: only TDS 8 has it.',
     }),
   ],
 ]

@@ -1,4 +1,5 @@
 import { type Claims, dateOf } from '../credentials/claims.ts'
+import { isFabricHost } from '../credentials/clouds.ts'
 import type { Explanation } from './connect-failures.ts'
 import { createUser, principalOf, textClaim } from './principal.ts'
 
@@ -47,41 +48,48 @@ export function explainRefusedToken(context: LoginContext, { number, message }: 
     return { code: 'LOGIN_FAILED', why: '', remedy: "The state in the server's own log tells why." }
   }
   if (/token is expired/i.test(message)) return expired(context)
-  const wrong = context.claims && wrongInToken(context.claims, context)
-  if (wrong !== undefined) return wrong
   if (/not currently configured to accept this token/i.test(message)) return otherTenant(context)
-  if (/invalid token/i.test(message)) return invalid(context)
-  return unknownPrincipal(context)
+  const { claims } = context
+  const wrong = claims && (wrongAudience(claims, context) ?? notValidYet(claims, context))
+  if (/invalid token/i.test(message)) return wrong ?? invalid(context)
+  // The server looks at the times before it looks for a user, and would have said so.
+  return (claims && wrongAudience(claims, context)) ?? unknownPrincipal(context)
 }
 
 function refused(why: string, remedy: string): Explanation {
   return { code: 'TOKEN_REFUSED', why, remedy }
 }
 
-/** What the claims alone show, whatever the server says; undefined if they look right. */
-export function wrongInToken(
-  claims: Claims,
-  context: Pick<LoginContext, 'now' | 'audience' | 'claims'>,
-): Explanation | undefined {
-  const { now, audience: wanted } = context
-  const audience = textClaim(claims, 'aud')
-  if (audience !== undefined && plain(audience) !== plain(wanted) && plain(audience) !== AZURE_SQL_APP_ID) {
-    return refused(
-      `The token is for another audience: it is for ${audience}, and the server wants ${wanted}.`,
-      `Ask for the scope ${plain(wanted)}/.default: leave the option scope out, or have your own credential use the ` +
-        'scope that it is given.',
-    )
-  }
-  const notBefore = dateOf(claims, 'nbf')
-  if (notBefore !== undefined && notBefore > now) {
-    return refused(
-      `The token is not valid yet: it is valid from ${iso(notBefore)}, ${seconds(notBefore - now)} from now by the ` +
-        'clock of this machine.',
-      'Synchronize the clock of this machine (NTP), or that of the token issuer.',
-    )
-  }
+type Known = Pick<LoginContext, 'now' | 'audience' | 'claims'>
+
+/** What the claims alone show, by the clock of this machine, before a server says anything; undefined if they look right. */
+export function wrongInToken(claims: Claims, context: Known): Explanation | undefined {
+  const wrong = wrongAudience(claims, context) ?? notValidYet(claims, context)
+  if (wrong !== undefined) return wrong
   const expiry = dateOf(claims, 'exp')
-  return expiry !== undefined && expiry <= now ? expired(context) : undefined
+  return expiry !== undefined && expiry <= context.now ? expired(context) : undefined
+}
+
+function wrongAudience(claims: Claims, { audience: wanted }: Known): Explanation | undefined {
+  const audience = textClaim(claims, 'aud')
+  if (audience === undefined || plain(audience) === plain(wanted) || plain(audience) === AZURE_SQL_APP_ID) {
+    return undefined
+  }
+  return refused(
+    `The token is for another audience: it is for ${audience}, and the server wants ${wanted}.`,
+    `Ask for the scope ${plain(wanted)}/.default: leave the option scope out, or have your own credential use the ` +
+      'scope that it is given.',
+  )
+}
+
+function notValidYet(claims: Claims, { now }: Known): Explanation | undefined {
+  const notBefore = dateOf(claims, 'nbf')
+  if (notBefore === undefined || notBefore <= now) return undefined
+  return refused(
+    `The token is not valid yet: it is valid from ${iso(notBefore)}, ${seconds(notBefore - now)} from now by the ` +
+      'clock of this machine.',
+    'Synchronize the clock of this machine (NTP), or that of the token issuer.',
+  )
 }
 
 function expired({ claims, now }: Pick<LoginContext, 'now' | 'claims'>): Explanation {
@@ -124,18 +132,49 @@ function invalid({ claims, audience }: LoginContext): Explanation {
   )
 }
 
-function unknownPrincipal({ database, claims, server }: LoginContext): Explanation {
+/** The server gives no reason, so none is claimed. */
+function unknownPrincipal(context: LoginContext): Explanation {
+  const { database, claims, server } = context
+  const who = principalOf(claims)
+  if (isFabricHost(server)) {
+    return {
+      code: 'PRINCIPAL_UNKNOWN',
+      why: `The server does not say more. Most likely ${who} may not read this item of Fabric.`,
+      remedy: FABRIC_REMEDY + clockNote(context),
+    }
+  }
   const where = database === undefined ? 'the database master of' : `the database "${database}" on`
   return {
     code: 'PRINCIPAL_UNKNOWN',
     why:
-      `The token is good, but ${principalOf(claims)} has no user in ${where} ${server}, or one that was created for an ` +
-      'earlier principal of the same name.',
+      `The server does not say more. Most likely ${who} has no user in ${where} ${server}, or one that was created for ` +
+      'an earlier principal of the same name.',
     remedy:
-      database === undefined
+      (database === undefined
         ? 'Name the database (database=…).'
-        : `Run in that database, as the server's Entra administrator:\n${createUser(claims)}`,
+        : `Run in that database, as the server's Entra administrator:\n${createUser(claims)}`) + clockNote(context),
   }
+}
+
+/** Source: Microsoft Learn, "Authentication in SQL database in Microsoft Fabric". */
+const FABRIC_REMEDY =
+  'Share the item with it in Fabric, with the permission Read, or give it a role in the workspace; it needs no CREATE ' +
+  'USER. For an application or a managed identity, an administrator of Fabric must also turn on the tenant setting ' +
+  '"Service principals can use Fabric APIs".'
+
+/** If the clock of this machine and the token contradict a server that did not mind the token's times; else nothing. */
+function clockNote({ claims, now }: LoginContext): string {
+  const notBefore = claims && dateOf(claims, 'nbf')
+  const expiry = claims && dateOf(claims, 'exp')
+  const behind = notBefore !== undefined && notBefore > now
+  if (!behind && (expiry === undefined || expiry > now)) return ''
+  const off = behind
+    ? `is not valid for another ${seconds(notBefore - now)}`
+    : `expired ${seconds(now - (expiry ?? now))} ago`
+  return (
+    `\nBy the clock of this machine the token ${off}, but the server did not mind: the clock is probably ` +
+    `${behind ? 'behind' : 'ahead'}. Synchronize it (NTP).`
+  )
 }
 
 function unsupported({ server }: LoginContext): Explanation {

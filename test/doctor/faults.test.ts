@@ -178,7 +178,7 @@ const LOGIN: Case[] = [
     refused({ number: 47072 }),
     'login',
     'TLS_FAILED',
-    /Leave out the TLS options/,
+    /Leave out the TLS options.*encrypt=strict/,
   ],
   [
     'any other refusal',
@@ -240,7 +240,7 @@ const WIRE: Case[] = [
     to(() => ({ options: { cryptoCredentialsDetails: {} } })),
     'tls',
     'TLS_FAILED',
-    /Name its authority in .*NODE_EXTRA_CA_CERTS/,
+    /trustServerCertificateCA=….*NODE_EXTRA_CA_CERTS/,
   ],
   [
     'a certificate that has expired',
