@@ -1,10 +1,9 @@
 import type { config as MssqlConfig } from 'mssql'
-import { isAzureHost } from './credentials/clouds.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
-import type { Target } from './login/target.ts'
 import { temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
+import { refusedDatabase, shadowDatabaseOf } from './proxy/prisma-guards.ts'
 import { startProxy } from './proxy/proxy.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
 import { setUpLogin } from './setup.ts'
@@ -46,8 +45,8 @@ export interface EntraDatasource {
   shadowDatabaseUrl?: string
 }
 
-/** The name that Prisma gets if there is no shadow database. */
-const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
+/** How a shadow database is named to {@link entraDatasource}. */
+const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('…', { shadowDatabase: 'app_shadow' })"
 
 /**
  * The `datasource` for `prisma.config.ts` with which Prisma's commands sign in by token. It starts a loopback proxy in the
@@ -77,12 +76,15 @@ export async function entraDatasource(
   if (config === undefined || config === '') return {}
   const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
   for (const { message } of warnings) tell(message)
-  const shadow = shadowOf(target, options.shadowDatabase)
+  if (target.database === undefined) {
+    throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
+  }
+  const shadow = shadowDatabaseOf(target, options.shadowDatabase, 'shadowDatabase')
   const schema = schemaOf(options.schema) ?? setup.schema
   const proxy = await startProxy({
     ...proxyOptions,
     unref: true,
-    refuse: ({ database }) => refusalOf(database, target),
+    refuse: ({ database }) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
     onEvent(event) {
       // Prisma's engine shows only the server's error, and its own text for 18456 and 4060.
       if (event.type === 'proxy.login-failed') tell(event.error.message)
@@ -99,50 +101,10 @@ export async function entraDatasource(
   }
 }
 
-/**
- * The shadow database to name to Prisma. Behind the proxy, its engine does not notice Azure, and without a name it would
- * run CREATE DATABASE there, which is billed. So it gets a name that the proxy refuses.
- */
-function shadowOf({ host, database }: Target, shadow: string | undefined): string | undefined {
-  if (database === undefined) {
-    throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
-  }
-  if (shadow === undefined) return isAzureHost(host) ? NO_SHADOW_DATABASE : undefined
-  if (shadow.trim() === '') throw new EntraError('CONFIG_INVALID', 'shadowDatabase must be the name of a database.')
-  // SQL Server ignores spaces at the end of a name.
-  if (shadow.trim().toLowerCase() === database.trim().toLowerCase()) {
-    throw new EntraError(
-      'CONFIG_INVALID',
-      `shadowDatabase is the database itself, "${database}", and Prisma would empty it. Name another one.`,
-    )
-  }
-  return shadow
-}
-
 function schemaOf(schema: string | undefined): string | undefined {
   if (schema?.trim() === '') throw new EntraError('CONFIG_INVALID', 'schema must be the name of a schema.')
   return schema
 }
-
-/**
- * Refuses Prisma's engine if it would run CREATE DATABASE on Azure: for a shadow database, or, from `master`, for the
- * database itself, whose name may only be misspelled.
- */
-function refusalOf(database: string, target: Target): string | undefined {
-  if (database === NO_SHADOW_DATABASE) return WITHOUT_SHADOW_DATABASE
-  const named = target.database ?? ''
-  if (database.toLowerCase() !== 'master' || named.toLowerCase() === 'master' || !isAzureHost(target.host))
-    return undefined
-  return (
-    `The server has no database "${named}". Prisma would make one, which on Azure is billed. ` +
-    'Correct its name in the connection string, or make it yourself.'
-  )
-}
-
-const WITHOUT_SHADOW_DATABASE =
-  'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must be there ' +
-  'beforehand (a new one is billed). Make an empty one beside the main one, and name it in prisma.config.ts: ' +
-  "entraDatasource('…', { shadowDatabase: 'app_shadow' })."
 
 function tell(message: string): void {
   process.stderr.write(`prisma-adapter-mssql-entra: ${message}\n`)

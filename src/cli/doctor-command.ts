@@ -35,7 +35,7 @@ Examples:
  * @param defaults - for tests
  */
 export function doctorCommand(
-  context: Omit<CliContext, 'err'>,
+  context: CliContext,
   defaults: Omit<DiagnoseOptions, 'timeout' | 'signal'> = {},
 ): Command {
   const command = new Command('doctor')
@@ -51,9 +51,9 @@ export function doctorCommand(
   return signInFlags(command)
     .addHelpText('after', EXAMPLES)
     .action(async (url: string | undefined, flags: DoctorFlags) => {
-      const { out, environment } = context
+      const { out } = context
       const { json = false, verbose = false, ...options } = flags
-      const connectionString = connectionStringOf(url, environment)
+      const connectionString = connectionStringOf(url, context)
       using stop = stopOn('SIGINT', 'SIGTERM')
       const results = await holdEventLoop(
         diagnose(

@@ -1,8 +1,8 @@
-import { constants } from 'node:os'
 import { Command } from 'commander'
-import spawn from 'cross-spawn'
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
+import { refusedDatabase, shadowDatabaseOf } from '../proxy/prisma-guards.ts'
+import { runChild } from './child.ts'
 import { DATABASE_URL, oneOf } from './flags.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import { type CliContext, ExitCode, say } from './process.ts'
@@ -17,13 +17,16 @@ interface ExecFlags extends ProxyFlags {
 /** The variable that tells the command the file of `--ca-file`. */
 const CA_FILE = 'PRISMA_MSSQL_ENTRA_CA_FILE'
 
+const SHADOW_DATABASE_REMEDY = 'name it with --shadow-database'
+
 const EXAMPLES = `
 The command finds its connection string in ${DATABASE_URL}, or in the variable that --env names. For sqlcmd there are also
 SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD and SQLCMDDBNAME. All of them point to a proxy on 127.0.0.1 that runs until the
-command ends; the command never sees the string that you pass here. ${CA_FILE} names the file of --ca-file.
+command ends. The command does not get the string that you pass here, nor a variable that holds it. ${CA_FILE} names the
+file of --ca-file.
 
 On Azure, "migrate dev" of Prisma 6 needs --shadow-database, and url and shadowDatabaseUrl in its schema: without one
-Prisma creates a database, which is billed.
+Prisma creates a database, which is billed. To let the command connect to master, name master in the string.
 
 Examples:
   $ prisma-mssql-entra exec -- npx prisma migrate deploy           # Prisma 6
@@ -53,6 +56,7 @@ async function exec(program: string, args: string[], flags: ExecFlags, context: 
   let opened: OpenProxy
   try {
     opened = await openProxy(flags.url, flags, context, {
+      refuse: ({ database }, target) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
       onEvent(event) {
         const problem = problemIn(event)
         if (problem !== undefined) say(context, problem)
@@ -64,8 +68,11 @@ async function exec(program: string, args: string[], flags: ExecFlags, context: 
     return ExitCode.EXEC_FAILED
   }
   try {
-    return await runChild(program, args, { ...context.environment, ...variablesFor(opened, flags) })
+    const variables = variablesFor(opened, flags)
+    const environment = { ...withoutString(context.environment, opened.connectionString), ...variables }
+    return await runChild(program, args, environment)
   } catch (error) {
+    if (error instanceof EntraError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     say(context, code === 'ENOENT' ? `${program}: not found` : `${program} cannot be run: ${message}`)
     return code === 'ENOENT' ? ExitCode.NOT_FOUND : ExitCode.NOT_EXECUTABLE
@@ -74,8 +81,16 @@ async function exec(program: string, args: string[], flags: ExecFlags, context: 
   }
 }
 
+/** The environment without the variables that hold the connection string, which may hold a secret. */
+function withoutString(environment: NodeJS.ProcessEnv, connectionString: string): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value?.trim() !== connectionString.trim()),
+  )
+}
+
 function variablesFor({ proxy, target, schema, caFile }: OpenProxy, flags: ExecFlags): Record<string, string> {
-  const { env, format, shadowDatabase } = flags
+  const { env, format } = flags
+  const shadowDatabase = shadowDatabaseOf(target, flags.shadowDatabase, '--shadow-database')
   return {
     [env]: proxy.url({ schema, format }),
     ...(shadowDatabase !== undefined && {
@@ -86,34 +101,5 @@ function variablesFor({ proxy, target, schema, caFile }: OpenProxy, flags: ExecF
     SQLCMDPASSWORD: proxy.password,
     ...(target.database !== undefined && { SQLCMDDBNAME: target.database }),
     ...(caFile !== undefined && { [CA_FILE]: caFile }),
-  }
-}
-
-/** Signals to pass on. SIGKILL and SIGSTOP cannot be caught. */
-const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGCONT', 'SIGWINCH']
-
-/** Signals that a terminal sends to all its foreground processes, so the child already has them. */
-const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
-
-/**
- * Runs a command on this process's terminal, and passes signals on to it until it ends.
- *
- * @returns its exit code, or 128 + the number of the signal that ended it
- * @throws the system's error if it cannot be run
- */
-async function runChild(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const child = spawn(command, [...args], { stdio: 'inherit', env })
-  const listener = (signal: NodeJS.Signals) => {
-    if (!(FROM_TERMINAL.includes(signal) && process.stdin.isTTY)) child.kill(signal)
-  }
-  const signals = [...PASSED_ON, ...FROM_TERMINAL]
-  for (const signal of signals) process.on(signal, listener)
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once('error', reject)
-      child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
-    })
-  } finally {
-    for (const signal of signals) process.off(signal, listener)
   }
 }

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { holdsSecret } from '../config/connection-string.ts'
 import type { SignInOptions } from '../credentials/sign-in-options.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { type CliContext, say } from './process.ts'
 
 /** The variable that all of Prisma reads the connection string from. */
 export const DATABASE_URL = 'DATABASE_URL'
@@ -20,19 +22,29 @@ export function signInFlags(command: Command): Command {
 }
 
 /**
- * The connection string that you passed, or else the one in the environment.
+ * The connection string that you passed, or else the one in the environment. Warns if you passed a secret.
  *
  * @throws {@link EntraError} `CONFIG_INVALID` if there is none
  */
-export function connectionStringOf(given: string | undefined, environment: NodeJS.ProcessEnv): string {
-  const text = given ?? environment[DATABASE_URL]
-  if (text !== undefined && text.trim() !== '') return text
+export function connectionStringOf(
+  given: string | undefined,
+  context: Pick<CliContext, 'environment' | 'err'>,
+): string {
+  const text = given ?? context.environment[DATABASE_URL]
+  if (text !== undefined && text.trim() !== '') {
+    if (given !== undefined && holdsSecret(text)) say(context, SECRET_IN_ARGUMENTS)
+    return text
+  }
   throw new EntraError(
     'CONFIG_INVALID',
     `There is no connection string. Pass one, or set ${DATABASE_URL}, for example ` +
       'sqlserver://myserver.database.windows.net;database=app',
   )
 }
+
+const SECRET_IN_ARGUMENTS =
+  'The connection string on the command line holds a secret: other users of this machine can see it (ps), and your shell ' +
+  `keeps it. Put the string into ${DATABASE_URL}.`
 
 /** Parses a flag that takes one of some words. */
 export function oneOf<Word extends string>(words: readonly Word[]): (value: string) => Word {

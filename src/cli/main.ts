@@ -30,6 +30,8 @@ try {
 } catch (error) {
   process.exitCode = exitCodeFor(error)
 }
+// What a credential still does (a browser, `az`, a request) must not keep a finished command alive.
+process.stdout.write('', () => process.stderr.write('', () => process.exit()))
 
 function programOf(context: CliContext): Command {
   const { version } = createRequire(import.meta.url)('prisma-adapter-mssql-entra/package.json')

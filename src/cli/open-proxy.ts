@@ -6,7 +6,7 @@ import type { Target } from '../login/target.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { progressOf } from '../proxy/events.ts'
 import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
-import type { ProxyOptions } from '../proxy/settings.ts'
+import type { LoginRequest, ProxyOptions } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
 import { connectionStringOf, type SignInFlags, signInFlags } from './flags.ts'
 import { type CliContext, say } from './process.ts'
@@ -15,6 +15,8 @@ import { type CliContext, say } from './process.ts'
 export interface OpenProxy {
   proxy: LoopbackProxy
   target: Target
+  /** What the proxy was opened for. It may hold a secret. */
+  connectionString: string
   /** From the connection string. */
   schema: string | undefined
   /** The file that holds the certificate of the proxy's authority. */
@@ -43,16 +45,25 @@ export async function openProxy(
   url: string | undefined,
   flags: ProxyFlags,
   context: CliContext,
-  options: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'>,
+  {
+    refuse,
+    ...options
+  }: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'> & {
+    refuse?: (request: LoginRequest, target: Target) => string | undefined
+  },
 ): Promise<OpenProxy> {
-  const connectionString = connectionStringOf(url, context.environment)
+  const connectionString = connectionStringOf(url, context)
   const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, flags)
   for (const { message } of warnings) say(context, message)
-  const proxy = await startProxy({ ...proxyOptions, ...options })
+  const proxy = await startProxy({
+    ...proxyOptions,
+    ...options,
+    ...(refuse !== undefined && { refuse: (request) => refuse(request, target) }),
+  })
   const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)
   try {
     if (caFile !== undefined) await writeFile(caFile, proxy.ca)
-    return { proxy, target, schema, caFile }
+    return { proxy, target, connectionString, schema, caFile }
   } catch (cause) {
     await proxy.close()
     throw new EntraError('CONFIG_INVALID', `--ca-file cannot be written: ${(cause as Error).message}`, { cause })

@@ -5,7 +5,15 @@ import { refuseOtherSignIns } from '../credentials/sign-in.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { parseAddress, problemOfUrl } from './address.ts'
 import { Settings, setServer } from './parameters.ts'
-import { checkSegments, hideSecrets, segmentsOf, valueTextOf, warnOfUnknown } from './segments.ts'
+import {
+  checkSegments,
+  hideSecrets,
+  indexOrEnd,
+  mayHoldSecret,
+  segmentsOf,
+  valueTextOf,
+  warnOfUnknown,
+} from './segments.ts'
 import { type Format, type ParsedConfig, Source, Value } from './source.ts'
 
 /** mssql's default. */
@@ -69,6 +77,13 @@ const QUOTED =
 
 function withoutQuotes(text: string): string {
   return /^\s*(["'])(.*)\1\s*$/s.exec(text)?.[2] ?? text
+}
+
+/** Whether a connection string holds a secret, or what seems to be one. */
+export function holdsSecret(text: string): boolean {
+  const { format, start } = formatOf(text)
+  const from = format === 'ado' ? start : indexOrEnd(text, ';', start)
+  return segmentsOf(new Source(format, text), from).some(mayHoldSecret)
 }
 
 function formatOf(text: string): { format: Format; start: number } {

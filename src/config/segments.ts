@@ -84,7 +84,8 @@ function closingQuote(text: string, from: number, quote: string): number | undef
   return undefined
 }
 
-function indexOrEnd(text: string, searched: string, from: number): number {
+/** Where `searched` is, or the end of the text. */
+export function indexOrEnd(text: string, searched: string, from: number): number {
   const index = text.indexOf(searched, from)
   return index < 0 ? text.length : index
 }
@@ -106,7 +107,7 @@ export function valueTextOf(source: Source, { value = '', valueSpan }: Segment):
 }
 
 /** Whether a value is a secret, seems to be one, or may have swallowed one because a closing quote is missing. */
-function mayHoldSecret({ name, value = '', unclosed, overhang, parameter }: Segment): boolean {
+export function mayHoldSecret({ name, value = '', unclosed, overhang, parameter }: Segment): boolean {
   if (unclosed || overhang || !isShowable(value)) return true
   return parameter === undefined ? /pass?w|pwd|secret|key|token/i.test(name) : parameter.secret === true
 }

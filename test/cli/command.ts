@@ -24,6 +24,8 @@ export interface RunningCommand {
 export interface CommandOnAzure {
   readonly azure: LocalAzure
   start(...args: string[]): RunningCommand
+  /** In a process group of its own, and with more in its environment. */
+  startApart(environment: NodeJS.ProcessEnv, ...args: string[]): RunningCommand
   run(...args: string[]): Promise<{ out: string; err: string; code: number | NodeJS.Signals }>
 }
 
@@ -47,14 +49,19 @@ export function useCommand(): CommandOnAzure {
       return azure
     },
     start(...args) {
+      return command.startApart({}, ...args)
+    },
+    startApart(environment, ...args) {
       const { DATABASE_URL: _, ...inherited } = process.env
       const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
         env: {
           ...inherited,
           ...command.azure.authority.environment('app-service'),
           NODE_EXTRA_CA_CERTS: join(folder, 'gateway.pem'),
           TO_AZURE: command.azure.connectionString(),
+          ...environment,
         },
       })
       running.add(child)

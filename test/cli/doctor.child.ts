@@ -6,6 +6,7 @@ import { outputTo } from '../../src/cli/process.ts'
 const command: Command = doctorCommand(
   {
     out: outputTo(process.stdout),
+    err: outputTo(process.stderr),
     environment: process.env,
     setExitCode: (code) => {
       process.exitCode = code

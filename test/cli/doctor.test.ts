@@ -27,7 +27,7 @@ async function doctor(
 ) {
   let code: number | undefined
   const { out, text } = recordedOutput(isTTY)
-  const context = { out, environment, setExitCode: (given: number) => (code = given) }
+  const context = { out, err: out, environment, setExitCode: (given: number) => (code = given) }
   const command = doctorCommand(context, defaults ?? { credential: practice.azure.credential() })
   await command
     .exitOverride()
@@ -134,7 +134,12 @@ describe('doctor', () => {
 
   it('prints help with examples and exit codes', async () => {
     const help: string[] = []
-    const command = doctorCommand({ out: recordedOutput().out, environment: {}, setExitCode() {} })
+    const command = doctorCommand({
+      out: recordedOutput().out,
+      err: recordedOutput().out,
+      environment: {},
+      setExitCode() {},
+    })
     command.configureOutput({ writeOut: (text) => help.push(text) }).outputHelp()
     expect(help.join('')).toMatch(/--timeout[\s\S]*--json[\s\S]*Exit codes:[\s\S]*\$ prisma-mssql-entra doctor --json/)
   })

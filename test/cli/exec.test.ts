@@ -10,6 +10,9 @@ const command = useCommand()
 const client = fileURLToPath(new URL('client.mjs', import.meta.url))
 const node = process.execPath
 
+const ID = '11111111-2222-4333-8444-555555555555'
+const SERVICE_PRINCIPAL = `authentication=ActiveDirectoryServicePrincipal;clientId=${ID};tenantId=${ID};clientSecret=my-secret`
+
 const exec = (...args: string[]) => command.run('exec', '--url', command.azure.connectionString(), ...args)
 
 beforeEach(() => {
@@ -75,6 +78,78 @@ describe('exec', () => {
     running.process.kill(signal)
     expect(await running.ended).toBe(3)
     expect(running.out).toContain('got it')
+  })
+
+  it.each([
+    ['its process group, as Ctrl-C does', -1],
+    ['it alone', 1],
+  ])('hands the command one SIGINT for one that was sent to %s', async (_, sign) => {
+    const script = `
+      let count = 0
+      process.on('SIGINT', () => { count++; console.log('got it'); setTimeout(() => process.exit(10 + count), 500) })
+      setInterval(() => {}, 1e6)
+      console.log('ready')`
+    const running = command.start('exec', '--url', command.azure.connectionString(), '--', node, '-e', script)
+    await vi.waitFor(() => expect(running.out).toContain('ready'), 60_000)
+    process.kill(sign * (running.process.pid ?? 0), 'SIGINT')
+    expect(await running.ended).toBe(11)
+  })
+
+  it('ends with its command while a credential is still asked', async () => {
+    command.azure.authority.resetStats()
+    command.azure.authority.inject({ hang: true })
+    const target = command.azure.connectionString()
+    const running = command.start('exec', '--url', target, '--', node, client, 'DATABASE_URL')
+    try {
+      await vi.waitFor(() => expect(command.azure.authority.stats().requests).toBeGreaterThan(0), 60_000)
+      running.process.kill('SIGTERM')
+      expect(await running.ended).toBe(143)
+      expect(command.azure.authority.stats().requests).toBe(1)
+    } finally {
+      command.azure.authority.clearFaults()
+    }
+  })
+
+  it('takes the original string out of every variable, whichever the command reads', async () => {
+    const withSecret = `sqlserver://h;database=d;${SERVICE_PRINCIPAL}`
+    const environment = { DATABASE_URL: withSecret, AZURE_URL: ` ${withSecret}` }
+    const running = command.startApart(environment, 'exec', '--env', 'MY_URL', '--', node, '-p', 'process.env')
+    expect({ code: await running.ended, err: running.err }).toEqual({ code: 0, err: '' })
+    expect(running.out).toContain('MY_URL')
+    expect(running.out).not.toMatch(/my-secret|DATABASE_URL|AZURE_URL/)
+  })
+
+  it('warns of a secret on its command line', async () => {
+    const url = `sqlserver://h;database=d;${SERVICE_PRINCIPAL}`
+    const { err, out } = await command.run('exec', '--url', url, '--', node, '-p', '6 * 7')
+    expect(out).toBe('42\n')
+    expect(err).toMatch(/holds a secret: other users of this machine can see it/)
+    expect(err).not.toContain('my-secret')
+  })
+
+  it('keeps Prisma from making a shadow database or a misspelled one on Azure', async () => {
+    const url = 'sqlserver://app.database.windows.net;database=app;authentication=AzureCli'
+    const master = `
+      process.env.MASTER_URL = process.env.DATABASE_URL.replace('{app}', '{master}')
+      process.argv[2] = process.argv[1]
+      import(${JSON.stringify(client)})`
+    for (const [name, why] of [
+      ['SHADOW_DATABASE_URL', /needs a shadow database[\s\S]*name it with --shadow-database/],
+      ['MASTER_URL', /The server has no database "app"/],
+    ] as const) {
+      const { err, code } = await command.run('exec', '--url', url, '--', node, '-e', master, name)
+      expect(code).toBe(1)
+      expect(err).toMatch(why)
+    }
+  })
+
+  it('refuses a shadow database that is the main one', async () => {
+    const result = await exec('--shadow-database', command.azure.upstream.database.toUpperCase(), '--', node, '-v')
+    expect(result).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('--shadow-database is the database'),
+    })
   })
 
   it('says why a sign-in failed, besides what the command prints', async () => {

@@ -24,7 +24,12 @@ describe('docs/doctor.md', () => {
   })
 
   it('lists every flag', () => {
-    const command = doctorCommand({ out: recordedOutput().out, environment: {}, setExitCode() {} })
+    const command = doctorCommand({
+      out: recordedOutput().out,
+      err: recordedOutput().out,
+      environment: {},
+      setExitCode() {},
+    })
     for (const { long } of command.options) expect(guide).toContain(`\`${long}`)
   })
 
