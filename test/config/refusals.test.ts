@@ -32,6 +32,9 @@ describe('what is refused, with the place', () => {
     ['Database=x', /names no server/, 'D'],
     ['sqlserver://a b', /not the name of a server/, 'a b'],
     ['sqlserver://h/app', /A database is written ;database=NAME/, 'h/app'],
+    ['sqlserver://h:1433/app', /A database is written ;database=NAME, not \/NAME/, '1433/app'],
+    ['h:1433/app', /A database is written ;database=NAME/, '1433/app'],
+    ['sqlserver://h:1433/app;password=geheim@x', /port must be/, '***'],
     ['sqlserver://h,1433', /A port is written HOST:1433 here/, 'h,1433'],
     ['Server=h:1433', /A port is written HOST,1433 here/, 'h:1433'],
     ['Server=np:\\\\.\\pipe\\sql\\query', /Named pipes/, 'np:\\\\.\\pipe\\sql\\query'],
@@ -175,6 +178,15 @@ describe('what is refused, with the place', () => {
     expect(pointedAt(error.message)).toBe(place)
     expect(error.message).not.toMatch(/geheim/)
   })
+
+  it.each(['@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)', '"@Microsoft.KeyVault(x)"'])(
+    'as a reference to Key Vault that was not resolved: %s',
+    (text) => {
+      const { code, message } = refusalOf(text)
+      expect(code).toBe('CONFIG_INVALID')
+      expect(message).toMatch(/reference to Key Vault that was not resolved.*Key Vault Secrets User/)
+    },
+  )
 
   it.each(['postgresql://sa:geheim@h/app', 'mssql://sa:geheim@h/app', 'jdbc:postgresql://h'])(
     'as another URL: %s',
