@@ -1,4 +1,5 @@
 export { PrismaMssqlEntra } from './adapter.ts'
+export { serviceConnectorConfig } from './config/service-connector.ts'
 export type { CredentialFunction, CredentialFunctionOptions, CredentialLike } from './credentials/credential.ts'
 export type { AuthenticationMethod, IdentityOptions } from './credentials/methods.ts'
 export type { SignInOptions } from './credentials/sign-in-options.ts'

@@ -70,6 +70,9 @@ export function problemOfUrl(text: string, { start, end }: Span) {
   const { port } = parseAddress(text.slice(start, end))
   if (port === undefined || /^\d+$/.test(port)) return undefined
   const place = { start: text.slice(0, end).lastIndexOf(port), end }
+  if (/^\d+\//.test(port) && !text.includes('@')) {
+    return { place, hidden: { start: end, end }, message: 'Write the database as ;database=NAME, not /NAME.' }
+  }
   return {
     place,
     hidden: text.includes('@', end) ? { start: place.start, end: text.length } : place,

@@ -26,9 +26,12 @@ const DEFAULT_POOL_MAX = 10
  *
  * @throws {@link EntraError} `CONFIG_INVALID`, which points at the place, with all secrets masked; `CONFIG_CREDENTIALS`
  */
-export function parseConnectionString(text: string): ParsedConfig {
+export function parseConnectionString(given: string): ParsedConfig {
+  if (KEY_VAULT_REFERENCE.test(given)) throw new EntraError('CONFIG_INVALID', NOT_RESOLVED)
+  const text = withoutQuotes(given)
   const { format, start } = formatOf(text)
   const source = new Source(format, text)
+  if (text !== given) source.warnings.push({ message: QUOTED, parameter: 'connection string' })
   const settings = new Settings()
   const semicolon = text.indexOf(';', start)
   const address = { start, end: format === 'ado' ? start : semicolon < 0 ? text.length : semicolon }
@@ -49,12 +52,31 @@ export function parseConnectionString(text: string): ParsedConfig {
   }
   const config = configOf(source, settings, start)
   refuseOtherSignIns(settings.otherSignIns)
-  if (settings.certificateAuthority !== undefined) {
-    const ca = readCertificateAuthority(settings.certificateAuthority)
-    config.options = { ...config.options, cryptoCredentialsDetails: { ca } }
+  const { certificateAuthority, serverCertificate } = settings
+  const trusted = [
+    ...(certificateAuthority === undefined ? [] : [readCertificate(certificateAuthority)]),
+    ...(serverCertificate === undefined ? [] : [readSelfSigned(serverCertificate)]),
+  ]
+  if (trusted.length > 0) {
+    config.options = { ...config.options, cryptoCredentialsDetails: { ca: trusted.join('\n') } }
   }
   const { schema, maxAge, authentication, details } = settings
   return { config, schema, maxAge, authentication, details, warnings: source.warnings }
+}
+
+/** What App Service leaves in a variable if it cannot read the secret. */
+const KEY_VAULT_REFERENCE = /^\s*["']?@Microsoft\.KeyVault\(/i
+const NOT_RESOLVED =
+  'The connection string is a reference to Key Vault that was not resolved: @Microsoft.KeyVault(…). The environment ' +
+  "variables of the app in the portal show why. The app's identity needs the role Key Vault Secrets User. Outside of " +
+  'Azure nothing resolves it.'
+
+const QUOTED =
+  'The connection string is within quotes, which are left out here. Remove them: docker --env-file and YAML blocks keep ' +
+  'quotes, and other readers of this variable may fail.'
+
+function withoutQuotes(text: string): string {
+  return /^\s*(["'])(.*)\1\s*$/s.exec(text)?.[2] ?? text
 }
 
 /** Whether a connection string holds a secret, or what seems to be one. */
@@ -92,8 +114,8 @@ function configOf(source: Source, { config, instance, minPoolSize }: Settings, s
   return { ...config, server: instance === undefined || port !== undefined ? server : `${server}\\${instance}` }
 }
 
-/** Reads the file of `trustServerCertificateCA`, PEM or DER, as the schema engine does. Returns PEM. */
-function readCertificateAuthority(path: Value): string {
+/** Reads a certificate file, PEM or DER, as the schema engine reads that of `trustServerCertificateCA`. Returns PEM. */
+function readCertificate(path: Value): string {
   try {
     const file = readFileSync(path.text)
     const text = file.toString('latin1')
@@ -101,4 +123,15 @@ function readCertificateAuthority(path: Value): string {
   } catch (error) {
     throw path.refuse(`${path.name} is not the path of a certificate file, PEM or DER: ${reasonOf(error)}`)
   }
+}
+
+/** Reads the file of `ServerCertificate`. TLS in Node can trust the certificate of a server only if it signed itself. */
+function readSelfSigned(path: Value): string {
+  const pem = readCertificate(path)
+  const certificate = new X509Certificate(pem)
+  if (certificate.issuer === certificate.subject) return pem
+  throw path.refuse(
+    `${path.name} must be a certificate that signed itself. For one that an authority signed, name the file of the ` +
+      'authority by trustServerCertificateCA.',
+  )
 }

@@ -21,6 +21,8 @@ export class Settings {
   minPoolSize: Value | undefined
   /** The path of a certificate file. */
   certificateAuthority: Value | undefined
+  /** The path of the file with the server's own certificate. */
+  serverCertificate: Value | undefined
   authentication: Value | undefined
   readonly details: GivenDetails = {}
   /** Ways to sign in without a credential. */
@@ -85,6 +87,7 @@ export const PARAMETERS: readonly Parameter[] = [
   { names: ['encrypt'], read: option('encrypt', (value) => value.oneOf(ENCRYPT, 'true, false or strict')) },
   { names: ['trustServerCertificate'], read: option('trustServerCertificate', flag) },
   { names: ['trustServerCertificateCA'], read: setting('certificateAuthority', (value) => value) },
+  { names: ['serverCertificate'], read: setting('serverCertificate', (value) => value) },
   {
     names: ['hostNameInCertificate'],
     // JDBC's, in the portal, is a pattern. The host's own name, which is checked without this, is stricter.
@@ -247,7 +250,6 @@ const IGNORED: Readonly<Record<string, Ignored>> = {
   driver: { harmless: '*' },
   'persist security info': { harmless: '*' },
   'ip address preference': { harmless: 'ipv4first' },
-  'server certificate': { instead: 'For your own CA, use trustServerCertificateCA.' },
   'server spn': {},
   'failover partner spn': {},
   'attestation protocol': {},

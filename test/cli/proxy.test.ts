@@ -119,6 +119,21 @@ describe('proxy', () => {
     ).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
+  it('writes no escape that a client sends in its name', async () => {
+    const running = command.start('proxy', command.azure.connectionString())
+    await vi.waitFor(() => expect(running.out).toContain('Ctrl-C closes'), 60_000)
+    const url = new URL(/mssql:\S+/.exec(running.out)?.[0] ?? '')
+    const port = Number(url.port)
+    const tds = await TdsClient.connect({ host: '127.0.0.1', port })
+    const login = { user: url.username, password: url.password }
+    await tds.logIn(loginFor(login, { applicationName: 'evil\u001b[2J\u009b1m' }))
+    tds.close()
+    await vi.waitFor(() => expect(running.out).toContain('+ #1 evil [2J 1m'), 60_000)
+    expect(running.out).not.toMatch(/[^\P{Cc}\n]/u)
+    running.process.kill('SIGTERM')
+    await running.ended
+  })
+
   it('says so if the port is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))

@@ -179,7 +179,6 @@ describe('a connection string causes a warning', () => {
     ['Server=h;MultipleActiveResultSets=True', 'MultipleActiveResultSets', /no effect in this adapter/],
     ['Server=h;Failover Partner=x', 'Failover Partner', /no effect in this adapter/],
     ['Server=h;Pooling=false', 'Pooling', /no effect in this adapter/],
-    ['Server=h;Server Certificate=x.pem', 'Server Certificate', /trustServerCertificateCA/],
     ['sqlserver://h;authentication=ActiveDirectoryMSI;msiEndpoint=x', 'msiEndpoint', /finds the endpoint/],
     ['sqlserver://h;authentication=AzureCli;user=me', 'user', /user has no effect with authentication=AzureCli/],
     ['Server=h;Authentication=Active Directory Default;User ID=me@x.y', 'User ID', /no effect with/],

@@ -32,6 +32,9 @@ describe('a refused connection string points at the mistake', () => {
     ['Database=x', /names no server/, 'D'],
     ['sqlserver://a b', /not the name of a server/, 'a b'],
     ['sqlserver://h/app', /Write the database as ;database=NAME/, 'h/app'],
+    ['sqlserver://h:1433/app', /Write the database as ;database=NAME, not \/NAME/, '1433/app'],
+    ['h:1433/app', /Write the database as ;database=NAME/, '1433/app'],
+    ['sqlserver://h:1433/app;password=geheim@x', /port must be/, '***'],
     ['sqlserver://h,1433', /Write the port as HOST:1433/, 'h,1433'],
     ['Server=h:1433', /Write the port as HOST,1433/, 'h:1433'],
     ['Server=np:\\\\.\\pipe\\sql\\query', /Named pipes/, 'np:\\\\.\\pipe\\sql\\query'],
@@ -179,6 +182,15 @@ describe('a refused connection string points at the mistake', () => {
     expect(pointedAt(error.message)).toBe(place)
     expect(error.message).not.toMatch(/geheim/)
   })
+
+  it.each(['@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)', '"@Microsoft.KeyVault(x)"'])(
+    'as a reference to Key Vault that was not resolved: %s',
+    (text) => {
+      const { code, message } = refusalOf(text)
+      expect(code).toBe('CONFIG_INVALID')
+      expect(message).toMatch(/reference to Key Vault that was not resolved.*Key Vault Secrets User/)
+    },
+  )
 
   it.each(['postgresql://sa:geheim@h/app', 'mssql://sa:geheim@h/app', 'jdbc:postgresql://h'])(
     'as another URL: %s',
