@@ -29,7 +29,7 @@ Prisma Client on a local Azure that only accepts Entra tokens, with tokens that 
                           tokens, unless all get theirs from the same endpoint
   --svg FILE              draw a picture of the run: best with 4 workers, on a machine that does nothing else
   --migrate               at the end, apply the example's migrations and 300 KB of inserts through the proxy of
-                          prisma.config.ts, with a TDS client that only knows user and password
+                          prisma.config.ts, with a TDS client that only supports a user and password
   --help                  this text
 
 NAME is one of

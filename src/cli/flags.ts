@@ -18,7 +18,7 @@ export function signInFlags(command: Command): Command {
     .option('--authentication <name>', 'how to sign in: ActiveDirectoryManagedIdentity, AzureCli, …')
     .option('--tenant-id <id>', 'the tenant to sign in to')
     .option('--client-id <id>', 'the application, or the user-assigned managed identity')
-    .option('--scope <scope>', "what the token is for, if not for the server's cloud")
+    .option('--scope <scope>', "the scope of the token (default: that of the server's cloud)")
 }
 
 /**
