@@ -22,7 +22,7 @@ describe('the local login', () => {
     expect(refusalReason({ ...right, ...login }, local)).toBe(refusal)
   })
 
-  it('is not shown', () => {
+  it('is not revealed by inspection', () => {
     expect(inspect(local, { showHidden: true, getters: true })).not.toContain('pässword')
     expect(JSON.stringify(local)).toBe('{"user":"the-proxy"}')
   })

@@ -90,8 +90,8 @@ describe('the peer of a connection', () => {
   })
 })
 
-describe('one action for many who ask', () => {
-  it('begins after each of them asked', async () => {
+describe('one action shared by many callers', () => {
+  it('begins only after each caller has asked', async () => {
     const begun: number[] = []
     let runs = 0
     const gates: (() => void)[] = []
@@ -116,7 +116,7 @@ describe('one action for many who ask', () => {
     expect(await later).toBe(3)
   })
 
-  it('goes on after one that failed', async () => {
+  it('runs again after one that failed', async () => {
     let runs = 0
     const shared = coalesced(async () => {
       if (++runs === 1) throw new Error('x')
