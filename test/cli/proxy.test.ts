@@ -97,7 +97,7 @@ describe('proxy', () => {
       expect(running.out).toMatch(/\d\d:\d\d:\d\d \+ #1 .+, database .+ \(1 open\)/)
       expect(running.out).toMatch(/ - #\d after [\d.]+ s, .+ in, .+ out \(0 open\)/)
       expect(running.out).toContain('turned away: not the user and password of this proxy')
-      expect(running.out).toMatch(/! The server refused the login: [\s\S]*let 192\.0\.2\.1 in/)
+      expect(running.out).toMatch(/! The server refused the login: [\s\S]*blocks 192\.0\.2\.1/)
     })
     running.process.kill('SIGINT')
     expect(await running.ended).toBe(0)

@@ -12,7 +12,7 @@ import { CountingCredential, loginFor, targetFor } from './support.ts'
 const proxies = useProxies()
 
 describe('a session', () => {
-  it('has its own connection upstream for all of its life', async () => {
+  it('has its own upstream connection for its whole life', async () => {
     const started = await proxies.start()
     const made = [await proxies.loggedIn(started), await proxies.loggedIn(started), await proxies.loggedIn(started)]
     for (const each of made) for (let i = 0; i < 3; i++) await each.ask()
@@ -33,7 +33,7 @@ describe('a session', () => {
     )
   })
 
-  it('ends upstream when the client goes, and what the client said last arrives', async () => {
+  it('ends upstream when the client disconnects, after its last data has arrived', async () => {
     const started = await proxies.start()
     const made = await proxies.loggedIn(started)
     const last = encodePacket({ type: PacketType.SQL_BATCH, status: 1, payload: Buffer.alloc(1000) })
@@ -43,14 +43,14 @@ describe('a session', () => {
     await vi.waitFor(() => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
   })
 
-  it('ends upstream when the client is cut off', async () => {
+  it('ends upstream when the client’s connection breaks', async () => {
     const started = await proxies.start()
     const made = await proxies.loggedIn(started)
     made.socket.resetAndDestroy()
     await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
   })
 
-  it.each(['end', 'reset'] as const)('ends for the client when the server goes: %s', async (how) => {
+  it.each(['end', 'reset'] as const)('ends for the client when the server disconnects: %s', async (how) => {
     const started = await proxies.start()
     const made = await proxies.loggedIn(started)
     const [socket] = proxies.server.sockets
@@ -60,7 +60,7 @@ describe('a session', () => {
     await vi.waitFor(() => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }))
   })
 
-  describe('that one end leaves', () => {
+  describe('that one end closes', () => {
     const SIZE = 24 * 2 ** 20
 
     /** Reads slower than the other end writes, to the end, so that bytes are under way when that one goes. */
@@ -73,7 +73,7 @@ describe('a session', () => {
       return length
     }
 
-    it('tells the client all that the server said before', async () => {
+    it('delivers to the client everything that the server sent before', async () => {
       const generous = await proxies.another({
         serve: async (stream) => {
           stream.end(Buffer.alloc(SIZE, 7))
@@ -83,7 +83,7 @@ describe('a session', () => {
       expect(await readSlowly(made.stream)).toBe(SIZE)
     })
 
-    it('tells the server all that the client said before', async () => {
+    it('delivers to the server everything that the client sent before', async () => {
       let read: Promise<number> | undefined
       const slow = await proxies.another({
         serve: async (stream) => {
@@ -98,7 +98,7 @@ describe('a session', () => {
     })
   })
 
-  it('is left alone when its token expires, unless it was asked to end', async () => {
+  it('continues when its token expires, unless endAtExpiry is set', async () => {
     const started = await proxies.start()
     started.credential.lifetime = 1_500
     const strict = await proxies.start({ endAtExpiry: true })
@@ -130,7 +130,7 @@ describe('a session', () => {
     )
   })
 
-  it('shows in events and statistics', async () => {
+  it('appears in events and statistics', async () => {
     const events: ProxyEvent[] = []
     const started = await proxies.start({ onEvent: (event) => events.push(event) })
     const other = await proxies.client(started)
