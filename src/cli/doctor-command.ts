@@ -4,7 +4,7 @@ import type { StepResult } from '../doctor/steps.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { printSteps, resultsAsJson, summaryOf } from './doctor-report.ts'
-import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags } from './flags.ts'
+import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags, signInOptionsOf } from './flags.ts'
 import { type CliContext, ExitCode, stopOn } from './process.ts'
 
 interface DoctorFlags extends SignInFlags {
@@ -52,13 +52,13 @@ export function doctorCommand(
     .addHelpText('after', EXAMPLES)
     .action(async (url: string | undefined, flags: DoctorFlags) => {
       const { out } = context
-      const { json = false, verbose = false, ...options } = flags
-      const connectionString = connectionStringOf(url, context)
+      const { json = false, verbose = false, timeout } = flags
+      const connectionString = connectionStringOf(url, flags, context)
       using stop = stopOn('SIGINT', 'SIGTERM')
       const results = await holdEventLoop(
         diagnose(
           connectionString,
-          { ...defaults, ...options, signal: stop.signal },
+          { ...defaults, ...signInOptionsOf(flags), ...(timeout !== undefined && { timeout }), signal: stop.signal },
           json ? undefined : printSteps(out, verbose),
         ),
       )

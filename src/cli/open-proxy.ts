@@ -8,7 +8,7 @@ import { progressOf } from '../proxy/events.ts'
 import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
 import type { LoginRequest, ProxyOptions } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
-import { connectionStringOf, type SignInFlags, signInFlags } from './flags.ts'
+import { connectionStringOf, type SignInFlags, signInFlags, signInOptionsOf } from './flags.ts'
 import { type CliContext, say } from './process.ts'
 
 /** A loopback proxy that a command opened. */
@@ -52,8 +52,8 @@ export async function openProxy(
     refuse?: (request: LoginRequest, target: Target) => string | undefined
   },
 ): Promise<OpenProxy> {
-  const connectionString = connectionStringOf(url, context)
-  const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, flags)
+  const connectionString = connectionStringOf(url, flags, context)
+  const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, signInOptionsOf(flags))
   for (const { message } of warnings) say(context, message)
   const proxy = await startProxy({
     ...proxyOptions,

@@ -73,6 +73,19 @@ describe('doctor', () => {
     expect(code).toBe(2)
   })
 
+  it('takes the connection string with --url, but not twice', async () => {
+    expect((await doctor(['--url', 'sqlserver://h:0'])).code).toBe(2)
+    await expect(doctor([NOWHERE, '--url', NOWHERE])).rejects.toThrow(/once/)
+  })
+
+  it('asks several credentials in their order', async () => {
+    const endpoint = practice.azure.authority.environment('app-service')
+    for (const [name, value] of Object.entries(endpoint)) vi.stubEnv(name, value)
+    const names = ['--authentication', 'ActiveDirectoryWorkloadIdentity, ActiveDirectoryManagedIdentity']
+    const { out } = await doctor([NOWHERE, ...names], { defaults: {} })
+    expect(out).toMatch(/^. Token .*by ManagedIdentityCredential/m)
+  })
+
   it('signs in as the flags say', async () => {
     const endpoint = practice.azure.authority.environment('app-service')
     for (const [name, value] of Object.entries(endpoint)) vi.stubEnv(name, value)
