@@ -1,28 +1,28 @@
 import type { Fault, FaultAction, GatewayFault, Stage } from '../src/testing/index.ts'
-import { Dice } from '../test/simulation/random.ts'
+import { SeededRandom } from '../test/simulation/random.ts'
 
 /** A fault of the local Azure: of its authority or gateway, or all sessions cut at once. */
 export type SoakFault = { authority: Fault } | { gateway: GatewayFault } | { sessions: 'cut' }
 
 const gateway = (at: Stage, action: FaultAction) => (): SoakFault => ({ gateway: { at, action } })
-const slow = (at: Stage, most: number) => (dice: Dice) => gateway(at, { delay: dice.integer(50, most) })()
+const slow = (at: Stage, most: number) => (random: SeededRandom) => gateway(at, { delay: random.integer(50, most) })()
 /** A fault that costs statements hits only a few of them. */
 const some =
   (at: Stage, action: FaultAction) =>
-  (dice: Dice): SoakFault => ({
-    gateway: { at, action, times: dice.integer(1, 4) },
+  (random: SeededRandom): SoakFault => ({
+    gateway: { at, action, times: random.integer(1, 4) },
   })
 
 const KINDS = {
-  'authority: 429': (dice) => ({ authority: { status: 429, retryAfter: dice.integer(1, 3) } }),
+  'authority: 429': (random) => ({ authority: { status: 429, retryAfter: random.integer(1, 3) } }),
   'authority: 503': () => ({ authority: { status: 503 } }),
   // Ends by itself: `ManagedIdentityCredential` never gives up on a request.
   'authority: hang': (_, lasts) => ({ authority: { delay: lasts, disconnect: true } }),
   'authority: disconnect': () => ({ authority: { disconnect: true } }),
-  'authority: slow': (dice) => ({ authority: { delay: dice.integer(200, 3_000) } }),
+  'authority: slow': (random) => ({ authority: { delay: random.integer(200, 3_000) } }),
   'authority: wrong audience': () => ({ authority: { wrongAudience: true } }),
   'authority: same token': () => ({ authority: { sameToken: true } }),
-  'authority: short token': (dice) => ({ authority: { lifetime: dice.integer(3_000, 6_000) } }),
+  'authority: short token': (random) => ({ authority: { lifetime: random.integer(3_000, 6_000) } }),
   'accept: drop': gateway('accept', { drop: true }),
   'prelogin: hang': gateway('prelogin', { hang: true }),
   'tls: drop': gateway('tls', { drop: true }),
@@ -41,7 +41,7 @@ const KINDS = {
   'response: hang': some('response', { hang: true }),
   'response: drop': some('response', { drop: true }),
   'sessions: cut': () => ({ sessions: 'cut' }),
-} satisfies Record<string, (dice: Dice, lasts: number) => SoakFault>
+} satisfies Record<string, (random: SeededRandom, lasts: number) => SoakFault>
 
 export type FaultKind = keyof typeof KINDS
 
@@ -56,17 +56,17 @@ export interface FaultStep {
 
 /** Endless faults, the same for the same seed. Each kind comes once before any comes again. */
 export function* faultPlan(seed: number): Generator<FaultStep, never> {
-  const dice = new Dice(seed)
+  const random = new SeededRandom(seed)
   let left: FaultKind[] = []
   for (;;) {
     // A long calm lets a rotation or two go undisturbed.
-    const calm = dice.chance(0.2) ? dice.scaled(10_000, 20_000) : dice.scaled(300, 6_000)
-    const lasts = dice.integer(500, 6_000)
+    const calm = random.chance(0.2) ? random.scaled(10_000, 20_000) : random.scaled(300, 6_000)
+    const lasts = random.integer(500, 6_000)
     const faults: FaultStep['faults'] = []
-    for (let count = dice.chance(0.15) ? 2 : 1; count > 0; count--) {
+    for (let count = random.chance(0.15) ? 2 : 1; count > 0; count--) {
       if (left.length === 0) left = [...faultKinds]
-      for (const kind of left.splice(dice.integer(0, left.length - 1), 1)) {
-        faults.push({ kind, fault: KINDS[kind](dice, lasts) })
+      for (const kind of left.splice(random.integer(0, left.length - 1), 1)) {
+        faults.push({ kind, fault: KINDS[kind](random, lasts) })
       }
     }
     yield { calm, lasts, faults }

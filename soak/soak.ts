@@ -7,7 +7,7 @@ import { PrismaClient } from '../generated/prisma/client.ts'
 import { type AdapterEvent, PrismaMssqlEntra, TokenSource } from '../src/index.ts'
 import type { GatewayStats } from '../src/testing/index.ts'
 import type { Clock } from '../src/time/clock.ts'
-import { Dice } from '../test/simulation/random.ts'
+import { SeededRandom } from '../test/simulation/random.ts'
 import { countingClock } from '../test/support/counting-clock.ts'
 import type { ControlMessage } from './azure-process.ts'
 import { causeOf, explain, type FaultSpan, mayHaveRun, SLOW, TOKEN_LIFE, WAIT_TIMEOUT } from './explain.ts'
@@ -87,7 +87,9 @@ export class Soak {
     const timer = setTimeout(() => end.abort(), length)
     stop.addEventListener('abort', () => end.abort())
     if (stop.aborted) end.abort()
-    const work = ledgers.map((ledger, i) => this.#work(adapter, ledger, new Dice(this.#seed, i + 1), end.signal))
+    const work = ledgers.map((ledger, i) =>
+      this.#work(adapter, ledger, new SeededRandom(this.#seed, i + 1), end.signal),
+    )
     await Promise.all([this.#disturb(azure, end.signal), this.#watch(end.signal)])
     clearTimeout(timer)
     report.seconds = (performance.now() - startedAt) / 1000
@@ -127,11 +129,11 @@ export class Soak {
     )
   }
 
-  async #work(adapter: PrismaMssqlEntra, ledger: Ledger, dice: Dice, until: AbortSignal): Promise<void> {
+  async #work(adapter: PrismaMssqlEntra, ledger: Ledger, random: SeededRandom, until: AbortSignal): Promise<void> {
     while (!until.aborted) {
-      const succeeded = await Promise.all(ledger.next(dice).map((work) => this.#do(adapter, work)))
+      const succeeded = await Promise.all(ledger.next(random).map((work) => this.#do(adapter, work)))
       // After a failure a little longer: a fault that refuses at once must not cost a thousand queries.
-      await sleep(succeeded.includes(false) ? 100 : dice.chance(0.04) ? dice.scaled(100, 3_000) : 10)
+      await sleep(succeeded.includes(false) ? 100 : random.chance(0.04) ? random.scaled(100, 3_000) : 10)
     }
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PrismaClient } from '../generated/prisma/client.ts'
-import type { Dice } from '../test/simulation/random.ts'
+import type { SeededRandom } from '../test/simulation/random.ts'
 
 /** What each of the two users of a worker starts with. */
 const CREDITS = 1_000_000
@@ -39,7 +39,7 @@ const WEIGHTS = { read: 30, sum: 10, increment: 15, update: 10, insert: 10, tran
 /** The work of one worker on its own rows. */
 export interface Ledger {
   /** What comes next: mostly one piece of work, several at once for a burst. */
-  next(dice: Dice): Work[]
+  next(random: SeededRandom): Work[]
   /** Reads the rows, and says which of them are wrong. */
   audit(): Promise<string[]>
 }
@@ -69,8 +69,8 @@ export async function openLedger(calm: PrismaClient, prisma: PrismaClient, name:
   const read = () =>
     query(() => prisma.user.findMany({ where: users, include: { posts: { include: { comments: { take: 3 } } } } }))
   const data = { views: { increment: 1 } }
-  const transfer = (pause: number, dice: Dice): Work => {
-    const maxWait = dice.chance(0.1) ? SHORT_WAIT : TRANSACTION_TIMEOUT
+  const transfer = (pause: number, random: SeededRandom): Work => {
+    const maxWait = random.chance(0.1) ? SHORT_WAIT : TRANSACTION_TIMEOUT
     let committing = false
     const run = () =>
       prisma.$transaction(
@@ -84,7 +84,7 @@ export async function openLedger(calm: PrismaClient, prisma: PrismaClient, name:
       )
     return { run, tally: transfers, ownLength: pause, undecided: () => committing }
   }
-  const works: Record<keyof typeof WEIGHTS, (dice: Dice) => Work | Work[]> = {
+  const works: Record<keyof typeof WEIGHTS, (random: SeededRandom) => Work | Work[]> = {
     read,
     sum: () => query(() => prisma.post.aggregate({ _count: true, _sum: { views: true } })),
     increment: () => query(() => prisma.post.updateMany({ where, data }), views),
@@ -95,12 +95,12 @@ export async function openLedger(calm: PrismaClient, prisma: PrismaClient, name:
       const row = { postId: post.id, number: ++lastComment, text: 'soaking' }
       return query(() => prisma.comment.create({ data: row }), comments)
     },
-    transfer: (dice) => transfer(dice.chance(0.5) ? 0 : dice.scaled(10, 500), dice),
-    longTransfer: (dice) => transfer(dice.scaled(1_000, 5_000), dice),
-    burst: (dice) => Array.from({ length: dice.integer(5, 20) }, read),
+    transfer: (random) => transfer(random.chance(0.5) ? 0 : random.scaled(10, 500), random),
+    longTransfer: (random) => transfer(random.scaled(1_000, 5_000), random),
+    burst: (random) => Array.from({ length: random.integer(5, 20) }, read),
   }
   return {
-    next: (dice) => [works[dice.pick(WEIGHTS)](dice)].flat(),
+    next: (random) => [works[random.pick(WEIGHTS)](random)].flat(),
     async audit() {
       const found = await calm.user.findMany({ where: users, orderBy: { id: 'asc' } })
       const [left = 0, moved = 0] = found.map(({ credits }) => credits)

@@ -1,6 +1,7 @@
 import type { config as MssqlConfig } from 'mssql'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
+import { printable, wrapped } from './errors/wording.ts'
 import { temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
 import { refusedDatabase, shadowDatabaseOf } from './proxy/prisma-guards.ts'
@@ -107,5 +108,6 @@ function schemaOf(schema: string | undefined): string | undefined {
 }
 
 function tell(message: string): void {
-  process.stderr.write(`prisma-adapter-mssql-entra: ${message}\n`)
+  const width = process.stderr.isTTY ? process.stderr.columns : Number.POSITIVE_INFINITY
+  process.stderr.write(`${wrapped(printable(`prisma-adapter-mssql-entra: ${message}`), width)}\n`)
 }

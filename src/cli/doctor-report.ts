@@ -1,5 +1,6 @@
 import { type OnStep, STEPS, type StepResult, type StepStatus } from '../doctor/steps.ts'
 import { EntraError, textOf } from '../errors/entra-error.ts'
+import { printable, printableJson, wrapped } from '../errors/wording.ts'
 import type { Output } from './process.ts'
 
 const SYMBOLS: Readonly<Record<StepStatus, readonly [symbol: string, style: Parameters<Output['style']>[0]]>> = {
@@ -27,20 +28,31 @@ export function printSteps(out: Output, verbose: boolean): OnStep {
 }
 
 /** A line for a step, with its error, warnings and details below. */
-export function stepAsText(result: StepResult, { style }: Pick<Output, 'style'>, verbose: boolean): string {
+export function stepAsText(
+  result: StepResult,
+  { style, width }: Pick<Output, 'style' | 'width'>,
+  verbose: boolean,
+): string {
   const { id, status, durationMs, summary, details, warnings, error } = result
   const [symbol, colour] = SYMBOLS[status]
   const time = status === 'skipped' ? '' : `${Math.round(durationMs)} ms`
-  const line = `${style(colour, symbol)} ${STEPS[id].padEnd(TITLE_WIDTH)} ${style('dim', time.padStart(TIME_WIDTH))}  ${plain(summary)}`
+  // Below each other, if there is room.
+  const left = 2 + TITLE_WIDTH + 1 + TIME_WIDTH + 2
+  const room = width - left >= 30 ? width - left : Number.POSITIVE_INFINITY
+  const summaryText = wrapped(printable(summary), room).replaceAll('\n', `\n${' '.repeat(left)}`)
+  const line = `${style(colour, symbol)} ${STEPS[id].padEnd(TITLE_WIDTH)} ${style('dim', time.padStart(TIME_WIDTH))}  ${summaryText}`
   const shown = verbose || status === 'failed' ? Object.entries(details) : []
   const problems = error === undefined ? warnings : [error.message, ...warnings]
   return [
     line.trimEnd(),
-    ...problems.map((text) => style(colour, indented(text))),
+    ...problems.map((text) => style(colour, indented(text, width))),
     ...shown.flatMap(([name, value]) => {
       if (value === undefined) return []
       const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-      return style('dim', indented(`${words}: ${typeof value === 'object' ? value.join(', ') || 'none' : value}`))
+      return style(
+        'dim',
+        indented(`${words}: ${typeof value === 'object' ? value.join(', ') || 'none' : value}`, width),
+      )
     }),
     '',
   ].join('\n')
@@ -69,7 +81,7 @@ export function resultsAsJson(results: readonly StepResult[]): string {
     warnings,
     error: error === undefined ? null : errorAsJson(error),
   }))
-  return `${JSON.stringify({ ok, steps }, null, 2)}\n`
+  return `${printableJson({ ok, steps }, 2)}\n`
 }
 
 function errorAsJson(error: Error): object {
@@ -78,11 +90,6 @@ function errorAsJson(error: Error): object {
   return { code, number, state, message: textOf(error) }
 }
 
-function indented(text: string): string {
-  return plain(text).replace(/^/gm, '  ')
-}
-
-/** Without control characters: a server or a certificate could send some that move the terminal. */
-function plain(text: string): string {
-  return text.replace(/[^\P{Cc}\n]/gu, ' ')
+function indented(text: string, width: number): string {
+  return wrapped(printable(text), width - 2).replace(/^/gm, '  ')
 }

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
+import { printable, wrapped } from '../errors/wording.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { execCommand } from './exec-command.ts'
 import { type CliContext, EXIT_CODES, ExitCode, endWithReader, NAME, outputTo, say } from './process.ts'
@@ -16,7 +17,7 @@ Examples:
 Prisma 7 does not need it: its commands sign in by themselves with entraDatasource in prisma.config.ts.
 `
 
-endWithReader(process.stdout, process.stderr)
+const outliveReader = endWithReader(process.stdout, process.stderr)
 const context: CliContext = {
   out: outputTo(process.stdout),
   err: outputTo(process.stderr),
@@ -24,6 +25,7 @@ const context: CliContext = {
   setExitCode: (code) => {
     process.exitCode = code
   },
+  outliveReader,
 }
 try {
   await programOf(context).parseAsync()
@@ -31,7 +33,8 @@ try {
   process.exitCode = exitCodeFor(error)
 }
 // What a credential still does (a browser, `az`, a request) must not keep a finished command alive.
-process.stdout.write('', () => process.stderr.write('', () => process.exit()))
+// An immediate later, the streams have reported that nobody reads them.
+process.stdout.write('', () => process.stderr.write('', () => setImmediate(() => process.exit())))
 
 function programOf(context: CliContext): Command {
   const { version } = createRequire(import.meta.url)('prisma-adapter-mssql-entra/package.json')
@@ -43,7 +46,8 @@ function programOf(context: CliContext): Command {
     .addCommand(doctorCommand(context))
     .addCommand(execCommand(context))
     .addCommand(proxyCommand(context))
-  for (const command of [program, ...program.commands]) command.exitOverride()
+  const writeErr = (text: string) => context.err.write(wrapped(printable(text), context.err.width))
+  for (const command of [program, ...program.commands]) command.exitOverride().configureOutput({ writeErr })
   return program
 }
 

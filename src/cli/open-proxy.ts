@@ -85,6 +85,10 @@ export function problemIn(event: ProxyEvent): string | undefined {
 }
 
 const REFUSALS: Record<Extract<ProxyEvent, { type: 'proxy.login-refused' }>['reason'], string> = {
+  'too-many': 'there are too many connections',
+  timeout: 'it did not log in in time',
+  'too-large': 'it sent more than a login has',
+  tls: 'TLS failed; it may not trust the certificate of the proxy (--ca-file)',
   unreadable: 'its login does not follow MS-TDS',
   credentials: 'not the user and password of this proxy',
   'other-user': 'its process belongs to another user of this machine',

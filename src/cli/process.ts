@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { styleText } from 'node:util'
+import { printable, wrapped } from '../errors/wording.ts'
 
 /** The command's name; it also starts each message on stderr. */
 export const NAME = 'prisma-mssql-entra'
@@ -10,6 +11,8 @@ export interface CliContext {
   err: Output
   environment: NodeJS.ProcessEnv
   setExitCode(code: number): void
+  /** The command goes on when nobody reads its output any more. By default it ends then. */
+  outliveReader(): void
 }
 
 /** Where a command writes. */
@@ -19,19 +22,25 @@ export interface Output {
   style(style: Parameters<typeof styleText>[0], text: string): string
   /** Whether a line can be overwritten. */
   readonly rewritable: boolean
+  /** Of a line, in characters. `Infinity` if it is no terminal. */
+  readonly width: number
 }
 
-export function outputTo(stream: NodeJS.WritableStream & { isTTY?: boolean }): Output {
+export function outputTo(stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): Output {
   return {
     write: (text) => void stream.write(text),
     style: (style, text) => styleText(style, text, { stream }),
     rewritable: stream.isTTY === true && process.env.TERM !== 'dumb',
+    get width() {
+      return (stream.isTTY && stream.columns) || Number.POSITIVE_INFINITY
+    },
   }
 }
 
 /** Writes a message to stderr, out of the way of scripts that read stdout. */
 export function say({ err }: Pick<CliContext, 'err'>, message: string): void {
-  err.write(`${err.style('dim', `${NAME}:`)} ${message}\n`)
+  const text = wrapped(`${NAME}: ${printable(message)}`, err.width)
+  err.write(`${err.style('dim', `${NAME}:`)}${text.slice(NAME.length + 1)}\n`)
 }
 
 /** The exit codes. `exec` passes on its command's, or 128 + the number of the signal that ended it. */
@@ -62,18 +71,25 @@ Exit codes:
 `
 
 /**
- * Ends the process quietly once nobody reads its output (`| head -1`, a closed terminal). Messages that nobody reads are
- * dropped: `exec` runs on until its command ends.
+ * Ends the process quietly once nobody reads its output (`| head -1`), unless the command outlives its reader, as a
+ * standing proxy does. Messages that nobody reads are dropped: `exec` runs on until its command ends.
+ *
+ * @returns tells that the command outlives its reader
  */
-export function endWithReader(out: NodeJS.WritableStream, err: NodeJS.WritableStream): void {
+export function endWithReader(out: NodeJS.WritableStream, err: NodeJS.WritableStream): () => void {
+  let outlives = false
   const unread = (error: NodeJS.ErrnoException) => error.code === 'EPIPE' || error.code === 'EIO'
   out.on('error', (error) => {
+    if (outlives) return
     if (!unread(error)) throw error
     process.exit(ExitCode.READER_GONE)
   })
   err.on('error', (error) => {
     if (!unread(error)) throw error
   })
+  return () => {
+    outlives = true
+  }
 }
 
 /** Signals that ask a command to stop in an orderly way, listened for until disposed. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
+import { printable, printableJson, wrapped } from '../errors/wording.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
 import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
 import { DATABASE_URL, portNumber } from './flags.ts'
@@ -41,6 +42,7 @@ export function proxyCommand(context: CliContext): Command {
 async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, context: CliContext): Promise<number> {
   const { out } = context
   const { json = false, endAtExpiry = false, port } = flags
+  context.outliveReader()
   using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
   const stopped = once(stop.signal, 'abort')
   let opened: OpenProxy
@@ -69,9 +71,9 @@ function proxyAsText(opened: OpenProxy, { style }: Output): string {
   const database = target.database ?? "the login's own"
   const login = { host, port, user, password, database, ...(caFile !== undefined && { 'CA file': caFile }) }
   const rows = (values: object) =>
-    Object.entries(values).map(([name, value]) => `  ${style('dim', name.padEnd(9))} ${value}\n`)
+    Object.entries(values).map(([name, value]) => `  ${style('dim', name.padEnd(9))} ${printable(String(value))}\n`)
   return [
-    `A proxy for ${style('bold', `${target.host}:${target.port}`)}\n\n`,
+    `A proxy for ${style('bold', printable(`${target.host}:${target.port}`))}\n\n`,
     ...rows(login),
     '\n',
     ...rows(urlsOf(opened)),
@@ -81,23 +83,31 @@ function proxyAsText(opened: OpenProxy, { style }: Output): string {
 }
 
 /** A line per event; more if an error says what to do. */
-function eventAsText(event: ProxyEvent, sessionsOpen: number, { style }: Output): string {
+function eventAsText(event: ProxyEvent, sessionsOpen: number, { style, width }: Output): string {
   const time = style('dim', new Date(event.at).toLocaleTimeString('en-GB'))
   const open = style('dim', `(${sessionsOpen} open)`)
   switch (event.type) {
     case 'proxy.session-opened': {
-      const who = event.applicationName || 'a client'
-      return `${time} ${style('green', '+')} #${event.session} ${who}, database ${event.database || '(default)'} ${open}\n`
+      const who = printable(event.applicationName) || 'a client'
+      const database = printable(event.database) || '(default)'
+      return `${time} ${style('green', '+')} #${event.session} ${who}, database ${database} ${open}\n`
     }
     case 'proxy.session-closed': {
       const seconds = (event.durationMs / 1000).toFixed(1)
       return `${time} ${style('blue', '-')} #${event.session} after ${seconds} s, ${traffic(event)} ${open}\n`
     }
     default: {
-      const text = problemIn(event)?.replaceAll('\n', '\n           ') ?? event.type
+      const text = problemAsText(event, width)
       return `${time} ${style(event.type === 'connect.retry' ? 'yellow' : 'red', '!')} ${text}\n`
     }
   }
+}
+
+/** Below each other, to the right of the time. */
+function problemAsText(event: ProxyEvent, width: number): string {
+  const indent = 'HH:MM:SS ! '.length
+  const text = wrapped(printable(problemIn(event) ?? event.type), width - indent)
+  return text.replaceAll('\n', `\n${' '.repeat(indent)}`)
 }
 
 function statsAsText(stats: ProxyStats): string {
@@ -130,7 +140,7 @@ function urlsOf({ proxy, schema }: OpenProxy): Record<string, string> {
 }
 
 function lineOf(value: object): string {
-  return `${JSON.stringify(value)}\n`
+  return `${printableJson(value)}\n`
 }
 
 function traffic({ bytesIn, bytesOut }: Pick<ProxyStats, 'bytesIn' | 'bytesOut'>): string {

@@ -34,8 +34,8 @@ export function explainOn(connection: ClientConnection, raw: unknown, cutOff = s
   if (closedBy !== 'disconnected') return error
   return new EntraError(
     'CLOSED',
-    'The client was disconnected while a statement was under way, and its connection was closed after ' +
-      'rotation.disconnectTimeout. Whether it took effect is not known.',
+    'The client was disconnected while a statement was running, and its connection was closed after ' +
+      'rotation.disconnectTimeout. The statement may have taken effect.',
     { cause: error },
   )
 }
@@ -57,8 +57,8 @@ export function reportFailure(
 export function statementExpired(expiresOn: number, cause: unknown): EntraError {
   return new EntraError(
     'STATEMENT_TOKEN_EXPIRED',
-    `The statement was still running when the token of its connection expired (${iso(expiresOn)}), and its connection ` +
-      'was closed. Whether it took effect is not known. Statements must be shorter than the time between the refresh ' +
+    `The statement was still running when the token of its connection expired (${iso(expiresOn)}), so its connection ` +
+      'was closed. The statement may have taken effect. Statements must be shorter than the time between the refresh ' +
       'of a token and its expiry.',
     { cause },
   )
@@ -81,8 +81,8 @@ export function transactionExpired(expiresOn: number, cause?: unknown): EntraErr
 export function transactionRefused(cause: unknown): EntraError {
   return new EntraError(
     'TRANSACTION_TOKEN_EXPIRED',
-    'The server ended the session of the transaction because it takes its token no longer, and the transaction was ' +
-      'rolled back. It can be run again.',
+    'The server ended the session of the transaction because it no longer accepts the token, and the transaction ' +
+      'was rolled back. It can be run again.',
     { cause },
   )
 }

@@ -35,7 +35,7 @@ export function parseDataSource(value: Value): Address {
   const host = name.trim().toLowerCase()
   const problem = PROTOCOLS[protocol.toLowerCase()] ?? (rest.startsWith('\\\\') ? NAMED_PIPES : undefined)
   if (problem !== undefined) throw value.refuse(problem)
-  if (host === '(localdb)') throw value.refuse('LocalDB is not supported: it takes no Entra logins.')
+  if (host === '(localdb)') throw value.refuse('LocalDB is not supported: it has no Entra logins.')
   return {
     host: ['.', '(local)', '(.)'].includes(host) ? 'localhost' : withoutBrackets(name.trim()),
     instance: instance?.trim(),
@@ -51,9 +51,9 @@ function withoutBrackets(host: string): string {
 export function problemOfHost(host: string, portSeparator: ':' | ','): string | undefined {
   if (isIPv6(host) || /^[\p{L}\p{N}._-]+$/u.test(host)) return undefined
   const other = portSeparator === ':' ? ',' : ':'
-  if (host.includes(other)) return `A port is written HOST${portSeparator}1433 here.`
-  if (host.includes('/')) return 'A database is written ;database=NAME.'
-  return 'A host has letters, digits, dots and hyphens.'
+  if (host.includes(other)) return `Write the port as HOST${portSeparator}1433.`
+  if (host.includes('/')) return 'Write the database as ;database=NAME.'
+  return 'A host name consists of letters, digits, dots and hyphens.'
 }
 
 /** What makes the address of a `sqlserver://` string look like another kind of URL, which may hold a password. */
@@ -71,7 +71,7 @@ export function problemOfUrl(text: string, { start, end }: Span) {
   if (port === undefined || /^\d+$/.test(port)) return undefined
   const place = { start: text.slice(0, end).lastIndexOf(port), end }
   if (/^\d+\//.test(port) && !text.includes('@')) {
-    return { place, hidden: { start: end, end }, message: 'A database is written ;database=NAME, not /NAME.' }
+    return { place, hidden: { start: end, end }, message: 'Write the database as ;database=NAME, not /NAME.' }
   }
   return {
     place,
@@ -90,8 +90,8 @@ export function refusePlaintext(host: string, encrypt: boolean | string | undefi
   if (encrypt !== false || isLoopback(address)) return
   throw new EntraError(
     'CONFIG_PLAINTEXT',
-    `encrypt is false for ${host}: the token would cross the network in the clear. Remove it (encryption is the ` +
-      'default); for a certificate that cannot be verified there is trustServerCertificate.',
+    `encrypt is false for ${host}, so the token would cross the network in the clear. Remove it (encryption is the ` +
+      'default). If the certificate cannot be verified, use trustServerCertificate.',
   )
 }
 

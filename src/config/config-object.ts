@@ -43,7 +43,7 @@ const PASS_CREDENTIAL = 'Pass a credential instead: new PrismaMssqlEntra(config,
 /** tedious's types that carry a token or a credential object. */
 const BY_CODE: Readonly<Record<string, string>> = {
   'token-credential': PASS_CREDENTIAL,
-  'azure-active-directory-access-token': `A token in the config could not be renewed. ${PASS_CREDENTIAL}`,
+  'azure-active-directory-access-token': `A token in the config cannot be renewed. ${PASS_CREDENTIAL}`,
 }
 
 /**
@@ -76,7 +76,7 @@ export function readConfigObject(given: MssqlConfig): ParsedConfig {
   const value = (name: string) => detailOf(nested.options ?? fields, name, warnings)
   refuseOtherSignIns(OTHER_SIGN_INS.map(value))
   for (const name of WITHOUT_EFFECT) {
-    value(name)?.warn(`${name} has no effect in this adapter: @azure/identity finds it by the environment.`)
+    value(name)?.warn(`${name} has no effect in this adapter: @azure/identity finds it in the environment.`)
   }
   const details: GivenDetails = {}
   for (const [name, detail] of Object.entries(DETAILS)) {

@@ -106,7 +106,7 @@ function configOf(source: Source, { config, instance, minPoolSize }: Settings, s
   }
   if (minPoolSize !== undefined && pool.min !== undefined) {
     if (pool.max !== undefined && pool.min > pool.max) {
-      throw minPoolSize.refuse(`${minPoolSize.name} is more than the largest size of the pool, ${pool.max}.`)
+      throw minPoolSize.refuse(`${minPoolSize.name} is larger than the maximum size of the pool, ${pool.max}.`)
     }
     pool.max ??= Math.max(pool.min, DEFAULT_POOL_MAX)
   }

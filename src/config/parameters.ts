@@ -254,7 +254,7 @@ const IGNORED: Readonly<Record<string, Ignored>> = {
   'failover partner spn': {},
   'attestation protocol': {},
   'enclave attestation url': {},
-  msiEndpoint: { instead: '@azure/identity finds the endpoint by the environment.' },
+  msiEndpoint: { instead: '@azure/identity finds the endpoint in the environment.' },
   msiSecret: { secret: true, instead: '@azure/identity finds it in the environment.' },
   clientKey: { instead: 'Put the private key into the same PEM file as the certificate.' },
   keyStoreSecret: { secret: true },

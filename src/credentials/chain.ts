@@ -12,7 +12,7 @@ export interface ChainOptions {
 }
 
 /**
- * Asks credentials in order of preference. If one cannot give a token or is late, the chain also asks the next one, and
+ * Asks credentials in order of preference. If one cannot get a token or is late, the chain also asks the next one, and
  * takes the first answer. From then on, it asks the credential that gave it first.
  */
 export class CredentialChain {
@@ -38,10 +38,11 @@ export class CredentialChain {
     return this.#round?.failures ?? []
   }
 
-  /** How the request under way stands: whose answer it waits for, and why others could not give a token. */
+  /** How the request under way stands: whose answer it waits for, and why others could not get a token. */
   progress(): string {
     const waiting = this.#round?.waiting ?? []
-    const state = waiting.length === 0 ? 'No credential was asked yet.' : `No answer yet from ${waiting.join(', ')}.`
+    const state =
+      waiting.length === 0 ? 'No credential has been asked yet.' : `No answer yet from ${waiting.join(', ')}.`
     return [state, ...linesOf(this.failures)].join('\n')
   }
 
@@ -171,7 +172,7 @@ class Round {
 }
 
 function tooLate(): EntraError {
-  return new EntraError('TOKEN_REQUEST_TIMEOUT', 'It had not answered when another credential did.')
+  return new EntraError('TOKEN_REQUEST_TIMEOUT', 'Another credential answered first.')
 }
 
 type Asked = Pick<NamedCredential, 'interactive'>

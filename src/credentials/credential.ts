@@ -134,11 +134,11 @@ function withExpiry(token: string): AccessToken {
   const claims = claimsOf(token)
   const expiresOnTimestamp = claims && dateOf(claims, 'exp')
   if (expiresOnTimestamp === undefined) {
-    const found = claims === undefined ? 'is no JSON Web Token' : 'has no exp claim'
+    const found = claims === undefined ? 'is not a JSON Web Token' : 'has no exp claim'
     throw new EntraError(
       'TOKEN_INVALID',
-      `The credential function returned a string that ${found}, so that its expiry is not known. ` +
-        'Return { token, expiresOnTimestamp } instead, expiresOnTimestamp in ms since the epoch.',
+      `The credential function returned a string that ${found}, so its expiry is unknown. ` +
+        'Return { token, expiresOnTimestamp } instead, with expiresOnTimestamp in ms since the epoch.',
     )
   }
   return { token, expiresOnTimestamp }

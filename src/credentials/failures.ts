@@ -1,7 +1,7 @@
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { isThrottled, retryAfterOf } from './retry-after.ts'
 
-/** A credential that could not give a token. */
+/** A credential that could not get a token. */
 export interface CredentialFailure {
   readonly credential: string
   readonly error: unknown
@@ -45,26 +45,26 @@ export function credentialsFailed(failures: readonly CredentialFailure[], now: n
   if (only !== undefined && others.length === 0) return oneCredentialFailed(only, now)
   return new EntraError(
     'CREDENTIALS_FAILED',
-    `None of ${failures.length} credentials could give a token:\n${linesOf(failures).join('\n')}\n${SET_ONE_UP}`,
+    `None of ${failures.length} credentials could get a token:\n${linesOf(failures).join('\n')}\n${SET_ONE_UP}`,
     { errors: failures.map(({ error }) => error) },
   )
 }
 
-const SET_ONE_UP = 'Set one of them up here, or name another way to sign in (authentication=…).'
+const SET_ONE_UP = 'Set up one of them here, or choose another way to sign in (authentication=…).'
 
 function oneCredentialFailed({ credential, error }: CredentialFailure, now: number): EntraError {
   if (error instanceof EntraError) return error
   const { errors } = (error ?? {}) as ErrorLike
   const reasons = reasonsOf(error)
   if (Array.isArray(errors) && errors.length > 0) {
-    const text = `${credential} could not give a token:\n${reasons.map(lineOf).join('\n')}\n${SET_ONE_UP}`
+    const text = `${credential} could not get a token:\n${reasons.map(lineOf).join('\n')}\n${SET_ONE_UP}`
     return new EntraError('CREDENTIALS_FAILED', text, { cause: error, errors })
   }
   const reason = reasons.join(' ')
   const own = `${credential}: `
-  const text = `${credential} could not give a token: ${reason.startsWith(own) ? reason.slice(own.length) : reason}`
+  const text = `${credential} could not get a token: ${reason.startsWith(own) ? reason.slice(own.length) : reason}`
   if (isThrottled(error)) return throttled(text, error, now)
-  const remedy = entraRemedy(text) ?? 'Set it up here, or name another way to sign in (authentication=…).'
+  const remedy = entraRemedy(text) ?? 'Set it up here, or choose another way to sign in (authentication=…).'
   return new EntraError('TOKEN_REQUEST_FAILED', `${text} ${remedy}`, { cause: error })
 }
 
@@ -73,8 +73,8 @@ function throttled(text: string, cause: unknown, now: number): EntraError {
   const until = retryAfter === undefined ? '' : ` for ${Math.ceil(retryAfter / 1000)} s`
   return new EntraError(
     'TOKEN_REQUEST_THROTTLED',
-    `${text} Tokens were asked for too often, and none is given${until}. This passes by itself. If it comes again, ask ` +
-      'less often: one process needs one TokenSource for all its adapters, and must not be started over and over.',
+    `${text} Tokens were requested too often, so none is issued${until}. This clears up by itself. If it happens again, ask ` +
+      'less often: a process needs only one TokenSource for all its adapters, and must not be restarted over and over.',
     { cause },
   )
 }
@@ -85,33 +85,33 @@ function throttled(text: string, cause: unknown, now: number): EntraError {
  * Source: Microsoft Learn, "Microsoft Entra authentication and authorization error codes".
  */
 const BY_NUMBER: Readonly<Record<string, string>> = {
-  50034: 'This account is not in the tenant: sign in with one that is, or name its tenant by tenantId.',
-  50076: 'Multi-factor authentication is wanted: sign in interactively, or with a service principal.',
+  50034: 'This account is not in the tenant: sign in with one that is, or set tenantId to its tenant.',
+  50076: 'Multi-factor authentication is required: sign in interactively, or with a service principal.',
   53003:
-    'A Conditional Access policy forbids it: the sign-in log of the tenant names the policy; use an identity, a device or a place that it allows.',
-  65001: 'Have an administrator of the tenant consent to the application.',
-  90002: 'Check tenantId, and that it is a tenant of this cloud.',
+    "A Conditional Access policy forbids it; the tenant's sign-in log names the policy. Use an identity, a device or a place that it allows.",
+  65001: 'Ask an administrator of the tenant to consent to the application.',
+  90002: 'Check tenantId, and that the tenant is in this cloud.',
   500011:
-    'The scope names nothing that this tenant knows: leave the option scope out, check the cloud of the server, and tenantId.',
-  700016: 'Check clientId, and that tenantId is the tenant that the application is registered in.',
-  700024: 'The assertion has expired: have a new one made for each request.',
+    'This tenant does not know the scope: remove the option scope, and check tenantId and the cloud of the server.',
+  700016: 'Check clientId, and that the application is registered in the tenant tenantId.',
+  700024: 'The assertion has expired: create a new one for each request.',
   700211: 'Correct the issuer in the federated credential of the application.',
   700212: 'Correct the audience in the federated credential of the application (api://AzureADTokenExchange).',
   700213: 'Correct the subject in the federated credential of the application.',
-  7000215: 'Pass the value of the client secret and not its id.',
+  7000215: 'Pass the value of the client secret, not its id.',
   7000222: 'The client secret has expired: add a new one to the application (`az ad app credential reset --id …`).',
 }
 
 const UNTRUSTED =
-  'Something on the way inspects TLS: name its certificate authority, a PEM file, by NODE_EXTRA_CA_CERTS before Node starts.'
+  'Something on the way inspects TLS: set NODE_EXTRA_CA_CERTS to its certificate authority, a PEM file, before Node starts.'
 
 /** What to do about other errors, by MSAL's names for them, by IMDS's words, and by OpenSSL's. */
 const BY_NAME: Readonly<Record<string, string>> = {
   endpoints_resolution_error:
-    'Check tenantId, and that the Entra ID of this cloud can be reached from here (HTTPS_PROXY). Where TLS is inspected on ' +
-    "the way, name the inspector's certificate authority by NODE_EXTRA_CA_CERTS.",
+    'Check tenantId, and that this machine can reach the Entra ID of this cloud (HTTPS_PROXY). If TLS is inspected on the ' +
+    "way, set NODE_EXTRA_CA_CERTS to the inspector's certificate authority.",
   'Multiple user assigned identities exist':
-    'This machine has several identities: say which one by its clientId (clientId=… in the connection string, or ' +
+    'This machine has several identities: choose one by its clientId (clientId=… in the connection string, or ' +
     'AZURE_CLIENT_ID).',
   'self-signed certificate': UNTRUSTED,
   'unable to get local issuer certificate': UNTRUSTED,

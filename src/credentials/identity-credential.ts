@@ -137,7 +137,7 @@ async function usePlugin(identity: Identity, { package: name, plugin, instead }:
   } catch (cause) {
     throw new EntraError(
       'DEPENDENCY_MISSING',
-      `${name} could not be loaded (${reasonOf(cause)}). It is needed here: npm install ${name}. ${instead}`,
+      `${name} could not be loaded (${reasonOf(cause)}). This way to sign in needs it: npm install ${name}. ${instead}`,
       { cause },
     )
   }

@@ -130,8 +130,8 @@ const ROWS = {
       package: '@azure/identity-broker',
       plugin: 'nativeBrokerPlugin',
       instead:
-        'ActiveDirectoryIntegrated signs in as the account that Windows is signed in with. Without one there are ' +
-        'ActiveDirectoryInteractive and AzureCli for people, ActiveDirectoryManagedIdentity and ' +
+        'ActiveDirectoryIntegrated signs in with the account of the Windows session. Without one, use ' +
+        'ActiveDirectoryInteractive or AzureCli for people, ActiveDirectoryManagedIdentity or ' +
         'ActiveDirectoryServicePrincipal for services.',
     },
     takes: [...APPLICATION, 'loginHint'],
@@ -200,8 +200,7 @@ const ROWS = {
     plugin: {
       package: '@azure/identity-vscode',
       plugin: 'vsCodePlugin',
-      instead:
-        'You need version 2 or later: those before are for an extension that is gone. Without it there is AzureCli.',
+      instead: 'You need version 2 or later; earlier ones are for an extension that no longer exists. Or use AzureCli.',
     },
     takes: ['tenantId'],
     make: (identity, values, options) => new identity.VisualStudioCodeCredential({ ...options, ...values }),
@@ -279,6 +278,6 @@ export function authenticationMethod(text: string): AuthenticationMethod {
         'ActiveDirectoryServicePrincipal elsewhere, ActiveDirectoryInteractive or AzureCli on your own machine.',
     )
   }
-  const hint = didYouMean(key, AUTHENTICATION_METHODS) ?? `There are ${AUTHENTICATION_METHODS.join(', ')}.`
+  const hint = didYouMean(key, AUTHENTICATION_METHODS) ?? `Choose one of ${AUTHENTICATION_METHODS.join(', ')}.`
   throw new EntraError('CONFIG_INVALID', `There is no authentication ${quoted(text)}. ${hint}`)
 }

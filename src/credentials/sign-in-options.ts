@@ -14,7 +14,7 @@ export interface SignInOptions {
   authentication?: string
   /**
    * Gives the tokens: a credential of `@azure/identity`, your own object with `getToken`, a function, or a name as in
-   * `authentication`; or several of these in order of preference. If the first cannot give a token, the next one is
+   * `authentication`; or several of these in order of preference. If the first cannot get a token, the next one is
    * asked. The one that gave it is asked first from then on.
    *
    * @defaultValue what the connection string says, else one `DefaultAzureCredential` for the process
@@ -63,11 +63,14 @@ export function credentialsFor(
     throw new EntraError('CONFIG_INVALID', 'Pass either credential or authentication, not both.')
   }
   if (signIn !== undefined) {
-    warn('The options name a credential: what the config says about signing in has no effect.', 'authentication')
+    warn('The options contain a credential, so what the config says about signing in has no effect.', 'authentication')
   }
   const idle = (['clientId', 'credentialOptions'] as const).find((name) => options[name] !== undefined)
   if (idle !== undefined && ![credential].flat().some((each) => typeof each === 'string')) {
-    throw new EntraError('CONFIG_INVALID', `${idle} has no effect on a credential that you made: pass it there.`)
+    throw new EntraError(
+      'CONFIG_INVALID',
+      `${idle} has no effect on a credential that you created: pass it to that credential.`,
+    )
   }
   const byMethod = (method: AuthenticationMethod) =>
     identityCredential(new SignIn(method, { tenantId, clientId }), context)

@@ -109,7 +109,7 @@ function detailsFor(method: AuthenticationMethod, given: GivenDetails): SignInDe
     if (other !== undefined) throw value.refuse(`${other.name} and ${value.name} cannot both be given.`)
     bySlot.set(slot, value)
     if (takes.includes(detail)) details[detail] = checked(detail, value)
-    else if (detail === 'secret') throw value.refuse(`authentication=${method} takes no ${value.name}.`)
+    else if (detail === 'secret') throw value.refuse(`authentication=${method} does not use ${value.name}.`)
     else value.warn(`${value.name} has no effect with authentication=${method}.`)
   }
   return details

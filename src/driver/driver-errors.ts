@@ -114,8 +114,8 @@ function notSent(cause: Error): EntraError {
 function connectionLost(cause: Error): EntraError {
   return new EntraError(
     'CONNECTION_LOST',
-    `The connection was lost while a statement was under way (${reasonOf(cause)}). Whether it ran is not known, so it ` +
-      'was not run again: look at the data before you do.',
+    `The connection was lost while a statement was running (${reasonOf(cause)}). It may have run, so it was not run ` +
+      'again: look at the data before you do.',
     { cause },
   )
 }
@@ -133,8 +133,8 @@ function rolledBack(error: Error): Error {
 function statementTimeout(cause: Error): EntraError {
   return new EntraError(
     'STATEMENT_TIMEOUT',
-    `The statement took longer than it may, and was cancelled (${reasonOf(cause)}). It was not run again: where the ` +
-      'server did not hear of that, it may have run. Make it faster, or let it take longer (socketTimeout, in ms).',
+    `The statement took too long and was canceled (${reasonOf(cause)}). It was not run again: if the cancellation ` +
+      'did not reach the server, it may have run. Make it faster, or allow it more time (socketTimeout, in ms).',
     { cause },
   )
 }

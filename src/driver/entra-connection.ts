@@ -53,7 +53,7 @@ export class EntraConnection implements PoolConnection {
     this.#driver = driver
     this.#state = driver as unknown as DriverConnectionState
     const missing = missingIn(this.#state)
-    if (missing.length > 0) throw driverUnsupported(`a connection of it has no ${missing.join(', ')}`)
+    if (missing.length > 0) throw driverUnsupported(`its connection has no ${missing.join(', ')}`)
     this.#adapter = adapter
     this.#isolationLevel = isolationLevel
     driver.on('errorMessage', ({ number }) => {

@@ -93,7 +93,8 @@ export class OfficialDriver {
 
   /** Checks everything that is not in the driver's types. */
   #check(): void {
-    if (typeof this.#pool._config().options !== 'object') throw new Error('mssql makes its connections in another way')
+    if (typeof this.#pool._config().options !== 'object')
+      throw new Error('mssql creates its connections in a different way')
     const adapter = this.adapterOn({} as DriverConnection)
     if (Object.getPrototypeOf(adapter.underlyingDriver()) !== this.#pool) {
       throw new Error('the official adapter does not take a pool')
@@ -105,7 +106,7 @@ export class OfficialDriver {
 export function driverUnsupported(why: string, cause?: unknown): EntraError {
   return new EntraError(
     'DRIVER_UNSUPPORTED',
-    `@prisma/adapter-mssql and the driver beneath it cannot be used here: ${why}. Install @prisma/adapter-mssql 7.10.0, ` +
+    `@prisma/adapter-mssql and its driver cannot be used: ${why}. Install @prisma/adapter-mssql 7.10.0, ` +
       'mssql 12.7.14 and tedious 19.2.2.',
     cause === undefined ? {} : { cause },
   )

@@ -52,7 +52,7 @@ interface Requesting {
 /** Makes each statement of a connection declare its parameters by size class, and sends none after the token's end. */
 export function watchRequests(connection: DriverConnection, maySend: () => boolean): void {
   const driver = connection as unknown as Requesting
-  if (typeof driver.makeRequest !== 'function') throw driverUnsupported('a connection of it has no makeRequest')
+  if (typeof driver.makeRequest !== 'function') throw driverUnsupported('its connection has no makeRequest')
   const { execSql, makeRequest } = driver
   driver.execSql = (request) => {
     declareBySizeClass(request.parameters ?? [])

@@ -62,7 +62,10 @@ function requireSupported(connection: Internals): void {
   // tedious #1718: some servers take the features at the end of LOGIN7 alone. 19.2.1 put them there; the two other things
   // that Fabric wants had come before, with 19.1: a TRACEID (#1668) and the instance of a redirect (#1695).
   if (!featuresAtEnd) {
-    throw unsupported(version, 'its login has the features in a place where SQL database in Fabric does not take them')
+    throw unsupported(
+      version,
+      'its login has the features in a place where SQL database in Fabric does not accept them',
+    )
   }
 }
 
@@ -84,7 +87,7 @@ function rehearse(connection: Internals): Rehearsal {
     if (prelogin === undefined || login7 === undefined) throw new Error('It sends no login.')
     return { version: versionIn(prelogin), featuresAtEnd: hasFeaturesAtEnd(login7) }
   } catch (cause) {
-    throw unsupported('', 'its login is not written as before', cause)
+    throw unsupported('', 'it encodes its login in a different way', cause)
   }
 }
 
@@ -192,9 +195,9 @@ function commitUndisturbed(connection: Connection): void {
 function unsupported(version: string, why: string, cause?: unknown): EntraError {
   return new EntraError(
     'DRIVER_UNSUPPORTED',
-    `The driver that is installed, ${`tedious ${version}`.trim()}, cannot be used here: ${why}. Nothing was sent. ` +
-      'Install tedious 19.2.2, or with Node 22 and later one of 20.2 to 20.x (npm install tedious@19.2.2), and take ' +
-      'away what holds it at this version.',
+    `The installed driver, ${`tedious ${version}`.trim()}, cannot be used: ${why}. Nothing was sent. ` +
+      'Install tedious 19.2.2, or with Node 22 and later one of 20.2 to 20.x (npm install tedious@19.2.2), and remove ' +
+      'what pins it to this version.',
     cause === undefined ? {} : { cause },
   )
 }

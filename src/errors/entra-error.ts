@@ -26,7 +26,7 @@ const NOT_AVAILABLE = 40613
 export const ERROR_CODES = {
   CONFIG_INVALID: { means: 'The connection string, the config object or an option is invalid.' },
   CONFIG_CREDENTIALS: {
-    means: 'The config holds a user and password, a token, or an `authentication` of the driver.',
+    means: 'The config contains a user and password, a token, or an `authentication` of the driver.',
   },
   CONFIG_PLAINTEXT: { means: 'The config has `encrypt: false` for a server that is not on this machine.' },
   DEPENDENCY_MISSING: {
@@ -36,8 +36,8 @@ export const ERROR_CODES = {
     means: 'The installed driver is too old, or has changed in a place that this package relies on.',
   },
   CLOSED: { means: 'The client or the token source was used after it was closed, or was closed during the work.' },
-  TOKEN_REQUEST_FAILED: { means: 'The credential could not give a token.', prisma: 'P1000' },
-  CREDENTIALS_FAILED: { means: 'None of several credentials could give a token.', prisma: 'P1000' },
+  TOKEN_REQUEST_FAILED: { means: 'The credential could not get a token.', prisma: 'P1000' },
+  CREDENTIALS_FAILED: { means: 'None of several credentials could get a token.', prisma: 'P1000' },
   TOKEN_REQUEST_THROTTLED: {
     means: 'Entra ID or the managed identity endpoint was asked too often.',
     prisma: 'P1000',
@@ -45,10 +45,10 @@ export const ERROR_CODES = {
   TOKEN_REQUEST_TIMEOUT: { means: 'The credential did not answer in time.', prisma: 'P1000' },
   TOKEN_UNAVAILABLE: { means: 'Work waited too long for a valid token.', prisma: 'P1000' },
   TOKEN_INVALID: {
-    means: 'The credential gave nothing, an empty token, or one without a known expiry.',
+    means: 'The credential returned nothing, an empty token, or one without a known expiry.',
     prisma: 'P1000',
   },
-  TOKEN_EXPIRED: { means: 'The credential gave a token that has already expired.', prisma: 'P1000' },
+  TOKEN_EXPIRED: { means: 'The credential returned a token that has already expired.', prisma: 'P1000' },
   TOKEN_REFUSED: { means: 'The server does not accept the token.', prisma: 'P1000', failure: 'by-number' },
   PRINCIPAL_UNKNOWN: {
     means: 'Most likely the principal of the token has no user in this database.',
@@ -57,7 +57,7 @@ export const ERROR_CODES = {
   },
   ENTRA_LOGIN_UNSUPPORTED: { means: 'The server does not support Entra logins.', prisma: 'P1000' },
   LOGIN_FAILED: { means: 'The server refused the login for another reason.', prisma: 'P1000', failure: 'by-number' },
-  FIREWALL: { means: 'The server does not let this address or this subnet in.', prisma: 'P1001' },
+  FIREWALL: { means: 'The server does not accept connections from this address or subnet.', prisma: 'P1001' },
   DATABASE_NOT_FOUND: {
     means: 'The server cannot open the database: it does not exist, or this principal has no access.',
     prisma: 'P1003',
@@ -96,13 +96,13 @@ export const ERROR_CODES = {
     prisma: 'P1011',
   },
   CONNECT_FAILED: {
-    means: 'No connection could be opened, for none of the reasons above.',
+    means: 'No connection could be opened, for a reason that is not listed above.',
     prisma: 'P1001',
     failure: 'unavailable',
     proxyNumber: NOT_AVAILABLE,
   },
   CONNECT_TIMEOUT: { means: 'Work waited too long for a free connection.', prisma: 'P2024' },
-  STATEMENT_TIMEOUT: { means: 'A statement took too long, and was canceled.', prisma: 'P1008' },
+  STATEMENT_TIMEOUT: { means: 'A statement took too long and was canceled.', prisma: 'P1008' },
   CONNECTION_LOST: {
     means: 'The connection was lost while a statement was running.',
     prisma: 'P1017',

@@ -45,3 +45,39 @@ function editDistance(a: string, b: string): number {
 function at(row: readonly number[], index: number): number {
   return row[index] ?? 0
 }
+
+/**
+ * Text for a terminal: without control characters and marks that change the direction of writing, of which a server, a
+ * certificate or a client could send some to hide or move what is shown. Keeps line breaks.
+ */
+export function printable(text: string): string {
+  return text.replace(/(?!\n)[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ')
+}
+
+/** JSON that holds no control character either: `JSON.stringify` keeps DEL and C1, of which U+009B begins an escape. */
+export function printableJson(value: unknown, indent?: number): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(value, null, indent).replace(/[\u007f-\u009f]/g, escaped)
+}
+
+/**
+ * Breaks the lines of a text at spaces. A line that begins with a space stays whole, to be copied: a statement, or what
+ * carets point at.
+ *
+ * @param width - in characters; `Infinity` for a file or a pipe
+ */
+export function wrapped(text: string, width: number): string {
+  const lines = text.split('\n').map((line) => {
+    if (line.length <= width || line.startsWith(' ')) return line
+    const [first = '', ...words] = line.split(' ')
+    let wrappedLine = first
+    let length = first.length
+    for (const word of words) {
+      const fits = length + 1 + word.length <= width
+      wrappedLine += (fits ? ' ' : '\n') + word
+      length = fits ? length + 1 + word.length : word.length
+    }
+    return wrappedLine
+  })
+  return lines.join('\n')
+}

@@ -215,12 +215,14 @@ export function requireEncryption(socket: Socket): void {
 export function encryptionRefused(): EntraError {
   return new EntraError(
     'TLS_FAILED',
-    'The server offers no encryption, or somebody in between says so; the token was not sent. ' +
-      'Give the server a certificate; on loopback alone, encrypt: false goes without.',
+    'The server does not offer encryption, or something in between hides the offer. The token was not sent. ' +
+      'Give the server a certificate. Only a server on this machine can do without, with encrypt: false.',
   )
 }
 
 /** The error for an answer to PRELOGIN that is not TDS. */
 export function noSqlServer(cause: unknown): EntraError {
-  return new EntraError('CONNECT_FAILED', 'What answers at that port is no SQL Server. Check host and port.', { cause })
+  return new EntraError('CONNECT_FAILED', 'What answers at that port is not a SQL Server. Check the host and port.', {
+    cause,
+  })
 }

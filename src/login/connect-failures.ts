@@ -14,8 +14,8 @@ export function explainedError(what: string, { code, why, remedy }: Explanation,
 }
 
 const PORTS =
-  'Azure also redirects to ports 11000 to 11999; open them for outbound connections too, or set the connection ' +
-  'policy of the server to Proxy. TDS does not go through HTTP proxies.'
+  'Azure also redirects to ports 11000 to 11999: allow outbound connections to them too, or set the connection ' +
+  'policy of the server to Proxy. TDS does not work through HTTP proxies.'
 
 /** By the code of the system's error, or of the driver's. */
 const NETWORK_FAILURES: ReadonlyArray<readonly [codes: readonly string[], explanation: Explanation]> = [
@@ -23,9 +23,9 @@ const NETWORK_FAILURES: ReadonlyArray<readonly [codes: readonly string[], explan
     ['ENOTFOUND', 'ENODATA'],
     {
       code: 'SERVER_NOT_FOUND',
-      why: 'DNS knows no such name.',
+      why: 'DNS has no entry for that name.',
       remedy:
-        'Check the host name of the server. Behind a private endpoint, link its private DNS zone to this network.',
+        'Check the host name of the server. If it has a private endpoint, link its private DNS zone to this network.',
     },
   ],
   [
@@ -41,7 +41,8 @@ const NETWORK_FAILURES: ReadonlyArray<readonly [codes: readonly string[], explan
     {
       code: 'SERVER_UNREACHABLE',
       why: 'Nothing listens at that address and port.',
-      remedy: 'Check host and port (Azure SQL: 1433), that the server runs, and that it accepts TCP connections.',
+      remedy:
+        'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections.',
     },
   ],
   [
@@ -49,23 +50,23 @@ const NETWORK_FAILURES: ReadonlyArray<readonly [codes: readonly string[], explan
     {
       code: 'SERVER_UNREACHABLE',
       why: 'This machine has no route to that address.',
-      remedy: 'Check network, VPN and routes of this machine, and whether the server only has a private endpoint.',
+      remedy: 'Check the network, VPN and routes of this machine, and whether the server only has a private endpoint.',
     },
   ],
   [
     ['ETIMEDOUT', 'ETIMEOUT'],
     {
       code: 'SERVER_UNREACHABLE',
-      why: 'Nothing answered in time: something in between drops the packets, or the address is wrong.',
-      remedy: `Check host and port, and that outbound TCP connections to port 1433 are allowed. ${PORTS}`,
+      why: 'Nothing answered in time: something on the way drops the packets, or the address is wrong.',
+      remedy: `Check the host and port, and that outbound TCP connections to port 1433 are allowed. ${PORTS}`,
     },
   ],
   [
     ['EINSTLOOKUP'],
     {
       code: 'SERVER_UNREACHABLE',
-      why: 'The SQL Server Browser (UDP 1434) did not name the port of the named instance.',
-      remedy: 'Start the SQL Server Browser and open UDP 1434, or give the port instead of the instance.',
+      why: 'SQL Server Browser (UDP 1434) did not report the port of the named instance.',
+      remedy: 'Start SQL Server Browser and open UDP 1434, or specify the port instead of the instance.',
     },
   ],
 ]
@@ -74,14 +75,14 @@ const LOGIN_TIMEOUT: Explanation = {
   code: 'LOGIN_TIMEOUT',
   why: 'The server was reached, but did not accept the login in time.',
   remedy:
-    'A database that is waking up or busy takes longer: try again, with a longer connectTimeout (Microsoft advises ' +
+    'A database that is waking up or busy takes longer. Try again with a longer connectTimeout (Microsoft recommends ' +
     `30000 ms). ${PORTS}`,
 }
 
 const UNKNOWN: Explanation = {
   code: 'CONNECT_FAILED',
   why: '',
-  remedy: 'This mostly passes by itself. If it does not, check what answers at that host and port.',
+  remedy: 'This usually clears up by itself. If it does not, check what answers at that host and port.',
 }
 
 /**
@@ -132,12 +133,12 @@ const CERTIFICATE_CHECKS: ReadonlyArray<readonly [codes: readonly string[], why:
       'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
       'CERT_UNTRUSTED',
     ],
-    'no certificate authority that is trusted here has signed it',
-    'Name the file of its authority by trustServerCertificateCA=… in the connection string, or by ' +
-      'options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS; ' +
-      'trustServerCertificate=true accepts any certificate, and with it any server (not with encrypt=strict).',
+    'no certificate authority that this machine trusts has signed it',
+    "Set trustServerCertificateCA=… in the connection string to its authority's file, or use " +
+      'options.cryptoCredentialsDetails.ca or NODE_EXTRA_CA_CERTS. ' +
+      'trustServerCertificate=true accepts any certificate, and so any server (not with encrypt=strict).',
   ],
-  [['CERT_REVOKED'], 'it was revoked', 'The server needs a new certificate.'],
+  [['CERT_REVOKED'], 'it was revoked', 'Install a new certificate on the server.'],
 ]
 
 /** OpenSSL's codes for two sides that share no version of TLS, or no cipher. */
@@ -163,9 +164,9 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
     if (code === ENCRYPTION_REQUIRED) return encryptionRequired(error)
     if (NOTHING_IN_COMMON.includes(code)) {
       return tlsFailed(
-        `The server and this machine share no version of TLS, or no cipher (${String(code)}). The token was not sent. ` +
-          'Azure SQL wants TLS 1.2: leave out minVersion, maxVersion and ciphers in options.cryptoCredentialsDetails, ' +
-          "and bring an old server's TLS up to date. For a server that wants TLS 1.3, set encrypt=strict.",
+        `The server and this machine have no TLS version or no cipher in common (${String(code)}). The token was not sent. ` +
+          'Azure SQL requires TLS 1.2: remove minVersion, maxVersion and ciphers from options.cryptoCredentialsDetails, ' +
+          "and update an old server's TLS. For a server that requires TLS 1.3, set encrypt=strict.",
         error,
       )
     }
@@ -183,7 +184,7 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
 /** The error for a server that insists on encryption when `encrypt` is false. */
 export function encryptionRequired(cause?: unknown): EntraError {
   return tlsFailed(
-    'The server only accepts encrypted connections, and encrypt is false here. The token was not sent. Leave encrypt out.',
+    'The server only accepts encrypted connections, but encrypt is false. The token was not sent. Remove encrypt.',
     cause,
   )
 }

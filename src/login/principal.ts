@@ -50,7 +50,7 @@ export function principalOf(claims: Claims | undefined): string {
   const objectId = textClaim(claims, 'oid')
   if (name !== undefined) return `"${name}"`
   if (appId !== undefined) return `the application ${appId}`
-  return objectId === undefined ? 'who signs in' : `the principal with object id ${objectId}`
+  return objectId === undefined ? 'the identity that signs in' : `the principal with object id ${objectId}`
 }
 
 /**
@@ -72,12 +72,12 @@ export function createUser(claims: Claims | undefined): string {
   }
   if (sid !== undefined) {
     lines.push(
-      'If the server may not read the directory (error 33134), begin with this instead:',
+      'If the server cannot read the directory (error 33134), start with this instead:',
       `  CREATE USER ${bracketed(user)} WITH SID = ${sid}, TYPE = E;`,
     )
   }
   if (Array.isArray(claims?.groups) && claims.groups.length > 0) {
-    lines.push('A user for a group that it is in will do too: the same with the name of the group.')
+    lines.push('A user for a group that it belongs to works too: use the name of the group instead.')
   }
   return lines.join('\n')
 }

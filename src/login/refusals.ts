@@ -28,7 +28,7 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
       code: 'DATABASE_NOT_FOUND',
       why: `${server} has no database "${database ?? 'master'}", or ${principalOf(claims)} has no user in it.`,
       remedy:
-        'Check the name of the database, and that this is its server. If both are right, run in it, as the ' +
+        'Check the names of the database and of the server. If both are right, run in that database, as the ' +
         `server's Entra administrator:\n${createUser(claims)}`,
     }),
   ],
@@ -38,8 +38,8 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
       code: 'DATABASE_UNAVAILABLE',
       why: 'The database is paused, moving to another node, or busy.',
       remedy:
-        'This passes by itself, mostly within a minute; connecting wakes a paused serverless database up. Work waits ' +
-        'for it up to rotation.connectRetryTimeout. If it lasts, check the status of the database in the portal.',
+        'This usually clears up by itself within a minute; connecting wakes a paused serverless database. Work waits ' +
+        'for it up to rotation.connectRetryTimeout. If it persists, check the status of the database in the portal.',
     }),
   ],
   [
@@ -48,7 +48,7 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
       code: 'DATABASE_UNAVAILABLE',
       why: 'The dedicated SQL pool is paused, or resuming.',
       remedy:
-        'Resume it (`az synapse sql pool resume --resource-group … --workspace-name … --name …`), and wait for it.',
+        'Resume it (`az synapse sql pool resume --resource-group … --workspace-name … --name …`), and wait until it is online.',
     }),
   ],
   [
@@ -57,9 +57,9 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
       code: 'TOO_MANY_CONNECTIONS',
       why: 'The database is at its limit of sessions or workers; every running statement and every login takes a worker.',
       remedy:
-        'Open fewer connections (connectionLimit, and rotation.loginsAtOnce more during a rotation, times the instances ' +
-        'of your service), make statements shorter, or choose a larger service tier. ' +
-        '`SELECT program_name, COUNT(*) FROM sys.dm_exec_sessions GROUP BY program_name` shows who holds them.',
+        'Open fewer connections: each instance of your service opens up to connectionLimit, and up to ' +
+        'rotation.loginsAtOnce more during a rotation. Or make statements shorter, or choose a larger service tier. ' +
+        '`SELECT program_name, COUNT(*) FROM sys.dm_exec_sessions GROUP BY program_name` shows who has sessions open.',
     }),
   ],
   [
@@ -68,12 +68,12 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
       const address = /IP address '([^']+)'/.exec(message)?.[1] ?? 'ADDRESS'
       return {
         code: 'FIREWALL',
-        why: `The firewall of the server does not let ${address} in.`,
+        why: `The server's firewall blocks ${address}.`,
         remedy:
-          'Let it in, and wait up to five minutes:\n' +
+          'Allow it, then wait up to five minutes:\n' +
           `  az sql server firewall-rule create --resource-group … --server ${shortName(server)} --name my-app ` +
           `--start-ip-address ${address} --end-ip-address ${address}\n` +
-          `or in the database master: EXEC sp_set_firewall_rule N'my-app', '${address}', '${address}';`,
+          `or run in the database master: EXEC sp_set_firewall_rule N'my-app', '${address}', '${address}';`,
       }
     },
   ],
@@ -81,9 +81,9 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
     [40914],
     ({ server }) => ({
       code: 'FIREWALL',
-      why: 'The server only lets certain subnets in, and this is not one of them.',
+      why: 'The server only accepts connections from certain subnets, and this is not one of them.',
       remedy:
-        'Let this subnet in:\n' +
+        'Allow this subnet:\n' +
         `  az sql server vnet-rule create --resource-group … --server ${shortName(server)} --name my-app ` +
         '--vnet-name … --subnet …',
     }),
@@ -92,30 +92,31 @@ const REFUSALS: ReadonlyArray<readonly [numbers: readonly number[], explain: Exp
     [47073],
     ({ server }) => ({
       code: 'FIREWALL',
-      why: `The server only accepts connections at its private endpoint, and ${server} leads to its public one from here.`,
+      why: `The server only accepts connections through its private endpoint, but ${server} resolves to its public one here.`,
       remedy:
         'Connect from inside its virtual network, with the private DNS zone (privatelink.database.windows.net) linked ' +
-        `to it; or \`az sql server update --resource-group … --name ${shortName(server)} --enable-public-network true\`.`,
+        `to it. Or allow public access: \`az sql server update --resource-group … --name ${shortName(server)} ` +
+        '--enable-public-network true`.',
     }),
   ],
   [
     [40531, 40532],
     ({ server }) => ({
       code: 'SERVER_NOT_FOUND',
-      why: `The gateway of Azure SQL was reached, but knows no server "${shortName(server)}".`,
+      why: `Azure SQL's gateway answered, but it knows no server named "${shortName(server)}".`,
       remedy:
-        'Connect by the full name of the server (myserver.database.windows.net), not by an address or an alias. If it ' +
-        'is right, the server was deleted, or is in another region than the gateway that the name leads to.',
+        'Connect by the full name of the server (myserver.database.windows.net), not by an address or an alias. If the ' +
+        'name is right, the server was deleted, or the name resolves to the gateway of a different region.',
     }),
   ],
   [
     [47072],
     () => ({
       code: 'TLS_FAILED',
-      why: 'The server wants a later version of TLS.',
+      why: 'The server requires a later version of TLS.',
       remedy:
-        'Leave out the TLS options (secureProtocol, minVersion, maxVersion) and --tls-max-v1.x of Node. If it wants ' +
-        'TLS 1.3, set encrypt=strict: only TDS 8 has it.',
+        "Remove the TLS options (secureProtocol, minVersion, maxVersion), and Node's --tls-max-v1.x. If the server " +
+        'requires TLS 1.3, set encrypt=strict: only TDS 8 has it.',
     }),
   ],
 ]
@@ -129,7 +130,7 @@ export function loginRefused(refusal: LoginRefusal, context: LoginContext, cause
 }
 
 function lookItUp(_: LoginContext, { number }: LoginRefusal): Explanation {
-  return { code: 'LOGIN_FAILED', why: '', remedy: `Look error ${number} up in SQL Server's documentation.` }
+  return { code: 'LOGIN_FAILED', why: '', remedy: `Look up error ${number} in SQL Server's documentation.` }
 }
 
 /** What Azure's tools call a server: the first part of its host name. */

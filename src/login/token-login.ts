@@ -98,15 +98,15 @@ export function tooManyRedirects(): EntraError {
 function withRedirect(error: EntraError, last: Routing | undefined): EntraError {
   if (last === undefined) return error
   const { code, number, state, cause } = error
-  const text = `${textOf(error)}\nThe login had been redirected to ${last.host}:${last.port}.`
+  const text = `${textOf(error)}\nThe login was redirected to ${last.host}:${last.port}.`
   return new EntraError(code, text, { number, state, ...(cause !== undefined && { cause }) })
 }
 
 function tokenIgnored(): EntraError {
   return new EntraError(
     'ENTRA_LOGIN_UNSUPPORTED',
-    'The server accepted the login without looking at the token: it does not support Entra logins. ' +
-      'Sign in there by user and password, without this proxy.',
+    'The server accepted the login but ignored the token: it does not support Entra logins. ' +
+      'Sign in there with a user and password, without this proxy.',
   )
 }
 

@@ -45,7 +45,7 @@ export function explainRefusedToken(context: LoginContext, { number, message }: 
   if (/user ''/.test(message)) return unsupported(context)
   if (number === EXPIRED_IN_SESSION) return expired(context)
   if (!message.includes(BY_TOKEN) && !message.includes(ANONYMOUS)) {
-    return { code: 'LOGIN_FAILED', why: '', remedy: "The state in the server's own log tells why." }
+    return { code: 'LOGIN_FAILED', why: '', remedy: "The server's log gives the reason for this state." }
   }
   if (/token is expired/i.test(message)) return expired(context)
   if (/not currently configured to accept this token/i.test(message)) return otherTenant(context)
@@ -76,8 +76,8 @@ function wrongAudience(claims: Claims, { audience: wanted }: Known): Explanation
     return undefined
   }
   return refused(
-    `The token is for another audience: it is for ${audience}, and the server wants ${wanted}.`,
-    `Ask for the scope ${plain(wanted)}/.default: leave the option scope out, or have your own credential use the ` +
+    `The token is for another audience: it is for ${audience}, but the server expects ${wanted}.`,
+    `Request the scope ${plain(wanted)}/.default: remove the option scope, or make your own credential use the ` +
       'scope that it is given.',
   )
 }
@@ -86,9 +86,9 @@ function notValidYet(claims: Claims, { now }: Known): Explanation | undefined {
   const notBefore = dateOf(claims, 'nbf')
   if (notBefore === undefined || notBefore <= now) return undefined
   return refused(
-    `The token is not valid yet: it is valid from ${iso(notBefore)}, ${seconds(notBefore - now)} from now by the ` +
-      'clock of this machine.',
-    'Synchronize the clock of this machine (NTP), or that of the token issuer.',
+    `The token is not valid yet: it is valid from ${iso(notBefore)}, ${seconds(notBefore - now)} from now by ` +
+      "this machine's clock.",
+    "Synchronize this machine's clock (NTP), or the token issuer's.",
   )
 }
 
@@ -96,24 +96,24 @@ function expired({ claims, now }: Pick<LoginContext, 'now' | 'claims'>): Explana
   const expiry = claims && dateOf(claims, 'exp')
   if (expiry !== undefined && expiry > now) {
     return refused(
-      `The token has expired by the clock of the server. By the clock of this machine it is valid until ${iso(expiry)}: ` +
+      `The token has expired by the server's clock. By this machine's clock it is valid until ${iso(expiry)}, so ` +
         `this clock is at least ${seconds(expiry - now)} behind.`,
-      'Synchronize the clock of this machine (NTP).',
+      "Synchronize this machine's clock (NTP).",
     )
   }
   const when = expiry === undefined ? '' : `, at ${iso(expiry)}, ${seconds(now - expiry)} ago`
   return refused(
     `The token has expired${when}.`,
-    'Have the credential return a valid token: one that caches tokens has kept it for too long.',
+    'Make the credential return a valid token. If it caches tokens, it kept this one for too long.',
   )
 }
 
 function otherTenant({ claims }: LoginContext): Explanation {
   const tenant = textClaim(claims, 'tid')
   return refused(
-    `The token was issued by another tenant than the server's${tenant === undefined ? '' : ` (${tenant})`}, or the ` +
-      'server has no Microsoft Entra administrator.',
-    "Name the server's tenant by tenantId; `az sql server ad-admin list --resource-group … --server …` shows it. If it " +
+    `The token's tenant${tenant === undefined ? '' : ` (${tenant})`} is not the server's, or the server has no ` +
+      'Microsoft Entra administrator.',
+    "Set tenantId to the server's tenant; `az sql server ad-admin list --resource-group … --server …` shows it. If it " +
       'shows nothing, set an administrator.',
   )
 }
@@ -122,13 +122,13 @@ function invalid({ claims, audience }: LoginContext): Explanation {
   if (claims === undefined) {
     return refused(
       'What the credential returned is not a JSON Web Token.',
-      `Have it return an access token for ${audience}.`,
+      `Make it return an access token for ${audience}.`,
     )
   }
   const issuer = textClaim(claims, 'iss')
   return refused(
     `The server could not verify the token${issuer === undefined ? '' : `, which ${issuer} issued`}.`,
-    "Have the Entra ID of the server's cloud issue it, and pass it on unchanged.",
+    "Get the token from the Entra ID of the server's cloud, and pass it on unchanged.",
   )
 }
 
@@ -139,7 +139,7 @@ function unknownPrincipal(context: LoginContext): Explanation {
   if (isFabricHost(server)) {
     return {
       code: 'PRINCIPAL_UNKNOWN',
-      why: `The server does not say more. Most likely ${who} may not read this item of Fabric.`,
+      why: `The server gives no reason. Most likely ${who} has no permission on this Fabric item.`,
       remedy: FABRIC_REMEDY + clockNote(context),
     }
   }
@@ -147,7 +147,7 @@ function unknownPrincipal(context: LoginContext): Explanation {
   return {
     code: 'PRINCIPAL_UNKNOWN',
     why:
-      `The server does not say more. Most likely ${who} has no user in ${where} ${server}, or one that was created for ` +
+      `The server gives no reason. Most likely ${who} has no user in ${where} ${server}, or its user was created for ` +
       'an earlier principal of the same name.',
     remedy:
       (database === undefined
@@ -158,8 +158,8 @@ function unknownPrincipal(context: LoginContext): Explanation {
 
 /** Source: Microsoft Learn, "Authentication in SQL database in Microsoft Fabric". */
 const FABRIC_REMEDY =
-  'Share the item with it in Fabric, with the permission Read, or give it a role in the workspace; it needs no CREATE ' +
-  'USER. For an application or a managed identity, an administrator of Fabric must also turn on the tenant setting ' +
+  'Share the item with it in Fabric, with the Read permission, or give it a role in the workspace; it needs no CREATE ' +
+  'USER. For an application or a managed identity, a Fabric administrator must also turn on the tenant setting ' +
   '"Service principals can use Fabric APIs".'
 
 /** If the clock of this machine and the token contradict a server that did not mind the token's times; else nothing. */
@@ -172,7 +172,7 @@ function clockNote({ claims, now }: LoginContext): string {
     ? `is not valid for another ${seconds(notBefore - now)}`
     : `expired ${seconds(now - (expiry ?? now))} ago`
   return (
-    `\nBy the clock of this machine the token ${off}, but the server did not mind: the clock is probably ` +
+    `\nBy this machine's clock the token ${off}, but the server did not object: the clock is probably ` +
     `${behind ? 'behind' : 'ahead'}. Synchronize it (NTP).`
   )
 }
@@ -180,9 +180,9 @@ function clockNote({ claims, now }: LoginContext): string {
 function unsupported({ server }: LoginContext): Explanation {
   return {
     code: 'ENTRA_LOGIN_UNSUPPORTED',
-    why: `${server} did not look at the token: it takes no Microsoft Entra logins. SQL Server in a container never does, on premises only with Azure Arc.`,
+    why: `${server} ignored the token: it does not accept Microsoft Entra logins. SQL Server in a container never does; on premises it needs Azure Arc.`,
     remedy:
-      'Use @prisma/adapter-mssql with user and password there, or put the gateway of ' +
+      'Use @prisma/adapter-mssql with a user and password there, or put the gateway of ' +
       'prisma-adapter-mssql-entra/testing in front of it. If it should be Azure SQL, check the host name.',
   }
 }

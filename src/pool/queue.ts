@@ -127,7 +127,7 @@ export class Queue<T> {
 function poolTimedOut(max: number, waited: number): EntraError {
   return new EntraError(
     'CONNECT_TIMEOUT',
-    `No connection was free within ${waited} ms (poolTimeout). All ${max} connections of the pool are at work: make ` +
+    `No connection was free within ${waited} ms (poolTimeout). All ${max} connections of the pool are busy. Make ` +
       'queries and transactions shorter, or the pool larger (connectionLimit).',
   )
 }
@@ -135,7 +135,7 @@ function poolTimedOut(max: number, waited: number): EntraError {
 function loginTooSlow(waited: number): EntraError {
   return new EntraError(
     'CONNECT_TIMEOUT',
-    `No connection could be opened within ${waited} ms. The server is slow to take logins: look at its load, or wait ` +
+    `No connection could be opened within ${waited} ms. The server is slow to accept logins. Check its load, or wait ` +
       'longer (poolTimeout, rotation.connectRetryTimeout).',
   )
 }

@@ -2,6 +2,8 @@ import { EntraError, rowOf, textOf } from '../errors/entra-error.ts'
 import { passedFeatures } from '../login/token-login.ts'
 import { Feature, type FeatureData } from '../tds/features.ts'
 import { LoginRefusedError, type LoginToken } from '../tds/login-response.ts'
+import { isTds72, TdsVersion } from '../tds/login7.ts'
+import { encodeOldDone, encodeOldMessage } from '../tds/old-tokens.ts'
 import {
   DoneStatus,
   encodeDone,
@@ -9,6 +11,7 @@ import {
   encodeFeatureExtAck,
   encodeInfo,
   type ServerMessage,
+  TokenType,
 } from '../tds/tokens.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -89,6 +92,21 @@ export const UNREADABLE_LOGIN: FailureAnswer = {
   advice: '',
 }
 
+/** What a client is told whose session ends with its token (`endAtExpiry`). From severity 20 on, a connection is over. */
+export const EXPIRED_SESSION: FailureAnswer = {
+  errors: [
+    {
+      number: OWN_MESSAGE,
+      state: 1,
+      class: 20,
+      message:
+        'The loopback proxy has ended this session, because the token that it was opened with has expired. Connect again.',
+      serverName: 'loopback-proxy',
+    },
+  ],
+  advice: '',
+}
+
 /**
  * The answer to a login that failed upstream. The server's errors are passed on unchanged, since clients parse their
  * numbers, states and names; our advice follows them.
@@ -144,12 +162,23 @@ function ownAnswer(number: number, opening: string, why: string): FailureAnswer 
   }
 }
 
-/** The tokens that end a login: the errors, the advice as PRINT sends it, and DONE. */
-export function encodeFailure({ errors, advice }: FailureAnswer): Buffer {
-  const infos = splitText(advice, MAX_MESSAGE).map((message) =>
-    encodeInfo({ number: 0, state: 1, class: 0, message, serverName: 'loopback-proxy' }),
+/**
+ * The tokens that end a login: the errors, the advice as PRINT sends it, and DONE.
+ *
+ * @param tdsVersion - the client's: earlier ones have other tokens
+ */
+export function encodeFailure({ errors, advice }: FailureAnswer, tdsVersion: number = TdsVersion.TDS_7_4): Buffer {
+  const infos = splitText(advice, MAX_MESSAGE).map(
+    (message): ServerMessage => ({ number: 0, state: 1, class: 0, message, serverName: 'loopback-proxy' }),
   )
-  return Buffer.concat([...errors.map(encodeError), ...infos, encodeDone(DoneStatus.ERROR)])
+  if (isTds72(tdsVersion)) {
+    return Buffer.concat([...errors.map(encodeError), ...infos.map(encodeInfo), encodeDone(DoneStatus.ERROR)])
+  }
+  return Buffer.concat([
+    ...errors.map((each) => encodeOldMessage(TokenType.ERROR, each, tdsVersion)),
+    ...infos.map((each) => encodeOldMessage(TokenType.INFO, each, tdsVersion)),
+    encodeOldDone(DoneStatus.ERROR),
+  ])
 }
 
 /** Splits a text into parts of a length, between lines if possible, else between sentences, else between words. */

@@ -6,7 +6,7 @@ interface ProxyEventBase {
   at: number
 }
 
-/** A client was refused. Neither Entra nor the server was asked. */
+/** A connection was refused, before or after its login. Neither Entra nor the server was asked. */
 export interface ProxyLoginRefusedEvent extends ProxyEventBase {
   type: 'proxy.login-refused'
   reason: RefusalReason
@@ -59,7 +59,7 @@ export interface ProxyStats {
   connections: number
   /** Of those, the ones that are open now, logged in or not. */
   connectionsOpen: number
-  /** Clients refused, by reason. */
+  /** Connections refused, by reason. */
   refused: Record<RefusalReason, number>
   /** Sessions opened upstream. */
   sessions: number
@@ -78,7 +78,17 @@ export function emptyStats(): ProxyStats {
   return {
     connections: 0,
     connectionsOpen: 0,
-    refused: { unreadable: 0, credentials: 0, 'other-user': 0, 'tds-version': 0, owner: 0 },
+    refused: {
+      'other-user': 0,
+      'too-many': 0,
+      timeout: 0,
+      'too-large': 0,
+      tls: 0,
+      unreadable: 0,
+      credentials: 0,
+      'tds-version': 0,
+      owner: 0,
+    },
     sessions: 0,
     sessionsOpen: 0,
     failures: 0,

@@ -39,15 +39,15 @@ export function shadowDatabaseOf(
 export function refusedDatabase(database: string, target: Target, remedy: string): string | undefined {
   if (database === NO_SHADOW_DATABASE) {
     return (
-      'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must be ' +
-      `there beforehand (a new one is billed). Make an empty one beside the main one, and ${remedy}.`
+      'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must exist ' +
+      `beforehand (a new one is billed). Create an empty one next to the main one, and ${remedy}.`
     )
   }
   const named = target.database ?? 'master'
   if (database.toLowerCase() !== 'master' || named.toLowerCase() === 'master' || !isAzureHost(target.host))
     return undefined
   return (
-    `The server has no database "${named}". Prisma would make one, which on Azure is billed. ` +
-    'Correct its name in the connection string, or make it yourself.'
+    `The server has no database "${named}". Prisma would create one, which Azure bills. ` +
+    'Correct its name in the connection string, or create it yourself.'
   )
 }

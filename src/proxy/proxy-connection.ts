@@ -4,18 +4,26 @@ import { EntraError } from '../errors/entra-error.ts'
 import { openWithRetries } from '../login/retry.ts'
 import { databaseOf } from '../login/target.ts'
 import { logInWithToken, packetSizeFor, type UpstreamSession } from '../login/token-login.ts'
+import { TdsProtocolError, TooLargeError } from '../tds/bytes.ts'
 import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
 import { hasRecords, limitRecords, writeMessage } from '../tds/messages.ts'
-import { DEFAULT_PACKET_SIZE, PacketType } from '../tds/packet.ts'
+import { DEFAULT_PACKET_SIZE, encodeMessage, PacketType } from '../tds/packet.ts'
 import { Encryption } from '../tds/prelogin.ts'
-import { greetClient, readLogin7, UnreadableLoginError } from '../tds/server-login.ts'
+import {
+  type GreetedClient,
+  greetClient,
+  OldClientError,
+  readLogin7,
+  UnreadableLoginError,
+} from '../tds/server-login.ts'
 import { Alarm } from '../time/alarm.ts'
 import type { Lease } from '../token/lease.ts'
 import type { KeyAndCertificate } from '../x509/certificates.ts'
-import { type LocalLogin, type Peer, peerOf, REFUSED_CLIENTS, type RefusalReason, refusalReason } from './admission.ts'
+import { type LocalLogin, REFUSED_CLIENTS, type RefusalReason, refusalReason } from './admission.ts'
 import {
   acceptedLogin,
+  EXPIRED_SESSION,
   encodeFailure,
   type FailureAnswer,
   failedLogin,
@@ -25,23 +33,29 @@ import {
   UNREADABLE_LOGIN,
 } from './answers.ts'
 import type { ProxyStats } from './events.ts'
+import { isGone, peerOf, type SocketAddress } from './peer.ts'
 import { relay, sendLast } from './relay.ts'
+import type { Guest, Room } from './room.ts'
 import type { ProxySettings } from './settings.ts'
 
 /** A token that is younger, in ms, was requested by this command, or by the one before it. */
 const JUST_ACQUIRED = 30_000
 
 /** One client connection and, once it is logged in, one connection upstream for all of its life. */
-export class ProxyConnection {
+export class ProxyConnection implements Guest {
   readonly #socket: Socket
   readonly #settings: ProxySettings
   readonly #localLogin: LocalLogin
   readonly #tls: KeyAndCertificate
   readonly #stats: ProxyStats
   readonly #opened: Set<string>
+  readonly #room: Room
   /** Aborts everything that is under way for this client. */
   readonly #gone = new AbortController()
+  /** Ends the session, because its token has expired. */
+  readonly #expired = new AbortController()
   #expiry: Alarm | undefined
+  #refused = false
 
   /** @param opened - the databases that could be opened before, in lower case */
   constructor(
@@ -51,6 +65,7 @@ export class ProxyConnection {
     tls: KeyAndCertificate,
     stats: ProxyStats,
     opened: Set<string>,
+    room: Room,
   ) {
     this.#socket = socket
     this.#settings = settings
@@ -58,14 +73,18 @@ export class ProxyConnection {
     this.#tls = tls
     this.#stats = stats
     this.#opened = opened
+    this.#room = room
     socket.on('error', () => {})
   }
 
   /** Serves the client until it goes. Never rejects: bad input from a client only ends its own connection. */
   async serve(): Promise<void> {
     try {
+      this.#room.arrive(this)
       const admitted = await this.#admit()
-      if (admitted !== undefined) await this.#signIn(admitted.login, admitted.client)
+      if (admitted === undefined) return
+      this.#room.stay(this)
+      await this.#signIn(admitted.login, admitted.client)
     } catch {
       // The client has its answer, if there is one. Only the connection is left to close.
     } finally {
@@ -75,45 +94,94 @@ export class ProxyConnection {
 
   close(): void {
     this.#expiry?.cancel()
+    this.#room.leave(this)
     this.#gone.abort(new EntraError('CLOSED', 'The client has gone.'))
     this.#socket.destroy()
   }
 
+  turnOut(): void {
+    this.#refuse('too-many')
+  }
+
   /** The client's login; undefined if it was refused. Until it is admitted, neither Entra nor the server is asked. */
   async #admit(): Promise<{ login: Login7; client: Duplex } | undefined> {
-    const { clock, emit, loginTimeout } = this.#settings
-    const timer = clock.setTimer(loginTimeout, () => this.close())
+    const { clock, loginTimeout } = this.#settings
+    const timer = clock.setTimer(loginTimeout, () => this.#refuse('timeout'))
     try {
-      const peer = this.#peer()
-      const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
-      const greeted = await greetClient(this.#socket, { ...this.#tls, answer })
+      if (!(await this.#isOurs())) return undefined
+      this.#room.logIn(this)
+      const greeted = await this.#greet()
       const login = await readLogin7(greeted.login).catch(ifUnreadable)
       const client = greeted.session()
-      const refused = this.#refusalOf(login, await peer)
+      const refused = this.#refusalOf(login)
       if (refused === undefined) return login && { login, client }
-      this.#stats.refused[refused.reason]++
-      emit({ type: 'proxy.login-refused', at: clock.now(), reason: refused.reason })
-      await sendLast(client, encodeFailure(refused.answer), clock)
-      return undefined
+      await this.#refuseWith(refused.reason, client, encodeFailure(refused.answer, login?.tdsVersion))
+    } catch (error) {
+      if (error instanceof OldClientError) await this.#refuseOldClient(error)
+      // A client that went away was not refused.
+      else if (!this.#socket.readableEnded && !this.#socket.errored) this.#refuse(faultIn(error))
     } finally {
       timer.cancel()
     }
+    return undefined
+  }
+
+  #greet(): Promise<GreetedClient> {
+    const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
+    return greetClient(this.#socket, { ...this.#tls, answer })
+  }
+
+  /** Whether the client is of our own user, as far as the system tells. */
+  async #isOurs(): Promise<boolean> {
+    const peer = await peerOf(...this.#ends())
+    if (this.#socket.destroyed) return false
+    if (peer === 'other-user') this.#refuse(peer)
+    return peer === 'same-user' || peer === 'unknown'
+  }
+
+  /** The client's end of the connection, and ours. */
+  #ends(): [SocketAddress, SocketAddress] {
+    const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = this.#socket
+    return [
+      { address: remoteAddress, port: remotePort },
+      { address: localAddress, port: localPort },
+    ]
   }
 
   /** Why a client is refused, and what it is told; undefined if it is admitted. */
-  #refusalOf(login: Login7 | undefined, peer: Peer): { reason: RefusalReason; answer: FailureAnswer } | undefined {
+  #refusalOf(login: Login7 | undefined): { reason: RefusalReason; answer: FailureAnswer } | undefined {
     if (login === undefined) return { reason: 'unreadable', answer: UNREADABLE_LOGIN }
     const { refuse, target } = this.#settings
     const { applicationName, userName } = login
-    const reason = refusalReason(login, this.#localLogin, peer)
+    const reason = refusalReason(login, this.#localLogin)
     if (reason !== undefined) return { reason, answer: refusedLogin(LOGIN_FAILED, userName, REFUSED_CLIENTS[reason]) }
     const why = refuse?.({ database: databaseOf(login, target), applicationName })
     return why === undefined ? undefined : { reason: 'owner', answer: refusedLogin(OWN_MESSAGE, userName, why) }
   }
 
-  #peer(): Promise<Peer> {
-    const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = this.#socket
-    return peerOf({ address: remoteAddress, port: remotePort }, { address: localAddress, port: localPort })
+  async #refuseOldClient({ tdsVersion }: OldClientError): Promise<void> {
+    const answer = refusedLogin(LOGIN_FAILED, '', REFUSED_CLIENTS['tds-version'])
+    await this.#refuseWith('tds-version', this.#socket, encodeFailure(answer, tdsVersion))
+  }
+
+  /** Refuses the client and tells it why. */
+  async #refuseWith(reason: RefusalReason, client: Duplex, answer: Buffer): Promise<void> {
+    this.#countRefusal(reason)
+    await sendLast(client, answer, this.#settings.clock)
+  }
+
+  /** Refuses the client without a word. */
+  #refuse(reason: RefusalReason): void {
+    this.#countRefusal(reason)
+    this.close()
+  }
+
+  #countRefusal(reason: RefusalReason): void {
+    if (this.#refused) return
+    this.#refused = true
+    const { clock, emit } = this.#settings
+    this.#stats.refused[reason]++
+    emit({ type: 'proxy.login-refused', at: clock.now(), reason })
   }
 
   /** Signs in upstream for a client that was admitted, and relays until one of the two goes. */
@@ -170,8 +238,15 @@ export class ProxyConnection {
     try {
       const answer = acceptedLogin(session.tokens, login.features)
       await writeMessage(client, PacketType.TABULAR_RESULT, answer, DEFAULT_PACKET_SIZE, session.spid)
-      limitRecords(client, agreedPacketSize(session.tokens))
-      await relay(client, session.stream, clock)
+      const packetSize = agreedPacketSize(session.tokens)
+      limitRecords(client, packetSize)
+      await relay(client, session.stream, {
+        clock,
+        clientIsGone: () => isGone(...this.#ends()),
+        expiry: this.#expired.signal,
+        farewell: () =>
+          encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(EXPIRED_SESSION), packetSize, session.spid),
+      })
     } finally {
       this.#stats.sessionsOpen--
       const at = clock.now()
@@ -198,7 +273,7 @@ export class ProxyConnection {
     const { clock } = this.#settings
     const left = () => lease.expiresOn - clock.now()
     const expiry = new Alarm(clock, () => {
-      if (left() <= 0) this.close()
+      if (left() <= 0) this.#expired.abort()
       else expiry.set(left())
     })
     expiry.set(left())
@@ -208,6 +283,12 @@ export class ProxyConnection {
 
 function ifUnreadable(error: unknown): undefined {
   if (!(error instanceof UnreadableLoginError)) throw error
+}
+
+/** The reason to refuse a client that failed before its login was read. */
+function faultIn(error: unknown): RefusalReason {
+  if (error instanceof TooLargeError) return 'too-large'
+  return error instanceof TdsProtocolError ? 'unreadable' : 'tls'
 }
 
 /**

@@ -5,6 +5,7 @@ import { LocalLogin } from './admission.ts'
 import { connectionStringFor, type UrlOptions } from './connection-strings.ts'
 import { emptyStats, type ProxyStats } from './events.ts'
 import { ProxyConnection } from './proxy-connection.ts'
+import { Room } from './room.ts'
 import { type ProxyOptions, settingsOf } from './settings.ts'
 
 /**
@@ -92,9 +93,11 @@ export async function startProxy(options: ProxyOptions): Promise<LoopbackProxy> 
   const stats = emptyStats()
   const opened = new Set<string>()
   const connections = new Set<ProxyConnection>()
-  const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+  const room = new Room(settings)
+  // Nothing is read before it is known whose connection it is.
+  const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) => {
     if (unref) socket.unref()
-    const connection = new ProxyConnection(socket, settings, localLogin, tls, stats, opened)
+    const connection = new ProxyConnection(socket, settings, localLogin, tls, stats, opened, room)
     connections.add(connection)
     stats.connections++
     stats.connectionsOpen++

@@ -38,6 +38,14 @@ export interface ProxyOptions {
   refuse?: (request: LoginRequest) => string | undefined
   /** How long a client may take to log in before it is disconnected, in ms. @defaultValue 15_000 */
   loginTimeout?: number
+  /** How many connections there may be, logged in or not. @defaultValue 2_000 */
+  maxConnections?: number
+  /**
+   * How many connections may be open that have not logged in; beyond, the one that takes longest is closed.
+   *
+   * @defaultValue 500
+   */
+  maxLogins?: number
   /** How long to wait for a token, and for a database that is paused, moving or busy. */
   timing?: Partial<ProxyTiming>
   /** Called with each event: clients admitted, refused, gone. Must not throw. */
@@ -70,6 +78,7 @@ const DEFAULT_WAIT = 15_000
 export function settingsOf(options: ProxyOptions) {
   const { target, tokenSource, refuse, onEvent } = options
   const { audience = audienceOf(cloudOf(target.host)), loginTimeout = 15_000, port = 0 } = options
+  const { maxConnections = 2_000, maxLogins = 500 } = options
   const { unref = false, endAtExpiry = false, clock = systemClock, random = Math.random } = options
   const waitTimeout = target.connectTimeout || DEFAULT_WAIT
   const timing: ProxyTiming = { ...defaultConnectTiming, waitTimeout, ...options.timing }
@@ -80,6 +89,8 @@ export function settingsOf(options: ProxyOptions) {
     audience,
     port,
     loginTimeout,
+    maxConnections,
+    maxLogins,
     unref,
     endAtExpiry,
     clock,

@@ -3,6 +3,9 @@ export class TdsProtocolError extends Error {
   override readonly name = 'TdsProtocolError'
 }
 
+/** More bytes or packets than a message may have. */
+export class TooLargeError extends TdsProtocolError {}
+
 /** Reads numbers and strings off a buffer, and never past its end. */
 export class ByteReader {
   readonly #bytes: Buffer

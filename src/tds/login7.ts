@@ -21,6 +21,14 @@ export function knowsFeatures(tdsVersion: number): boolean {
   return tdsVersion >= FIRST_TDS_7_4 || tdsVersion === TdsVersion.TDS_8_0
 }
 
+/** The first version whose LOGIN7 can change a password, and whose tokens count lines and rows in longer numbers. */
+const FIRST_TDS_7_2 = 0x72090002
+
+/** Whether this version is TDS 7.2 or later (MS-TDS 2.2.6.4). */
+export function isTds72(tdsVersion: number): boolean {
+  return tdsVersion >= FIRST_TDS_7_2 || tdsVersion === TdsVersion.TDS_8_0
+}
+
 /** A LOGIN7 message. */
 export interface Login7 {
   tdsVersion: number
@@ -166,7 +174,7 @@ export function parseLogin7(bytes: Buffer): Login7 {
     clientId: reader.bytes(6),
     sspi: part(1),
     attachDatabaseFile: text(),
-    changePassword: revealPassword(part(2)),
+    changePassword: isTds72(beginning.tdsVersion) ? revealPassword(part(2)) : '',
     features: hasFeatures ? featuresAt(bytes, extension) : [],
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { TdsProtocolError } from './bytes.ts'
+import { TdsProtocolError, TooLargeError } from './bytes.ts'
 import { PacketReader, PacketStatus, packetsOf } from './packet.ts'
 
 /** The most plaintext that a TLS record carries, in bytes (RFC 8446, 5.1). */
@@ -60,6 +60,12 @@ export function written(stream: Duplex, bytes: Buffer): Promise<boolean> {
   })
 }
 
+/** Packets of a message: some senders fill none, but nobody makes them this small, in bytes. */
+const SMALLEST_PACKET = 256
+
+/** How many packets a short message may have. */
+const FEW_PACKETS = 16
+
 /** A message: the payloads of its packets, one after the other. */
 export interface Message {
   type: number
@@ -80,25 +86,26 @@ export class MessageStream {
    * The next message. What comes behind it stays on the stream.
    *
    * @param limit - the longest payload to take, in bytes
-   * @throws {@link TdsProtocolError} for bytes that are no packets, a message past the limit, or a connection that
-   * ends before it
+   * @throws {@link TooLargeError} for a message past the limit, or one of far more packets than it needs;
+   * {@link TdsProtocolError} for bytes that are no packets, or a connection that ends before it
    */
   async read(limit: number): Promise<Message> {
     const packets = new PacketReader()
     const parts: Buffer[] = []
+    const mostPackets = Math.max(FEW_PACKETS, Math.ceil(limit / SMALLEST_PACKET))
     let length = 0
     for (;;) {
       for (const { type, status, payload, spid } of packets.push(await this.#chunk())) {
         parts.push(payload)
         length += payload.length
-        if (length > limit) throw new TdsProtocolError(`A message of more than ${limit} bytes came during the login.`)
+        if (length > limit) throw new TooLargeError(`A message of more than ${limit} bytes came during the login.`)
+        if (parts.length > mostPackets) throw new TooLargeError(`A message of more than ${mostPackets} packets came.`)
         if (status & PacketStatus.END_OF_MESSAGE) {
           if (packets.rest.length > 0) this.#stream.unshift(packets.rest)
           return { type, payload: Buffer.concat(parts), spid }
         }
       }
-      if (packets.rest.length > limit)
-        throw new TdsProtocolError('A packet came that is longer than its message may be.')
+      if (packets.rest.length > limit) throw new TooLargeError('A packet came that is longer than its message may be.')
     }
   }
 

@@ -3,6 +3,8 @@ import { TdsProtocolError } from './bytes.ts'
 /** Packet types (MS-TDS 2.2.3.1.1). */
 export const PacketType = {
   SQL_BATCH: 0x01,
+  /** Before TDS 7. */
+  LOGIN: 0x02,
   RPC: 0x03,
   TABULAR_RESULT: 0x04,
   ATTENTION: 0x06,

@@ -44,21 +44,43 @@ export interface GreetedClient {
   session(): Duplex
 }
 
+/** A client that begins with its login, as before PRELOGIN came with TDS 7.1. */
+export class OldClientError extends TdsProtocolError {
+  /** In the form of LOGIN7. */
+  readonly tdsVersion: number
+
+  constructor(tdsVersion: number) {
+    super('A connection must begin with PRELOGIN.')
+    this.tdsVersion = tdsVersion
+  }
+}
+
+/** TDS 7.0, the first with LOGIN7, and 4.2, as LOGIN7 would name them. */
+const TDS_7_0 = 0x70000000
+const TDS_4_2 = 0x42000000
+
+/** What a client may begin with, if not with TLS. */
+const FIRST_MESSAGES: readonly (number | undefined)[] = [PacketType.PRELOGIN, PacketType.LOGIN7, PacketType.LOGIN]
+
 /** A PRELOGIN message is a few dozen bytes. */
 const MAX_PRELOGIN_LENGTH = 4096
 
 /**
  * Does the server's half of PRELOGIN and TLS, in the order of TDS 7.x or TDS 8.0, by how the client begins.
  *
- * @throws {@link TdsProtocolError}, or TLS's own error
+ * @throws {@link OldClientError}, another {@link TdsProtocolError}, or TLS's own error
  */
 export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<GreetedClient> {
   const tls = { key: greeting.key, cert: greeting.certificate }
-  const strict = (await new MessageStream(link).nextType()) === TLS_HANDSHAKE_RECORD
+  const first = await new MessageStream(link).nextType()
+  const strict = first === TLS_HANDSHAKE_RECORD
+  if (!strict && !FIRST_MESSAGES.includes(first)) throw new TdsProtocolError('What came is not TDS.')
   const secured = (socket: TLSSocket, messages: number) => greeting.secured?.(socket, { strict, messages }) ?? socket
   const stream = strict ? secured(await acceptTls(link, tls), 0) : link
   const messages = new MessageStream(stream)
   const { type, payload } = await messages.read(MAX_PRELOGIN_LENGTH)
+  if (type === PacketType.LOGIN7 && !strict) throw new OldClientError(TDS_7_0)
+  if (type === PacketType.LOGIN && !strict) throw new OldClientError(TDS_4_2)
   if (type !== PacketType.PRELOGIN) throw new TdsProtocolError('A connection must begin with PRELOGIN.')
   const prelogin = parsePrelogin(payload)
   const answer = await greeting.answer(prelogin, { message: payload, strict })

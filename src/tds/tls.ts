@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect, TLSSocket, type TLSSocketOptions } from 'node:tls'
-import { TdsProtocolError } from './bytes.ts'
+import { TdsProtocolError, TooLargeError } from './bytes.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from './packet.ts'
 
 /** What TDS 8.0 calls itself in TLS (MS-TDS 3.2.5.2, ALPN). */
@@ -11,6 +11,10 @@ export const TLS_HANDSHAKE_RECORD = 0x16
 
 /** TLS 1.3 would send session tickets after the handshake, which no TDS 7 client expects, in packets or outside. */
 const TDS7_TLS = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
+
+/** The most bytes and packets that one end may send of a handshake in packets. Certificates are the most of it. */
+const MAX_HANDSHAKE = 128 * 1024
+const MAX_HANDSHAKE_PACKETS = 512
 
 /** A server's half of TLS in PRELOGIN packets. */
 export interface TdsTls {
@@ -32,7 +36,11 @@ export async function acceptTlsInTds(
   scope: 'login' | 'session' = 'session',
 ): Promise<TdsTls> {
   const transport = new HandshakeTransport(below, { releasable: scope === 'login' })
-  const stream = await secured(new TLSSocket(transport, { ...options, ...TDS7_TLS, isServer: true }), 'secure')
+  const handshake = secured(new TLSSocket(transport, { ...options, ...TDS7_TLS, isServer: true }), 'secure')
+  const stream = await handshake.catch((error) => {
+    // TLS only sees that its transport was closed.
+    throw transport.errored ?? error
+  })
   return {
     stream,
     messages: transport.messages,
@@ -92,6 +100,8 @@ export class HandshakeTransport extends Duplex {
   readonly #detach: () => void
   #wrapsOutgoing = true
   #messages = 0
+  #handshakeBytes = 0
+  #handshakePackets = 0
   #incoming: 'unknown' | 'packets' | 'bare' = 'unknown'
   #released = false
 
@@ -163,6 +173,10 @@ export class HandshakeTransport extends Duplex {
         throw new TdsProtocolError(`A packet of type 0x${packet.type.toString(16)} came during the TLS handshake.`)
       }
       if (packet.status & PacketStatus.END_OF_MESSAGE) this.#messages++
+      this.#handshakeBytes += packet.payload.length
+      if (this.#handshakeBytes > MAX_HANDSHAKE || ++this.#handshakePackets > MAX_HANDSHAKE_PACKETS) {
+        throw new TooLargeError(`A TLS handshake of more than ${MAX_HANDSHAKE} bytes came, or of too many packets.`)
+      }
       this.#pass(packet.payload)
       // Bare records may stand behind the last packet in one chunk; their first byte is no packet type.
       const { rest } = this.#packets
@@ -177,6 +191,12 @@ export class HandshakeTransport extends Duplex {
   #passBare(chunk: Buffer): void {
     const records = this.#records === undefined ? chunk : this.#records.take(chunk)
     if (records.length > 0) this.#pass(records)
+    if (this.#hasEnded) this.#below.pause()
+  }
+
+  /** Whether TLS has come to its end: the rest is for whoever gets the connection back, and waits there until then. */
+  get #hasEnded(): boolean {
+    return this.#records !== undefined && this.#records.behind.length > 0
   }
 
   #pass(bytes: Buffer): void {
@@ -184,7 +204,7 @@ export class HandshakeTransport extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#released) this.#below.resume()
+    if (!this.#released && !this.#hasEnded) this.#below.resume()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {

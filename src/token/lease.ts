@@ -71,25 +71,25 @@ export function leaseOf(
   if (answer === null || answer === undefined) {
     throw new EntraError(
       'TOKEN_INVALID',
-      'The credential gave no token (null). It cannot serve this scope here; pass a credential that can.',
+      'The credential returned no token (null). It cannot get one for this scope here; pass a credential that can.',
     )
   }
   const { token, expiresOnTimestamp: expiresOn, refreshAfterTimestamp } = answer
   if (typeof token !== 'string' || token === '') {
-    throw new EntraError('TOKEN_INVALID', 'The credential gave an empty token. Check what its getToken() returns.')
+    throw new EntraError('TOKEN_INVALID', 'The credential returned an empty token. Check its getToken().')
   }
   if (typeof expiresOn !== 'number' || !Number.isFinite(expiresOn)) {
     throw new EntraError(
       'TOKEN_INVALID',
-      'The credential gave a token without an expiry. Its getToken() must return expiresOnTimestamp, in ms since the epoch.',
+      'The credential returned a token without an expiry. Its getToken() must return expiresOnTimestamp, in ms since the epoch.',
     )
   }
   const now = clock.now()
   if (expiresOn <= now) {
     throw new EntraError(
       'TOKEN_EXPIRED',
-      `The credential gave a token that expired ${Math.ceil((now - expiresOn) / 1000)} s ago. ` +
-        'If the credential caches tokens, its cache is stale; else check the clock of this machine. ' +
+      `The credential returned a token that expired ${Math.ceil((now - expiresOn) / 1000)} s ago. ` +
+        'If the credential caches tokens, its cache is stale; otherwise check the clock of this machine. ' +
         '(expiresOnTimestamp is in ms since the epoch.)',
     )
   }

@@ -54,14 +54,14 @@ function timedOut(timeout: number): EntraError {
   return new EntraError(
     'TOKEN_REQUEST_TIMEOUT',
     `The credential did not answer within ${timeout} ms (requestTimeout). ` +
-      'Check that its endpoint can be reached from here.',
+      'Check that this machine can reach its endpoint.',
   )
 }
 
 /** The error of a failed token request. */
 export function requestFailed(cause: unknown): EntraError {
   if (cause instanceof EntraError) return cause
-  return new EntraError('TOKEN_REQUEST_FAILED', `The credential could not give a token: ${reasonOf(cause)}`, { cause })
+  return new EntraError('TOKEN_REQUEST_FAILED', `The credential could not get a token: ${reasonOf(cause)}`, { cause })
 }
 
 /** The pause before the next request: after a failure, after the same token came again, or after a refusal. */

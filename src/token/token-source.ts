@@ -26,7 +26,7 @@ import { Waiters } from './waiters.ts'
 
 /** The connect timeout of `mssql`, in ms. */
 const DEFAULT_WAIT = 15_000
-const WAIT_LONGER = 'Check that its endpoint can be reached from here, or wait longer (rotation.waitTimeout).'
+const WAIT_LONGER = 'Check that this machine can reach its endpoint, or wait longer (rotation.waitTimeout).'
 
 /**
  * Turns a credential into leases: holds the current one, makes one request at a time, and while it has subscribers,
@@ -148,7 +148,7 @@ export class TokenSource {
   unavailable(waited: number): EntraError {
     const cause = this.#lastError
     const why = cause === undefined ? `${this.#credential.progress()}\n${WAIT_LONGER}` : textOf(cause)
-    const text = `No valid token could be had within ${Math.round(waited)} ms. ${why}`
+    const text = `No valid token was available within ${Math.round(waited)} ms. ${why}`
     return new EntraError('TOKEN_UNAVAILABLE', text, { cause })
   }
 
@@ -295,5 +295,5 @@ export class TokenSource {
 }
 
 function closed(): EntraError {
-  return new EntraError('CLOSED', 'The token source was closed; it gives no more tokens. Make another one.')
+  return new EntraError('CLOSED', 'The token source was closed and returns no more tokens. Create another one.')
 }

@@ -11,6 +11,7 @@ const command: Command = doctorCommand(
     setExitCode: (code) => {
       process.exitCode = code
     },
+    outliveReader() {},
   },
   { credential: { getToken: () => new Promise(() => {}) } },
 )

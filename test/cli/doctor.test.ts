@@ -27,7 +27,7 @@ async function doctor(
 ) {
   let code: number | undefined
   const { out, text } = recordedOutput(isTTY)
-  const context = { out, err: out, environment, setExitCode: (given: number) => (code = given) }
+  const context = { out, err: out, environment, setExitCode: (given: number) => (code = given), outliveReader() {} }
   const command = doctorCommand(context, defaults ?? { credential: practice.azure.credential() })
   await command
     .exitOverride()
@@ -139,6 +139,7 @@ describe('doctor', () => {
       err: recordedOutput().out,
       environment: {},
       setExitCode() {},
+      outliveReader() {},
     })
     command.configureOutput({ writeOut: (text) => help.push(text) }).outputHelp()
     expect(help.join('')).toMatch(/--timeout[\s\S]*--json[\s\S]*Exit codes:[\s\S]*\$ prisma-mssql-entra doctor --json/)

@@ -157,7 +157,7 @@ describe('exec', () => {
     command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
     const { err, code } = await exec('--', node, client, 'DATABASE_URL')
     expect(code).toBe(1)
-    expect(err).toMatch(/^prisma-mssql-entra: The server refused the login: .*\n.*let 192\.0\.2\.1 in/)
+    expect(err).toMatch(/^prisma-mssql-entra: The server refused the login: .*\n.*blocks 192\.0\.2\.1/)
   })
 
   it.each([

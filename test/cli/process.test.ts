@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { say } from '../../src/cli/process.ts'
+import { printable, printableJson, wrapped } from '../../src/errors/wording.ts'
+import { loginFor, TdsClient } from '../proxy/support.ts'
 import { recordedOutput } from '../support/recorded-output.ts'
 
 beforeEach(() => {
@@ -32,6 +35,32 @@ describe('the output', () => {
   })
 })
 
+describe('a message', () => {
+  const EVIL = 'a\u001b[2Jb\u0007\u009b1m\rc\u202ed'
+
+  it('is printed without escapes and marks that move text', () => {
+    expect(printable(`${EVIL}\ne`)).toBe('a [2Jb  1m c d\ne')
+    const { out: err, text } = recordedOutput()
+    say({ err }, EVIL)
+    expect(text()).toBe('prisma-mssql-entra: a [2Jb  1m c d\n')
+  })
+
+  it('is JSON without control characters, with all that it said', () => {
+    const text = printableJson({ EVIL })
+    expect(text).not.toMatch(/\p{Cc}/u)
+    expect(JSON.parse(text)).toEqual({ EVIL })
+  })
+
+  it('is wrapped at words on a terminal, except for lines to be copied', () => {
+    expect(wrapped('one two three\n  CREATE USER [x]\nfour', 8)).toBe('one two\nthree\n  CREATE USER [x]\nfour')
+    expect(wrapped('unbreakable-word and more', 8)).toBe('unbreakable-word\nand more')
+    expect(wrapped('one two three', Number.POSITIVE_INFINITY)).toBe('one two three')
+    const { out: err, text } = recordedOutput(true)
+    say({ err: { ...err, width: 30, style: (_, shown) => shown } }, 'one two three four')
+    expect(text()).toBe('prisma-mssql-entra: one two\nthree four\n')
+  })
+})
+
 describe('a command whose reader has gone away', () => {
   const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -52,11 +81,26 @@ describe('a command whose reader has gone away', () => {
     ['proxy --help', ['proxy', '--help']],
     ['--help', ['--help']],
     ['--version', ['--version']],
-    ['proxy', ['proxy', TARGET]],
-    ['proxy --json', ['proxy', TARGET, '--json']],
     ['doctor', ['doctor', 'sqlserver://localhost:0']],
   ])('ends quietly: %s', async (_, args) => {
     expect(await withoutReader('stdout', ...args)).toEqual({ stdout: '', stderr: '', code: 141 })
+  })
+
+  it.each([[[]], [['--json']]])('runs on if it is a standing proxy, until it is told to end: %j', async (flags) => {
+    const args = ['--import', LOADER, MAIN, 'proxy', TARGET, ...flags]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(child, 'close')
+    const [first] = await once(child.stdout, 'data')
+    child.stdout.destroy()
+    const port = Number(/127\.0\.0\.1:(\d+)/.exec(String(first))?.[1])
+    for (let i = 0; i < 3; i++) {
+      // It refuses each of these logins, and would say so.
+      const client = await TdsClient.connect({ host: '127.0.0.1', port })
+      await client.logIn(loginFor({ user: 'x', password: 'y' }))
+      client.close()
+    }
+    child.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
   })
 
   it('still runs the command of exec, if it is stderr that nobody reads', async () => {

@@ -97,7 +97,7 @@ describe('proxy', () => {
       expect(running.out).toMatch(/\d\d:\d\d:\d\d \+ #1 .+, database .+ \(1 open\)/)
       expect(running.out).toMatch(/ - #\d after [\d.]+ s, .+ in, .+ out \(0 open\)/)
       expect(running.out).toContain('turned away: not the user and password of this proxy')
-      expect(running.out).toMatch(/! The server refused the login: [\s\S]*let 192\.0\.2\.1 in/)
+      expect(running.out).toMatch(/! The server refused the login: [\s\S]*blocks 192\.0\.2\.1/)
     })
     running.process.kill('SIGINT')
     expect(await running.ended).toBe(0)
@@ -117,6 +117,21 @@ describe('proxy', () => {
     await expect(
       new Promise((resolve, reject) => connect(port, '127.0.0.1').once('connect', resolve).once('error', reject)),
     ).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  it('writes no escape that a client sends in its name', async () => {
+    const running = command.start('proxy', command.azure.connectionString())
+    await vi.waitFor(() => expect(running.out).toContain('Ctrl-C closes'), 60_000)
+    const url = new URL(/mssql:\S+/.exec(running.out)?.[0] ?? '')
+    const port = Number(url.port)
+    const tds = await TdsClient.connect({ host: '127.0.0.1', port })
+    const login = { user: url.username, password: url.password }
+    await tds.logIn(loginFor(login, { applicationName: 'evil\u001b[2J\u009b1m' }))
+    tds.close()
+    await vi.waitFor(() => expect(running.out).toContain('+ #1 evil [2J 1m'), 60_000)
+    expect(running.out).not.toMatch(/[^\P{Cc}\n]/u)
+    running.process.kill('SIGTERM')
+    await running.ended
   })
 
   it('says so if the port is taken', async () => {

@@ -29,7 +29,7 @@ const expiredInSession = () =>
   new DriverAdapterError({ kind: 'mssql', code: 37396, message: 'Access token is expired.' })
 
 describe('a statement', () => {
-  it('runs on a connection of the pool, which is given back', async () => {
+  it('runs on a connection of the pool and releases it', async () => {
     const it = client()
     expect(await it.adapter.queryRaw(query('SELECT 1'))).toMatchObject({ rows: [[1]] })
     expect(await it.adapter.executeRaw(query('UPDATE'))).toBe(1)
@@ -37,7 +37,7 @@ describe('a statement', () => {
     expect([sent(it), it.pool.stats()]).toMatchObject([['1: SELECT 1', '1: UPDATE', '1: a script'], { inFlight: 0 }])
   })
 
-  it('that fails by itself is not run again, and its connection is given back', async () => {
+  it('that fails with an SQL error is not run again and releases its connection', async () => {
     const it = client()
     const connection = await opened(it)
     const failure = new DriverAdapterError({ kind: 'TransactionWriteConflict' })
@@ -46,14 +46,14 @@ describe('a statement', () => {
     expect([it.server.statements.length, it.pool.stats()]).toMatchObject([2, { connectionsOpen: 1, inFlight: 0 }])
   })
 
-  it('that found its connection gone before it was sent runs again on another', async () => {
+  it('whose connection was lost before it was sent runs again on another', async () => {
     const it = client()
     ;(await opened(it)).failures.push(withCode('EINVALIDSTATE'))
     expect(await it.adapter.executeRaw(query('UPDATE'))).toBe(1)
     expect(sent(it)).toEqual(['1: SELECT', '1: UPDATE', '1: UPDATE'])
   })
 
-  it('that finds every connection gone is run again three times', async () => {
+  it('that loses every connection before it is sent is run again three times', async () => {
     const it = client()
     const connection = await opened(it)
     for (let n = 0; n < 10; n++) connection.failures.push(withCode('EINVALIDSTATE'))
@@ -64,7 +64,7 @@ describe('a statement', () => {
     expect(it.server.statements).toHaveLength(1 + 4)
   })
 
-  it('is not run again once it has been at it for connectRetryTimeout', async () => {
+  it('is not run again after connectRetryTimeout', async () => {
     const it = client({ connectRetryTimeout: 10_000 })
     ;(await opened(it)).failures.push(withCode('EINVALIDSTATE'))
     const failed = it.adapter.executeRaw(query('after 10000')).catch((error: unknown) => error)
@@ -73,7 +73,7 @@ describe('a statement', () => {
     expect(it.server.statements).toHaveLength(2)
   })
 
-  it('whose connection was lost afterwards is not run again, since it may have run', async () => {
+  it('whose connection was lost after it was sent is not run again, since it may have run', async () => {
     const it = client()
     const connection = await opened(it)
     const failed = it.adapter.executeRaw(query('after 100')).catch((error: unknown) => error)
@@ -83,7 +83,7 @@ describe('a statement', () => {
     expect(it.server.statements).toHaveLength(2)
   })
 
-  it('that the server refused for the token runs once more, and not a third time', async () => {
+  it('that the server refused because of its token runs once more, and not a third time', async () => {
     const it = client()
     ;(await opened(it)).failures.push(expiredInSession())
     it.server.onLogin = () => {}
@@ -93,7 +93,7 @@ describe('a statement', () => {
     expect([sent(it), it.credential.requests]).toEqual([['1: SELECT', '1: UPDATE', '2: UPDATE'], 2])
   })
 
-  it('still running when its token expires is cut, and told so', async () => {
+  it('that is still running when its token expires fails with the reason', async () => {
     const it = client({}, { random: 1 })
     await opened(it)
     const failed = it.adapter.executeRaw(query(`after ${2 * HOUR}`)).catch((error: unknown) => error)
@@ -101,7 +101,7 @@ describe('a statement', () => {
     expect(await failed).toMatchObject({ code: 'P1017', cause: { code: 'STATEMENT_TOKEN_EXPIRED' } })
   })
 
-  it('cut by $disconnect is told so', async () => {
+  it('that $disconnect cuts short fails with the reason', async () => {
     const it = client({ disconnectTimeout: 1_000 })
     await opened(it)
     const failed = it.adapter.executeRaw(query('after 5000')).catch((error: unknown) => error)
@@ -113,8 +113,8 @@ describe('a statement', () => {
   })
 })
 
-describe('a session that says that it moves', () => {
-  it('is closed, and the others answer before they are lent', async () => {
+describe('a session that reports that it is moving', () => {
+  it('is closed, and the others are validated before they are lent', async () => {
     const it = client()
     const both = [it.adapter.executeRaw(query('after 1')), it.adapter.executeRaw(query('after 1'))]
     await it.clock.advance(1)
@@ -130,7 +130,7 @@ describe('a session that says that it moves', () => {
 })
 
 describe('a transaction', () => {
-  it('begins and ends on one connection, which is given back', async () => {
+  it('begins and ends on one connection and releases it', async () => {
     const it = client()
     const transaction = await it.adapter.startTransaction()
     await transaction.executeRaw(query('UPDATE'))
@@ -143,14 +143,14 @@ describe('a transaction', () => {
     ])
   })
 
-  it('whose BEGIN was lost is begun again', async () => {
+  it('whose BEGIN was lost begins again', async () => {
     const it = client()
     ;(await opened(it)).failures.push(withCode('ESOCKET'))
     await it.adapter.startTransaction()
     expect(sent(it).slice(1)).toEqual(['1: BEGIN', '1: BEGIN'])
   })
 
-  it('whose COMMIT the server answered with an error leaves a connection that nobody gets', async () => {
+  it('whose COMMIT the server answered with an error leaves a connection that is not lent again', async () => {
     const it = client()
     const transaction = await it.adapter.startTransaction()
     const [connection] = it.server.open
@@ -160,7 +160,7 @@ describe('a transaction', () => {
     expect(connection?.closedBy).toBe('unusable')
   })
 
-  it('with a level of its own leaves the session at its own level, and COMMIT does not wait for that', async () => {
+  it('with its own isolation level resets the session’s level, and COMMIT does not wait for that', async () => {
     const it = client()
     const connection = await opened(it)
     const transaction = await it.adapter.startTransaction('SERIALIZABLE')
@@ -176,7 +176,7 @@ describe('a transaction', () => {
     expect([it.pool.stats().inFlight, connection.isolationLevel]).toEqual([0, 'READ COMMITTED'])
   })
 
-  it('of an expired token sends nothing more, not even ROLLBACK', async () => {
+  it('whose token has expired sends nothing more, not even ROLLBACK', async () => {
     const it = client({}, { random: 1 })
     const transaction = await it.adapter.startTransaction()
     const [connection] = it.server.open
@@ -187,7 +187,7 @@ describe('a transaction', () => {
     expect([sent(it), connection?.closedBy]).toEqual([['1: BEGIN'], 'expired'])
   })
 
-  it('sends nothing that would reach the server after its token’s end', async () => {
+  it('sends nothing that would reach the server after its token expires', async () => {
     const it = client({}, { random: 1 })
     const transaction = await it.adapter.startTransaction()
     it.clock.jump(HOUR - SEND_MARGIN - 1)
@@ -197,7 +197,7 @@ describe('a transaction', () => {
     expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE'])
   })
 
-  it('goes on past the deadline of its connection, and is cut at its token’s end', async () => {
+  it('continues past the deadline of its connection and is cut off when its token expires', async () => {
     const it = client({}, { random: 1 })
     const transaction = await it.adapter.startTransaction()
     it.credential.answer(...Array.from({ length: 100 }, () => new Error('down')))
@@ -209,7 +209,7 @@ describe('a transaction', () => {
     expect(it.events.at(-1)).toMatchObject({ type: 'connection.closed', reason: 'expired' })
   })
 
-  it('whose COMMIT is cut at its token’s end is not called rolled back', async () => {
+  it('whose COMMIT is cut off when its token expires is not reported as rolled back', async () => {
     const it = client({}, { random: 1 })
     const transaction = await it.adapter.startTransaction()
     const [connection] = it.server.open
@@ -219,7 +219,7 @@ describe('a transaction', () => {
     expect(await failed).toMatchObject({ cause: { code: 'STATEMENT_TOKEN_EXPIRED' } })
   })
 
-  it('stays on its connection through a rotation, while other work runs on the replacement', async () => {
+  it('stays on its connection during a rotation while other work runs on the replacement', async () => {
     const it = client({ maxIdleConnectionLifetime: HOUR })
     const transaction = await it.adapter.startTransaction()
     await it.clock.advance(57 * MINUTE)
@@ -231,7 +231,7 @@ describe('a transaction', () => {
     expect(it.pool.stats()).toMatchObject({ connectionsOpen: 1, inFlight: 0, rotations: 1 })
   })
 
-  it('goes on past its token’s end where sessions may outlive it, and nothing new begins on its connection', async () => {
+  it('continues past its token’s expiry if sessions may outlive tokens, but nothing new starts on its connection', async () => {
     const it = client({ sessionsOutliveTokens: true, maxIdleConnectionLifetime: HOUR })
     const transaction = await it.adapter.startTransaction()
     await it.clock.advance(80 * MINUTE)
@@ -243,7 +243,7 @@ describe('a transaction', () => {
     expect([...it.server.open].map(({ number }) => number)).toEqual([2])
   })
 
-  it('whose session the server ended for its token may be run again by its caller', async () => {
+  it('whose session the server ended because of its token can be run again by its caller', async () => {
     const it = client()
     const transaction = await it.adapter.startTransaction()
     const [connection] = it.server.open

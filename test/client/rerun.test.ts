@@ -17,7 +17,7 @@ describe('work that failed', () => {
     expect(mayRunAgain(work, failure, failure === undefined ? {} : { [failure]: times })).toBe(again)
   })
 
-  it('is judged by each cause alone', () => {
+  it('counts its reruns separately for each cause', () => {
     expect(mayRunAgain('statement', 'token', { token: 1, 'not-sent': 3 })).toBe(true)
   })
 })

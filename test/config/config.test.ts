@@ -39,7 +39,7 @@ describe('a config object', () => {
     expect(warnings).toEqual([])
   })
 
-  it('with the fields that mssql has for it', () => {
+  it('is read with mssql’s own fields for signing in', () => {
     const { config, signIn } = readConfig({
       server: 'h',
       authentication_type: 'azure-active-directory-service-principal-secret',
@@ -56,7 +56,7 @@ describe('a config object', () => {
     })
   })
 
-  it('says what has no effect', () => {
+  it('warns about fields without effect', () => {
     const options = { msiEndpoint: 'x', msiSecret: 'geheim' }
     const { warnings } = readConfig({
       server: 'h',
@@ -98,7 +98,7 @@ describe('a config object', () => {
 })
 
 describe('a connection string', () => {
-  it('gives config and schema', () => {
+  it('yields a config and a schema', () => {
     expect(readConfig('sqlserver://h;database=app;schema=s')).toMatchObject({
       config: { database: 'app' },
       schema: 's',
@@ -125,14 +125,14 @@ describe('a connection string', () => {
 describe('authentication in the options', () => {
   const ID = '11111111-2222-3333-4444-555555555555'
 
-  it('goes with the details of the config', () => {
+  it('is combined with the details of the config', () => {
     const { signIn } = readConfig(`sqlserver://h;user=${ID};password=geheim`, {
       authentication: 'Active Directory Service Principal',
     })
     expect(signIn).toMatchObject({ method: 'ActiveDirectoryServicePrincipal', clientId: ID, secret: 'geheim' })
   })
 
-  it('may say the same as the config', () => {
+  it('may repeat the config', () => {
     const text = 'sqlserver://h;authentication=ActiveDirectoryMSI'
     expect(readConfig(text, { authentication: 'ManagedIdentityCredential' }).signIn?.method).toBe(
       'ActiveDirectoryManagedIdentity',
@@ -160,19 +160,19 @@ describe('tenantId and clientId in the options', () => {
   const OTHER = '11111111-2222-3333-4444-666666666666'
   const tenantId = 'contoso.com'
 
-  it('make up for what the config does not say', () => {
+  it('add what the config does not say', () => {
     const inCode = { authentication: 'ActiveDirectoryServicePrincipal', tenantId, clientId: ID }
     const { signIn, warnings } = readConfig('sqlserver://h;password=geheim', inCode)
     expect(signIn).toMatchObject({ method: inCode.authentication, tenantId, clientId: ID, secret: 'geheim' })
     expect(warnings).toEqual([])
   })
 
-  it('are the default chain’s where nothing else is said', () => {
+  it('apply to the default chain if nothing else is configured', () => {
     expect(readConfig('sqlserver://h', { tenantId }).signIn).toEqual(new SignIn('ActiveDirectoryDefault', { tenantId }))
     expect(readConfig('sqlserver://h').signIn).toBeUndefined()
   })
 
-  it('go before those of the config, which is told', () => {
+  it('override those of the config, with a warning', () => {
     const text = `sqlserver://h;tenantId=fabrikam.com;clientId=${OTHER}`
     const { signIn, warnings } = readConfig(text, { tenantId, clientId: ID })
     expect(signIn).toMatchObject({ tenantId, clientId: ID })
@@ -183,21 +183,21 @@ describe('tenantId and clientId in the options', () => {
     expect(readConfig(text, { tenantId: 'fabrikam.com' }).warnings).toEqual([])
   })
 
-  it('are told where they have no effect', () => {
+  it('cause a warning if they have no effect', () => {
     expect(readConfig('sqlserver://h', { authentication: 'AzureCli', clientId: ID }).warnings).toEqual([
       { parameter: 'clientId', message: 'clientId has no effect with authentication=AzureCli.' },
     ])
   })
 
-  it('are refused beside another name of the same identity, and in another form', () => {
+  it('are refused with another name of the same identity, and in an invalid form', () => {
     const text = `sqlserver://h;authentication=ActiveDirectoryMSI;objectId=${OTHER}`
     expect(() => readConfig(text, { clientId: ID })).toThrow(/cannot both be given/)
     expect(() => readConfig('sqlserver://h', { clientId: 'my-app' })).toThrow(/clientId must be a client id \(a GUID\)/)
   })
 })
 
-describe('how to sign in', () => {
-  it('shows no secret', () => {
+describe('the sign-in of a config', () => {
+  it('does not reveal its secret', () => {
     const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: 'id', secret: 'geheim' })
     expect(signIn.secret).toBe('geheim')
     expect(inspect(signIn, { showHidden: true, breakLength: Number.POSITIVE_INFINITY })).toBe(
@@ -207,8 +207,8 @@ describe('how to sign in', () => {
   })
 })
 
-describe('what mssql takes outside of options', () => {
-  it('is read where options say nothing else', () => {
+describe('an option that mssql also accepts at the top level', () => {
+  it('is read unless options override it', () => {
     const given = { server: 'localhost', encrypt: false, trustServerCertificate: true }
     expect(readConfig(given as never).config).toEqual({
       server: 'localhost',
@@ -218,7 +218,7 @@ describe('what mssql takes outside of options', () => {
     expect(readConfig({ ...given, options: { encrypt: true } } as never).config.options?.encrypt).toBe(true)
   })
 
-  it('cannot turn encryption off on the way to another machine', () => {
+  it('cannot turn encryption off for a server on another machine', () => {
     expect(() => readConfig({ server: 'db.example', encrypt: false } as never)).toThrow(
       expect.objectContaining({ code: 'CONFIG_PLAINTEXT' }),
     )
@@ -232,19 +232,22 @@ describe('encrypt=false', () => {
     )
   })
 
-  it.each(['localhost', '127.0.0.1', '127.1.2.3', 'localhost\\SQLEXPRESS'])('is taken for %s', (host) => {
+  it.each(['localhost', '127.0.0.1', '127.1.2.3', 'localhost\\SQLEXPRESS'])('is accepted for %s', (host) => {
     expect(readConfig({ server: host, options: { encrypt: false } }).config.options?.encrypt).toBe(false)
   })
 })
 
-describe('a connection without encryption', () => {
+describe('an unencrypted connection', () => {
   it.each(['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1'])('may stay on this machine: %s', (address) => {
     expect(() => refusePlaintext('h', false, address)).not.toThrow()
   })
 
-  it.each(['192.0.2.1', '10.127.0.1', '2001:db8::1', '::ffff:192.0.2.127', ''])('may not leave it: %s', (address) => {
-    expect(() => refusePlaintext('h', false, address)).toThrow(/in the clear/)
-    expect(() => refusePlaintext('h', true, address)).not.toThrow()
-    expect(() => refusePlaintext('h', 'strict', address)).not.toThrow()
-  })
+  it.each(['192.0.2.1', '10.127.0.1', '2001:db8::1', '::ffff:192.0.2.127', ''])(
+    'may not leave this machine: %s',
+    (address) => {
+      expect(() => refusePlaintext('h', false, address)).toThrow(/in the clear/)
+      expect(() => refusePlaintext('h', true, address)).not.toThrow()
+      expect(() => refusePlaintext('h', 'strict', address)).not.toThrow()
+    },
+  )
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { PORTAL, PORTAL_JDBC, PORTAL_ODBC } from './portal-strings.ts'
 
-describe('what a string says of the connection', () => {
+describe('the connection settings of a connection string', () => {
   it.each([
     // Prisma's: the address
     ['sqlserver://host', { server: 'host' }],
@@ -150,7 +150,7 @@ describe('what a string says of the connection', () => {
     expect(warnings).toEqual([])
   })
 
-  it('reads the schema and the greatest age of a connection', () => {
+  it('include the schema and the maximum age of a connection', () => {
     expect(readConfig('sqlserver://h;schema=sales;max_connection_lifetime=60')).toMatchObject({
       schema: 'sales',
       maxAge: 60_000,
@@ -160,7 +160,7 @@ describe('what a string says of the connection', () => {
   })
 })
 
-describe('what is pointed out in a warning', () => {
+describe('a connection string causes a warning', () => {
   it.each([
     // unknown, with the nearest that is known
     ['sqlserver://h;databse=app', 'databse', /databse is not known and has no effect\. Did you mean database\?/],

@@ -35,7 +35,7 @@ describe('an excerpt', () => {
     ['a\n\tb=[c]', '  a  b=c', '       ^'],
   ])('of %j', (marked, excerpt, carets) => expect(shown(marked)).toEqual([excerpt, carets]))
 
-  it.each([10, 60, 150, 250, 290])('of a long text is a window on column %d', (column) => {
+  it.each([10, 60, 150, 250, 290])('of a long text is a window around column %d', (column) => {
     const text = Array.from({ length: 300 }, (_, i) => String.fromCharCode(97 + (i % 26))).join('')
     const [excerpt = '', carets = ''] = pointAt(text, { start: column, end: column + 3 }, []).split('\n')
     expect(excerpt.length).toBeLessThanOrEqual(104)

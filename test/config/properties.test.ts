@@ -25,7 +25,7 @@ describe('a value in quotes', () => {
     ['double quotes', (value: string) => `Server=h;Database="${value.replaceAll('"', '""')}";Schema=s`],
     ['single quotes', (value: string) => `Server=h;Database='${value.replaceAll("'", "''")}';Schema=s`],
     ['braces, in ODBC', (value: string) => `Server=h;Database={${value.replaceAll('}', '}}')}};Schema=s`],
-  ])('comes back as it was: %s', (_, write) => {
+  ])('is read unchanged: %s', (_, write) => {
     fc.assert(
       fc.property(tricky, (value) => {
         expect(readConfig(write(value))).toMatchObject({ config: { database: value }, schema: 's', warnings: [] })
@@ -54,7 +54,7 @@ describe('any text', () => {
     ['of letters', fc.string()],
     ['of what means something', tricky],
     ['of pieces', fc.array(fc.constantFrom(...pieces)).map((all) => all.join(''))],
-  ])('%s gives a config with a server, or an error of ours', (_, texts) => {
+  ])('%s yields a config with a server or an EntraError', (_, texts) => {
     fc.assert(
       fc.property(texts, (text) => {
         try {
@@ -93,9 +93,9 @@ describe('a secret', () => {
       { numRuns: 1000 },
     )
 
-  it('is never shown', () => neverSeen(fc.tuple(name, secret).map((pair) => pair.join('='))))
+  it('is never revealed', () => neverSeen(fc.tuple(name, secret).map((pair) => pair.join('='))))
 
-  it('is never shown in quotes', () => {
+  it('is never revealed in quotes', () => {
     neverSeen(
       fc.oneof(
         fc.tuple(name, secretWithQuotes).map(([key, value]) => `${key}={${value.replaceAll('}', '}}')}}`),
@@ -104,19 +104,19 @@ describe('a secret', () => {
     )
   })
 
-  it('is never shown with quotes that are not closed', () => {
+  it('is never revealed with unclosed quotes', () => {
     neverSeen(
       fc.tuple(name, fc.constantFrom('{', '"', "'"), secret).map(([key, quote, value]) => `${key}=${quote}${value}`),
     )
   })
 
-  it('is never shown with semicolons outside of quotes', () => {
+  it('is never revealed with semicolons outside of quotes', () => {
     neverSeen(fc.tuple(name, secretWithSemicolons).map((pair) => pair.join('=')))
   })
 
-  it('is never shown without its name', () => neverSeen(secret))
+  it('is never revealed without its name', () => neverSeen(secret))
 
-  it('is never shown before the host', () => {
+  it('is never revealed before the host', () => {
     fc.assert(
       fc.property(secretWithSemicolons, (value) => {
         for (const scheme of ['sqlserver', 'mssql', 'jdbc:sqlserver']) {

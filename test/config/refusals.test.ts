@@ -22,7 +22,7 @@ function refusalOf(text: string): EntraError {
   throw new Error('not refused')
 }
 
-describe('what is refused, with the place', () => {
+describe('a refused connection string points at the mistake', () => {
   it.each([
     // no server, or none that can be
     ['', /names no server: sqlserver:/, ''],
@@ -31,12 +31,12 @@ describe('what is refused, with the place', () => {
     ['Server=;Database=x', /names no server: Server=HOST,1433/, 'S'],
     ['Database=x', /names no server/, 'D'],
     ['sqlserver://a b', /not the name of a server/, 'a b'],
-    ['sqlserver://h/app', /A database is written ;database=NAME/, 'h/app'],
-    ['sqlserver://h:1433/app', /A database is written ;database=NAME, not \/NAME/, '1433/app'],
-    ['h:1433/app', /A database is written ;database=NAME/, '1433/app'],
+    ['sqlserver://h/app', /Write the database as ;database=NAME/, 'h/app'],
+    ['sqlserver://h:1433/app', /Write the database as ;database=NAME, not \/NAME/, '1433/app'],
+    ['h:1433/app', /Write the database as ;database=NAME/, '1433/app'],
     ['sqlserver://h:1433/app;password=geheim@x', /port must be/, '***'],
-    ['sqlserver://h,1433', /A port is written HOST:1433 here/, 'h,1433'],
-    ['Server=h:1433', /A port is written HOST,1433 here/, 'h:1433'],
+    ['sqlserver://h,1433', /Write the port as HOST:1433/, 'h,1433'],
+    ['Server=h:1433', /Write the port as HOST,1433/, 'h:1433'],
     ['Server=np:\\\\.\\pipe\\sql\\query', /Named pipes/, 'np:\\\\.\\pipe\\sql\\query'],
     ['Server=\\\\.\\pipe\\sql\\query', /Named pipes/, '\\\\.\\pipe\\sql\\query'],
     ['Server=lpc:h', /Shared memory/, 'lpc:h'],
@@ -95,7 +95,7 @@ describe('what is refused, with the place', () => {
     ['Server=h;ApplicationIntent=Read', /ApplicationIntent must be ReadOnly or ReadWrite, not "Read"/, 'Read'],
     ['Server=h;Packet Size=100', /Packet Size must be a whole number from 512 to 32767/, '100'],
     ['Server=h;Current Language={us; drop}', /Current Language must be the name of a language.*not \*\*\*/, '***'],
-    ['Server=h;Max Pool Size=5;Min Pool Size=6', /Min Pool Size is more than the largest/, '6'],
+    ['Server=h;Max Pool Size=5;Min Pool Size=6', /Min Pool Size is larger than the maximum/, '6'],
     ['sqlserver://h;trustServerCertificateCA=/none.pem', /not the path of a certificate file.*ENOENT/, '/none.pem'],
     // authentication
     [
@@ -103,7 +103,11 @@ describe('what is refused, with the place', () => {
       /no authentication "ActiveDirectoryDefalt"\. Did you mean ActiveDirectoryDefault\?/,
       'ActiveDirectoryDefalt',
     ],
-    ['sqlserver://h;authentication=magic', /no authentication "magic"\. There are ActiveDirectoryDefault, /, 'magic'],
+    [
+      'sqlserver://h;authentication=magic',
+      /no authentication "magic"\. Choose one of ActiveDirectoryDefault, /,
+      'magic',
+    ],
     [
       `sqlserver://h;authentication=ActiveDirectoryPassword;user=me;password=geheim`,
       /deprecated.*multi-factor.*Use ActiveDirectoryManagedIdentity/,
@@ -127,10 +131,10 @@ describe('what is refused, with the place', () => {
     ],
     [
       'sqlserver://h;authentication=ActiveDirectoryDefault;user=me;password=geheim',
-      /authentication=ActiveDirectoryDefault takes no password/,
+      /authentication=ActiveDirectoryDefault does not use password/,
       '***',
     ],
-    ['sqlserver://h;authentication=ActiveDirectoryMSI;clientSecret=geheim', /takes no clientSecret/, '***'],
+    ['sqlserver://h;authentication=ActiveDirectoryMSI;clientSecret=geheim', /does not use clientSecret/, '***'],
     [
       'sqlserver://h;authentication=ActiveDirectoryMSI;user=app',
       /user must be a client id \(a GUID\), not "app"/,

@@ -6,7 +6,7 @@ const ID = '11111111-2222-3333-4444-555555555555'
 const TENANT = '99999999-8888-7777-6666-555555555555'
 const RESOURCE = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app'
 
-describe('what a string says of signing in', () => {
+describe('the sign-in of a connection string', () => {
   const app = { clientId: ID, secret: 's' }
   it.each([
     ['sqlserver://h', undefined, undefined],

@@ -55,7 +55,7 @@ const failureOf = (outcome: Promise<unknown>) =>
   )
 
 describe('one credential', () => {
-  it('is asked with the scope, and its token is given', async () => {
+  it('is asked with the scope, and its token is returned', async () => {
     const only = new SlowCredential('OnlyCredential')
     const { chain, request, clock } = setUp(only)
     expect(chain.serving).toBeUndefined()
@@ -76,13 +76,13 @@ describe('one credential', () => {
     expect(await failureOf(outcome)).toMatchObject({
       code: 'TOKEN_REQUEST_FAILED',
       message: expect.stringContaining(
-        'OnlyCredential could not give a token: not today Set it up here, or name another way to sign in',
+        'OnlyCredential could not get a token: not today Set it up here, or choose another way to sign in',
       ),
       cause,
     })
   })
 
-  it('that is throttled says so, and for how long where it was told', async () => {
+  it('that is throttled reports so, and for how long if known', async () => {
     const only = new SlowCredential('OnlyCredential')
     const { request } = setUp(only)
     const outcome = request()
@@ -90,11 +90,11 @@ describe('one credential', () => {
     only.last.fail(Object.assign(new Error('slow down'), { response }))
     expect(await failureOf(outcome)).toMatchObject({
       code: 'TOKEN_REQUEST_THROTTLED',
-      message: expect.stringContaining('slow down Tokens were asked for too often, and none is given for 7 s.'),
+      message: expect.stringContaining('slow down Tokens were requested too often, so none is issued for 7 s.'),
     })
   })
 
-  it('that tried several itself has the reason of each told', async () => {
+  it('that tried several credentials itself reports the reason of each', async () => {
     const only = new SlowCredential('DefaultAzureCredential')
     const { request } = setUp(only)
     const outcome = request()
@@ -104,16 +104,16 @@ describe('one credential', () => {
     expect(await failureOf(outcome)).toMatchObject({
       code: 'CREDENTIALS_FAILED',
       message: expect.stringContaining(
-        'DefaultAzureCredential could not give a token:\n' +
+        'DefaultAzureCredential could not get a token:\n' +
           '- EnvironmentCredential is unavailable.\n' +
-          '- Please run az login\nSet one of them up here',
+          '- Please run az login\nSet up one of them here',
       ),
       cause,
       errors,
     })
   })
 
-  it('has an error of our own passed on as it is', async () => {
+  it('has its EntraError passed on unchanged', async () => {
     const only = new SlowCredential('OnlyCredential')
     const { request } = setUp(only)
     const outcome = request()
@@ -128,7 +128,7 @@ describe('several credentials', () => {
     return { a, b, c, ...setUp(a, b, c) }
   }
 
-  it('are asked in their order: the next when the one before cannot give a token', async () => {
+  it('are asked in order, each when the one before cannot get a token', async () => {
     const { a, b, c, chain, request, asked, clock } = three()
     const outcome = request()
     await settle()
@@ -149,7 +149,7 @@ describe('several credentials', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('leave the rest in peace once one has answered', async () => {
+  it('are not asked after one of them has answered', async () => {
     const { a, request, asked, clock } = three()
     const outcome = request()
     a.last.answer(token('a'))
@@ -158,7 +158,7 @@ describe('several credentials', () => {
     expect(asked()).toEqual([1, 0, 0])
   })
 
-  it('are asked from the one that served last, then from the start of the list', async () => {
+  it('are asked from the one that answered last, then from the start of the list', async () => {
     const { a, b, c, request, asked, chain } = three()
     const first = request()
     a.last.fail(new Error('no'))
@@ -182,7 +182,7 @@ describe('several credentials', () => {
     expect(chain.serving).toBe('C')
   })
 
-  it('that all fail are told, each with its reason in a line', async () => {
+  it('that all fail are listed in the error, each with its reason', async () => {
     const { a, b, c, request, chain } = three()
     const outcome = request()
     const errors = [new Error('A: is not set up here'), 'plain text', new EntraError('CONFIG_INVALID', 'no tenant')]
@@ -193,14 +193,14 @@ describe('several credentials', () => {
     expect(await failureOf(outcome)).toMatchObject({
       code: 'CREDENTIALS_FAILED',
       message: expect.stringContaining(
-        'None of 3 credentials could give a token:\n- A: is not set up here\n- B: plain text\n- C: no tenant\nSet',
+        'None of 3 credentials could get a token:\n- A: is not set up here\n- B: plain text\n- C: no tenant\nSet',
       ),
       errors,
     })
     expect(chain.serving).toBeUndefined()
   })
 
-  it('one that hangs keeps nobody: the next is asked after a while, and the late one let go', async () => {
+  it('do not wait for one that hangs: the next is asked after a while and the hanging one aborted', async () => {
     const { a, b, request, asked, clock, chain } = three()
     const outcome = request()
     await clock.advance(5 * second - 1)
@@ -219,7 +219,7 @@ describe('several credentials', () => {
     expect(chain.serving).toBe('B')
   })
 
-  it('one that is late and answers after all is taken', async () => {
+  it('use a late answer of a slow one', async () => {
     const { a, b, c, request, asked, clock, chain } = three()
     const outcome = request()
     await clock.advance(5 * second)
@@ -233,7 +233,7 @@ describe('several credentials', () => {
     expect(chain.serving).toBe('A')
   })
 
-  it('one that is late and fails does not hurry the others', async () => {
+  it('are not hurried by the failure of a slow one', async () => {
     const { a, b, request, asked, clock } = three()
     request()
     await clock.advance(5 * second)
@@ -245,7 +245,7 @@ describe('several credentials', () => {
     expect(b.last.signal.aborted).toBe(false)
   })
 
-  it('are waited for, all of them, before it is said that none could', async () => {
+  it('must all have failed before the error is thrown', async () => {
     const { a, b, c, request, clock } = three()
     const outcome = request()
     await clock.advance(10 * second)
@@ -255,12 +255,12 @@ describe('several credentials', () => {
     a.last.fail(new Error('no a'))
     expect(await failureOf(outcome)).toMatchObject({
       message: expect.stringContaining(
-        'None of 3 credentials could give a token:\n- C: no c\n- B: no b\n- A: no a\nSet',
+        'None of 3 credentials could get a token:\n- C: no c\n- B: no b\n- A: no a\nSet',
       ),
     })
   })
 
-  it('have the request’s end passed on', async () => {
+  it('get the abort of the request', async () => {
     const { a, b, request, asked, clock, stop } = three()
     const outcome = request()
     await clock.advance(5 * second)
@@ -278,7 +278,7 @@ describe('several credentials', () => {
 })
 
 describe('a credential that asks a person', () => {
-  it('is asked once at a time', async () => {
+  it('is asked one request at a time', async () => {
     const browser = new SlowCredential('InteractiveBrowserCredential', true)
     const [one, other] = [setUp(browser), setUp(browser)]
     const outcomes = [one.request(), other.request()]
@@ -292,7 +292,7 @@ describe('a credential that asks a person', () => {
     expect(one.clock.timers).toBe(0)
   })
 
-  it('that never gets an answer does not stand in the way for ever', async () => {
+  it('that never gets an answer does not block the others forever', async () => {
     const browser = new SlowCredential('InteractiveBrowserCredential', true)
     const { request, clock } = setUp(browser)
     request()
@@ -306,7 +306,7 @@ describe('a credential that asks a person', () => {
     expect(await outcome).toEqual(token('second'))
   })
 
-  it('is not asked for somebody who has gone meanwhile', async () => {
+  it('is not asked for a caller that has stopped waiting', async () => {
     const browser = new SlowCredential('InteractiveBrowserCredential', true)
     const [one, other] = [setUp(browser), setUp(browser)]
     one.request()

@@ -22,7 +22,7 @@ describe('the cloud of a server', () => {
     ['workspace.sql.azuresynapse.azure.cn', CHINA],
   ])('%s', (host, cloud) => expect(cloudOf(host)).toMatchObject(cloud))
 
-  it('is told by the scope where the host says nothing', () => {
+  it('follows from the scope if the host does not show it', () => {
     expect(cloudOf('sql.internal', US_GOVERNMENT.scope)).toMatchObject(US_GOVERNMENT)
     expect(cloudOf('sql.internal', 'api://my-own/.default')).toMatchObject(PUBLIC)
     expect(cloudOf('myserver.database.chinacloudapi.cn', 'api://my-own/.default')).toMatchObject(CHINA)

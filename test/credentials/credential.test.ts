@@ -34,8 +34,8 @@ const only = (given: CredentialLike, tenantId?: string) => {
 const jwt = (claims: object) => ['{"alg":"none"}', JSON.stringify(claims), 'x'].map(base64url).join('.')
 const base64url = (text: string) => Buffer.from(text).toString('base64url')
 
-describe('what may be a credential', () => {
-  it('is any of these, in this order', () => {
+describe('the credential option', () => {
+  it('accepts any kind of credential, in order of preference', () => {
     const ready = new Made('ready', false)
     const list = [
       new ManagedIdentityCredential(),
@@ -63,7 +63,7 @@ describe('what may be a credential', () => {
     expect(credentials.at(-1)).toBe(ready)
   })
 
-  it('is known to ask a person by its class', () => {
+  it('recognizes interactive credentials by their class', () => {
     class InteractiveBrowserCredential extends Mine {}
     class DeviceCodeCredential extends Mine {}
     const credentials = named([new InteractiveBrowserCredential(), new DeviceCodeCredential(), new Mine()])
@@ -79,28 +79,28 @@ describe('what may be a credential', () => {
     [[], 'credential is an empty list'],
     [[['AzureCli']], 'credential[0] must be'],
     ['AzureClj', 'There is no authentication "AzureClj". Did you mean AzureCli?'],
-  ])('is not %j', (given, message) => {
+  ])('rejects %j', (given, message) => {
     expect(() => named(given as CredentialLike)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) }),
     )
   })
 })
 
-describe('a credential that the user made', () => {
-  it('is asked for the scope, with the signal', async () => {
+describe('a credential that the user created', () => {
+  it('gets the scope and the signal', async () => {
     const mine = new Mine()
     expect(await only(mine).getToken('scope', { abortSignal: signal })).toBe(accessToken)
     expect(mine.asked).toEqual([['scope', { abortSignal: signal }]])
   })
 
-  it('is asked for a token of the tenant', async () => {
+  it('gets the tenant', async () => {
     const mine = new Mine()
     await only(mine, 'contoso.test').getToken('scope', { abortSignal: signal })
     expect(mine.asked).toEqual([['scope', { abortSignal: signal, tenantId: 'contoso.test' }]])
   })
 })
 
-describe('a function', () => {
+describe('a credential function', () => {
   const ask = (answer: unknown) => only(async () => answer as AccessToken).getToken('scope', { abortSignal: signal })
 
   it('is called with the scope, the signal and the tenant', async () => {
@@ -117,28 +117,28 @@ describe('a function', () => {
     ])
   })
 
-  it('that gives a string has its expiry read from the token', async () => {
+  it('that returns a string has its expiry read from the token', async () => {
     const token = jwt({ exp: 1_767_225_600 })
     expect(await ask(token)).toEqual({ token, expiresOnTimestamp: 1_767_225_600_000 })
   })
 
   it.each([
-    ['opaque', 'is no JSON Web Token'],
-    ['a.b.c', 'is no JSON Web Token'],
-    ['', 'is no JSON Web Token'],
+    ['opaque', 'is not a JSON Web Token'],
+    ['a.b.c', 'is not a JSON Web Token'],
+    ['', 'is not a JSON Web Token'],
     [jwt({ exp: 'soon' }), 'has no exp claim'],
     [jwt({}), 'has no exp claim'],
-  ])('is told what to return instead of %j', async (token, why) => {
+  ])('gets an error that says what to return instead of %j', async (token, why) => {
     await expect(ask(token)).rejects.toMatchObject({
       code: 'TOKEN_INVALID',
       message: expect.stringContaining(
-        `The credential function returned a string that ${why}, so that its expiry is not known. ` +
-          'Return { token, expiresOnTimestamp } instead, expiresOnTimestamp in ms since the epoch.\n',
+        `The credential function returned a string that ${why}, so its expiry is unknown. ` +
+          'Return { token, expiresOnTimestamp } instead, with expiresOnTimestamp in ms since the epoch.\n',
       ),
     })
   })
 
-  it('may say that it cannot give one, or throw', async () => {
+  it('may return null or throw', async () => {
     expect(await ask(null)).toBeNull()
     const throws = only(() => {
       throw new Error('vault is sealed')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { entraReason, entraRemedy } from '../../src/credentials/failures.ts'
 
-describe('what Entra ID said', () => {
+describe('Entra ID’s message', () => {
   it.each([
     [
       'in MSAL’s form',
@@ -15,10 +15,10 @@ describe('what Entra ID said', () => {
     ],
     ['plain', 'AADSTS50034: No such account. Trace ID: a Correlation ID: b', 'AADSTS50034: No such account.'],
     ['not of Entra', 'Please run az login', 'Please run az login'],
-  ])('%s, is cut to what matters', (_, text, reason) => expect(entraReason(text)).toBe(reason))
+  ])('%s, is shortened to what matters', (_, text, reason) => expect(entraReason(text)).toBe(reason))
 })
 
-describe('what to do', () => {
+describe('the remedy for an Entra ID error', () => {
   it.each([
     ['AADSTS7000222: The provided client secret keys are expired.', /add a new one/],
     ['AADSTS90002: Tenant not found.', /Check tenantId/],
@@ -26,7 +26,7 @@ describe('what to do', () => {
     ['AADSTS53003: Access has been blocked.', /Conditional Access/],
   ])('%s', (text, remedy) => expect(entraRemedy(text)).toMatch(remedy))
 
-  it('is not made up', () => {
+  it('is undefined for an unknown error', () => {
     expect(entraRemedy('AADSTS999999: Something else.')).toBeUndefined()
     expect(entraRemedy('no such thing')).toBeUndefined()
   })

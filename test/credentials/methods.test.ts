@@ -192,12 +192,12 @@ describe('the credential of a way to sign in', () => {
     expect(credential.name).toBe(expected[0])
   })
 
-  it('is told to each of them here, but for one that needs a plugin that is not installed', () => {
+  it('is tested for each method except one whose plugin is not installed', () => {
     const told = new Set(CASES.map(([method]) => method))
     expect(AUTHENTICATION_METHODS.filter((method) => !told.has(method))).toEqual(['VisualStudioCode'])
   })
 
-  it('asks a person where the credential does', () => {
+  it('is interactive if its class is', () => {
     const asking = AUTHENTICATION_METHODS.filter((method) => METHODS[method].interactive)
     expect(asking).toEqual(['ActiveDirectoryIntegrated', 'ActiveDirectoryInteractive', 'ActiveDirectoryDeviceCodeFlow'])
     expect(credentialOf('ActiveDirectoryInteractive').interactive).toBe(true)
@@ -205,17 +205,17 @@ describe('the credential of a way to sign in', () => {
   })
 })
 
-describe('plugins', () => {
-  it('are loaded into @azure/identity before the credential is made', async () => {
+describe('plugins of @azure/identity', () => {
+  it('are loaded before the credential is created', async () => {
     await ask(credentialOf('ActiveDirectoryIntegrated'))
     expect(plugins).toEqual(['the broker'])
   })
 
-  it('that are not installed are asked for', async () => {
+  it('that are not installed are named with an npm install command', async () => {
     await expect(ask(credentialOf('VisualStudioCode'))).rejects.toMatchObject({
       code: 'DEPENDENCY_MISSING',
       message: expect.stringMatching(
-        /npm install @azure\/identity-vscode\. You need version 2 or later.*there is AzureCli\.\n/,
+        /npm install @azure\/identity-vscode\. You need version 2 or later.*Or use AzureCli\.\n/,
       ),
       cause: expect.any(Error),
     })
@@ -236,7 +236,7 @@ describe('the prompt for a device code', () => {
   })
 })
 
-describe('what is missing is named', () => {
+describe('a missing value is named', () => {
   it.each<[AuthenticationMethod, SignInDetails, string]>([
     [
       'ActiveDirectoryServicePrincipal',
@@ -286,7 +286,7 @@ describe('what is missing is named', () => {
     expect(made).toEqual([])
   })
 
-  it('and may be there the next time', async () => {
+  it('and may be present the next time', async () => {
     const credential = credentialOf('ActiveDirectoryWorkloadIdentity')
     await expect(ask(credential)).rejects.toThrow('AZURE_FEDERATED_TOKEN_FILE')
     for (const [name, value] of Object.entries(federation)) vi.stubEnv(name, value)
@@ -294,7 +294,7 @@ describe('what is missing is named', () => {
   })
 })
 
-describe('the authority', () => {
+describe('the authority host', () => {
   const of = async (options?: IdentityOptions) => {
     const signIn = new SignIn('ActiveDirectoryDefault', { tenantId: String(Math.random()) })
     await ask(identityCredential(signIn, { cloud: GOVERNMENT, options }))
@@ -302,22 +302,22 @@ describe('the authority', () => {
     return (parameters as IdentityOptions).authorityHost
   }
 
-  it('is that of the cloud', async () => {
+  it('is that of the server’s cloud', async () => {
     expect(await of()).toBe('https://login.microsoftonline.us')
   })
 
-  it('is what the environment says', async () => {
+  it('can be set in the environment', async () => {
     vi.stubEnv('AZURE_AUTHORITY_HOST', 'https://login.private.test')
     expect(await of()).toBeUndefined()
   })
 
-  it('is what the options say', async () => {
+  it('can be set in the options', async () => {
     expect(await of({ authorityHost: 'https://login.mine.test' })).toBe('https://login.mine.test')
   })
 })
 
-describe('options', () => {
-  it('reach the credential, and are not written into', async () => {
+describe('credentialOptions', () => {
+  it('reach the credential and are not modified', async () => {
     const options = Object.freeze({ disableInstanceDiscovery: true })
     await ask(credentialOf('ActiveDirectoryManagedIdentity', { clientId: 'c' }, options))
     await ask(credentialOf('ActiveDirectoryServicePrincipal', { ...application, secret: 's' }, options))
@@ -328,7 +328,7 @@ describe('options', () => {
     for (const parameters of made.map((parts) => parts.at(-1))) expect(parameters).not.toBe(options)
   })
 
-  it('keep their policies beside the one that hears what the authority refuses', async () => {
+  it('keep their policies next to the one that records refusals', async () => {
     const mine = { policy: { name: 'mine', sendRequest: vi.fn() }, position: 'perRetry' as const }
     await ask(
       credentialOf('ActiveDirectoryServicePrincipal', { ...application, secret: 's' }, { additionalPolicies: [mine] }),

@@ -22,8 +22,8 @@ function setUp() {
   return { clock, requests, source, token, giveUp }
 }
 
-describe('a credential that heeds no signal', () => {
-  it('is not asked again while it still works on a request, however many waits are given up', async () => {
+describe('a credential that ignores the signal', () => {
+  it('is not asked again while it works on a request, however many callers stop waiting', async () => {
     const { requests, giveUp, clock } = setUp()
     for (let waits = 0; waits < 100; waits++) await giveUp()
     expect(requests).toHaveLength(1)
@@ -40,7 +40,7 @@ describe('a credential that heeds no signal', () => {
     source.close()
   })
 
-  it('has its late answer taken by who waits then', async () => {
+  it('gives its late answer to the caller that is waiting then', async () => {
     const { requests, source, token, giveUp } = setUp()
     await giveUp()
     const waiting = source.get()
@@ -50,7 +50,7 @@ describe('a credential that heeds no signal', () => {
     expect(requests).toHaveLength(1)
   })
 
-  it('has its late answer taken by who comes soon after it', async () => {
+  it('gives its late answer to a caller that arrives soon after', async () => {
     const { requests, source, token, giveUp, clock } = setUp()
     await giveUp()
     requests[0]?.answer(token('late'))
@@ -66,7 +66,7 @@ describe('a credential that heeds no signal', () => {
       (it) => it.requests[0]?.answer({ token: 'old', expiresOnTimestamp: 0 }),
     ],
     ['has not answered for 3 min after it was given up', (it) => it.clock.advance(3 * minute)],
-  ])('is asked again where it %s', async (_, happens) => {
+  ])('is asked again if it %s', async (_, happens) => {
     const test = setUp()
     await test.giveUp()
     await happens(test)
@@ -77,7 +77,7 @@ describe('a credential that heeds no signal', () => {
     expect((await waiting).token).toBe('token-2')
   })
 
-  it('is asked again while it is waited for, once 3 min are over', async () => {
+  it('is asked again after 3 min, even while callers wait for it', async () => {
     const { clock, requests, source, giveUp } = setUp()
     await giveUp()
     source.get({ timeout: 10 * minute }).catch(() => {})

@@ -23,7 +23,7 @@ describe('Retry-After', () => {
   ])('%s', (_, error, expected) => expect(retryAfterOf(error, now)).toBe(expected))
 })
 
-describe('a failure that lasts', () => {
+describe('a permanent failure', () => {
   const unavailable = Object.assign(new Error('no'), { name: 'CredentialUnavailableError' })
   it.each([
     ['a wrong secret', restError(401), true],
@@ -66,7 +66,7 @@ describe('a failure that lasts', () => {
     ['a network error', Object.assign(new Error('ECONNRESET'), { code: 'ECONNRESET' }), false],
   ])('%s', (_, error, expected) => expect(isLasting(error)).toBe(expected))
 
-  it('looks no deeper than it must into a cycle of causes', () => {
+  it('is recognized even in a cycle of causes', () => {
     const error: Error & { cause?: unknown } = new Error('a')
     error.cause = error
     expect(isLasting(error)).toBe(false)

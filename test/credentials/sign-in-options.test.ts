@@ -17,20 +17,20 @@ function read(options: SignInOptions, configured?: SignIn) {
 const made = (...[method, details]: ConstructorParameters<typeof SignIn>) =>
   identityCredential(new SignIn(method, details), { cloud: PUBLIC_CLOUD })
 
-describe('how to sign in', () => {
-  it('is by the default chain where nothing is said', () => {
+describe('the sign-in', () => {
+  it('uses the default chain if nothing is configured', () => {
     expect(read({}).credentials).toEqual([made('ActiveDirectoryDefault')])
     expect(read({}).credentials[0]?.name).toBe('DefaultAzureCredential')
   })
 
-  it('is what the config says', () => {
+  it('follows the config', () => {
     const signIn = new SignIn('ActiveDirectoryManagedIdentity', { clientId: CLIENT })
     const { credentials, warnings } = read({}, signIn)
     expect(credentials[0]).toBe(made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }))
     expect(warnings).toEqual([])
   })
 
-  it('is by the credentials of the options alone, which is told', () => {
+  it('uses only the credentials of the options, with a warning', () => {
     const signIn = new SignIn('ActiveDirectoryServicePrincipal', { clientId: CLIENT, secret: 'x' })
     const { credentials, warnings } = read(
       { credential: ['Environment', 'AzureCli'], tenantId: 'contoso.test' },
@@ -40,11 +40,11 @@ describe('how to sign in', () => {
     expect(credentials[0]).toBe(made('Environment', { tenantId: 'contoso.test' }))
     expect(credentials[1]).toBe(made('AzureCli', { tenantId: 'contoso.test' }))
     expect(warnings).toEqual([
-      ['The options name a credential: what the config says about signing in has no effect.', 'authentication'],
+      ['The options contain a credential, so what the config says about signing in has no effect.', 'authentication'],
     ])
   })
 
-  it('has the client id reach each credential that is named', () => {
+  it('passes the client id to each named credential', () => {
     const mine = { getToken: async () => null }
     const { credentials } = read({ credential: [mine, 'ActiveDirectoryManagedIdentity'], clientId: CLIENT })
     expect(credentials[1]).toBe(made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }))
@@ -55,8 +55,11 @@ describe('a contradiction is refused', () => {
   const credential = { getToken: async () => null }
   it.each<[SignInOptions, string]>([
     [{ credential, authentication: 'AzureCli' }, 'Pass either credential or authentication, not both.'],
-    [{ credential, clientId: CLIENT }, 'clientId has no effect on a credential that you made: pass it there.'],
-    [{ credential, credentialOptions: {} }, 'credentialOptions has no effect on a credential that you made'],
+    [
+      { credential, clientId: CLIENT },
+      'clientId has no effect on a credential that you created: pass it to that credential.',
+    ],
+    [{ credential, credentialOptions: {} }, 'credentialOptions has no effect on a credential that you created'],
     [{ credential: 'ActiveDirectoryServicePrincipal' }, "lacks the tenant's id"],
   ])('%j', (options, message) => {
     expect(() => read(options)).toThrow(
@@ -65,7 +68,7 @@ describe('a contradiction is refused', () => {
   })
 })
 
-it('a credential shows nothing of its secret', () => {
+it('a credential does not reveal its secret', () => {
   const credential = made('ActiveDirectoryServicePrincipal', { tenantId: 't', clientId: CLIENT, secret: 'geheim' })
   expect(inspect(credential, { depth: 10, showHidden: true, getters: true })).not.toContain('geheim')
   expect(JSON.stringify(credential)).not.toContain('geheim')

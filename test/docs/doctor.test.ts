@@ -29,6 +29,7 @@ describe('docs/doctor.md', () => {
       err: recordedOutput().out,
       environment: {},
       setExitCode() {},
+      outliveReader() {},
     })
     for (const { long } of command.options) expect(guide).toContain(`\`${long}`)
   })

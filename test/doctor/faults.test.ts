@@ -71,7 +71,7 @@ const LOGIN: Case[] = [
     refused({ number: 18456, message: "Login failed for user '<token-identified principal>'. Token is expired." }),
     'login',
     'TOKEN_REFUSED',
-    /Synchronize the clock of this machine/,
+    /Synchronize this machine's clock/,
   ],
   [
     'an expired token from a credential that says otherwise',
@@ -81,21 +81,21 @@ const LOGIN: Case[] = [
     },
     'login',
     'TOKEN_REFUSED',
-    /has expired, at .*\n.*Have the credential return a valid token/,
+    /has expired, at .*\n.*Make the credential return a valid token/,
   ],
   [
     'a token for another audience',
     token({ audience: 'https://graph.microsoft.com/' }),
     'login',
     'TOKEN_REFUSED',
-    /leave the option scope out/,
+    /remove the option scope/,
   ],
   [
     'a token that is not valid yet',
     token({ notBefore: Date.now() + 10 * 60_000, lifetime: 2 * HOUR }),
     'login',
     'TOKEN_REFUSED',
-    /Synchronize the clock/,
+    /Synchronize this machine's clock/,
   ],
   [
     'a token from another tenant',
@@ -107,7 +107,7 @@ const LOGIN: Case[] = [
     }),
     'login',
     'TOKEN_REFUSED',
-    /Name the server's tenant by tenantId/,
+    /Set tenantId to the server's tenant/,
   ],
   [
     'a token that was tampered with',
@@ -131,7 +131,7 @@ const LOGIN: Case[] = [
     ],
     'login',
     'TOKEN_REFUSED',
-    /Have it return an access token for https:\/\/database\.windows\.net\//,
+    /Make it return an access token for https:\/\/database\.windows\.net\//,
   ],
   [
     'a principal without a user',
@@ -146,7 +146,7 @@ const LOGIN: Case[] = [
     to(() => ({ database: 'no_such_database' })),
     'login',
     'DATABASE_NOT_FOUND',
-    /Check the name of the database[\s\S]*CREATE USER \[local-app\]/,
+    /Check the names of the database[\s\S]*CREATE USER \[local-app\]/,
   ],
   ['a firewall', refused({ number: 40615 }), 'login', 'FIREWALL', /--start-ip-address 203\.0\.113\.7/],
   ['a subnet without access', refused({ number: 40914 }), 'login', 'FIREWALL', /az sql server vnet-rule create/],
@@ -178,14 +178,14 @@ const LOGIN: Case[] = [
     refused({ number: 47072 }),
     'login',
     'TLS_FAILED',
-    /Leave out the TLS options.*encrypt=strict/,
+    /Remove the TLS options.*encrypt=strict/,
   ],
   [
     'any other refusal',
     refused({ number: 18470, message: 'Disabled.' }),
     'login',
     'LOGIN_FAILED',
-    /Look error 18470 up/,
+    /Look up error 18470/,
   ],
   ['a login that hangs', hanging('login'), 'login', 'LOGIN_TIMEOUT', /longer connectTimeout/],
   ['a login that is dropped', fault('login', { drop: true }), 'login', 'CONNECT_FAILED', /check what answers/],
@@ -198,7 +198,7 @@ const LOGIN: Case[] = [
     },
     'login',
     'SERVER_UNREACHABLE',
-    /Check host and port/,
+    /Check the host and port/,
   ],
 ]
 
@@ -215,7 +215,7 @@ const WIRE: Case[] = [
     to(async () => ({ port: await freePort() })),
     'tcp',
     'SERVER_UNREACHABLE',
-    /Check host and port \(Azure SQL: 1433\)/,
+    /Check the host and port \(Azure SQL: 1433\)/,
   ],
   [
     'a connection that is dropped',
@@ -275,14 +275,14 @@ const WIRE: Case[] = [
     to(() => ({ options: { encrypt: false } })),
     'tls',
     'TLS_FAILED',
-    /Leave encrypt out/,
+    /Remove encrypt/,
   ],
   [
-    'a server that is no SQL Server',
+    'a server that is not SQL Server',
     to(async () => ({ port: await practice.impostor(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')) })),
     'tls',
     'CONNECT_FAILED',
-    /no SQL Server\. Check host and port/,
+    /not a SQL Server\. Check the host and port/,
   ],
   [
     'a server without Entra logins',
@@ -292,7 +292,7 @@ const WIRE: Case[] = [
     }),
     'entra-logins',
     'ENTRA_LOGIN_UNSUPPORTED',
-    /Use @prisma\/adapter-mssql with user and password/,
+    /Use @prisma\/adapter-mssql with a user and password/,
   ],
 ]
 
@@ -318,7 +318,7 @@ const TOKEN: Case[] = [
     },
     'token',
     'TOKEN_REQUEST_FAILED',
-    /Pass the value of the client secret and not its id/,
+    /Pass the value of the client secret, not its id/,
   ],
   [
     'credentials that are not set up',
@@ -328,7 +328,7 @@ const TOKEN: Case[] = [
     },
     'token',
     'CREDENTIALS_FAILED',
-    /Set one of them up here, or name another way/,
+    /Set up one of them here, or choose another way/,
   ],
   [
     'a credential that is throttled',
@@ -348,7 +348,7 @@ const TOKEN: Case[] = [
     },
     'token',
     'TOKEN_REQUEST_FAILED',
-    /name another way to sign in/,
+    /choose another way to sign in/,
   ],
   [
     'an identity endpoint that hangs up',
@@ -358,7 +358,7 @@ const TOKEN: Case[] = [
     },
     'token',
     'TOKEN_REQUEST_FAILED',
-    /name another way to sign in/,
+    /choose another way to sign in/,
   ],
   [
     'a credential that does not answer',
@@ -369,7 +369,7 @@ const TOKEN: Case[] = [
     },
     'token',
     'TOKEN_UNAVAILABLE',
-    /No answer yet from ClientSecretCredential\.\nCheck that its endpoint can be reached/,
+    /No answer yet from ClientSecretCredential\.\nCheck that this machine can reach its endpoint/,
   ],
   [
     'a package that is missing',

@@ -56,5 +56,5 @@ it.each([true, 'strict'] as const)(
 it('a refusal after a redirect names the server that refused', async () => {
   const { upstream } = practice.azure
   const { step, to } = await examine({ redirect: {}, upstream: { ...upstream, password: 'wrong' } }, true)
-  expect(step('login').error?.message).toMatch(new RegExp(`\\nThe login had been redirected to ${to}\\.\\n`))
+  expect(step('login').error?.message).toMatch(new RegExp(`\\nThe login was redirected to ${to}\\.\\n`))
 })

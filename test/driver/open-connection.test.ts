@@ -31,7 +31,7 @@ async function start(beforeConnect?: (connection: DriverConnection) => void, ans
 }
 
 describe('opening a connection', () => {
-  it('makes one login for each, and none before the first', async () => {
+  it('makes one login per connection and none before the first', async () => {
     let made = 0
     const { opener } = await start(() => made++)
     await opener.load()
@@ -45,7 +45,7 @@ describe('opening a connection', () => {
     }
   })
 
-  it('refuses a driver that does not show whether a connection can be used, by one error', async () => {
+  it('refuses a driver that does not expose whether a connection is usable, with one error', async () => {
     let made = 0
     const { opener } = await start((connection) => {
       made++
@@ -62,7 +62,7 @@ describe('opening a connection', () => {
     expect(made).toBe(1)
   })
 
-  it('gives a connection that sends nothing past the end of its token', async () => {
+  it('returns a connection that sends nothing after its token expires', async () => {
     const { opener, server } = await start()
     const times = { expiresOn: Date.now() + 3_600_000, refreshAfter: Date.now() }
     let passed = 0
@@ -79,7 +79,7 @@ describe('opening a connection', () => {
     connection.close('disconnected')
   })
 
-  it('hears that the server ends the session for its token as it is set up', async () => {
+  it('detects that the server ends the session because of its token during setup', async () => {
     const message = 'Query cannot be executed, access token is expired.'
     const expired = Buffer.concat([
       encodeError({ number: 37396, state: 1, class: 16, message }),
@@ -89,7 +89,7 @@ describe('opening a connection', () => {
     await expect(opener.open(lease(), never)).rejects.toMatchObject({ code: 'TOKEN_REFUSED', number: 37396 })
   })
 
-  it('ends a login that is given up', async () => {
+  it('closes the socket of an aborted login', async () => {
     const { opener } = await start()
     await opener.load()
     const given = new AbortController()

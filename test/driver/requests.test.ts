@@ -13,7 +13,7 @@ function declarationOf(...added: Add[]): string {
 }
 
 describe('parameters are declared by size class', () => {
-  it('1,000 different e-mails have one declaration', () => {
+  it('1,000 different e-mail addresses share one declaration', () => {
     const emails = Array.from({ length: 1_000 }, (_, i) => `${'a'.repeat(i % 97)}${i}@example.test`)
     const declarations = new Set(emails.map((email) => declarationOf(['email', TYPES.NVarChar, email])))
     expect([...declarations]).toEqual(['@email nvarchar(4000)'])
@@ -36,11 +36,11 @@ describe('parameters are declared by size class', () => {
     expect(declarationOf(['p', type, value])).toBe(`@p ${declaration}`)
   })
 
-  it('a length that was given stays', () => {
+  it('an explicit length is kept', () => {
     expect(declarationOf(['p', TYPES.NVarChar, 'abc', { length: 50 }])).toBe('@p nvarchar(50)')
   })
 
-  it('an output and a table stay as they are', () => {
+  it('an output parameter and a table are left unchanged', () => {
     const table = { name: 't', columns: [], rows: [] }
     const output: DriverParameter = { type: { name: 'NVarChar' }, value: 'abc', output: true }
     const tvp: DriverParameter = { type: { name: 'TVP' }, value: table, output: false }

@@ -94,7 +94,7 @@ describe('Prisma Client', () => {
     }
   })
 
-  it('signs in with the second credential of a list if the first cannot give a token', async () => {
+  it('signs in with the second credential of a list if the first cannot get a token', async () => {
     stubEnvironment('workload-identity')
     const events: AdapterEvent[] = []
     const sealed = () => Promise.reject(new Error('the vault is sealed'))
@@ -110,11 +110,11 @@ describe('Prisma Client', () => {
     })
   })
 
-  it('reports why none of several credentials could give a token', async () => {
+  it('reports why none of several credentials could get a token', async () => {
     for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
     const { prisma } = db.connect({ credential: ['Environment', 'ActiveDirectoryWorkloadIdentity'] })
     await expect(prisma.user.count()).rejects.toThrow(
-      /None of 2 credentials could give a token:\n- EnvironmentCredential: .*lacks AZURE_TENANT_ID.*\n- WorkloadId/,
+      /None of 2 credentials could get a token:\n- EnvironmentCredential: .*lacks AZURE_TENANT_ID.*\n- WorkloadId/,
     )
   })
 

@@ -75,7 +75,7 @@ describe('an answer to LOGIN7', () => {
   it.each<[string, Buffer[]]>([
     ['with LOGINACK', [ack, encodeRouting({ host: 'h\\i', port: 1 }), features, done]],
     ['without LOGINACK', [encodeRouting({ host: 'h\\i', port: 1 }), done]],
-  ])('that leads elsewhere is followed %s', async (_, tokens) => {
+  ])('with a redirect is followed %s', async (_, tokens) => {
     expect(await answerTo(tokens)).toEqual({ kind: 'routed', routing: { host: 'h\\i', port: 1 } })
   })
 
@@ -142,7 +142,7 @@ describe('the first message to a server', () => {
     ['strict' as const, Encryption.NOT_SUPPORTED],
     [false, Encryption.NOT_SUPPORTED],
     [true, Encryption.ON],
-  ])('says of encryption, with encrypt: %s, %i', async (encrypt, said) => {
+  ])('announces, with encrypt: %s, encryption %i', async (encrypt, said) => {
     expect(parsePrelogin(await prelogin(encrypt)).encryption).toBe(said)
   })
 })

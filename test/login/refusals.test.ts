@@ -32,15 +32,15 @@ describe('a refusal without a reason', () => {
   it('is a missing user only as the likely cause', () => {
     const { code, message } = refusalOf({})
     expect(code).toBe('PRINCIPAL_UNKNOWN')
-    expect(message).toMatch(/does not say more\. Most likely "ann@contoso\.com" has no user in the database "app"/)
+    expect(message).toMatch(/gives no reason\. Most likely "ann@contoso\.com" has no user in the database "app"/)
     expect(message).not.toMatch(/clock|token is good/)
   })
 
   it.each([
-    [2 * 3_600_000, /the token expired 3600 s ago, but the server did not mind: the clock is probably ahead/],
+    [2 * 3_600_000, /the token expired 3600 s ago, but the server did not object: the clock is probably ahead/],
     [
       -3_600_000,
-      /the token is not valid for another 3300 s, but the server did not mind: the clock is probably behind/,
+      /the token is not valid for another 3300 s, but the server did not object: the clock is probably behind/,
     ],
   ])('is a missing user too where this clock is %s ms ahead, with a word on the clock', (ahead, note) => {
     const { code, message } = refusalOf({ ahead })
@@ -53,7 +53,7 @@ describe('a refusal without a reason', () => {
   it('is about the permission on the item in Fabric, not about a user', () => {
     const { code, message } = refusalOf({ server: 'x.database.fabric.microsoft.com' })
     expect(code).toBe('PRINCIPAL_UNKNOWN')
-    expect(message).toMatch(/permission Read.*Service principals can use Fabric APIs/)
+    expect(message).toMatch(/Read permission.*Service principals can use Fabric APIs/)
     expect(message).not.toMatch(/CREATE USER \[/)
   })
 })
@@ -66,14 +66,14 @@ it('a token that the server calls invalid is not called expired, whatever this c
 
 it('a token of another tenant is called that, whatever this clock says', () => {
   const why = ' The server is not currently configured to accept this token.'
-  expect(refusalOf({ why, ahead: 2 * 3_600_000 }).message).toMatch(/another tenant/)
+  expect(refusalOf({ why, ahead: 2 * 3_600_000 }).message).toMatch(/The token's tenant .*is not the server's/)
 })
 
-it('a server that wants a later TLS gets encrypt=strict as a remedy', () => {
+it('a server that requires a later TLS version gets encrypt=strict as a remedy', () => {
   const context = { server: 's', database: 'app', audience: '', claims: undefined, now: NOW }
   const { code, message } = loginRefused({ number: 47072, state: 1, message: 'TLS' }, context)
   expect(code).toBe('TLS_FAILED')
-  expect(message).toMatch(/wants TLS 1\.3, set encrypt=strict/)
+  expect(message).toMatch(/requires TLS 1\.3, set encrypt=strict/)
 })
 
 it.each<[string, Claims, string | undefined]>([
@@ -99,7 +99,7 @@ describe('the T-SQL that creates a user', () => {
   })
 
   it('mentions a group only to a principal that is in one', () => {
-    expect(createUser(claimsOf({ groups: [OBJECT_ID] }))).toContain('A user for a group that it is in will do too')
+    expect(createUser(claimsOf({ groups: [OBJECT_ID] }))).toContain('A user for a group that it belongs to works too')
     expect(createUser(claimsOf())).not.toContain('group')
   })
 

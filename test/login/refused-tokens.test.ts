@@ -21,16 +21,22 @@ const refused = (message: RegExp, state: number) => ({
 
 it('a token for another audience is refused with both audiences named', async () => {
   expect(await refusalOf({ audience: 'https://management.azure.com/' })).toMatchObject(
-    refused(/is for https:\/\/management\.azure\.com\/, and the server wants https:\/\/database\.windows\.net\/\./, 1),
+    refused(
+      /is for https:\/\/management\.azure\.com\/, but the server expects https:\/\/database\.windows\.net\/\./,
+      1,
+    ),
   )
 })
 
-it('a token that is not valid yet is refused with the time from which it is', async () => {
+it('a token that is not valid yet is refused with the time at which it becomes valid', async () => {
   const notBefore = Date.now() + HOUR
   const at = new Date(Math.floor(notBefore / 1000) * 1000).toISOString()
   expect(await refusalOf({ notBefore, lifetime: 2 * HOUR })).toMatchObject(
     refused(
-      new RegExp(`not valid yet: it is valid from ${at}, 3[56]\\d\\d s from now .*Synchronize the clock`, 's'),
+      new RegExp(
+        `not valid yet: it is valid from ${at}, 3[56]\\d\\d s from now .*Synchronize this machine's clock`,
+        's',
+      ),
       1,
     ),
   )
@@ -39,11 +45,11 @@ it('a token that is not valid yet is refused with the time from which it is', as
 it('a token of another tenant is refused with that tenant, and how to find the right one', async () => {
   const claims = { iss: 'https://sts.windows.net/somewhere-else/', tid: 'somewhere-else' }
   expect(await refusalOf({ claims })).toMatchObject(
-    refused(/another tenant than the server's \(somewhere-else\).*tenantId.*az sql server ad-admin list/s, 1),
+    refused(/token's tenant \(somewhere-else\) is not the server's.*tenantId.*az sql server ad-admin list/s, 1),
   )
 })
 
-it('a token that expired earlier than the credential said is refused with the time', async () => {
+it('a token that expired earlier than the credential said is refused with its expiry', async () => {
   const exp = Math.floor(Date.now() / 1000) - 90
   const credential = {
     async getToken() {
@@ -52,11 +58,11 @@ it('a token that expired earlier than the credential said is refused with the ti
     },
   }
   expect(await thrownBy(() => db.connect({ credential }).adapter.connect())).toMatchObject(
-    refused(/Token is expired\..*has expired, at .*, \d+ s ago\..*has kept it for too long/s, 233),
+    refused(/Token is expired\..*has expired, at .*, \d+ s ago\..*kept this one for too long/s, 233),
   )
 })
 
-it('a token that has only expired by the clock of the server shows how far this clock is behind', async () => {
+it('a token that has expired only by the server’s clock shows how far this machine’s clock is behind', async () => {
   const clock = {
     now: () => Date.now() + 2 * HOUR,
     monotonic: () => performance.now(),
@@ -112,7 +118,7 @@ it.each<[string, IssueTokenOptions, RegExp]>([
     { claims: { xms_mirid: '/subscriptions/1/resourcegroups/g/providers/Microsoft.Web/sites/web/slots/staging' } },
     /CREATE USER \[web\/slots\/staging\]/,
   ],
-])('names %s in the T-SQL that makes its user', async (_, options, message) => {
+])('an unknown principal’s error names %s in the T-SQL that creates its user', async (_, options, message) => {
   await throughGateway(db, { principals: {} }, async (port, ca) => {
     expect(await refusalOf(options, { port, options: { cryptoCredentialsDetails: { ca } } })).toMatchObject({
       code: 'P1010',

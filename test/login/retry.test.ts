@@ -33,14 +33,14 @@ async function tries(timing: { connectRetryInterval: number; connectRetryTimeout
   return { at, retries, outcome: await outcome }
 }
 
-it('a database that does not wake up is tried ever more rarely until its time is over, and once more at its end', async () => {
+it('a database that does not resume is retried at growing intervals, and one last time at the timeout', async () => {
   const { at, retries, outcome } = await tries({ connectRetryInterval: 5_000, connectRetryTimeout: 60_000 })
   expect(at).toEqual([0, 5_000, 15_000, 35_000, 60_000])
   expect(retries).toEqual([5_000, 10_000, 20_000, 25_000])
   expect(outcome).toBe(PAUSED)
 })
 
-it('a database is tried once if its time is 0, or if the failure is not worth waiting for', async () => {
+it('a database is tried once if the timeout is 0 or the failure is not transient', async () => {
   const once = { at: [0], retries: [], outcome: PAUSED }
   expect(await tries({ connectRetryInterval: 5_000, connectRetryTimeout: 0 })).toEqual(once)
   expect(await tries({ connectRetryInterval: 5_000, connectRetryTimeout: 60_000 }, false)).toEqual(once)

@@ -12,11 +12,11 @@ describe('a client’s login request', () => {
     [32_767, 'strict' as const, 16_383],
     [32_767, false, 32_767],
     [0, true, 0],
-  ])('for packets of %i are passed on, with encrypt: %s, as %i', (packetSize, encrypt, passed) => {
+  ])('for packets of %i is passed on, with encrypt: %s, as %i', (packetSize, encrypt, passed) => {
     expect(withToken(loginFor(user, { packetSize }), { host: 'h', encrypt }, 't', true).packetSize).toBe(passed)
   })
 
-  it('gets the ids of machine and process that it leaves out', () => {
+  it('gets the machine and process ids that it leaves out', () => {
     const target = { host: 'h', encrypt: true }
     const blank = loginFor(user, { clientId: Buffer.alloc(6), clientProcessId: 0 })
     expect(withToken(blank, target, 't', true)).toMatchObject({ clientId: CLIENT_ID, clientProcessId: process.pid })
@@ -24,7 +24,7 @@ describe('a client’s login request', () => {
     expect(withToken(loginFor(user), target, 't', true)).toMatchObject({ clientId, clientProcessId })
   })
 
-  it('names the server in full, as the redirect did', () => {
+  it('names the server in full, as in the redirect', () => {
     const login = withToken(loginFor(user), { host: 'h', loginName: 'h\\instance', encrypt: true }, 't', true)
     expect(login.serverName).toBe('h\\instance')
   })

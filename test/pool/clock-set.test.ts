@@ -33,7 +33,7 @@ function absolute({ credential, clock }: Made): void {
 
 const idleForHours = { maxIdleConnectionLifetime: 24 * HOUR }
 
-describe('a clock that is set', () => {
+describe('a clock that is changed', () => {
   it.each([5, -5])('by some minutes (%i) changes nothing', async (minutes) => {
     const it = setUp(idleForHours)
     await work(it, 1)
@@ -44,7 +44,7 @@ describe('a clock that is set', () => {
     expect([it.credential.requests, it.server.logins]).toEqual([1, 1])
   })
 
-  it('ahead by hours has the token replaced once for all work', async () => {
+  it('ahead by hours makes all work wait for one new token', async () => {
     const it = setUp(idleForHours)
     await work(it)
     it.clock.set(3 * HOUR)
@@ -53,7 +53,7 @@ describe('a clock that is set', () => {
     expect([it.credential.requests, it.server.logins]).toEqual([2, 20])
   })
 
-  it('ahead by hours, where tokens keep the authority’s time, fails work with the reason, and asks rarely', async () => {
+  it('ahead by hours, if tokens keep the authority’s time, fails work with the reason and causes few token requests', async () => {
     const it = setUp(idleForHours)
     absolute(it)
     await work(it, 1)
@@ -70,7 +70,7 @@ describe('a clock that is set', () => {
     await work(it, 1)
   })
 
-  it('back by hours keeps no token in use beyond its life', async () => {
+  it('back by hours does not keep a token in use past its lifetime', async () => {
     const it = setUp(idleForHours)
     await work(it, 1)
     const [first] = it.server.open
@@ -82,7 +82,7 @@ describe('a clock that is set', () => {
     expect([first?.closedBy, it.pool.stats().rotations, it.credential.requests]).toEqual(['replaced', 1, 2])
   })
 
-  it('back before the first token, where tokens keep the authority’s time, leaves the server to say when they end', async () => {
+  it('back before the first token, if tokens keep the authority’s time, lets the server decide when they expire', async () => {
     const it = setUp()
     absolute(it)
     it.clock.set(-2 * HOUR)
@@ -96,7 +96,7 @@ describe('a clock that is set', () => {
     }
   })
 
-  it('back while work waits for a token makes the wait no longer', async () => {
+  it('back while work waits for a token does not lengthen the wait', async () => {
     const it = setUp({ waitTimeout: 15_000 })
     it.credential.answer(...Array.from({ length: 20 }, () => new Error('no route to the endpoint')))
     const failed = failing(it)
@@ -108,7 +108,7 @@ describe('a clock that is set', () => {
     expect(failed.error).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
   })
 
-  it('back while a server is waited for makes the wait no longer', async () => {
+  it('back while work waits for a server does not lengthen the wait', async () => {
     const it = setUp()
     it.server.onLogin = () => {
       throw new EntraError('DATABASE_UNAVAILABLE', 'Paused.', { number: 49918 })
@@ -123,7 +123,7 @@ describe('a clock that is set', () => {
     expect(it.server.logins).toBe(3)
   })
 
-  it('to and fro by hours, ten times, starts no storm', async () => {
+  it('back and forth by hours, ten times, causes no burst of requests', async () => {
     const it = setUp(idleForHours)
     await work(it)
     for (let n = 0; n < 10; n++) {

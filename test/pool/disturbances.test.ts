@@ -9,8 +9,8 @@ const paused = () => {
   throw new EntraError('DATABASE_UNAVAILABLE', 'Not now.', { number: 40613 })
 }
 
-describe('min', () => {
-  it('stay open where all are idle for too long at the same time', async () => {
+describe('minPoolSize', () => {
+  it('is kept even if all connections are idle for too long at the same time', async () => {
     const it = setUp({ min: 2, max: 5 })
     const connections = []
     for (let n = 0; n < 5; n++) connections.push(await acquire(it))
@@ -19,7 +19,7 @@ describe('min', () => {
     expect(it.server.open.size).toBe(2)
   })
 
-  it('does not count a connection that has its replacement', async () => {
+  it('does not count a connection that already has a replacement', async () => {
     const it = setUp({ min: 1 })
     await acquire(it)
     await it.clock.advance(58 * MINUTE)
@@ -30,7 +30,7 @@ describe('min', () => {
 })
 
 describe('a rotation that failed', () => {
-  it('is not tried again before its time though connections are over their age', async () => {
+  it('is not retried early even if connections are older than maxAge', async () => {
     const it = setUp({ maxAge: MINUTE, min: 1 })
     it.pool.release(await acquire(it))
     it.server.loginTime = 10
@@ -40,7 +40,7 @@ describe('a rotation that failed', () => {
     expect(it.server.logins).toBeLessThan(12)
   })
 
-  it('has one login try for all', async () => {
+  it('retries with one login for all connections', async () => {
     const it = setUp({ maxAge: MINUTE, min: 3 })
     for (const connection of [await acquire(it), await acquire(it), await acquire(it)]) it.pool.release(connection)
     it.server.loginTime = 10
@@ -52,7 +52,7 @@ describe('a rotation that failed', () => {
 })
 
 describe('a rotation', () => {
-  it('logs in for nobody any more when all that it was to replace is lost', async () => {
+  it('stops logging in once all the connections it was replacing are lost', async () => {
     const it = setUp({ maxAge: MINUTE, min: 3, loginsAtOnce: 1 })
     const connections = [await acquire(it), await acquire(it), await acquire(it)]
     for (const connection of connections) it.pool.release(connection)
@@ -66,7 +66,7 @@ describe('a rotation', () => {
 })
 
 describe('a replacement', () => {
-  it('is given up, and no token asked for, when its connection has ended while it waits for a token', async () => {
+  it('is abandoned, and no token requested, if its connection closes while it waits for a token', async () => {
     const it = setUp({ maxAge: 62 * MINUTE, sessionsOutliveTokens: true })
     await acquire(it)
     it.credential.answer(...Array.from({ length: 1_000 }, () => new Error('No authority.')))
@@ -81,8 +81,8 @@ describe('a replacement', () => {
   })
 })
 
-describe('a sign of life', () => {
-  it('is asked for again where a connection has rested since it gave one', async () => {
+describe('validation', () => {
+  it('is repeated if a connection was idle since the last one', async () => {
     const it = setUp()
     const [first, second] = [await acquire(it), await acquire(it)]
     it.pool.release(first)
@@ -99,7 +99,7 @@ describe('a sign of life', () => {
     expect(first.validations).toBe(2)
   })
 
-  it('is asked for after a transaction that the server has ended, whose ROLLBACK is not sent', async () => {
+  it('happens after a transaction that the server has ended and whose ROLLBACK is not sent', async () => {
     const it = setUp()
     const adapter = new ClientAdapter('a', it.pool, { supportsRelationJoins: false }, it.clock, () => {})
     const transaction = await adapter.startTransaction()
@@ -115,7 +115,7 @@ describe('a sign of life', () => {
 })
 
 describe('a client that cannot connect', () => {
-  it('leaves no token request behind, which was made ahead of time', async () => {
+  it('leaves no early token request behind', async () => {
     const it = setUp()
     await it.source.get()
     await it.clock.advance(54 * MINUTE)
@@ -130,8 +130,8 @@ describe('a client that cannot connect', () => {
   })
 })
 
-describe('a token that has come', () => {
-  it('is not asked for again by whoever hears of it first', async () => {
+describe('a new token', () => {
+  it('is not requested again by the first subscriber that learns of it', async () => {
     const it = setUp()
     it.source.subscribe(() => void it.source.get())
     await it.source.get()

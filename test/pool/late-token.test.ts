@@ -22,7 +22,7 @@ function waiting({ pool, clock }: Awaited<ReturnType<typeof failing>>, count: nu
 }
 
 describe('while the next token is late', () => {
-  it('work goes on until the deadline of the connections', async () => {
+  it('work continues until the deadline of the connections', async () => {
     const it = await failing()
     await it.clock.advance(57 * MINUTE)
     expect(it.credential.requests).toBeGreaterThan(2)
@@ -30,7 +30,7 @@ describe('while the next token is late', () => {
     expect([it.server.logins, it.pool.stats().rotations]).toEqual([1, 0])
   })
 
-  it('work that comes after the deadline waits for waitTimeout, and fails with the credential’s own reason', async () => {
+  it('work that arrives after the deadline waits for waitTimeout and fails with the credential’s reason', async () => {
     const it = await failing({ waitTimeout: 15_000 })
     await it.clock.advance(58 * MINUTE + 1)
     const { requests } = it.credential
@@ -49,7 +49,7 @@ describe('while the next token is late', () => {
     expect(it.credential.mostInFlight).toBe(1)
   })
 
-  it('work that waits goes on within 2 s of the credential’s recovery', async () => {
+  it('waiting work continues within 2 s of the credential’s recovery', async () => {
     const it = await failing()
     await it.clock.advance(58 * MINUTE + 1)
     const failures = waiting(it, 50)
@@ -60,7 +60,7 @@ describe('while the next token is late', () => {
     expect(it.credential.mostInFlight).toBe(1)
   })
 
-  it('nothing is asked for once no work waits and no connection is open', async () => {
+  it('no token is requested once no work waits and no connection is open', async () => {
     const it = await failing()
     await it.clock.advance(HOUR)
     expect(it.pool.stats()).toMatchObject({ connectionsOpen: 0, waiting: 0 })

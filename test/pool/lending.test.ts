@@ -4,7 +4,7 @@ import { Stopwatch } from '../../src/time/clock.ts'
 import { acquire, HOUR, numbers, setUp } from './support.ts'
 
 describe('a pool', () => {
-  it('opens nothing and asks for nothing before the first work comes', async () => {
+  it('opens no connection and requests no token before the first work arrives', async () => {
     const { clock, server, credential } = setUp()
     await clock.advance(HOUR)
     expect([server.logins, credential.requests, clock.timers]).toEqual([0, 0, 0])
@@ -20,7 +20,7 @@ describe('a pool', () => {
     expect(it.server.logins).toBe(2)
   })
 
-  it('opens max connections and no more, and serves who waits in the order of coming', async () => {
+  it('opens at most max connections and serves waiting work in order of arrival', async () => {
     const it = setUp({ max: 2 })
     const served: number[] = []
     const work = [1, 2, 3, 4].map(async (number) => {
@@ -37,7 +37,7 @@ describe('a pool', () => {
     expect([served, it.server.logins, it.server.mostOpen]).toEqual([[1, 2, 3, 4], 2, 2])
   })
 
-  it('lets work that did not run go to the head of the queue', async () => {
+  it('puts work that did not run back at the head of the queue', async () => {
     const it = setUp({ max: 1 })
     const connection = await acquire(it)
     const served: string[] = []
@@ -55,7 +55,7 @@ describe('a pool', () => {
     expect(served).toEqual(['again', 'first'])
   })
 
-  it('tells work that no connection was free within poolTimeout', async () => {
+  it('fails work for which no connection was free within poolTimeout', async () => {
     const it = setUp({ max: 1, poolTimeout: 2_000 })
     await acquire(it)
     const late = Promise.resolve(it.pool.acquire()).catch((error: unknown) => error)
@@ -65,7 +65,7 @@ describe('a pool', () => {
     expect(await late).toMatchObject({ code: 'CONNECT_TIMEOUT', message: expect.stringContaining('All 1 connections') })
   })
 
-  it('does not lend a connection that was given back within a transaction', async () => {
+  it('does not lend a connection that was released inside a transaction', async () => {
     const it = setUp()
     const connection = await acquire(it)
     connection.inTransaction = true
@@ -74,7 +74,7 @@ describe('a pool', () => {
     expect(connection.closedBy).toBe('unusable')
   })
 
-  it('does not lend a connection that the session has said is moving', async () => {
+  it('does not lend a connection whose session reported that it is moving', async () => {
     const it = setUp()
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -83,7 +83,7 @@ describe('a pool', () => {
     expect(connection.closedBy).toBe('unusable')
   })
 
-  it('lends no connection from its deadline on, and closes it if nothing runs on it', async () => {
+  it('does not lend a connection after its deadline, and closes it if it is idle', async () => {
     const it = setUp({ maxIdleConnectionLifetime: 2 * HOUR, spread: 1 }, { random: 1 })
     it.credential.answer(it.credential.token('only', HOUR), new Error('down'))
     const connection = await acquire(it)
@@ -98,7 +98,7 @@ describe('a pool', () => {
     expect(connection.closedBy).toBe('replaced')
   })
 
-  it('cuts a connection at the end of its token, whatever runs on it', async () => {
+  it('closes a connection when its token expires, even if work runs on it', async () => {
     const it = setUp({}, { random: 1 })
     it.credential.answer(it.credential.token('only', HOUR))
     const connection = await acquire(it)
@@ -109,7 +109,7 @@ describe('a pool', () => {
     expect(it.events.at(-1)).toMatchObject({ type: 'connection.closed', reason: 'expired', ageMs: HOUR })
   })
 
-  it('leaves what runs alone past the end of its token where sessions may outlive it', async () => {
+  it('lets work run past the expiry of its token if sessions may outlive tokens', async () => {
     const it = setUp({ sessionsOutliveTokens: true })
     const connection = await acquire(it)
     await it.clock.advance(2 * HOUR)
@@ -118,7 +118,7 @@ describe('a pool', () => {
     expect(connection.closedBy).toBe('replaced')
   })
 
-  it('keeps min connections open where more of them become idle at the same moment', async () => {
+  it('keeps min connections open even if more of them expire as idle at the same moment', async () => {
     const it = setUp({ min: 2, maxIdleConnectionLifetime: 30_000 })
     const lent = await Promise.all(Array.from({ length: 4 }, () => acquire(it)))
     for (const connection of lent) it.pool.release(connection)
@@ -126,7 +126,7 @@ describe('a pool', () => {
     expect(it.pool.stats().connectionsOpen).toBe(2)
   })
 
-  it('closes what was idle for maxIdleConnectionLifetime, down to min', async () => {
+  it('closes connections that were idle for maxIdleConnectionLifetime, down to min', async () => {
     const it = setUp({ min: 1, maxIdleConnectionLifetime: 30_000 })
     const [first, second] = [await acquire(it), await acquire(it)]
     it.pool.release(first)
@@ -140,7 +140,7 @@ describe('a pool', () => {
     expect(it.pool.stats().connectionsOpen).toBe(1)
   })
 
-  it('is right at the first query after a freeze, though no timer has run', async () => {
+  it('does not lend an expired connection after a freeze, even before any timer has run', async () => {
     const it = setUp({ maxIdleConnectionLifetime: 5 * HOUR })
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -152,7 +152,7 @@ describe('a pool', () => {
 })
 
 describe('closing a pool', () => {
-  it('ends who waits, and lets what runs go on for the disconnect timeout', async () => {
+  it('fails waiting work and lets running work continue for the disconnect timeout', async () => {
     const it = setUp({ max: 1, disconnectTimeout: 5_000 })
     const connection = await acquire(it)
     const waiting = Promise.resolve(it.pool.acquire()).catch((error: EntraError) => error.code)
@@ -169,7 +169,7 @@ describe('closing a pool', () => {
     await expect(it.pool.acquire()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
-  it('is over as soon as the last work has given its connection back', async () => {
+  it('finishes as soon as the last connection is released', async () => {
     const it = setUp()
     const connection = await acquire(it)
     const closing = it.pool.close()
@@ -178,7 +178,7 @@ describe('closing a pool', () => {
     expect([connection.closedBy, it.clock.timers]).toEqual(['disconnected', 0])
   })
 
-  it('gives up a login, and the wait for a token', async () => {
+  it('aborts a login and the wait for a token', async () => {
     const slow = setUp()
     slow.server.loginTime = 60_000
     const login = Promise.resolve(slow.pool.acquire()).catch((error: EntraError) => error.code)

@@ -14,7 +14,7 @@ const failing = ({ pool }: ReturnType<typeof setUp>): Promise<unknown> =>
   )
 
 describe('a login that fails', () => {
-  it('is tried again for waiting work until a paused database is up, by one for all', async () => {
+  it('is retried for all waiting work at once until a paused database has resumed', async () => {
     const it = setUp()
     it.server.onLogin = () => {
       throw paused()
@@ -30,7 +30,7 @@ describe('a login that fails', () => {
     expect(retries).toMatchObject([{ attempt: 1 }, { attempt: 2 }, { attempt: 3 }])
   })
 
-  it('is the failure of work that has waited for connectRetryTimeout', async () => {
+  it('is the error of work that has waited for connectRetryTimeout', async () => {
     const it = setUp({ connectRetryTimeout: 60_000 })
     it.server.onLogin = () => {
       throw paused()
@@ -43,7 +43,7 @@ describe('a login that fails', () => {
     expect(it.pool.stats().waiting).toBe(0)
   })
 
-  it('for good is told at once, and not tried again by itself', async () => {
+  it('permanently fails work at once and is not retried', async () => {
     const it = setUp()
     it.server.onLogin = () => {
       throw missing()
@@ -53,7 +53,7 @@ describe('a login that fails', () => {
     expect(it.server.logins).toBe(1)
   })
 
-  it('for good is tried at most every two seconds, however much work comes', async () => {
+  it('permanently is attempted at most every two seconds, however much work arrives', async () => {
     const it = setUp()
     it.server.onLogin = () => {
       throw missing()
@@ -65,7 +65,7 @@ describe('a login that fails', () => {
     expect(it.server.logins).toBeLessThanOrEqual(6)
   })
 
-  it('because the database is not there (4060) is tried again where it was there before', async () => {
+  it('because the database does not exist (4060) is retried if it existed before', async () => {
     const it = setUp()
     ;(await acquire(it)).drop()
     let left = 2
@@ -76,7 +76,7 @@ describe('a login that fails', () => {
     expect((await work).number).toBe(4)
   })
 
-  it('leaves the work to the connections that there are', async () => {
+  it('leaves the work to the open connections', async () => {
     const it = setUp({ max: 10 })
     const connection = await acquire(it)
     it.server.onLogin = () => {
@@ -88,7 +88,7 @@ describe('a login that fails', () => {
     expect(await waiting).toBe(connection)
   })
 
-  it('is what work is told that no connection came back for in time', async () => {
+  it('is the error of work for which no connection was released in time', async () => {
     const it = setUp()
     await acquire(it)
     it.server.onLogin = () => {
@@ -99,7 +99,7 @@ describe('a login that fails', () => {
     expect(await failed).toMatchObject({ code: 'TOO_MANY_CONNECTIONS' })
   })
 
-  it('for its token is made again with another one, once', async () => {
+  it('because of its token is retried once with another token', async () => {
     const it = setUp()
     const tokens: string[] = []
     it.server.onLogin = ({ token }) => {
@@ -110,7 +110,7 @@ describe('a login that fails', () => {
     expect(tokens).toEqual(['token-1', 'token-2'])
   })
 
-  it('for its token a second time is told', async () => {
+  it('because of its token a second time is the error of the work', async () => {
     const it = setUp()
     it.server.onLogin = () => {
       throw new EntraError('TOKEN_REFUSED', 'It is for another audience.', { number: 18456 })
@@ -123,7 +123,7 @@ describe('a login that fails', () => {
 })
 
 describe('work that waits for a login', () => {
-  it('is looked at now and then, and not without a pause, where connectRetryTimeout is 0', async () => {
+  it('is checked at intervals, without a busy loop, if connectRetryTimeout is 0', async () => {
     const it = setUp({ connectRetryTimeout: 0 })
     it.server.loginTime = 1_000
     let timers = 0
@@ -138,7 +138,7 @@ describe('work that waits for a login', () => {
 })
 
 describe('work that waits for a token', () => {
-  it('waits for waitTimeout, and is told why there is none', async () => {
+  it('waits for waitTimeout and fails with the reason', async () => {
     const it = setUp({ waitTimeout: 15_000 })
     it.credential.answer('hang')
     const failed = failing(it)
@@ -150,7 +150,7 @@ describe('work that waits for a token', () => {
     expect(it.clock.timers).toBe(0)
   })
 
-  it('waits in its own time, however long others have waited before it', async () => {
+  it('gets its full waitTimeout, however long other work has waited before it', async () => {
     const it = setUp({ waitTimeout: 15_000 })
     it.credential.answer('hang')
     const first = failing(it)
@@ -163,7 +163,7 @@ describe('work that waits for a token', () => {
     expect(await second).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
   })
 
-  it('is told of the database that it waited for first, though its token ended meanwhile', async () => {
+  it('fails with the error of the database that it waited for first, even if its token expired meanwhile', async () => {
     const it = setUp({ waitTimeout: 15_000, connectRetryTimeout: 60_000 })
     await it.source.get()
     // The token ends after 58 minutes.

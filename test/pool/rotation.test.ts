@@ -44,7 +44,7 @@ async function unableToRotate(error: () => EntraError) {
 }
 
 describe('a rotation', () => {
-  it('begins after a new token, spread over the time at hand, and is over before the old one ends', async () => {
+  it('begins at a random time after a new token and finishes before the old token expires', async () => {
     const it = setUp()
     await load(it, 2, 65 * MINUTE)
     const types = it.events.map(({ type }) => type)
@@ -57,7 +57,7 @@ describe('a rotation', () => {
     expect(it.credential.requests).toBe(2)
   })
 
-  it('delays no work though a login takes seconds', async () => {
+  it('delays no work even if a login takes seconds', async () => {
     const it = setUp({ max: 6 })
     await load(it, 6, 30 * MINUTE)
     it.server.loginTime = 3_000
@@ -67,7 +67,7 @@ describe('a rotation', () => {
     expect(it.server.mostOpen).toBeLessThanOrEqual(9)
   })
 
-  it('opens a replacement for as many as were busy of late, and closes the others', async () => {
+  it('replaces as many connections as were recently busy and closes the others', async () => {
     const it = setUp({ maxIdleConnectionLifetime: 2 * HOUR, max: 5 })
     for (const connection of await busy(it, 5)) it.pool.release(connection)
     await load(it, 2, 52 * MINUTE + 30_000)
@@ -76,7 +76,7 @@ describe('a rotation', () => {
     expect(it.pool.stats().connectionsOpen).toBe(2)
   })
 
-  it('opens one before it gives one up, loginsAtOnce at a time', async () => {
+  it('opens each replacement before it closes the old connection, loginsAtOnce at a time', async () => {
     const it = setUp({ max: 6, loginsAtOnce: 2, maxIdleConnectionLifetime: 2 * HOUR })
     const old = await busy(it, 6)
     it.server.loginTime = 1_000
@@ -93,7 +93,7 @@ describe('a rotation', () => {
     expect(old.every(({ closedBy }) => closedBy === 'replaced')).toBe(true)
   })
 
-  it('leaves a transaction on its connection, and closes that when it is given back', async () => {
+  it('leaves a transaction on its connection and closes that when it is released', async () => {
     const it = setUp()
     const [long] = await busy(it, 1)
     await it.clock.advance(57 * MINUTE)
@@ -102,7 +102,7 @@ describe('a rotation', () => {
     expect(long?.closedBy).toBe('replaced')
   })
 
-  it('makes no login and no token request while nothing is open', async () => {
+  it('makes no login and no token request while no connection is open', async () => {
     const it = setUp()
     it.pool.release(await acquire(it))
     await it.clock.advance(30_000)
@@ -111,7 +111,7 @@ describe('a rotation', () => {
     expect([it.server.logins, it.credential.requests, it.clock.timers]).toEqual([1, 1, 0])
   })
 
-  it('never is to the token that is in use', async () => {
+  it('never replaces a connection with one on the same token', async () => {
     const it = setUp({ maxIdleConnectionLifetime: 2 * HOUR })
     const same = it.credential.token('same', HOUR)
     it.credential.answer(...Array.from({ length: 40 }, () => same))
@@ -121,7 +121,7 @@ describe('a rotation', () => {
     expect(it.credential.requests).toBeGreaterThan(2)
   })
 
-  it('is tried again while the old token is good, where the server takes no login', async () => {
+  it('retries while the old token is valid if the server accepts no logins', async () => {
     const it = setUp()
     const loading = load(it, 1, 57 * MINUTE)
     await it.clock.advance(0)
@@ -137,7 +137,7 @@ describe('a rotation', () => {
     expect(it.pool.stats().rotations).toBe(1)
   })
 
-  it('opens no replacement where nothing was at work for a minute', async () => {
+  it('opens no replacement if no connection was busy for a minute', async () => {
     const it = setUp({ maxIdleConnectionLifetime: 2 * HOUR })
     for (const connection of await busy(it, 8)) it.pool.release(connection)
     await it.clock.advance(58 * MINUTE)
@@ -145,7 +145,7 @@ describe('a rotation', () => {
     expect([it.pool.stats().connectionsOpen, it.server.logins]).toEqual([0, 8])
   })
 
-  it('that could not log in by the deadline has new work wait for connectRetryTimeout, and fail with the reason', async () => {
+  it('that could not log in by the deadline makes new work wait for connectRetryTimeout and fail with the reason', async () => {
     const it = await unableToRotate(() => refused())
     expect(it.server.open.size).toBe(0)
     const failed = Promise.resolve(it.pool.acquire()).catch((error: unknown) => error)
@@ -155,28 +155,28 @@ describe('a rotation', () => {
     expect(await failed).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
   })
 
-  it('that could not log in by the deadline costs no token once the server is back', async () => {
+  it('that could not log in by the deadline needs no new token once the server is back', async () => {
     const it = await unableToRotate(() => refused())
     it.server.onLogin = () => {}
     await acquire(it, 5_000)
     expect([it.credential.requests, it.pool.stats().connectionsOpen]).toEqual([2, 1])
   })
 
-  it('that is refused for good fails new work from the deadline on at once', async () => {
+  it('that fails permanently makes new work fail at once after the deadline', async () => {
     const it = await unableToRotate(() => new EntraError('FIREWALL', 'Closed.', { number: 40615 }))
     const failed = Promise.resolve(it.pool.acquire()).catch((error: unknown) => error)
     await it.clock.advance(2_000)
     expect(await failed).toMatchObject({ code: 'FIREWALL' })
   })
 
-  it('replaces what is older than maxAge, with the same token', async () => {
+  it('replaces connections older than maxAge, with the same token', async () => {
     const it = setUp({ maxAge: 60_000 })
     await load(it, 1, 58_000)
     expect(it.events).toContainEqual(expect.objectContaining({ type: 'rotation.finished', reason: 'max-age' }))
     expect([it.server.logins, it.credential.requests]).toEqual([2, 1])
   })
 
-  it('begins at once where the server ended a session for its token', async () => {
+  it('begins at once if the server ended a session because of its token', async () => {
     const it = setUp()
     const connection = await acquire(it)
     connection.close('unusable')

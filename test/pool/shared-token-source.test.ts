@@ -40,15 +40,15 @@ async function tenants() {
   return { clock, server, credential, source, tokens, all }
 }
 
-describe(`one token source under ${TENANTS} pools`, () => {
-  it('asks for one token a refresh', async () => {
+describe(`one token source shared by ${TENANTS} pools`, () => {
+  it('requests one token per refresh', async () => {
     const { clock, server, credential } = await tenants()
     expect([credential.requests, server.open.size]).toEqual([1, TENANTS])
     await clock.advance(59 * MINUTE)
     expect([credential.requests, credential.mostInFlight, server.open.size]).toEqual([2, 1, TENANTS])
   })
 
-  it('leaves each to rotate once, spread over the time at hand', async () => {
+  it('lets each pool rotate once, spread over the available time', async () => {
     const { clock, source, tokens, all } = await tenants()
     const first = await source.get()
     const timeAtHand = hardDeadline(first, source.timing) - first.refreshAfter
@@ -62,7 +62,7 @@ describe(`one token source under ${TENANTS} pools`, () => {
     }
   })
 
-  it('goes on for the others when one of them is closed, and stops with the last', async () => {
+  it('keeps serving the others when one pool closes, and stops with the last', async () => {
     const { clock, server, credential, all } = await tenants()
     const [closed, ...others] = all
     await closed?.pool.close()

@@ -23,7 +23,7 @@ describe('a connection', () => {
     expect(connection.validations).toBe(0)
   })
 
-  it('has to answer before it is lent after more than 500 ms', async () => {
+  it('is validated before it is lent if it was idle for more than 500 ms', async () => {
     const it = setUp()
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -32,7 +32,7 @@ describe('a connection', () => {
     expect(connection.validations).toBe(1)
   })
 
-  it('is closed where it does not answer, and another is opened in its place', async () => {
+  it('is closed if it does not answer, and another is opened in its place', async () => {
     const it = setUp()
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -43,7 +43,7 @@ describe('a connection', () => {
     expect(connection.closedBy).toBe('unusable')
   })
 
-  it('that does not answer within a second is waited for no longer than a login takes', async () => {
+  it('that does not answer within a second delays work by no more than a login', async () => {
     const it = setUp()
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -65,7 +65,7 @@ describe('a connection', () => {
     expect(connection.validations).toBe(1)
   })
 
-  it('that is lost while it has to answer costs the work that waits for it no more than a login', async () => {
+  it('that is lost during validation delays work by no more than a login', async () => {
     const it = setUp()
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -79,7 +79,7 @@ describe('a connection', () => {
     expect(numbers([await next])).toEqual([2])
   })
 
-  it('has to answer each time where validateConnection is true, and once for each loan', async () => {
+  it('is validated exactly once per loan if validateConnection is true', async () => {
     const it = setUp({ validation: 'always' })
     const connection = await acquire(it)
     for (let use = 1; use <= 3; use++) {
@@ -89,7 +89,7 @@ describe('a connection', () => {
     }
   })
 
-  it('never has to answer where validateConnection is false', async () => {
+  it('is never validated if validateConnection is false', async () => {
     const it = setUp({ validation: 'never' })
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -100,8 +100,8 @@ describe('a connection', () => {
   })
 })
 
-describe('suspicion', () => {
-  it('has every idle connection answer before it is lent, however young, after one was lost', async () => {
+describe('after one connection was lost, the pool', () => {
+  it('validates every idle connection before it lends it, however recently it was used', async () => {
     const it = setUp()
     const [first, second] = [await acquire(it), await acquire(it)]
     it.pool.release(second)
@@ -111,7 +111,7 @@ describe('suspicion', () => {
     expect([second.validations, it.events.at(-1)]).toMatchObject([1, { type: 'connection.closed', reason: 'lost' }])
   })
 
-  it('ends for a connection that has answered', async () => {
+  it('does not validate a connection again that has answered', async () => {
     const it = setUp()
     const connection = await acquire(it)
     it.pool.release(connection)
@@ -120,7 +120,7 @@ describe('suspicion', () => {
     expect(connection.validations).toBe(1)
   })
 
-  it('asks no more connections than work waits for', async () => {
+  it('validates no more connections than waiting work needs', async () => {
     const it = setUp()
     const all = [await acquire(it), await acquire(it), await acquire(it)]
     for (const connection of all) it.pool.release(connection)
@@ -142,7 +142,7 @@ describe('warmUp()', () => {
     expect([connection.closedBy, it.pool.stats().connectionsOpen]).toEqual(['unusable', 1])
   })
 
-  it('opens one connection, however often it is called, and for work that comes meanwhile', async () => {
+  it('opens one connection, however often it is called, and work that arrives meanwhile uses it', async () => {
     const it = setUp()
     it.server.loginTime = 100
     const warm = Promise.all([it.pool.warmUp(), it.pool.warmUp(), it.pool.warmUp()])

@@ -42,7 +42,7 @@ const after = encodeDone(DoneStatus.FINAL)
 const granted = (...features: FeatureData[]) =>
   parseLoginResponse(Buffer.concat([before, encodeFeatureExtAck(features), after]))
 
-describe('the server’s answer', () => {
+describe('the server’s answer to a login', () => {
   it.each([
     ['to a client that asked for nothing has no features', [FEDAUTH, UTF8], [], undefined],
     ['has the features that the client asked for', [FEDAUTH, UTF8, RECOVERY], [RECOVERY, UTF8], [UTF8, RECOVERY]],
@@ -59,7 +59,7 @@ describe('the server’s answer', () => {
     )
   })
 
-  it('has no grant of a feature that is not passed on, though the client asked for it', () => {
+  it('does not grant a feature that is not passed on, even if the client asked for it', () => {
     const asked = [Feature.AZURE_SQL_SUPPORT, Feature.AZURE_SQL_DNS_CACHING, Feature.ENHANCED_ROUTING, 0x7f].map(
       (id) => ({ id, data: Buffer.from([1]) }),
     )
@@ -67,21 +67,21 @@ describe('the server’s answer', () => {
     expect(acceptedLogin(granted(FEDAUTH, ...asked), asked)).toEqual(Buffer.concat([before, after]))
   })
 
-  it('has nothing that would lead the client past the proxy', () => {
+  it('contains nothing that would redirect the client past the proxy', () => {
     const partner = encodeTextChange(EnvChange.MIRRORING_PARTNER, 'partner.example')
     const enhanced = encodeEnhancedRouting({ host: 'elsewhere.example', port: 1433, database: 'replica' })
     const answer = parseLoginResponse(Buffer.concat([partner, before, enhanced, after]))
     expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
   })
 
-  it('has SESSIONSTATE for who asked for session recovery', () => {
+  it('has SESSIONSTATE for a client that asked for session recovery', () => {
     const state = encodeSessionState(1, Array(300).fill({ id: 0, value: Buffer.alloc(250) }))
     const answer = parseLoginResponse(Buffer.concat([before, state, after]))
     expect(acceptedLogin(answer, [RECOVERY])).toEqual(Buffer.concat([before, state, after]))
     expect(acceptedLogin(answer, [UTF8])).toEqual(Buffer.concat([before, after]))
   })
 
-  it('has one DONE, at its end, and no word of procedures', () => {
+  it('has one DONE, at its end, and no procedure tokens', () => {
     const procedures = [TokenType.DONEINPROC, TokenType.DONEPROC, TokenType.DONE].map((type) =>
       encodeDone(DoneStatus.MORE, 1n, 0xc1, type),
     )
@@ -89,13 +89,13 @@ describe('the server’s answer', () => {
     expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
   })
 
-  it('ends before a token that is not known, and the token counts as taken', () => {
+  it('ends before a token of unknown type, and the login counts as accepted', () => {
     const answer = parseLoginResponse(Buffer.concat([before, Buffer.from([0x42, 1, 2, 3])]))
     expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
     expect(acknowledgesToken(answer)).toBe(true)
   })
 
-  it('says whether the token was taken', () => {
+  it('shows whether the access token was accepted', () => {
     expect(acknowledgesToken(granted(UTF8, FEDAUTH))).toBe(true)
     expect(acknowledgesToken(granted(UTF8))).toBe(false)
     expect(acknowledgesToken(parseLoginResponse(Buffer.concat([before, after])))).toBe(false)
@@ -128,8 +128,8 @@ function refusedWith(...errors: [number, string][]): { error: EntraError; messag
   return { error: loginRefused(first, context, new LoginRefusedError(messages)), messages }
 }
 
-describe('what the server said of a login', () => {
-  it('goes to the client as it is, all of it and in its order, and what to do comes behind it', () => {
+describe('the server’s refusal of a login', () => {
+  it('reaches the client unchanged and in order, followed by what to do', () => {
     const { error, messages } = refusedWith(
       [4060, 'Cannot open database "app" requested by the login. The login failed.'],
       [18456, "Login failed for user '<token-identified principal>'."],
@@ -141,19 +141,19 @@ describe('what the server said of a login', () => {
     expect(infos[0]?.message).not.toContain('Cannot open')
   })
 
-  it('has the user and the database where clients look for them, though our advice quotes others', () => {
+  it('has the user and the database where clients look for them, even if our advice quotes others', () => {
     const [database] = told(failedLogin(refusedWith([4060, 'Cannot open database "app".']).error, attempt)).errors
     expect(database?.message.split('"')[1]).toBe('app')
     const [user] = told(failedLogin(refusedWith([18456, "Login failed for user 'u'."]).error, attempt)).errors
     expect(user?.message.split("'")[1]).toBe('u')
   })
 
-  it('may have several lines, none of which is said again', () => {
+  it('may have several lines, none of which is repeated', () => {
     const { infos } = told(failedLogin(refusedWith([40615, 'First line.\nSecond line.']).error, attempt))
     expect(infos.map(({ message }) => message).join('\n')).toMatch(/^The firewall of the server/)
   })
 
-  it('is told in pieces that FreeTDS and pymssql can take, cut where a person would', () => {
+  it('is split at word boundaries into pieces that FreeTDS and pymssql accept', () => {
     const sentences = Array.from({ length: 40 }, (_, i) => `This is sentence number ${i} of the advice.`)
     const { infos } = told({ errors: [], advice: `${sentences.join(' ')}\n${'x'.repeat(2_000)}\nThe end.` })
     expect(infos.length).toBeGreaterThan(4)
@@ -168,7 +168,7 @@ describe('what the server said of a login', () => {
   })
 })
 
-describe('a failure of our own', () => {
+describe('the proxy’s own failure', () => {
   it.each<[EntraErrorCode, number, RegExp]>([
     [
       'CONNECT_FAILED',
@@ -183,25 +183,25 @@ describe('a failure of our own', () => {
     ['TOKEN_UNAVAILABLE', 50_000, /^Login failed for user 'entra_1'\./],
     ['TOKEN_REQUEST_FAILED', 50_000, /^Login failed for user 'entra_1'\./],
     ['CONFIG_PLAINTEXT', 50_000, /^Login failed for user 'entra_1'\./],
-  ])('%s is error %i, and begins as SQL Server’s do', (code, number, beginning) => {
+  ])('%s is error %i and begins like SQL Server’s message', (code, number, beginning) => {
     const { errors, infos } = told(failedLogin(new EntraError(code, 'What.\nWhy.'), attempt))
     expect(errors).toMatchObject([{ number, state: 1, class: 14, message: expect.stringMatching(beginning) }])
     expect(errors[0]?.message).toMatch(/What\.\nWhy\.$/)
     expect(infos).toMatchObject([{ message: expect.stringMatching(/^See .*errors\.md#/) }])
   })
 
-  it('names the server alone where no database is named', () => {
+  it('names only the server if no database is named', () => {
     const failure = failedLogin(new EntraError('CONNECT_FAILED', 'What.'), { ...attempt, database: '' })
     expect(failure.errors[0]?.message).toMatch(/^Server 'server\.example' is not currently available\. /)
   })
 
-  it('shows nothing of what it does not know', () => {
+  it('reveals nothing of an unknown error', () => {
     const { errors, infos } = told(failedLogin(new Error('secret'), attempt))
     expect(errors).toMatchObject([{ number: 40613 }])
     expect(JSON.stringify([errors, infos])).not.toContain('secret')
   })
 
-  it('is an error of less than 512 characters, however much there is to say', () => {
+  it('is an error of less than 512 characters, however long its reason', () => {
     const error = new EntraError('TOKEN_UNAVAILABLE', `What.\n${'Why not? '.repeat(1_000)}`)
     const { kinds, errors, infos } = told(failedLogin(error, { ...attempt, user: 'u'.repeat(500) }))
     expect(errors).toHaveLength(1)
@@ -211,11 +211,11 @@ describe('a failure of our own', () => {
   })
 })
 
-describe('a client that is turned away', () => {
+describe('a refused client', () => {
   it.each([
     ['the proxy', LOGIN_FAILED, 18456],
     ['its owner', OWN_MESSAGE, 50_000],
-  ])('refused by %s reads its user first', (_, kind, number) => {
+  ])('for %s reads its user first', (_, kind, number) => {
     const [error] = told(refusedLogin(kind, 'someone', "It is not 'wanted'.")).errors
     expect(error).toMatchObject({
       number,
@@ -224,7 +224,7 @@ describe('a client that is turned away', () => {
     })
   })
 
-  it('with a login that cannot be read hears what SQL Server would say', () => {
+  it('with an unreadable login gets SQL Server’s own message', () => {
     expect(told(UNREADABLE_LOGIN)).toMatchObject({ kinds: ['error', 'done'], errors: [{ number: 17832, class: 20 }] })
   })
 })

@@ -46,7 +46,7 @@ describe('a connection string of the proxy', () => {
     )
   })
 
-  it.each(['prisma', 'ado.net', 'jdbc', 'uri'] as const)('leaves out a database that is not named, as %s', (format) => {
+  it.each(['prisma', 'ado.net', 'jdbc', 'uri'] as const)('leaves out an unnamed database, as %s', (format) => {
     expect(connectionStringFor({ ...login, database: undefined, schema: undefined }, format)).not.toMatch(
       /undefined|database|Catalog/i,
     )

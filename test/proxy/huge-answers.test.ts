@@ -83,7 +83,7 @@ describe.each<SessionOptions>([
   { server: true, client: true },
   { server: 'strict', client: 'strict' },
 ])('through the proxy (client: $client, server: $server)', (way) => {
-  it('an answer of 10 MB comes whole, in its order, one packet a record', async () => {
+  it('an answer of 10 MB arrives whole and in order, one packet per record', async () => {
     const count = Math.ceil(TEN_MB / ROOM)
     const { gateway, stream, send } = await open(new RowServer(count), way)
     send(PacketType.SQL_BATCH, bytesOf(100))
@@ -94,7 +94,7 @@ describe.each<SessionOptions>([
     expect(gateway.stats().hungUp).toEqual({})
   })
 
-  it('ATTENTION amid an answer that nobody reads arrives, and nothing of the answer is lost', async () => {
+  it('ATTENTION arrives during an unread answer, and nothing of the answer is lost', async () => {
     const rows = new RowServer(Number.POSITIVE_INFINITY)
     const { gateway, stream, send } = await open(rows, way)
     stream.pause()

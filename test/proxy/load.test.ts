@@ -24,7 +24,7 @@ async function loggedIn(): Promise<TdsClient> {
 }
 
 describe('200 connections at once', () => {
-  it('are served, each by a connection of its own, with one token for all', async () => {
+  it('are served, each by its own connection, with one token for all', async () => {
     await start()
     const clients = await Promise.all(Array.from({ length: 200 }, loggedIn))
     expect(started.proxy.stats()).toMatchObject({ connectionsOpen: 200, sessionsOpen: 200, failures: 0 })
@@ -46,7 +46,7 @@ describe('200 connections at once', () => {
   })
 })
 
-describe('an end that does not read', () => {
+describe('one end that does not read', () => {
   const CHUNK = Buffer.alloc(2 ** 16, 1)
   const MUCH = 256 * 2 ** 20
 
@@ -66,7 +66,7 @@ describe('an end that does not read', () => {
     return written
   }
 
-  it('has the server wait, and the proxy holds little of it', async () => {
+  it('makes the server wait, while the proxy buffers little', async () => {
     let flooded: Promise<number> | undefined
     await start(async (stream) => {
       flooded = flood(stream)
@@ -80,7 +80,7 @@ describe('an end that does not read', () => {
     client.close()
   })
 
-  it('has the client wait, and the proxy holds little of it', async () => {
+  it('makes the client wait, while the proxy buffers little', async () => {
     await start(async (stream) => {
       stream.pause()
       await once(stream, 'close')

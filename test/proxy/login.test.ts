@@ -8,7 +8,7 @@ import { loginFor } from './support.ts'
 const proxies = useProxies()
 
 describe('a login', () => {
-  it('is made upstream with the client’s own login request, and a token instead of user and password', async () => {
+  it('is made upstream with the client’s own login request and a token instead of a user and password', async () => {
     const started = await proxies.start()
     const request = loginFor(started.proxy, {
       applicationName: 'schema engine',
@@ -49,13 +49,13 @@ describe('a login', () => {
     expect(proxies.server.logins[0]?.login.database).toBe('app')
   })
 
-  it.each([true, false, undefined])('echoes what the server says of FEDAUTHREQUIRED: %s', async (fedAuthRequired) => {
+  it.each([true, false, undefined])('echoes the server’s FEDAUTHREQUIRED: %s', async (fedAuthRequired) => {
     const other = await proxies.another(fedAuthRequired === undefined ? {} : { fedAuthRequired })
     await proxies.loggedIn(await proxies.start({}, other))
     expect(other.logins[0]?.echo).toBe(fedAuthRequired ?? false)
   })
 
-  it('is answered by the server’s own answer, less what the client did not ask for', async () => {
+  it('is answered with the server’s own answer, without what the client did not ask for', async () => {
     const started = await proxies.start()
     const answer = await (await proxies.client(started)).logIn(
       loginFor(started.proxy, { packetSize: 8192, database: 'shadow' }),
@@ -71,7 +71,7 @@ describe('a login', () => {
     })
   })
 
-  it.each(['encrypted', 'strict'] as const)('works for a client that wants it %s', async (how) => {
+  it.each(['encrypted', 'strict'] as const)('works for a client that requires %s', async (how) => {
     const started = await proxies.start()
     const encrypt = how === 'strict' ? 'strict' : true
     const made = await proxies.client(started, { encrypt, ca: started.proxy.ca, serverName: 'localhost' })
@@ -84,7 +84,7 @@ describe('a login', () => {
     expect(proxies.server.logins[0]?.login.tdsVersion).toBe(0x74000004)
   })
 
-  it('is refused to a client whose TDS has no Entra logins, with what to do', async () => {
+  it('is refused with a remedy if the client’s TDS version has no Entra logins', async () => {
     const started = await proxies.start()
     const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy, { tdsVersion: 0x72090002 }))
     expect(answer).toMatchObject({ message: { number: 18456, message: expect.stringContaining('tds version = 7.4') } })
@@ -100,7 +100,7 @@ describe('a login', () => {
     expect(await made.ask()).toEqual(encodeDone(DoneStatus.FINAL))
   })
 
-  it('follows redirects, and verifies the certificate of each host', async () => {
+  it('follows redirects and verifies the certificate of each host', async () => {
     const second = await proxies.another({})
     const third = await proxies.another({})
     proxies.server.reply = () => ({ host: 'localhost', port: second.port })
@@ -121,7 +121,7 @@ describe('a login', () => {
     expect(second.logins).toHaveLength(1)
   })
 
-  it('ends if the redirects go in a circle', async () => {
+  it('fails if the redirects form a loop', async () => {
     proxies.server.reply = () => ({ host: 'localhost', port: proxies.server.port })
     const started = await proxies.start()
     expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({

@@ -71,7 +71,7 @@ describe.each([
     return run(command, [...login, ...args], { env: { FREETDSCONF: file }, ...(input !== undefined && { input }) })
   }
 
-  it('tsql logs in, asks and is answered', async (context) => {
+  it('tsql logs in and gets the answer to a query', async (context) => {
     needs('freetds', context)
     const { code, output } = await freetds(
       'tsql',
@@ -100,7 +100,7 @@ describe.each([
     expect(code).toBe(0)
   })
 
-  it('is told why a login is refused', async (context) => {
+  it('gets the reason for a refused login', async (context) => {
     needs('freetds', context)
     const { code, output } = await freetds('tsql', [], '', 'wrong')
     expect(output).toMatch(/Msg 18456.*\n?.*only accepts the user and password/)
@@ -122,7 +122,7 @@ with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.enviro
     ['without encryption', '{}'],
     ['with the login encrypted', "{'cafile': CA, 'enc_login_only': True}"],
     ['with all encrypted', "{'cafile': CA}"],
-  ] as const)('%s logs in, asks and is answered', async ([, options], context) => {
+  ] as const)('%s logs in and gets the answer to a query', async ([, options], context) => {
     needs('pytds', context)
     const file = join(folder, 'client.py')
     await writeFile(file, script)

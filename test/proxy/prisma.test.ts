@@ -72,7 +72,7 @@ describe('the official adapter through the proxy', () => {
   // By default Prisma gives up a transaction that has no connection after 2 s, and one that runs after 5 s.
   const AMPLE_TIME = { maxWait: 60_000, timeout: 60_000 }
 
-  it('runs transactions side by side, each on a connection of its own', async () => {
+  it('runs concurrent transactions, each on its own connection', async () => {
     const prisma = official()
     await Promise.all(
       Array.from({ length: 5 }, (_, i) =>
@@ -87,7 +87,7 @@ describe('the official adapter through the proxy', () => {
     )
   })
 
-  it('is told the server’s own words where it cannot be signed in, and whoever listens hears what to do', async () => {
+  it('gets the server’s own message for a failed sign-in, while the event says what to do', async () => {
     const events: ProxyEvent[] = []
     const told = await startAzureProxy(azure, { onEvent: (event) => events.push(event) })
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message: 'Not from here.' } } })
@@ -118,12 +118,12 @@ describe('mssql through the proxy', () => {
     ['in the clear', () => ({ encrypt: false })],
     ['encrypted', () => ({ encrypt: true, cryptoCredentialsDetails: { ca: proxy.ca } })],
     ['by TDS 8', () => ({ encrypt: 'strict' as never, cryptoCredentialsDetails: { ca: proxy.ca } })],
-  ])('logs in %s and asks', async (_, options) => {
+  ])('logs in %s and runs a query', async (_, options) => {
     const { recordset } = await (await pool(options())).request().query('SELECT 42 AS answer')
     expect(recordset).toEqual([{ answer: 42 }])
   })
 
-  it('does not trust it by chance', async () => {
+  it('does not trust its certificate without the authority', async () => {
     await expect(pool({ encrypt: true })).rejects.toThrow(/certificate/)
   })
 
@@ -133,7 +133,7 @@ describe('mssql through the proxy', () => {
     )
   })
 
-  it('can cancel what runs, and goes on', async () => {
+  it('can cancel a running statement and continue', async () => {
     const connected = await pool({ encrypt: false })
     const request = connected.request()
     const waiting = request.query("WAITFOR DELAY '00:00:30'")
@@ -142,7 +142,7 @@ describe('mssql through the proxy', () => {
     expect((await connected.request().query('SELECT 1 AS one')).recordset).toEqual([{ one: 1 }])
   })
 
-  it('is cut off when the gateway drops its sessions', async () => {
+  it('is disconnected when the gateway drops its sessions', async () => {
     const connected = await pool({ encrypt: false })
     await connected.request().query('SELECT 1 AS one')
     const before = proxy.stats().sessionsOpen

@@ -92,8 +92,8 @@ const packets = fc
   .tuple(fc.constantFrom(...Object.values(PacketType)), junk)
   .map(([type, payload]) => encodeMessage(type, payload))
 
-describe('bytes that make no sense', () => {
-  it.each(Object.keys(STAGES) as (keyof typeof STAGES)[])('%s end their own connection and no other', async (stage) => {
+describe('malformed bytes', () => {
+  it.each(Object.keys(STAGES) as (keyof typeof STAGES)[])('%s end only their own connection', async (stage) => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(junk, packets), async (bytes) => {
         const stream = await STAGES[stage]()
@@ -122,7 +122,7 @@ describe('a login that is not the proxy’s', () => {
   }
   const text = fc.string({ maxLength: 70, unit: 'binary' })
 
-  it('never has the server dialled, nor a token asked for', async () => {
+  it('never causes a connection to the server or a token request', async () => {
     const strange = fc.record({ userName: text, password: text }).map((login) => encodeLogin7({ ...right(), ...login }))
     const near = fc
       .record({ user: fc.boolean(), at: fc.nat(), by: fc.integer({ min: 1, max: 0xffff }) })
@@ -153,7 +153,7 @@ describe('a login that is not the proxy’s', () => {
   })
 })
 
-describe('any cut of the stream', () => {
+describe('any split of the stream', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 })
   const batch = encodeMessage(PacketType.SQL_BATCH, Buffer.alloc(5000, 'x'))
   const attention = encodeMessage(PacketType.ATTENTION, Buffer.alloc(0))

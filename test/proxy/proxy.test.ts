@@ -10,7 +10,7 @@ import { loginFor } from './support.ts'
 const proxies = useProxies()
 
 describe('the loopback proxy', () => {
-  it('is on 127.0.0.1 and nowhere else, whatever is asked', async () => {
+  it('listens on 127.0.0.1 only, whatever the options', async () => {
     const { proxy } = await proxies.start({ host: '0.0.0.0' } as never)
     expect(proxy.host).toBe('127.0.0.1')
     // Whoever listens on every address is reached by these too.
@@ -23,14 +23,14 @@ describe('the loopback proxy', () => {
     }
   })
 
-  it('is at the port that is asked for, or at a free one', async () => {
+  it('listens on the requested port, or on a free one', async () => {
     const { proxy } = await proxies.start()
     await proxy.close()
     expect((await proxies.start({ port: proxy.port })).proxy.port).toBe(proxy.port)
     await expect(proxies.start({ port: proxy.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 
-  it('has another login at each start, which nothing shows that is not asked for it', async () => {
+  it('has a new login at each start and reveals it only on request', async () => {
     const [one, two] = [(await proxies.start()).proxy, (await proxies.start()).proxy]
     expect(one.user).not.toBe(two.user)
     expect(one.password).not.toBe(two.password)
@@ -39,7 +39,7 @@ describe('the loopback proxy', () => {
     expect(shown.join()).not.toContain(one.password)
   })
 
-  it('gives a connection string that the engine and the official adapter can use', async () => {
+  it('returns a connection string that the engine and the official adapter can use', async () => {
     const { proxy } = await proxies.start()
     expect(proxy.url()).toBe(
       `sqlserver://127.0.0.1:${proxy.port};database={app};user=${proxy.user};password=${proxy.password};` +
@@ -50,7 +50,7 @@ describe('the loopback proxy', () => {
     expect((await proxies.start({ target: { database: undefined } })).proxy.url()).not.toContain('database')
   })
 
-  it('shows the chain of its certificate, up to the authority', async () => {
+  it('sends its certificate chain up to the authority', async () => {
     const { proxy } = await proxies.start()
     const socket = connectTls({ host: proxy.host, port: proxy.port, ca: proxy.ca, ALPNProtocols: ['tds/8.0'] })
     await once(socket, 'secureConnect')
@@ -59,7 +59,7 @@ describe('the loopback proxy', () => {
     expect(issuerCertificate?.toString()).toBe(proxy.ca)
   })
 
-  it('asks nothing of Entra or the server before a client has given the right login', async () => {
+  it('contacts neither Entra nor the server before a client has sent the right login', async () => {
     const started = await proxies.start()
     const other = await proxies.client(started)
     expect(await other.logIn(loginFor({ user: started.proxy.user, password: 'x' }))).toMatchObject({
@@ -79,7 +79,7 @@ describe('the loopback proxy', () => {
     expect(started.credential.requests).toBe(1)
   })
 
-  it('turns away whom its owner does not want', async () => {
+  it('refuses a client that its owner rejects', async () => {
     const started = await proxies.start({
       refuse: ({ database }) => (database === 'app' ? 'Not this one.' : undefined),
     })
@@ -96,7 +96,7 @@ describe('the loopback proxy', () => {
     await proxies.loggedIn(started, { database: 'other' })
   })
 
-  it('does not wait for a client for ever', async () => {
+  it('does not wait forever for a client', async () => {
     const started = await proxies.start({ loginTimeout: 100 })
     const mute = connect(started.proxy.port, started.proxy.host)
     await once(mute.resume(), 'close')
@@ -125,8 +125,8 @@ describe('the loopback proxy', () => {
   })
 })
 
-describe('closing', () => {
-  it('leaves no connection, here or upstream, and takes no more', async () => {
+describe('closing the proxy', () => {
+  it('leaves no connection, local or upstream, and accepts no more', async () => {
     const started = await proxies.start()
     const made = await proxies.loggedIn(started)
     proxies.server.reply = () => 'hang'

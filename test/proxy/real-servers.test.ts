@@ -40,7 +40,7 @@ describe.each(SERVERS)('%s', (_, options, redirects) => {
   })
 })
 
-it('a server that takes TDS 8 alone is served by a target that is strict', async () => {
+it('a server that only accepts TDS 8 works with a strict target', async () => {
   const gateway = await azure.start({ kind: 'strict-only' })
   const { exchange } = await azure.session(gateway, { server: 'strict' })
   expect(await exchange(bytesOf(100))).toEqual(bytesOf(100))
@@ -69,7 +69,7 @@ describe('after a redirect', () => {
     expect(second.logins[0]?.login.serverName).toBe('127.0.0.1\\an instance')
   })
 
-  it('the name in the certificate may be no other, and it is said which server it was', async () => {
+  it('any other name in the certificate is refused, and the error names the server', async () => {
     const { answer, second } = await redirect(['elsewhere.example'])
     expect(answer).toMatchObject({
       kind: 'refused',

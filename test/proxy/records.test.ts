@@ -10,8 +10,8 @@ import { loginFor, startTestProxy, TdsClient } from './support.ts'
 const azure = useStrictGateway()
 const SIZE = 2 ** 20
 
-describe.each([true, 'strict'] as const)('a server that wants one packet a record (encrypt: %s)', (server) => {
-  it.each(PRINCIPALS.map(({ name }) => name))('takes the login with one of the %s', async (principal) => {
+describe.each([true, 'strict'] as const)('a server that requires one packet per record (encrypt: %s)', (server) => {
+  it.each(PRINCIPALS.map(({ name }) => name))('accepts the login with one of the %s', async (principal) => {
     const gateway = await azure.start()
     const { exchange } = await azure.session(gateway, { server, principal })
     expect(await exchange(bytesOf(100))).toEqual(bytesOf(100))
@@ -39,7 +39,7 @@ describe.each([true, 'strict'] as const)('a server that wants one packet a recor
     },
   )
 
-  it('takes small requests that come in one piece', async () => {
+  it('accepts small requests that arrive together', async () => {
     const gateway = await azure.start()
     const { client } = await azure.session(gateway, { server })
     const request = encodeMessage(PacketType.SQL_BATCH, bytesOf(10))
@@ -49,7 +49,7 @@ describe.each([true, 'strict'] as const)('a server that wants one packet a recor
     expect(gateway.stats().hungUp).toEqual({})
   })
 
-  it('takes a packet that comes in pieces', async () => {
+  it('accepts a packet that arrives in pieces', async () => {
     const gateway = await azure.start()
     const { client } = await azure.session(gateway, { server })
     const request = encodeMessage(PacketType.SQL_BATCH, bytesOf(1000))
@@ -88,7 +88,7 @@ describe.each([true, 'strict'] as const)('a client that encrypts (%s)', (encrypt
   const lengths = [10, 5_000, 100, 9_000, 4_088, 0, 50_000]
   const answer = Buffer.concat(lengths.map((length) => encodeMessage(PacketType.TABULAR_RESULT, bytesOf(length))))
 
-  it('is given one packet a record, however the server sends them', async () => {
+  it('gets one packet per record, however the server sends them', async () => {
     const serve = async (stream: Duplex) => {
       await new MessageStream(stream).read(999)
       stream.write(answer)
@@ -99,7 +99,7 @@ describe.each([true, 'strict'] as const)('a client that encrypts (%s)', (encrypt
     expect(seen).toEqual([...new PacketReader().cut(answer)])
   })
 
-  it('is told all that the server said before it went', async () => {
+  it('gets everything that the server sent before it disconnected', async () => {
     const large = Buffer.concat(Array<Buffer>(100).fill(answer))
     const serve = async (stream: Duplex) => {
       await new MessageStream(stream).read(999)
@@ -115,7 +115,7 @@ describe.each([true, 'strict'] as const)('a client that encrypts (%s)', (encrypt
 
 describe('attention', () => {
   it.each([false, true, 'strict'] as const)(
-    'of a client (encrypt: %s) overtakes nothing, and waits for nothing that is not before it',
+    'of a client (encrypt: %s) overtakes nothing and waits only for earlier messages',
     async (encrypt) => {
       const types: number[] = []
       // Says more than anybody reads, and hears all the while.

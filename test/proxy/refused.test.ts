@@ -29,18 +29,18 @@ describe('a token', () => {
     const bare = await proxies.another(plain)
     const started = await proxies.start({}, bare)
     expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
-      message: { number: 50_000, message: expect.stringContaining('offers no encryption') },
+      message: { number: 50_000, message: expect.stringContaining('does not offer encryption') },
     })
     expect(bare.logins).toEqual([])
   })
 
-  it('goes in the clear to loopback alone, where encryption was turned off in so many words', async () => {
+  it('is sent unencrypted only to loopback, and only if encryption was turned off explicitly', async () => {
     const bare = await proxies.another(plain)
     await proxies.loggedIn(await proxies.start({ target: { encrypt: false } }, bare))
     expect(bare.logins[0]?.token).toBe('token-1')
   })
 
-  it('is not sent to a server whose certificate cannot be verified, unless that was turned off', async () => {
+  it('is not sent to a server whose certificate cannot be verified, unless verification was turned off', async () => {
     const stranger = await proxies.another({})
     const started = await proxies.start({ target: { ca: stranger.ca } })
     const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
@@ -52,7 +52,7 @@ describe('a token', () => {
     await proxies.loggedIn(await proxies.start({ target: { ca: stranger.ca, trustServerCertificate: true } }))
   })
 
-  it('that the server calls expired is replaced once, where it has been there for a while', async () => {
+  it('that the server calls expired is replaced once if it was in use for a while', async () => {
     const started = await proxies.start()
     const { clock, tokenSource } = sourceFor(started)
     await proxies.loggedIn(await proxies.start({ tokenSource }))
@@ -64,7 +64,7 @@ describe('a token', () => {
     expect(proxies.server.logins.map(({ token }) => token)).toEqual(['token-1', 'token-2'])
   })
 
-  it('that the server refuses is not replaced where the credential has just given it: who waits is told at once', async () => {
+  it('that the server refuses is not replaced if the credential has just returned it, and the client gets the error at once', async () => {
     proxies.server.reply = () => ({ refuse: 18456, message: "Login failed for user '<token-identified principal>'." })
     const started = await proxies.start()
     for (const logins of [1, 2, 3]) {
@@ -78,7 +78,7 @@ describe('a token', () => {
     expect(started.credential.requests).toBe(1)
   })
 
-  it('that cannot be had is told to the client, with the reason', async () => {
+  it('that the credential cannot get is an error for the client, with the reason', async () => {
     const started = await proxies.start({ timing: { waitTimeout: 300 } })
     started.credential.failure = Object.assign(new Error('Please run "az login".'), {
       name: 'CredentialUnavailableError',
@@ -90,14 +90,14 @@ describe('a token', () => {
     expect(started.proxy.stats()).toMatchObject({ failures: 1, sessions: 0 })
   })
 
-  it('is asked for once, by many clients at once', async () => {
+  it('is requested once for many concurrent clients', async () => {
     const started = await proxies.start()
     await Promise.all(Array.from({ length: 20 }, () => proxies.loggedIn(started)))
     expect(started.credential.requests).toBe(1)
   })
 })
 
-describe('a server that does not take the login', () => {
+describe('a server that does not accept the login', () => {
   const quick = { timing: { connectRetryInterval: 1 } }
 
   it.each([615, 926, 4221, 10928, 10929, 10936, 40197, 40501, 40613, 49918, 49919, 49920])(
@@ -112,7 +112,7 @@ describe('a server that does not take the login', () => {
     },
   )
 
-  it('is not waited for where the time for that is 0', async () => {
+  it('is not waited for if connectRetryTimeout is 0', async () => {
     proxies.server.reply = () => ({ refuse: 40613, message: 'Paused.' })
     const events: ProxyEvent[] = []
     const timing = { connectRetryInterval: 1, connectRetryTimeout: 0 }
@@ -124,18 +124,18 @@ describe('a server that does not take the login', () => {
     expect(events.map(({ type }) => type)).toEqual(['proxy.login-failed'])
   })
 
-  it('has its number and words told to the client, and what to do', async () => {
+  it('reaches the client with its number, its message and what to do', async () => {
     proxies.server.reply = () => ({ refuse: 40615, message: "Client with IP address '192.0.2.1' is not allowed." })
     const started = await proxies.start()
     const made = await proxies.client(started)
     const answer = await made.logIn(loginFor(started.proxy))
     const message = "Client with IP address '192.0.2.1' is not allowed."
     expect(answer).toMatchObject({ message: { number: 40615, state: 5, class: 14, message } })
-    expect(adviceIn(answer)).toMatch(/let 192\.0\.2\.1 in[\s\S]*firewall-rule create/)
+    expect(adviceIn(answer)).toMatch(/blocks 192\.0\.2\.1[\s\S]*firewall-rule create/)
     await made.closed()
   })
 
-  it('has all of its errors in the event, in their order, and none of them in its JSON', async () => {
+  it('has all of its errors in the event, in order, and none of them in its JSON', async () => {
     proxies.server.reply = () => ({
       refuse: 4060,
       message: 'No database.',
@@ -150,7 +150,7 @@ describe('a server that does not take the login', () => {
     expect(JSON.stringify(events)).not.toContain('No login.')
   })
 
-  it('is waited for after 4060 where the database was there before', async () => {
+  it('is waited for after 4060 if the database existed before', async () => {
     const started = await proxies.start(quick)
     proxies.server.reply = () => ({ refuse: 4060 })
     expect(await (await proxies.client(started)).logIn(loginFor(started.proxy, { database: 'new' }))).toMatchObject({
@@ -165,14 +165,14 @@ describe('a server that does not take the login', () => {
     expect(proxies.server.logins).toHaveLength(3)
   })
 
-  it('is told at once where it cannot be reached', async () => {
+  it('is reported at once if it cannot be reached', async () => {
     const started = await proxies.start({ target: { port: 1 } })
     expect(await (await proxies.client(started)).logIn(loginFor(started.proxy))).toMatchObject({
       message: { number: 40613, message: expect.stringMatching(/could be opened: connect ECONNREFUSED/) },
     })
   })
 
-  it('in time is waited for, as one that wakes up', async () => {
+  it('in time is waited for, such as one that is resuming', async () => {
     proxies.server.reply = () => (proxies.server.logins.length < 3 ? 'hang' : 'accept')
     const events: ProxyEvent[] = []
     const started = await proxies.start({
@@ -186,7 +186,7 @@ describe('a server that does not take the login', () => {
     for (const event of events) expect(event).toMatchObject({ type: 'connect.retry', error: { code: 'LOGIN_TIMEOUT' } })
   })
 
-  it('is given up after the connect timeout where it does not answer', async () => {
+  it('is abandoned after the connect timeout if it does not answer', async () => {
     proxies.server.reply = () => 'hang'
     const started = await proxies.start({ target: { connectTimeout: 300 }, timing: { connectRetryTimeout: 0 } })
     const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
@@ -203,7 +203,7 @@ describe('a server that does not take the login', () => {
     })
   })
 
-  it('is let go when the client goes before it has answered', async () => {
+  it('is disconnected if the client disconnects before it has answered', async () => {
     proxies.server.reply = () => 'hang'
     const started = await proxies.start()
     const made = await proxies.client(started)
@@ -227,7 +227,7 @@ describe('no token and no password is in', () => {
       () => (proxies.server.reply = () => 'hang'),
     ],
     ['nobody at that port', () => ({ target: { port: 1 } }), () => {}],
-  ])('what is told of %s', async (_, options, provoke) => {
+  ])('the report of %s', async (_, options, provoke) => {
     provoke()
     const events: ProxyEvent[] = []
     const started = await proxies.start({ ...options(), onEvent: (event) => events.push(event) })

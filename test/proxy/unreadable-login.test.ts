@@ -27,7 +27,7 @@ describe('a login that cannot be read', () => {
     ['is cut off', (login) => login.subarray(0, 50), PacketType.LOGIN7],
     ['is empty', () => Buffer.alloc(0), PacketType.LOGIN7],
     ['is none', () => Buffer.from('SELECT 1', 'utf16le'), PacketType.SQL_BATCH],
-  ])('gets an error and is an event, where it %s', async (_, spoil, type) => {
+  ])('gets an error and causes an event if it %s', async (_, spoil, type) => {
     const started = await startTestProxy()
     const client = await proxies.client(started)
     const answer = await client.ask(type, spoil(encodeLogin7(loginFor(started.proxy))))
@@ -38,7 +38,7 @@ describe('a login that cannot be read', () => {
     expect(proxies.server.connections).toBe(0)
   })
 
-  it('is no event where the client only went away', async () => {
+  it('causes no event if the client only disconnected', async () => {
     const started = await startTestProxy()
     const client = await proxies.client(started)
     client.socket.end(Buffer.from([PacketType.LOGIN7, 1, 0]))
@@ -46,7 +46,7 @@ describe('a login that cannot be read', () => {
     expect(started.events).toEqual([])
   })
 
-  it('by tedious, which promises features in TDS 7.3 too, hears of the version', async () => {
+  it('by tedious, which announces features even in TDS 7.3, gets the error about the version', async () => {
     const { proxy, events } = await startTestProxy()
     const authentication = { type: 'default', options: { userName: proxy.user, password: proxy.password } } as const
     const options = { port: proxy.port, encrypt: false, tdsVersion: '7_3_B' } as const

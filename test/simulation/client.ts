@@ -11,7 +11,7 @@ import { hardDeadline, isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { SimClock } from './clock.ts'
 import { levelFor, Session, SimConnection } from './connection.ts'
-import type { Dice } from './random.ts'
+import type { SeededRandom } from './random.ts'
 import type { Level } from './scenario.ts'
 import type { SimServer } from './server.ts'
 
@@ -62,7 +62,7 @@ export class SimClient {
   /** When the last connect began, for which later work also waits. True time, in ms. */
   connectStartedAt = Number.POSITIVE_INFINITY
   readonly #clock: SimClock
-  readonly #dice: Dice
+  readonly #random: SeededRandom
   readonly #server: SimServer
   readonly #source: TokenSource
   readonly #watch: ClientWatch
@@ -78,7 +78,7 @@ export class SimClient {
     database: number,
     settings: PoolSettings,
     clock: SimClock,
-    dice: Dice,
+    random: SeededRandom,
     server: SimServer,
     source: TokenSource,
     watch: ClientWatch,
@@ -87,7 +87,7 @@ export class SimClient {
     this.database = database
     this.settings = settings
     this.#clock = clock
-    this.#dice = dice
+    this.#random = random
     this.#server = server
     this.#source = source
     this.#watch = watch
@@ -147,7 +147,7 @@ export class SimClient {
       this.#arrive(work)
       const transaction = await adapter.startTransaction(levelFor(work.id, level))
       // As Prisma does: whatever fails, the transaction is rolled back; and where its time is up, whatever runs.
-      const abandoned = this.#dice.chance(0.05)
+      const abandoned = this.#random.chance(0.05)
       try {
         for (let i = 1; i <= statements; i++) {
           await this.#clock.sleep(pause)
@@ -217,7 +217,7 @@ export class SimClient {
       (lease, signal) => this.#logIn(lease, signal),
       this.poolSettings,
       this.#clock.local,
-      this.#dice.next,
+      this.#random.next,
       (event) => this.#watch.onEvent(this, event),
     )
     this.pool = pool

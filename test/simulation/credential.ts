@@ -1,7 +1,7 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity'
 import { minute, type SimClock, second } from './clock.ts'
 import type { FaultLog } from './fault-log.ts'
-import type { Dice } from './random.ts'
+import type { SeededRandom } from './random.ts'
 import type { CredentialFault, Setting } from './scenario.ts'
 import { Rate, type Violations } from './violations.ts'
 
@@ -32,7 +32,7 @@ export class SimCredential implements TokenCredential {
   /** Called when a request begins. The invariants say whether it was needed. */
   onRequest: () => void = () => {}
   readonly #clock: SimClock
-  readonly #dice: Dice
+  readonly #random: SeededRandom
   readonly #setting: Setting
   readonly #faultLog: FaultLog
   readonly #violations: Violations
@@ -42,9 +42,9 @@ export class SimCredential implements TokenCredential {
   #fault: { name: CredentialFault; until: number } | undefined
   #retryAt = 0
 
-  constructor(clock: SimClock, dice: Dice, setting: Setting, faults: FaultLog, violations: Violations) {
+  constructor(clock: SimClock, random: SeededRandom, setting: Setting, faults: FaultLog, violations: Violations) {
     this.#clock = clock
-    this.#dice = dice
+    this.#random = random
     this.#setting = setting
     this.#faultLog = faults
     this.#violations = violations
@@ -90,15 +90,15 @@ export class SimCredential implements TokenCredential {
     const { now } = this.#clock
     if (fault === 'hangs') return new Promise<never>(() => this.#faultLog.add('credential', now, now + 30 * second))
     if (fault === 'ignoresAbort') {
-      const delay = this.#dice.scaled(second, 10 * minute)
+      const delay = this.#random.scaled(second, 10 * minute)
       this.#faultLog.add('credential', now, now + delay)
       await this.#clock.sleep(delay)
       return this.#give(this.#issue())
     }
-    const delay = this.#dice.scaled(20, 500) * this.#setting.latency
+    const delay = this.#random.scaled(20, 500) * this.#setting.latency
     await this.#clock.sleep(fault === 'slow' ? delay + 4 * second : delay)
     if (fault === 'fails') throw Object.assign(new Error('The authority cannot be reached.'), { statusCode: 503 })
-    if (fault === 'throttles') throw new Throttled(this.#dice.integer(1, 40) * second)
+    if (fault === 'throttles') throw new Throttled(this.#random.integer(1, 40) * second)
     if (fault === 'null') this.#faultLog.add('credential', now, this.#clock.now)
     return fault === 'null' ? null : this.#give(this.#issue())
   }

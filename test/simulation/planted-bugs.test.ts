@@ -13,7 +13,7 @@ describe('a planted bug', { timeout: 180_000 }, () => {
     bundle = await bundleSimulation()
   })
 
-  it.each(bugs)('is found: $name', async ({ name, breaks, from = 1 }) => {
+  it.each(bugs)('is found by the simulation: $name', async ({ name, breaks, from = 1 }) => {
     let hours = 0
     let found: Breach | undefined
     const onReport = (report: Report) => {

@@ -1,11 +1,11 @@
-/** A seeded source of randomness (sfc32), with what a simulation draws from it. Same seed, same numbers. */
-export class Dice {
+/** A seeded random number generator (sfc32) for simulations. The same seed gives the same numbers. */
+export class SeededRandom {
   #a: number
   #b: number
   #c = 0x9e3779b9
   #d: number
 
-  /** @param stream - dice of one seed and different streams are independent of each other */
+  /** @param stream - generators with one seed and different streams are independent of each other */
   constructor(seed: number, stream = 0) {
     this.#a = seed | 0
     this.#b = Math.floor(seed / 2 ** 32) | 0

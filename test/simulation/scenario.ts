@@ -1,7 +1,7 @@
 import type { IsolationLevel } from '@prisma/driver-adapter-utils'
 import type { Validation } from '../../src/pool/settings.ts'
 import { hour, minute, second } from './clock.ts'
-import { Dice } from './random.ts'
+import { SeededRandom } from './random.ts'
 
 /** Faults of the credential, with their weights. */
 export const credentialFaults = { fails: 3, throttles: 3, hangs: 2, ignoresAbort: 1, null: 1, slow: 2 } as const
@@ -73,58 +73,58 @@ export interface Scenario {
 
 /** The scenario of a seed. */
 export function makeScenario(seed: number): Scenario {
-  const dice = new Dice(seed, 1)
-  const setting = makeSetting(dice)
+  const random = new SeededRandom(seed, 1)
+  const setting = makeSetting(random)
   const hours = setting.lifetime < 2 * minute ? 2 : setting.lifetime < 20 * minute ? 8 : 48
   const events: ScenarioEvent[] = []
   const episodes = Math.ceil(hours * (setting.lifetime < 20 * minute ? 2.5 : 0.6))
   for (let i = 0; i < episodes; i++) {
-    const begin = dice.between(0, hours * hour)
-    const span = dice.scaled(second, 20 * minute)
-    const count = dice.integer(1, 9)
+    const begin = random.between(0, hours * hour)
+    const span = random.scaled(second, 20 * minute)
+    const count = random.integer(1, 9)
     for (let j = 0; j < count; j++) {
-      const at = begin + dice.between(0, span)
-      if (at < hours * hour) events.push({ at: Math.floor(at), ...makeEvent(dice, setting) })
+      const at = begin + random.between(0, span)
+      if (at < hours * hour) events.push({ at: Math.floor(at), ...makeEvent(random, setting) })
     }
   }
   events.sort((a, b) => a.at - b.at)
   return { seed, hours, setting, events }
 }
 
-function makeSetting(dice: Dice): Setting {
-  const life = dice.pick({ hour: 7, day: 1, minutes: 2, seconds: 0.5 })
+function makeSetting(random: SeededRandom): Setting {
+  const life = random.pick({ hour: 7, day: 1, minutes: 2, seconds: 0.5 })
   const lifetime = {
-    hour: () => dice.between(60, 90) * minute,
+    hour: () => random.between(60, 90) * minute,
     day: () => 24 * hour,
-    minutes: () => dice.scaled(2 * minute, 20 * minute),
-    seconds: () => dice.scaled(8 * second, 2 * minute),
+    minutes: () => random.scaled(2 * minute, 20 * minute),
+    seconds: () => random.scaled(8 * second, 2 * minute),
   }[life]()
-  const cache = dice.pick({ none: 3, margin: 4, half: 2 })
-  const clients = dice.chance(0.6) ? 1 : dice.integer(2, 4)
-  const max = dice.chance(0.4) ? dice.integer(1, 3) : dice.integer(2, 10)
+  const cache = random.pick({ none: 3, margin: 4, half: 2 })
+  const clients = random.chance(0.6) ? 1 : random.integer(2, 4)
+  const max = random.chance(0.4) ? random.integer(1, 3) : random.integer(2, 10)
   return {
     clients,
-    databases: dice.integer(1, clients),
+    databases: random.integer(1, clients),
     max,
-    min: dice.chance(0.5) ? 0 : dice.integer(1, Math.min(max, 4)),
-    validation: dice.pick({ 'after-idle': 8, always: 1, never: 1 }),
-    sessionsOutliveTokens: dice.chance(0.15),
-    maxAge: dice.chance(0.2) ? dice.scaled(2 * minute, 10 * hour) : undefined,
+    min: random.chance(0.5) ? 0 : random.integer(1, Math.min(max, 4)),
+    validation: random.pick({ 'after-idle': 8, always: 1, never: 1 }),
+    sessionsOutliveTokens: random.chance(0.15),
+    maxAge: random.chance(0.2) ? random.scaled(2 * minute, 10 * hour) : undefined,
     lifetime: Math.floor(lifetime),
     cacheMargin: cache === 'none' ? lifetime : cache === 'margin' ? 5 * minute : lifetime / 2,
     givesRefreshAfter: cache === 'half',
-    relativeExpiry: dice.chance(0.5),
-    endsExpiredSessions: dice.chance(0.5),
-    latency: dice.chance(0.8) ? 1 : dice.between(1, 10),
+    relativeExpiry: random.chance(0.5),
+    endsExpiredSessions: random.chance(0.5),
+    latency: random.chance(0.8) ? 1 : random.between(1, 10),
   }
 }
 
 type Unplaced<T> = T extends unknown ? Omit<T, 'at'> : never
 
-function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unplaced<ScenarioEvent> {
-  const client = dice.integer(0, clients - 1)
-  const database = dice.integer(0, databases - 1)
-  const type = dice.pick({
+function makeEvent(random: SeededRandom, { clients, databases, lifetime }: Setting): Unplaced<ScenarioEvent> {
+  const client = random.integer(0, clients - 1)
+  const database = random.integer(0, databases - 1)
+  const type = random.pick({
     query: 40,
     burst: 10,
     transaction: 18,
@@ -139,39 +139,43 @@ function makeEvent(dice: Dice, { clients, databases, lifetime }: Setting): Unpla
     suspend: 3,
     clock: 1,
   })
-  const stop = () => (dice.chance(0.7) ? dice.scaled(second, hour) : dice.scaled(hour, 12 * hour))
+  const stop = () => (random.chance(0.7) ? random.scaled(second, hour) : random.scaled(hour, 12 * hour))
   switch (type) {
     case 'query':
-      return { type, client, duration: dice.chance(0.9) ? dice.scaled(1, 5 * second) : dice.scaled(second, lifetime) }
+      return {
+        type,
+        client,
+        duration: random.chance(0.9) ? random.scaled(1, 5 * second) : random.scaled(second, lifetime),
+      }
     case 'burst':
-      return { type, client, count: dice.integer(2, 40), duration: dice.scaled(1, 2 * second) }
+      return { type, client, count: random.integer(2, 40), duration: random.scaled(1, 2 * second) }
     case 'transaction':
       return {
         type,
         client,
-        statements: dice.integer(0, 6),
-        duration: dice.scaled(1, 10 * second),
-        pause: dice.chance(0.7) ? dice.scaled(1, 10 * second) : dice.scaled(10 * second, lifetime / 8),
-        level: dice.pick({ '': 3, SERIALIZABLE: 2, SNAPSHOT: 1 }),
+        statements: random.integer(0, 6),
+        duration: random.scaled(1, 10 * second),
+        pause: random.chance(0.7) ? random.scaled(1, 10 * second) : random.scaled(10 * second, lifetime / 8),
+        level: random.pick({ '': 3, SERIALIZABLE: 2, SNAPSHOT: 1 }),
       }
     case 'connect':
     case 'disconnect':
     case 'warmUp':
       return { type, client }
     case 'credential':
-      return { type, fault: dice.pick(credentialFaults), duration: dice.scaled(second, lifetime) }
+      return { type, fault: random.pick(credentialFaults), duration: random.scaled(second, lifetime) }
     case 'database': {
-      const fault = dice.pick(databaseFaults)
-      return { type, database, fault, duration: dice.scaled(second, lifetime), cut: dice.chance(0.3) }
+      const fault = random.pick(databaseFaults)
+      return { type, database, fault, duration: random.scaled(second, lifetime), cut: random.chance(0.3) }
     }
     case 'cut':
-      return { type, database, silent: dice.chance(0.5) }
+      return { type, database, silent: random.chance(0.5) }
     case 'kick':
       return { type, database }
     case 'freeze':
     case 'suspend':
       return { type, duration: stop() }
     case 'clock':
-      return { type, skew: dice.chance(0.3) ? 0 : (dice.chance(0.5) ? 1 : -1) * dice.scaled(second, 5 * hour) }
+      return { type, skew: random.chance(0.3) ? 0 : (random.chance(0.5) ? 1 : -1) * random.scaled(second, 5 * hour) }
   }
 }

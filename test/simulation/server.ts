@@ -5,7 +5,7 @@ import { minute, type SimClock, second } from './clock.ts'
 import { type Session, sessionLevel } from './connection.ts'
 import type { SimCredential } from './credential.ts'
 import type { FaultLog } from './fault-log.ts'
-import type { Dice } from './random.ts'
+import type { SeededRandom } from './random.ts'
 import type { DatabaseFault, Setting } from './scenario.ts'
 
 /** The connect timeout of the driver, in ms. */
@@ -41,15 +41,15 @@ export class SimServer {
   logins = 0
   watch: ServerWatch | undefined
   readonly #clock: SimClock
-  readonly #dice: Dice
+  readonly #random: SeededRandom
   readonly #setting: Setting
   readonly #credential: SimCredential
   readonly #faultLog: FaultLog
   readonly #faults = new Map<number, { name: DatabaseFault; until: number }>()
 
-  constructor(clock: SimClock, dice: Dice, setting: Setting, credential: SimCredential, faults: FaultLog) {
+  constructor(clock: SimClock, random: SeededRandom, setting: Setting, credential: SimCredential, faults: FaultLog) {
     this.#clock = clock
-    this.#dice = dice
+    this.#random = random
     this.#setting = setting
     this.#credential = credential
     this.#faultLog = faults
@@ -61,7 +61,7 @@ export class SimServer {
     this.#faults.set(database, { name, until: now + duration })
     this.#faultLog.add(database, now, now + duration)
     if (name !== 'moving') return
-    for (const session of this.#sessionsOf(database)) session.answers = this.#dice.chance(0.5) ? 3906 : 40613
+    for (const session of this.#sessionsOf(database)) session.answers = this.#random.chance(0.5) ? 3906 : 40613
   }
 
   /** Cuts every connection, openly or silently. */
@@ -139,7 +139,7 @@ export class SimServer {
 
   /** A SQL error of the statement. */
   #own(id: string, probability: number, number: number): number | undefined {
-    if (!this.#dice.chance(probability)) return undefined
+    if (!this.#random.chance(probability)) return undefined
     this.failed.add(id)
     return number
   }
@@ -147,7 +147,7 @@ export class SimServer {
   #refuse(session: Session, { does, work }: Statement, number: number): Error {
     if (number === 1205) session.transaction = undefined
     if (number === 37396) this.#token(session).refused = true
-    if (number === 37396 && this.#dice.chance(0.5)) session.end('37396')
+    if (number === 37396 && this.#random.chance(0.5)) session.end('37396')
     if (number === 3906 || number === 40613) {
       session.isMoving = true
       if (work !== undefined) this.watch?.onDoubt(session)
@@ -159,10 +159,10 @@ export class SimServer {
 
   /** Without an answer: after a while the driver times out, or the system reports it. */
   async #sendIntoVoid(session: Session, statement: Statement | undefined): Promise<void> {
-    if (statement !== undefined && this.#dice.chance(0.3)) this.#run(session, statement)
+    if (statement !== undefined && this.#random.chance(0.3)) this.#run(session, statement)
     this.#faultLog.add(session.database, this.#clock.now, this.#clock.now + 20 * second)
-    const timesOut = this.#dice.chance(0.5)
-    const delay = timesOut ? 20 * second : this.#dice.scaled(second, 20 * second)
+    const timesOut = this.#random.chance(0.5)
+    const delay = timesOut ? 20 * second : this.#random.scaled(second, 20 * second)
     if (await this.#pass(session, delay)) session.end('the network')
     if (statement?.work !== undefined) this.watch?.onDoubt(session)
     throw coded(timesOut && session.endedBy === 'the network' ? 'ETIMEOUT' : 'ECLOSE')
@@ -181,7 +181,7 @@ export class SimServer {
     if (fault === 'paused') return this.#refused(session, 40613, 'The database is not currently available.')
     if (fault === 'full') return this.#refused(session, 10928, 'The limit for the database has been reached.')
     if (fault === 'moving')
-      return this.#refused(session, this.#dice.chance(0.5) ? 4060 : 40613, 'Cannot open database.')
+      return this.#refused(session, this.#random.chance(0.5) ? 4060 : 40613, 'Cannot open database.')
     if (fault !== 'refuses' && !this.#credential.isExpired(session.token)) return undefined
     this.#token(session).refused = true
     return this.#refused(session, 18456, `Login failed for user '${BY_TOKEN}'. Token is expired.`)
@@ -212,7 +212,7 @@ export class SimServer {
   }
 
   #roundTrip(count: number): number {
-    return Math.ceil(count * this.#dice.scaled(1, 30) * this.#setting.latency)
+    return Math.ceil(count * this.#random.scaled(1, 30) * this.#setting.latency)
   }
 
   #faultOf(database: number): DatabaseFault | undefined {

@@ -5,7 +5,7 @@ import { EPOCH, elapsed, hour, minute, SimClock, second, settle } from './clock.
 import { SimCredential } from './credential.ts'
 import { FaultLog } from './fault-log.ts'
 import { Invariants } from './invariants.ts'
-import { Dice } from './random.ts'
+import { SeededRandom } from './random.ts'
 import type { Scenario, ScenarioEvent, Setting } from './scenario.ts'
 import { SimServer } from './server.ts'
 import { type Violation, Violations } from './violations.ts'
@@ -65,12 +65,12 @@ class World {
     const clock = new SimClock()
     const violations = new Violations(() => clock.now - EPOCH)
     const faults = this.#faultLog
-    const credential = new SimCredential(clock, new Dice(seed, 2), setting, faults, violations)
-    const server = new SimServer(clock, new Dice(seed, 3), setting, credential, faults)
+    const credential = new SimCredential(clock, new SeededRandom(seed, 2), setting, faults, violations)
+    const server = new SimServer(clock, new SeededRandom(seed, 3), setting, credential, faults)
     const source = new TokenSource(credential, {
       scope: 's',
       clock: clock.local,
-      random: new Dice(seed, 4).next,
+      random: new SeededRandom(seed, 4).next,
       onEvent: (event) => this.#invariants.onToken(event),
     })
     this.#scenario = scenario
@@ -82,10 +82,10 @@ class World {
     this.#invariants = new Invariants(clock, setting, source, credential, server, faults, violations, this.#clients)
     if (log) this.#invariants.log = (line) => this.#say(line())
     for (let number = 0; number < setting.clients; number++) {
-      const dice = new Dice(seed, 5 + number)
+      const random = new SeededRandom(seed, 5 + number)
       const database = number % setting.databases
       const settings = settingsOf(setting)
-      this.#clients.push(new SimClient(number, database, settings, clock, dice, server, source, this.#invariants))
+      this.#clients.push(new SimClient(number, database, settings, clock, random, server, source, this.#invariants))
     }
   }
 

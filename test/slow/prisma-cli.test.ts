@@ -183,10 +183,10 @@ describe('prisma', () => {
     try {
       const { output, code } = await prisma(['migrate', 'deploy'])
       expect(output).toMatch(
-        /prisma-adapter-mssql-entra: DefaultAzureCredential could not give a token:\n- EnvironmentCredential/,
+        /prisma-adapter-mssql-entra: DefaultAzureCredential could not get a token:\n- EnvironmentCredential/,
       )
       expect(output).toMatch(
-        /Error 50000: Login failed for user 'entra_\w+'\. Reason: DefaultAzureCredential could not give a token\./,
+        /Error 50000: Login failed for user 'entra_\w+'\. Reason: DefaultAzureCredential could not get a token\./,
       )
       expect(code).toBe(1)
     } finally {

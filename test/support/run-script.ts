@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = join(fileURLToPath(import.meta.url), '../../..')
 
 /** A script that has not ended after this, in ms, is killed: a little less than a test may take. */
-const PATIENCE = 230_000
+const TIMEOUT = 230_000
 
 /** How a script ended. */
 export interface ScriptResult {
@@ -25,7 +25,7 @@ export function runProgram(...args: string[]): Promise<ScriptResult> {
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: PATIENCE,
+      timeout: TIMEOUT,
     })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {

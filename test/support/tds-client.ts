@@ -13,7 +13,7 @@ export type TdsOptions = Omit<
 >
 
 /** How long a login and a batch may take, in ms: a proxy waits for a paused database. */
-const PATIENCE = 120_000
+const TIMEOUT = 120_000
 
 /** One connection of the TDS client that most of npm uses, with nothing of ours in it. */
 export class TdsClient {
@@ -25,7 +25,7 @@ export class TdsClient {
     this.#connection = new Connection({
       server,
       ...(authentication && { authentication }),
-      options: { connectTimeout: PATIENCE, requestTimeout: PATIENCE, ...options },
+      options: { connectTimeout: TIMEOUT, requestTimeout: TIMEOUT, ...options },
     })
     this.#connection.on('errorMessage', (error) => {
       this.#refusal ??= error

@@ -7,7 +7,7 @@ const minute = 60_000
 const hour = 60 * minute
 const inSeconds = (time: number) => time / 1000
 
-describe('the skew that a new token shows', () => {
+describe('the clock skew that a new token reveals', () => {
   it.each([
     ['none where both clocks agree', { exp: now + hour }, now + hour, undefined],
     ['none within a minute', { exp: now + hour - minute }, now + hour, undefined],

@@ -9,13 +9,13 @@ const now = clock.now()
 const hour = 3_600_000
 
 describe('a lease', () => {
-  it('has the credential’s expiry, and a refresh time of its own where the credential names none', () => {
+  it('has the credential’s expiry, and its own refresh time if the credential gives none', () => {
     const lease = leaseOf({ token: 'secret', expiresOnTimestamp: now + hour }, clock, timing)
     expect({ ...lease }).toEqual({ expiresOn: now + hour, refreshAfter: now + hour - 600_000, acquiredAt: now })
     expect(lease.token).toBe('secret')
   })
 
-  it('has the credential’s refresh time, but none later than its own, nor one that is due at once', () => {
+  it('has the credential’s refresh time unless that is later than its own or already due', () => {
     const answer = (refreshAfterTimestamp: number) => ({
       token: 'secret',
       expiresOnTimestamp: now + hour,
@@ -26,7 +26,7 @@ describe('a lease', () => {
     expect(leaseOf(answer(now - hour), clock, timing).refreshAfter).toBe(now + (hour - 600_000) / 4)
   })
 
-  it('sends nothing in its last 100 ms, which a statement may take to reach the server', async () => {
+  it('allows no sending in its last 100 ms, which a statement may need to reach the server', async () => {
     const clock = new VirtualClock()
     const lease = leaseOf({ token: 'secret', expiresOnTimestamp: clock.now() + hour }, clock, timing)
     await clock.advance(hour - 101)
@@ -35,7 +35,7 @@ describe('a lease', () => {
     expect(lease.maySend).toBe(false)
   })
 
-  it('ages by the clock that sees more time pass', async () => {
+  it('ages by whichever clock sees more time pass', async () => {
     const clock = new VirtualClock()
     const lease = leaseOf({ token: 'secret', expiresOnTimestamp: clock.now() + hour }, clock, timing)
     await clock.advance(1_000)
@@ -55,7 +55,7 @@ describe('a lease', () => {
   })
 })
 
-describe('what a credential must not answer', () => {
+describe('an invalid answer of a credential is rejected', () => {
   it.each([
     ['null', null, 'TOKEN_INVALID', /no token/],
     ['an empty token', { token: '', expiresOnTimestamp: now + hour }, 'TOKEN_INVALID', /empty token/],

@@ -1,7 +1,7 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import { describe, expect, it } from 'vitest'
 import { TokenSource } from '../../src/token/token-source.ts'
-import { Dice } from '../simulation/random.ts'
+import { SeededRandom } from '../simulation/random.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const second = 1_000
@@ -72,15 +72,19 @@ function setUp(perSecond: number, retryAfter?: number) {
   const clock = new VirtualClock()
   const authority = new BusyAuthority(clock, perSecond, retryAfter)
   const sources = Array.from({ length: SOURCES }, (_, seed) => {
-    const source = new TokenSource(authority.credential(), { scope: 's', clock, random: new Dice(seed + 1, 1).next })
+    const source = new TokenSource(authority.credential(), {
+      scope: 's',
+      clock,
+      random: new SeededRandom(seed + 1, 1).next,
+    })
     source.subscribe(() => {})
     return source
   })
   return { clock, authority, sources }
 }
 
-describe(`${SOURCES} processes that wake together`, () => {
-  it('ask once each, and never again in the same second: their refreshes are spread', async () => {
+describe(`${SOURCES} processes that wake up together`, () => {
+  it('request one token each and spread their refreshes over different seconds', async () => {
     const { clock, authority, sources } = setUp(SOURCES)
     const waking = Promise.all(sources.map((source) => source.get()))
     await clock.advance(second)
@@ -100,7 +104,7 @@ describe(`${SOURCES} processes that wake together`, () => {
     ['Retry-After', 10, second],
     // Its first wait, which a query waits for, is 1 s, give or take nothing but half a second more.
     ['a throttling whose Retry-After is lost', undefined, 2 * second],
-  ])('keep to %s, and come back apart', async (_, retryAfter, apartAfter) => {
+  ])('respect %s and retry at different times', async (_, retryAfter, apartAfter) => {
     const { clock, authority, sources } = setUp(100, retryAfter)
     const waking = Promise.all(sources.map((source) => source.get({ timeout: hour })))
     const started = clock.now()

@@ -18,7 +18,7 @@ const minute = 60 * second
 const hour = 60 * minute
 const token = (lifetime: number) => ({ acquiredAt: 0, expiresOn: lifetime })
 
-describe('when to ask for the next token', () => {
+describe('the time to request the next token', () => {
   it.each([
     ['a token of 24 h: 10 min before expiry', 24 * hour, 24 * hour - 10 * minute],
     ['a token of 1 h: 10 min before expiry', hour, 50 * minute],
@@ -30,7 +30,7 @@ describe('when to ask for the next token', () => {
   })
 })
 
-describe('the hard window', () => {
+describe('the hard window of a token', () => {
   it.each([
     ['a token of 24 h: 2 min before expiry', 24 * hour, 24 * hour - 2 * minute],
     ['a token of 10 min: a twentieth before expiry', 10 * minute, 9.5 * minute],
@@ -55,8 +55,8 @@ describe('the hard window', () => {
   })
 })
 
-describe('asking again after the same token', () => {
-  it('comes closer as the hard window nears, and reaches a cache that renews 5 min before expiry in time', () => {
+describe('the next request after the credential returned the same token', () => {
+  it('comes sooner as the hard window approaches, in time for a cache that renews 5 min before expiry', () => {
     const lease = token(hour)
     const asked: number[] = []
     for (let now = defaultRefreshAfter(0, hour, timing); now < hardDeadline(lease, timing); ) {
@@ -69,7 +69,7 @@ describe('asking again after the same token', () => {
     expect(asked.some((at) => at >= hour - 5 * minute && at < hour - 4 * minute)).toBe(true)
   })
 
-  it('is never at once', () => {
+  it('is never immediate', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1000, max: 48 * hour }),
@@ -83,7 +83,7 @@ describe('asking again after the same token', () => {
 })
 
 describe('the wait after a token that had to be replaced', () => {
-  it('is a twentieth of what is left of it, from half a second to two', () => {
+  it('is a twentieth of its remaining life, from half a second to two', () => {
     expect([hour, 30 * second, second].map(againDelay)).toEqual([2 * second, 1.5 * second, second / 2])
   })
 })
@@ -95,20 +95,20 @@ describe('the wait after a failure', () => {
     )
   })
 
-  it('takes off up to a half at random', () => {
+  it('is shortened by up to a half at random', () => {
     expect(retryDelay(3, 0, 0, undefined)).toBe(2 * second)
   })
 
-  it('is never less than it must be', () => {
+  it('is never less than its minimum', () => {
     expect(retryDelay(1, 0, 30 * second, 4 * second)).toBe(30 * second)
   })
 
-  it('is at most a quarter of what is left of the token at hand', () => {
+  it('is at most a quarter of the current token’s remaining life', () => {
     expect(retryDelay(7, 1, 0, 20 * second)).toBe(5 * second)
   })
 })
 
-describe('the wait that an authority is owed', () => {
+describe('the wait that an authority asks for', () => {
   it.each([
     ['Retry-After', 30 * second, true, 1, 0, 30 * second],
     ['Retry-After, and by chance a fifth more', 30 * second, true, 1, 1, 36 * second],
@@ -122,7 +122,7 @@ describe('the wait that an authority is owed', () => {
   })
 })
 
-describe('the wait while work waits', () => {
+describe('the retry interval while work waits', () => {
   it.each([
     ['2 s at most', minute, 0, 1, 2 * second],
     ['1 s at most, by chance', minute, 0, 0, second],
@@ -134,7 +134,7 @@ describe('the wait while work waits', () => {
 })
 
 describe('the time of a refresh', () => {
-  it('is spread over a quarter of the time before the hard window, and never past that', () => {
+  it('is spread over a quarter of the time before the hard window and never later', () => {
     const spread = (random: number) => spreadRefresh(50 * minute, token(hour), timing, random)
     expect([0, 0.5, 1].map(spread)).toEqual([50 * minute, 51 * minute, 52 * minute])
     expect(spreadRefresh(59 * minute, token(hour), timing, 1)).toBe(59 * minute)

@@ -8,7 +8,7 @@ const expired = new EntraError('TOKEN_REFUSED', 'The token has expired.', { numb
 const unknownUser = new EntraError('PRINCIPAL_UNKNOWN', 'No user.', { number: 18456, state: 1 })
 
 describe('a token that a server calls expired', () => {
-  it('is replaced by another one, which all are given from then on', async () => {
+  it('is replaced by another one, which all callers get from then on', async () => {
     const { credential, source } = setUp()
     const lease = await source.get()
     const next = await source.refused(lease, expired)
@@ -17,7 +17,7 @@ describe('a token that a server calls expired', () => {
     expect(credential.requests).toBe(2)
   })
 
-  it('is asked for once, however many are refused with it', async () => {
+  it('causes one token request, however many logins are refused with it', async () => {
     const { credential, source } = setUp()
     const lease = await source.get()
     const answers = await Promise.all(Array.from({ length: 50 }, () => source.refused(lease, expired)))
@@ -26,7 +26,7 @@ describe('a token that a server calls expired', () => {
     expect(credential.requests).toBe(2)
   })
 
-  it('is given to others until another one is there', async () => {
+  it('is still given to other callers until another one arrives', async () => {
     const { credential, source, clock } = setUp()
     const lease = await source.get()
     credential.answer(new Error('down'))
@@ -38,7 +38,7 @@ describe('a token that a server calls expired', () => {
     expect((await replacement)?.token).toBe('token-3')
   })
 
-  it('is no new one when the credential gives it again, and is not asked for in a loop', async () => {
+  it('does not count as new if the credential returns it again, and causes no loop of requests', async () => {
     const { clock, credential, source, types } = setUp()
     const leave = source.subscribe(() => {})
     const lease = await source.get()
@@ -57,7 +57,7 @@ describe('a token that a server calls expired', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('is no new one when the credential gives it after another one', async () => {
+  it('does not count as new if the credential returns it after another one', async () => {
     const { clock, credential, source, types } = setUp()
     const lease = await source.get()
     const next = await source.refused(lease, expired)
@@ -68,7 +68,7 @@ describe('a token that a server calls expired', () => {
     expect(source.current).toBe(next)
   })
 
-  it('is used again where the credential has nothing else', async () => {
+  it('is used again if the credential has no other', async () => {
     const { clock, credential, source, types } = setUp()
     const lease = await source.get()
     credential.answer({ token: 'short', expiresOnTimestamp: clock.now() + minute })
@@ -79,7 +79,7 @@ describe('a token that a server calls expired', () => {
     expect(types()).toEqual(['token.acquired', 'token.acquired', 'token.unchanged'])
   })
 
-  it('is let go of without a word where no other is to be had in time, and is asked for in the background', async () => {
+  it('is kept without an error if no other arrives in time, while the request continues in the background', async () => {
     const { clock, credential, source } = setUp()
     source.subscribe(() => {})
     const lease = await source.get()
@@ -92,7 +92,7 @@ describe('a token that a server calls expired', () => {
     expect(source.current?.token).not.toBe(lease.token)
   })
 
-  it('does not have the others rotate time and again where the server refuses each new one', async () => {
+  it('does not make other pools rotate repeatedly if the server refuses each new one', async () => {
     const { clock, credential, source } = setUp()
     source.subscribe(() => {})
     await source.get()
@@ -104,7 +104,7 @@ describe('a token that a server calls expired', () => {
     expect(credential.requests).toBeGreaterThan(10)
   })
 
-  it('has the wait for another end with the source and with the signal', async () => {
+  it('is waited on only until the source closes or the signal aborts', async () => {
     const { credential, source } = setUp()
     const lease = await source.get()
     credential.answer('hang')
@@ -121,8 +121,8 @@ describe('a token that a server calls expired', () => {
   })
 })
 
-describe('a database that does not know the principal', () => {
-  it('costs the 49 others on the source neither a request nor a rotation', async () => {
+describe('a database in which the principal has no user', () => {
+  it('causes no request or rotation for the 49 other pools of the source', async () => {
     const run = async (refusals: boolean) => {
       const { clock, credential, source } = setUp()
       let rotations = 0
@@ -144,22 +144,22 @@ describe('a database that does not know the principal', () => {
   })
 })
 
-describe('what a refusal says of the token', () => {
+describe('a request for another token', () => {
   it.each<[EntraErrorCode, boolean]>([
     ['TOKEN_REFUSED', true],
     ['SESSION_TOKEN_EXPIRED', true],
     ['PRINCIPAL_UNKNOWN', false],
     ['LOGIN_FAILED', false],
     ['DATABASE_NOT_FOUND', false],
-  ])('%s: another one may help: %s', (code, expected) => {
+  ])('after %s may help: %s', (code, expected) => {
     expect(anotherTokenMayHelp(new EntraError(code, 'No.', { number: 18456 }))).toBe(expected)
   })
 
-  it('is nothing where the error is none of ours', () => {
+  it('does not help after an error that is not an EntraError', () => {
     expect(anotherTokenMayHelp(Object.assign(new Error('no'), { code: 'TOKEN_REFUSED' }))).toBe(false)
   })
 
-  it('is acted upon every 5 min at most, or in half of a short life', () => {
+  it('is made at most every 5 min, or every half of a short lifetime', () => {
     expect([24 * hour, hour, 10 * second].map(replaceAgainAfter)).toEqual([5 * minute, 5 * minute, 5 * second])
   })
 })

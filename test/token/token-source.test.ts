@@ -14,14 +14,14 @@ const throttled = (seconds: number) =>
 const unavailable = () => Object.assign(new Error('no identity here'), { name: 'CredentialUnavailableError' })
 
 describe('a token source', () => {
-  it('asks for nothing until it is asked', async () => {
+  it('requests nothing before its first use', async () => {
     const { clock, credential } = setUp()
     await clock.advance(hour)
     expect(credential.requests).toBe(0)
     expect(clock.timers).toBe(0)
   })
 
-  it('makes one request for a hundred that ask at once, and keeps the lease', async () => {
+  it('makes one request for a hundred concurrent callers and keeps the lease', async () => {
     const { credential, source } = setUp()
     const leases = await Promise.all(Array.from({ length: 100 }, () => source.get()))
     expect(new Set(leases).size).toBe(1)
@@ -31,7 +31,7 @@ describe('a token source', () => {
     expect(credential.requests).toBe(1)
   })
 
-  it('refreshes ahead of time while somebody subscribes, and tells', async () => {
+  it('refreshes ahead of time while it has a subscriber, and notifies it', async () => {
     const { clock, credential, source, events } = setUp()
     const heard: TokenEvent[] = []
     source.subscribe((event) => heard.push(event))
@@ -53,7 +53,7 @@ describe('a token source', () => {
     expect(credential.mostInFlight).toBe(1)
   })
 
-  it('sets no timer and asks for nothing when the last subscriber has left', async () => {
+  it('has no timer and makes no request after the last subscriber has left', async () => {
     const { clock, credential, source } = setUp()
     const leave = [source.subscribe(() => {}), source.subscribe(() => {})]
     await source.get()
@@ -65,7 +65,7 @@ describe('a token source', () => {
     expect(credential.requests).toBe(1)
   })
 
-  it('aborts a request under way when the last subscriber leaves', async () => {
+  it('aborts its request when the last subscriber leaves', async () => {
     const { clock, credential, source } = setUp()
     const leave = source.subscribe(() => {})
     await source.get()
@@ -77,7 +77,7 @@ describe('a token source', () => {
     expect(clock.timers).toBeLessThanOrEqual(1)
   })
 
-  it('does not trouble the credential where nobody is left who asks', async () => {
+  it('does not call the credential if no caller is left', async () => {
     const { credential, source } = setUp()
     const stop = new AbortController()
     const waiting = expect(source.get({ signal: stop.signal })).rejects.toBe('enough')
@@ -87,7 +87,7 @@ describe('a token source', () => {
     expect(credential.requests).toBe(0)
   })
 
-  it('leaves no timer of a request that was given up', async () => {
+  it('leaves no timer behind from an aborted request', async () => {
     const { clock, credential, source } = setUp()
     credential.answer('hang')
     const waiting = expect(source.get({ timeout: second })).rejects.toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
@@ -96,7 +96,7 @@ describe('a token source', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('without subscribers, refreshes a lease that is due when it is taken, and gives it out meanwhile', async () => {
+  it('without subscribers, refreshes a lease in the background when a caller takes it after its refresh time', async () => {
     const { clock, source } = setUp()
     await source.get()
     clock.jump(51 * minute)
@@ -113,7 +113,7 @@ describe('a token source', () => {
     expect(credential.requests).toBe(2)
   })
 
-  it('is right at once after a night’s sleep, with one request', async () => {
+  it('recovers at once after a night’s sleep with one request', async () => {
     const { clock, credential, source } = setUp()
     source.subscribe(() => {})
     await source.get()
@@ -123,7 +123,7 @@ describe('a token source', () => {
     expect(credential.requests).toBe(2)
   })
 
-  it('takes the same token coming back as normal, and asks more often as expiry nears', async () => {
+  it('accepts the same token again and asks more often as expiry approaches', async () => {
     const { clock, credential, source, types } = setUp()
     source.subscribe(() => {})
     const first = await source.get()
@@ -136,8 +136,8 @@ describe('a token source', () => {
   })
 })
 
-describe('a request that fails', () => {
-  it('leaves a good token in place and is made again with growing waits', async () => {
+describe('a token request that fails', () => {
+  it('leaves a valid token in place and is retried at growing intervals', async () => {
     const { clock, credential, source, events } = setUp()
     source.subscribe(() => {})
     const lease = await source.get()
@@ -152,7 +152,7 @@ describe('a request that fails', () => {
     expect(source.stats()).toEqual({ tokensRequested: 6, tokensAcquired: 2, refreshesFailed: 4, waiting: 0 })
   })
 
-  it('keeps to Retry-After, even while work waits', async () => {
+  it('is not retried before Retry-After, even while work waits', async () => {
     const { clock, credential, source } = setUp()
     source.subscribe(() => {})
     credential.answer(throttled(10))
@@ -165,7 +165,7 @@ describe('a request that fails', () => {
     expect((await waiting).token).toBe('token-2')
   })
 
-  it('is made again within 2 s while work waits, however long the failures have lasted', async () => {
+  it('is retried within 2 s while work waits, however long the failures have lasted', async () => {
     const { clock, credential, source } = setUp()
     source.subscribe(() => {})
     await source.get()
@@ -178,7 +178,7 @@ describe('a request that fails', () => {
     expect(credential.requests - before).toBeLessThanOrEqual(11)
   })
 
-  it('is made again after 1 to 2 s, by chance, while work waits: a thousand processes do not ask in one moment', async () => {
+  it('is retried after a random 1 to 2 s while work waits, so a thousand processes do not ask at once', async () => {
     const requestsOfSixSeconds = async (random: number) => {
       const { clock, credential, source } = setUp({ random: () => random })
       credential.answer(...Array.from({ length: 10 }, () => new Error('down')))
@@ -198,7 +198,7 @@ describe('a request that fails', () => {
     expect(await requestsOfSixSeconds(1)).toEqual([0, 1_000, 3_000, 5_000])
   })
 
-  it('twice for too many requests gives the token within 5 s, with and without Retry-After', async () => {
+  it('twice with 429 yields a token within 5 s, with and without Retry-After', async () => {
     for (const failure of [throttled(1), new Error('Too many requests')]) {
       const { clock, credential, source } = setUp()
       credential.answer(failure, failure)
@@ -208,7 +208,7 @@ describe('a request that fails', () => {
     }
   })
 
-  it('leaves those who wait counted', async () => {
+  it('does not change the number of waiting callers', async () => {
     const { clock, credential, source } = setUp()
     credential.answer(new Error('down'))
     const waiting = Array.from({ length: 3 }, () => source.get())
@@ -219,7 +219,7 @@ describe('a request that fails', () => {
     expect(source.stats().waiting).toBe(0)
   })
 
-  it('tells whoever waited too long what the credential said', async () => {
+  it('gives a caller that waited too long the credential’s reason', async () => {
     const { clock, credential, source } = setUp()
     await source.get()
     credential.answer(...Array.from({ length: 40 }, () => new Error('network down')))
@@ -234,7 +234,7 @@ describe('a request that fails', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('fails at once where the first request shows that none can succeed', async () => {
+  it('fails callers at once if the first request shows that none can succeed', async () => {
     const { clock, credential, source } = setUp()
     credential.answer(unavailable(), null)
     await expect(source.get()).rejects.toMatchObject({
@@ -247,7 +247,7 @@ describe('a request that fails', () => {
     expect((await source.get()).token).toBe('token-3')
   })
 
-  it('is tried again where the same failure comes after a success', async () => {
+  it('is retried if the same failure follows a success', async () => {
     const { clock, credential, source } = setUp()
     await source.get()
     clock.jump(2 * hour)
@@ -257,7 +257,7 @@ describe('a request that fails', () => {
     expect((await waiting).token).toBe('token-3')
   })
 
-  it('is given up when it hangs', async () => {
+  it('is aborted when it hangs', async () => {
     const { clock, credential, source, events } = setUp({ requestTimeout: 5 * second })
     credential.answer('hang')
     const waiting = source.get({ timeout: minute })
@@ -281,7 +281,7 @@ describe('several credentials', () => {
     return { clock, first, second, source, events }
   }
 
-  it('serve in their order, and the event says who did and who could not', async () => {
+  it('are asked in order, and the event names the one that answered and those that failed', async () => {
     const { first, source, events } = setUpTwo()
     first.answer(unavailable())
     expect((await source.get()).token).toBe('token-1')
@@ -294,7 +294,7 @@ describe('several credentials', () => {
     ])
   })
 
-  it('make up for one whose token has expired already', async () => {
+  it('replace one whose token has already expired', async () => {
     const { first, source, events } = setUpTwo()
     first.answer(first.token('stale', -second))
     expect((await source.get()).token).toBe('token-1')
@@ -303,19 +303,21 @@ describe('several credentials', () => {
     ])
   })
 
-  it('fail at once where none of them can ever succeed', async () => {
+  it('fail at once if none of them can ever succeed', async () => {
     const { clock, first, second, source, events } = setUpTwo()
     first.answer(unavailable())
     second.answer(null)
     await expect(source.get()).rejects.toMatchObject({
       code: 'CREDENTIALS_FAILED',
-      message: expect.stringMatching(/\n- FakeCredential: no identity here\n- Second: The credential gave no token/),
+      message: expect.stringMatching(
+        /\n- FakeCredential: no identity here\n- Second: The credential returned no token/,
+      ),
     })
     expect(events).toMatchObject([{ type: 'token.refresh-failed' }])
     expect(clock.timers).toBe(0)
   })
 
-  it('are asked again where one of them may succeed', async () => {
+  it('are asked again if one of them may succeed', async () => {
     const { clock, first, second: other, source } = setUpTwo()
     first.answer(unavailable(), unavailable())
     other.answer(new Error('network down'))
@@ -325,14 +327,14 @@ describe('several credentials', () => {
     expect(other.requests).toBe(2)
   })
 
-  it('have it told where work waited too long: who has not answered, and why others could not', async () => {
+  it('are named in the timeout error: which have not answered, and why the others failed', async () => {
     const { clock, first, second: other, source } = setUpTwo()
     first.answer('hang')
     other.answer(new Error('network down'))
     const waiting = expect(source.get()).rejects.toMatchObject({
       code: 'TOKEN_UNAVAILABLE',
       message: expect.stringContaining(
-        'No valid token could be had within 15000 ms. No answer yet from FakeCredential.\n- Second: network down\n',
+        'No valid token was available within 15000 ms. No answer yet from FakeCredential.\n- Second: network down\n',
       ),
     })
     await clock.advance(15 * second)
@@ -340,7 +342,7 @@ describe('several credentials', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('have more time where a person is asked', async () => {
+  it('get more time if one of them asks a person', async () => {
     class DeviceCodeCredential extends FakeCredential {}
     const clock = new VirtualClock()
     const person = new DeviceCodeCredential(clock)
@@ -355,8 +357,8 @@ describe('several credentials', () => {
   })
 })
 
-describe('a clock that is set', () => {
-  it('back by hours in a backoff, while work waits, does not put the next request off again and again', async () => {
+describe('a clock that is changed', () => {
+  it('back by hours during a backoff, while work waits, does not postpone the next request repeatedly', async () => {
     const { clock, credential, source } = setUp()
     credential.answer(new Error('no'))
     const waiting = source.get()
@@ -369,7 +371,7 @@ describe('a clock that is set', () => {
     expect(credential.requests).toBe(2)
   })
 
-  it('back by an hour in a backoff does not make the wait longer', async () => {
+  it('back by an hour during a backoff does not lengthen the wait', async () => {
     const { clock, credential, source } = setUp()
     source.subscribe(() => {})
     credential.answer(new Error('down'))
@@ -382,8 +384,8 @@ describe('a clock that is set', () => {
   })
 })
 
-describe('closing', () => {
-  it('rejects who waits, leaves no timer, and gives nothing any more', async () => {
+describe('closing a token source', () => {
+  it('rejects waiting callers, leaves no timer and returns no more tokens', async () => {
     const { clock, credential, source } = setUp()
     credential.answer('hang')
     const waiting = expect(source.get()).rejects.toMatchObject({ code: 'CLOSED' })
@@ -395,7 +397,7 @@ describe('closing', () => {
     expect(clock.timers).toBeLessThanOrEqual(1)
   })
 
-  it('of one wait by its signal takes its timer and its request along', async () => {
+  it('is not needed for an aborted wait to remove its timer and its request', async () => {
     const { clock, credential, source } = setUp()
     credential.answer('hang')
     const stop = new AbortController()
@@ -409,8 +411,8 @@ describe('closing', () => {
   })
 })
 
-describe('events', () => {
-  it('go to node:diagnostics_channel too', async () => {
+describe('token events', () => {
+  it('are also published on node:diagnostics_channel', async () => {
     const { source } = setUp()
     const seen: unknown[] = []
     const listen = (event: unknown) => seen.push(event)
@@ -420,7 +422,7 @@ describe('events', () => {
     expect(seen).toMatchObject([{ type: 'token.acquired' }])
   })
 
-  it('survive a listener that throws', async () => {
+  it('still reach other listeners if one throws', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)
@@ -437,7 +439,7 @@ describe('events', () => {
 })
 
 describe('a listener', () => {
-  it('that is asynchronous and fails changes nothing, and is told as a warning', async () => {
+  it('that fails asynchronously changes nothing and is reported as a warning', async () => {
     const warnings: Error[] = []
     const unhandled: unknown[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
@@ -460,7 +462,7 @@ describe('a listener', () => {
   })
 })
 
-describe('the constructor', () => {
+describe('the constructor of a token source', () => {
   it.each([
     ['a credential without getToken', {}, { scope: 's' }],
     ['no scope', { getToken: async () => null }, {}],
@@ -475,7 +477,7 @@ describe('the constructor', () => {
 describe('a clock that is wrong', () => {
   const tokenThatSays = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp: exp / 1000 })).toString('base64url')}.y`
 
-  it('is told of when a new token shows it', async () => {
+  it('is reported when a new token reveals it', async () => {
     const { clock, credential, source, events } = setUp()
     credential.answer({ token: tokenThatSays(clock.now() - 2 * hour), expiresOnTimestamp: clock.now() + hour })
     await source.get()
@@ -486,7 +488,7 @@ describe('a clock that is wrong', () => {
     expect(events.filter(({ type }) => type === 'clock.skew')).toHaveLength(1)
   })
 
-  it('and is set back does not make a token younger, unless the credential stands by it', async () => {
+  it('and is set back does not make a token younger, unless the credential confirms it', async () => {
     const { clock, credential, source } = setUp()
     const first = await source.get()
     clock.set(-5 * hour)
@@ -500,7 +502,7 @@ describe('a clock that is wrong', () => {
     expect(again.timeLeft).toBe(5 * hour)
   })
 
-  it('and is set right again gives its token to whoever waits, and asks for no other', async () => {
+  it('and is corrected lets waiting callers have the current token without another request', async () => {
     const { clock, credential, source } = setUp()
     const first = await source.get()
     clock.set(2 * hour)

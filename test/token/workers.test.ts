@@ -37,8 +37,8 @@ async function wake(worker: Worker): Promise<WorkerReport> {
   return report
 }
 
-describe(`${SOURCES} token sources in each of ${WORKERS} workers, woken together`, () => {
-  it('ask once each, those that were throttled once more and not before Retry-After', async () => {
+describe(`${SOURCES} token sources in each of ${WORKERS} workers that wake up together`, () => {
+  it('request one token each; throttled ones ask once more, after Retry-After', async () => {
     const environment = authority.environment('app-service')
     const order = { sources: SOURCES, gets: 5, environment }
     const workers = await Promise.all(Array.from({ length: WORKERS }, () => startWorker(order)))

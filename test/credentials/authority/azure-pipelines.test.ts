@@ -3,7 +3,7 @@ import { signedIn, useAuthority } from './support.ts'
 
 const bench = useAuthority()
 
-it('signs in by the service connection of the task', async () => {
+it('signs in with the service connection of the task', async () => {
   bench.environment('azure-pipelines')
   expect(await signedIn(bench.credential('AzurePipelines'), bench)).toBe('local-service')
   // MSAL asks for the federated token twice.

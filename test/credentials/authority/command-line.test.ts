@@ -71,7 +71,7 @@ describe.skipIf(process.platform === 'win32')('a tool on the PATH', () => {
   })
 
   // The last one: a pwsh that was not found once is not looked for again in this process.
-  it('that is not there is told, with what to do', async () => {
+  it('that is not installed is reported with what to do', async () => {
     vi.stubEnv('PATH', join(folder, 'empty'))
     await expect(signedIn(bench.credential('AzureCli'), bench)).rejects.toThrow(
       /Azure CLI could not be found.*'az login'/,

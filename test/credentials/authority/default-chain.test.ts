@@ -18,13 +18,13 @@ beforeEach(() => {
   bench.authority.inject({ status: 400, endpoint: 'imds' })
 })
 
-it('that finds nothing tells each that it tried, in a line', async () => {
+it('the default chain that finds nothing lists each credential that it tried, one per line', async () => {
   const chain = new CredentialChain([bench.credential('ActiveDirectoryDefault')], { clock: systemClock, accept() {} })
   const { signal: abortSignal } = new AbortController()
   const failure = await chain.getToken(SQL, { abortSignal }).catch((error: unknown) => error)
   expect(failure).toMatchObject({ code: 'CREDENTIALS_FAILED', errors: expect.any(Array) })
   const [first, ...lines] = (failure as Error).message.split('\n')
-  expect(first).toBe('DefaultAzureCredential could not give a token:')
+  expect(first).toBe('DefaultAzureCredential could not get a token:')
   expect(lines).toEqual([
     expect.stringMatching(/^- EnvironmentCredential is unavailable\./),
     expect.stringMatching(/^- ManagedIdentityCredential: Authentication failed\./),
@@ -32,7 +32,7 @@ it('that finds nothing tells each that it tried, in a line', async () => {
     expect.stringMatching(/^- Azure CLI could not be found\./),
     expect.stringMatching(/^- .*PowerShell/),
     expect.stringMatching(/^- Azure Developer CLI couldn't be found\./),
-    'Set one of them up here, or name another way to sign in (authentication=…).',
+    'Set up one of them here, or choose another way to sign in (authentication=…).',
     expect.stringMatching(/^See .*#credentials_failed$/),
   ])
 })
@@ -48,7 +48,7 @@ it.skipIf(process.platform === 'win32')('finds the Azure CLI where there is noth
   expect(az.calls).toHaveLength(1)
 })
 
-it('stops at a wrong secret; a list of credentials does not', async () => {
+it('the default chain stops at a wrong secret; a list of credentials does not', async () => {
   bench.environment('client-secret')
   vi.stubEnv('AZURE_CLIENT_SECRET', 'wrong')
   const chain = bench.credential('ActiveDirectoryDefault')

@@ -20,7 +20,7 @@ export function testManagedIdentity(kind: 'app-service' | 'imds'): void {
     },
   )
 
-  it('tells that an identity is unknown', async () => {
+  it('reports that an identity is unknown', async () => {
     bench.environment(kind)
     const clientId = '00000000-0000-4000-8000-000000000000'
     await expect(signedIn(bench.credential('ActiveDirectoryManagedIdentity', { clientId }), bench)).rejects.toThrow(

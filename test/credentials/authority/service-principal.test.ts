@@ -44,7 +44,7 @@ describe('a client secret', () => {
     expect(await signedIn(credential, bench)).toBe('local-service')
   })
 
-  it('is refused where it is wrong', async () => {
+  it('is refused if it is wrong', async () => {
     const { tenantId, clientId } = bench.authority.principal('local-service')
     const credential = bench.credential('ActiveDirectoryServicePrincipal', { tenantId, clientId, secret: 'guess' })
     await expect(signedIn(credential, bench)).rejects.toThrow('AADSTS7000215')
@@ -70,7 +70,7 @@ describe('a client certificate', () => {
     expect(await signedIn(credential, bench)).toBe('certified-service')
   })
 
-  it('is told where the file is not there', async () => {
+  it('is reported if its file does not exist', async () => {
     const { tenantId, clientId } = bench.authority.principal('certified-service')
     const details = { tenantId, clientId, certificatePath: join(folder, 'none.pem') }
     const credential = bench.credential('ActiveDirectoryServicePrincipalCertificate', details)

@@ -34,8 +34,8 @@ const failureOf = (outcome: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-describe('an authority that is asked for too many tokens', () => {
-  it.each(Object.entries(makers))('has its Retry-After known where %s signs in', async (_, make) => {
+describe('an authority that throttles requests', () => {
+  it.each(Object.entries(makers))('has its Retry-After known when %s signs in', async (_, make) => {
     const credential = make()
     bench.authority.inject({ status: 429, retryAfter: 7, endpoint: 'token' })
     const error = await failureOf(signedIn(credential, bench))
@@ -44,7 +44,7 @@ describe('an authority that is asked for too many tokens', () => {
     expect(isLasting(error)).toBe(false)
   })
 
-  it('is known to have said nothing of when to come back', async () => {
+  it('is known to have sent no Retry-After', async () => {
     bench.authority.inject({ status: 429, endpoint: 'token' })
     const error = await failureOf(signedIn(clientSecret(bench), bench))
     expect(isThrottled(error)).toBe(true)
@@ -55,7 +55,7 @@ describe('an authority that is asked for too many tokens', () => {
     ['with Retry-After', { status: 429, retryAfter: 1 }],
     ['without Retry-After', { status: 429 }],
     ['by 503', { status: 503 }],
-  ])('%s is asked again when the source says so, not after the minute for which MSAL refuses', async (_, fault) => {
+  ])('%s is asked again when the source retries, not after the minute for which MSAL refuses', async (_, fault) => {
     const credential = clientSecret(bench)
     const scope = newScope()
     bench.authority.inject({ ...fault, endpoint: 'token', times: 1 })
@@ -64,7 +64,7 @@ describe('an authority that is asked for too many tokens', () => {
     expect(bench.authority.stats().byEndpoint.token).toBe(2)
   })
 
-  it('is told apart from one that answered that the secret is wrong', async () => {
+  it('is distinguished from one that rejected the secret', async () => {
     const { tenantId, clientId } = bench.authority.principal('local-service')
     const credential = bench.credential('ActiveDirectoryServicePrincipal', { tenantId, clientId, secret: 'guess' })
     const error = await failureOf(signedIn(credential, bench))
@@ -72,7 +72,7 @@ describe('an authority that is asked for too many tokens', () => {
     expect(isLasting(error)).toBe(true)
   })
 
-  it('twice at a cold start gives the token at the third request, each after no more than it asked for', async () => {
+  it('twice at a cold start returns the token at the third request, after the waits that it asked for', async () => {
     bench.authority.inject({ status: 429, retryAfter: 1, endpoint: 'token', times: 2 })
     const events: TokenEvent[] = []
     const source = new TokenSource(clientSecret(bench), { scope: SQL, onEvent: (event) => events.push(event) })

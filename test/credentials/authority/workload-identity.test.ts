@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 beforeEach(() => bench.authority.writeFederatedToken(tokenFile))
 
-it('signs in with all that the cluster sets', async () => {
+it('signs in with the environment that the cluster sets', async () => {
   bench.environment('workload-identity')
   expect(await signedIn(bench.credential('ActiveDirectoryWorkloadIdentity'), bench)).toBe('local-service')
 })
@@ -36,7 +36,7 @@ it('is found by the default chain', async () => {
   expect(await signedIn(bench.credential('ActiveDirectoryDefault'), bench)).toBe('local-service')
 })
 
-it('sends the token that the file holds by then, as the cluster rotates it', async () => {
+it('sends the current token of the file, which the cluster rotates', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   bench.environment('workload-identity')
   vi.stubEnv('AZURE_FEDERATED_TOKEN_FILE', tokenFile)
@@ -54,7 +54,7 @@ it('sends the token that the file holds by then, as the cluster rotates it', asy
   expect(await signedIn(credential, bench)).toBe('local-service')
 })
 
-it('tells that the file is not there', async () => {
+it('reports that the file does not exist', async () => {
   bench.environment('workload-identity')
   vi.stubEnv('AZURE_FEDERATED_TOKEN_FILE', join(folder, 'none'))
   await expect(signedIn(bench.credential('ActiveDirectoryWorkloadIdentity'), bench)).rejects.toThrow(/ENOENT.*none/)

@@ -20,7 +20,7 @@ const MOMENTS = [
 
 const LOST = {
   meta: { code: 'CONNECTION_LOST' },
-  message: expect.stringMatching(/lost while a statement was under way.*not run again/),
+  message: expect.stringMatching(/lost while a statement was running.*not run again/),
 }
 
 const TIMED_OUT = {

@@ -81,7 +81,7 @@ describe('a transaction on a session that the server ends because of its token',
     expect(await failureOf(transact())).toMatchObject({
       code: 'P2034',
       meta: { code: 'TRANSACTION_TOKEN_EXPIRED' },
-      message: expect.stringMatching(/takes its token no longer.*rolled back.*can be run again/s),
+      message: expect.stringMatching(/no longer accepts the token.*rolled back.*can be run again/s),
     })
     expect(await counter.value()).toBe(0)
     await transact()

@@ -50,7 +50,7 @@ describe('ManagedIdentityCredential', () => {
     }
   })
 
-  test('is told that an identity is unknown', async () => {
+  test('reports that an identity is unknown', async () => {
     const credential = new ManagedIdentityCredential({ clientId: '00000000-0000-4000-8000-000000000000' })
     await expect(credential.getToken(newScope())).rejects.toThrow(
       'No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.',
@@ -68,7 +68,7 @@ describe('ManagedIdentityCredential', () => {
     expect(first.refreshAfterTimestamp).toBeUndefined()
   })
 
-  test('keeps a longer token, in a cache that all credentials share', async () => {
+  test('caches a longer token for all credentials', async () => {
     const scope = newScope()
     authority.tokenLifetime = 3_600_000
     const first = await new ManagedIdentityCredential().getToken(scope)
@@ -76,7 +76,7 @@ describe('ManagedIdentityCredential', () => {
     expect(second.token).toBe(first.token)
   })
 
-  test('says when to refresh a token of more than two hours: at half its life', async () => {
+  test('refreshes a token of more than two hours at half its lifetime', async () => {
     authority.tokenLifetime = 24 * 3_600_000
     const { expiresOnTimestamp, refreshAfterTimestamp = 0 } = await new ManagedIdentityCredential().getToken(newScope())
     expect(expiresOnTimestamp - refreshAfterTimestamp).toBeGreaterThan(11.9 * 3_600_000)
@@ -84,8 +84,8 @@ describe('ManagedIdentityCredential', () => {
   })
 })
 
-describe('faults, as the credential sees them', () => {
-  test('waits as long as Retry-After says and tries again', async () => {
+describe('ManagedIdentityCredential under faults', () => {
+  test('waits for Retry-After and retries', async () => {
     const fault = authority.inject({ status: 429, retryAfter: 1, times: 1 })
     const began = performance.now()
     await expect(new ManagedIdentityCredential().getToken(newScope())).resolves.toBeDefined()
@@ -93,13 +93,13 @@ describe('faults, as the credential sees them', () => {
     expect(performance.now() - began).toBeGreaterThan(950)
   })
 
-  test('gives up at once at a 429 without Retry-After', async () => {
+  test('fails at once after a 429 without Retry-After', async () => {
     const fault = authority.inject({ status: 429, body: { statusCode: 429, message: 'Too many requests' } })
     await expect(new ManagedIdentityCredential().getToken(newScope())).rejects.toThrow('Too many requests')
     expect(fault.hits).toBe(1)
   })
 
-  test('is given a token for somebody else, a short one, and the same one again', async () => {
+  test('gets a token for another principal, a short one, and the same one again', async () => {
     const credential = new ManagedIdentityCredential()
     const scope = newScope()
     authority.inject({ wrongAudience: true, times: 1 })
@@ -114,7 +114,7 @@ describe('faults, as the credential sees them', () => {
   })
 })
 
-describe('the endpoint', () => {
+describe('the App Service endpoint', () => {
   async function ask(
     query: string,
     headers: Record<string, string> = { 'X-IDENTITY-HEADER': authority.identityHeader },
@@ -123,7 +123,7 @@ describe('the endpoint', () => {
     return { status: response.status, body: (await response.json()) as Record<string, string> }
   }
 
-  test('answers as App Service does', async () => {
+  test('answers like App Service', async () => {
     const answer = await ask('api-version=2019-08-01&resource=https://database.windows.net/')
     expect(answer).toEqual({
       status: 200,
@@ -152,7 +152,7 @@ describe('the endpoint', () => {
     expect(answer.body.correlationId).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  test('takes no POST', async () => {
+  test('rejects POST', async () => {
     expect((await fetch(authority.identityEndpoint, { method: 'POST' })).status).toBe(405)
   })
 })

@@ -23,8 +23,8 @@ async function tokenIn(answer: Promise<Response>): Promise<string> {
   return ((await (await answer).json()) as { access_token: string }).access_token
 }
 
-describe('tokens made for a test', () => {
-  test('are for Azure SQL, by the first principal, and live an hour', async () => {
+describe('tokens issued for a test', () => {
+  test('are for Azure SQL and the first principal, and last an hour', async () => {
     const { token, expiresOnTimestamp, tokenType } = await authority.issueToken()
     const { payload, protectedHeader } = await verify(authority, token)
     expect(tokenType).toBe('Bearer')
@@ -38,12 +38,12 @@ describe('tokens made for a test', () => {
     expect(authority.issuedTokens).toContain(token)
   })
 
-  test('can be a user’s', async () => {
+  test('can be for a user', async () => {
     const { token } = await authority.issueToken({ principal: 'person@local.test' })
     expect((await verify(authority, token)).payload).toMatchObject({ idtyp: 'user', upn: 'person@local.test' })
   })
 
-  test('are as long as the platform’s: some 2,000 characters, and over 4,500 for a person in many groups', async () => {
+  test('are as long as Entra ID’s: about 2,000 characters, and over 4,500 for a person in many groups', async () => {
     for (const { name } of authority.principals) {
       const { token } = await authority.issueToken({ principal: name })
       const [least, most] = name === 'person@local.test' ? [4500, 6000] : [1900, 2100]
@@ -52,7 +52,7 @@ describe('tokens made for a test', () => {
     }
   })
 
-  test('are new each time, and say the same of their principal', async () => {
+  test('are new each time, with the same claims about their principal', async () => {
     const [one, other] = [await authority.issueToken(), await authority.issueToken()]
     expect(one.token).not.toBe(other.token)
     const { uti, iat, nbf, exp, ...claims } = (await verify(authority, one.token)).payload
@@ -60,7 +60,7 @@ describe('tokens made for a test', () => {
     expect((await verify(authority, other.token)).payload.uti).not.toBe(uti)
   })
 
-  test('can be wrong in each way that a verifier must notice', async () => {
+  test('can be wrong in every way that a verifier must detect', async () => {
     const expired = await authority.issueToken({ lifetime: -5_000 })
     await expect(verify(authority, expired.token)).rejects.toThrow('"exp" claim timestamp check failed')
     const early = await authority.issueToken({ notBefore: Date.now() + 60_000 })
@@ -75,13 +75,13 @@ describe('tokens made for a test', () => {
     await expect(verify(authority, forged.token)).rejects.toThrow('no applicable key')
   })
 
-  test('take claims away too', async () => {
+  test('can have claims removed', async () => {
     const { token } = await authority.issueToken({ claims: { oid: undefined, groups: ['a'] } })
     expect(decodeJwt(token)).toMatchObject({ groups: ['a'] })
     expect(decodeJwt(token)).not.toHaveProperty('oid')
   })
 
-  test('need a principal that is there', () => {
+  test('need an existing principal', () => {
     expect(() => authority.principal('nobody')).toThrow('There are: local-app, local-identity')
   })
 
@@ -94,7 +94,7 @@ describe('tokens made for a test', () => {
   )
 })
 
-test('time is the clock’s', async () => {
+test('the authority uses the given clock', async () => {
   let now = Date.parse('2040-01-01T00:00:00.999Z')
   const due: (() => void)[] = []
   const clock: Clock = {
@@ -119,7 +119,7 @@ test('time is the clock’s', async () => {
   expect(decodeJwt(await tokenIn(slow)).iat).toBe(Date.parse('2040-01-01T01:00:00Z') / 1000)
 })
 
-test('counts requests, by endpoint, and those in flight at once', async () => {
+test('the authority counts requests by endpoint, and concurrent ones', async () => {
   const fault = authority.inject({ hang: true, times: 2 })
   const abort = new AbortController()
   const hanging = [ask(authority, { signal: abort.signal }), ask(authority, { signal: abort.signal })]
@@ -150,8 +150,8 @@ test('counts requests, by endpoint, and those in flight at once', async () => {
   expect(authority.stats()).toMatchObject({ requests: 0, tokensIssued: 0, maxInFlight: 0 })
 })
 
-describe('faults', () => {
-  test('give a status, Retry-After and a body', async () => {
+describe('authority faults', () => {
+  test('can set a status, Retry-After and a body', async () => {
     const retryAfter = 'Wed, 21 Oct 2015 07:28:00 GMT'
     authority.inject({ status: 503, retryAfter, body: '<html>', times: 1 })
     const answer = await ask()
@@ -167,7 +167,7 @@ describe('faults', () => {
     expect((await ask()).status).toBe(200)
   })
 
-  test('come oldest first, each as often as asked, and none when cleared', async () => {
+  test('apply oldest first, as often as configured, until cleared', async () => {
     const first = authority.inject({ status: 500, times: 2 })
     const second = authority.inject({ status: 503 })
     const seen: number[] = []
@@ -178,27 +178,27 @@ describe('faults', () => {
     expect([first.hits, second.hits]).toEqual([2, 2])
   })
 
-  test('keep to their endpoint', async () => {
+  test('apply only to their endpoint', async () => {
     const fault = authority.inject({ status: 500, endpoint: 'imds' })
     expect((await ask()).status).toBe(200)
     expect((await fetch(`${authority.imdsHost}/metadata/identity/oauth2/token`)).status).toBe(500)
     expect(fault.hits).toBe(1)
   })
 
-  test('cut the connection', async () => {
+  test('can cut the connection', async () => {
     authority.inject({ disconnect: true, times: 1 })
     await expect(ask()).rejects.toThrow('fetch failed')
     expect((await ask()).status).toBe(200)
   })
 
-  test('wait before the answer', async () => {
+  test('can delay the answer', async () => {
     authority.inject({ delay: 200, status: 500, times: 1 })
     const began = performance.now()
     expect((await ask()).status).toBe(500)
     expect(performance.now() - began).toBeGreaterThan(190)
   })
 
-  test('give the same token only while it is valid', async () => {
+  test('can return the same token, but only while it is valid', async () => {
     const own = await startAuthority()
     onTestFinished(() => own.close())
     const token = () => tokenIn(ask(own))
@@ -226,12 +226,12 @@ test('close ends hanging requests and removes the files', async () => {
   await own.close()
 })
 
-test('a port that is taken is an error, and leaves nothing open', async () => {
+test('a port that is in use is an error and leaves nothing open', async () => {
   const port = Number(new URL(authority.authorityHost).port)
   await expect(startAuthority({ httpsPort: port })).rejects.toThrow('EADDRINUSE')
 })
 
-test('the environment names whom to sign in', () => {
+test('the environment names the principal to sign in', () => {
   const { clientId, tenantId, secret } = authority.principal('local-service')
   expect(authority.environment('client-secret')).toMatchObject({
     AZURE_TENANT_ID: tenantId,

@@ -62,7 +62,7 @@ describe('ClientSecretCredential', () => {
     expect(expiresOnTimestamp).toBeLessThanOrEqual((payload.exp ?? 0) * 1000)
   })
 
-  test('is told when to refresh a token of a day', async () => {
+  test('gets the refresh time of a one-day token', async () => {
     authority.tokenLifetime = 24 * 3_600_000
     const { expiresOnTimestamp, refreshAfterTimestamp = 0 } = await secretCredential().getToken(SQL)
     expect(Math.abs(expiresOnTimestamp - refreshAfterTimestamp - 12 * 3_600_000)).toBeLessThan(10_000)
@@ -82,7 +82,7 @@ describe('ClientSecretCredential', () => {
     expect(authority.stats().requests).toBe(0)
   })
 
-  test('asks no more for a minute after a 429: MSAL remembers', async () => {
+  test('sends no request for a minute after a 429, because MSAL remembers it', async () => {
     const credential = secretCredential()
     const fault = authority.inject({
       status: 429,
@@ -126,7 +126,7 @@ describe('WorkloadIdentityCredential', () => {
     await expect(credential.getToken(SQL)).rejects.toThrow(code)
   })
 
-  test('is refused with a token that somebody else signed, and with what is no token', async () => {
+  test('is refused with a token that another issuer signed, and with a text that is not a token', async () => {
     const other = await startAuthority()
     const { clientId, tenantId } = service
     const forged = join(folder, 'forged')
@@ -152,7 +152,7 @@ describe('ClientCertificateCredential', () => {
     expect((await verify(authority, token)).payload).toMatchObject({ appid: certified.clientId, appidacr: '2' })
   })
 
-  test('is refused with another certificate, and where the application has none', async () => {
+  test('is refused with another certificate, and if the application has none', async () => {
     const other = await (await createCertificateAuthority()).issue({ hosts: ['other'], keyType: 'rsa' })
     const pem = { certificate: `${other.key}${other.certificate}` }
     for (const { tenantId, clientId } of [certified, service]) {
@@ -162,7 +162,7 @@ describe('ClientCertificateCredential', () => {
   })
 })
 
-describe('the endpoints', () => {
+describe('Entra ID’s endpoints', () => {
   function ask(form: Record<string, string>, tenant = service.tenantId) {
     return send(authority, `/${tenant}/oauth2/v2.0/token`, form)
   }
@@ -173,7 +173,7 @@ describe('the endpoints', () => {
     scope: SQL,
   })
 
-  test('give a token as Entra ID does', async () => {
+  test('issue a token like Entra ID', async () => {
     const { status, body } = await ask(good())
     expect(status).toBe(200)
     expect(body).toEqual({
@@ -184,7 +184,7 @@ describe('the endpoints', () => {
     })
   })
 
-  test('refuse with the whole error body', async () => {
+  test('refuse with the complete error body', async () => {
     const { status, body } = await ask({ ...good(), client_secret: 'wrong' })
     expect(status).toBe(401)
     expect(body).toEqual({
@@ -225,7 +225,7 @@ describe('the endpoints', () => {
     expect((await ask(good(), NOBODY)).body.error_codes).toEqual([90002])
   })
 
-  test('describe themselves, and give the keys', async () => {
+  test('publish their metadata and keys', async () => {
     const base = `${authority.authorityHost}/${service.tenantId}`
     const { body } = await send(authority, `/${service.tenantId}/v2.0/.well-known/openid-configuration`)
     expect(body).toMatchObject({ issuer: `${base}/v2.0`, token_endpoint: `${base}/oauth2/v2.0/token` })

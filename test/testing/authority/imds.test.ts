@@ -31,12 +31,12 @@ test('ManagedIdentityCredential signs in as the user-assigned identity', async (
   }
 })
 
-test('ManagedIdentityCredential is told that an identity is unknown', async () => {
+test('ManagedIdentityCredential reports that an identity is unknown', async () => {
   const credential = new ManagedIdentityCredential({ clientId: '00000000-0000-4000-8000-000000000000' })
   await expect(credential.getToken(newScope())).rejects.toThrow('Identity not found')
 })
 
-test('ManagedIdentityCredential tries again after a 404, as while an identity is being set up', async () => {
+test('ManagedIdentityCredential retries after a 404, as while an identity is being assigned', async () => {
   const fault = authority.inject({ status: 404, endpoint: 'imds', times: 1 })
   await expect(new ManagedIdentityCredential().getToken(newScope())).resolves.toBeDefined()
   expect(fault.hits).toBe(1)
@@ -47,7 +47,7 @@ async function ask(query: string, headers: Record<string, string> = { Metadata: 
   return { status: response.status, body: await response.json() }
 }
 
-test('the endpoint answers as IMDS does: all numbers are text', async () => {
+test('the endpoint answers like IMDS, with numbers as strings', async () => {
   const answer = await ask('?api-version=2018-02-01&resource=https://database.windows.net/')
   expect(answer).toEqual({
     status: 200,
@@ -64,7 +64,7 @@ test('the endpoint answers as IMDS does: all numbers are text', async () => {
   })
 })
 
-test('a probe without the Metadata header and without a query is answered at once, with 400', async () => {
+test('a probe without the Metadata header and without a query gets a 400 at once', async () => {
   expect(await ask('', {})).toEqual({
     status: 400,
     body: { error: 'invalid_request', error_description: 'Required metadata header not specified' },

@@ -34,7 +34,7 @@ describe('the answer to a login', () => {
     client.close()
   })
 
-  it('has SESSIONSTATE for a client that asked for session recovery, and for no other', async () => {
+  it('has SESSIONSTATE only for a client that asked for session recovery', async () => {
     const gateway = await azure.start({ loginAnswer: { sessionState: true } })
     const library = FedAuthLibrary.SECURITY_TOKEN
     const data = encodeFedAuthRequest({ library, echo: true, token: await azure.token() })
@@ -61,7 +61,7 @@ describe('the answer to a login', () => {
     },
   )
 
-  it('agrees to packets of 16383 bytes where more is asked for', async () => {
+  it('limits packets to 16383 bytes if the client asks for more', async () => {
     const gateway = await azure.start()
     const client = await RawClient.connect(gateway)
     const answer = await client.logIn(await azure.token(), { packetSize: 32_767 })

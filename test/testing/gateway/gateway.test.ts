@@ -59,8 +59,8 @@ async function loggedIn(options: Parameters<typeof client>[0] = {}): Promise<Cli
   return made
 }
 
-describe('a login', () => {
-  it('by a token in LOGIN7 is taken, and made upstream by SQL authentication with the client’s other settings', async () => {
+describe('a gateway login', () => {
+  it('with a token in LOGIN7 is accepted and made upstream with SQL authentication and the client’s other settings', async () => {
     const before = server.logins.length
     expect(await (await loggedIn()).query()).toMatchObject({ ok: true })
     expect(server.logins.slice(before)).toEqual([
@@ -69,7 +69,7 @@ describe('a login', () => {
     expect(gateway.stats()).toMatchObject({ connections: 1, logins: 1, sessionsOpen: 1, requests: 2 })
   })
 
-  it('by FEDAUTHINFO and FEDAUTH_TOKEN is taken, with the scope that the SPN names', async () => {
+  it('with FEDAUTHINFO and FEDAUTH_TOKEN is accepted, with the scope that the SPN names', async () => {
     const scopes: unknown[] = []
     const credential = {
       getToken: async (scope: string | string[]) => {
@@ -83,11 +83,11 @@ describe('a login', () => {
     expect(scopes).toEqual(['https://database.windows.net/.default'])
   })
 
-  it('by TDS 8 is taken at the same port', async () => {
+  it('over TDS 8 is accepted on the same port', async () => {
     expect(await (await loggedIn({ encrypt: 'strict' })).query()).toMatchObject({ ok: true })
   })
 
-  it('with the SQL login of its principal', async () => {
+  it('uses the SQL login of its principal', async () => {
     const [principal] = authority.principals
     const other = await start({
       principals: { [principal?.objectId ?? '']: { user: 'app-login', password: 'geheim' } },
@@ -127,7 +127,7 @@ describe('a login', () => {
     expect(gateway.stats()).toMatchObject({ logins: 0, loginFailures: { 18456: 1 } })
   })
 
-  it('with user and password is refused', async () => {
+  it('with a user and password is refused', async () => {
     const made = new Client(gateway, { type: 'default', options: { userName: 'sa', password: 'geheim' } })
     clients.push(made)
     expect(await made.connect()).toMatchObject({
@@ -137,7 +137,7 @@ describe('a login', () => {
     })
   })
 
-  it('with a certificate that the client does not trust ends with the client', async () => {
+  it('by a client that does not trust the certificate is ended by the client', async () => {
     const made = new Client(
       gateway,
       { type: 'azure-active-directory-access-token', options: { token: await token() } },
@@ -147,13 +147,13 @@ describe('a login', () => {
     expect(await made.connect()).toMatchObject({ ok: false, message: expect.stringMatching(/certificate/) })
   })
 
-  it('hands the server’s own refusal through', async () => {
+  it('passes on the server’s own refusal', async () => {
     const wrong = await start({ upstream: { ...upstream(), password: 'wrong' } })
     expect(await (await client({ on: wrong })).connect()).toMatchObject({ ok: false, number: 18456 })
     await wrong.close()
   })
 
-  it('is refused with 40613 where the server cannot be reached', async () => {
+  it('is refused with 40613 if the server cannot be reached', async () => {
     const lonely = await start({ upstream: { ...upstream(), port: 1 } })
     const made = new Client(
       lonely,
@@ -165,7 +165,7 @@ describe('a login', () => {
     await lonely.close()
   })
 
-  it('takes its upstream from a connection string', async () => {
+  it('can use a connection string for its upstream', async () => {
     const made = await start({
       upstream: `sqlserver://127.0.0.1:${server.port};user=sa;password={geheim};encrypt=false`,
     })
@@ -193,7 +193,7 @@ describe('a session whose token has expired', () => {
     await other.close()
   })
 
-  it('goes on where that is not enforced, and is counted', async () => {
+  it('continues if that rule is off, and is counted', async () => {
     offset = 0
     const other = await start({ clock: ahead, enforceExpiry: false })
     const made = await loggedIn({ on: other })
@@ -205,7 +205,7 @@ describe('a session whose token has expired', () => {
 })
 
 describe('a fault', () => {
-  it('refuses logins with any error, so many times', async () => {
+  it('refuses logins with any error a given number of times', async () => {
     const fault = gateway.inject({ at: 'login', action: { refuse: { number: 40615, message: 'Firewall.' } }, times: 1 })
     expect(await (await client()).connect()).toMatchObject({ ok: false, number: 40615, message: 'Firewall.' })
     await loggedIn()
@@ -219,7 +219,7 @@ describe('a fault', () => {
     await loggedIn()
   })
 
-  it.each(['accept', 'prelogin', 'tls', 'login'] as const)('hangs at %s until the login’s time is up', async (at) => {
+  it.each(['accept', 'prelogin', 'tls', 'login'] as const)('hangs at %s until the login times out', async (at) => {
     const hasty = await start({ loginTimeout: 200 })
     hasty.inject({ at, action: { hang: true } })
     expect(await (await client({ on: hasty })).connect()).toMatchObject({ ok: false })
@@ -233,7 +233,7 @@ describe('a fault', () => {
     expect(Date.now() - begun).toBeGreaterThanOrEqual(149)
   })
 
-  it('answers a request with an error, and the session goes on', async () => {
+  it('answers a request with an error, and the session continues', async () => {
     const made = await loggedIn()
     gateway.inject({ at: 'request', action: { refuse: { number: 1205 } }, times: 1 })
     expect(await made.query()).toMatchObject({ ok: false, number: 1205 })
@@ -279,7 +279,7 @@ describe('a fault', () => {
     await closed
   })
 
-  it('drops the sessions that have been idle for so long', async () => {
+  it('drops sessions that have been idle for a given time', async () => {
     let passed = 0
     const other = await start({ clock: { ...systemClock, now: () => Date.now() + passed } })
     const [idle, busy] = [await loggedIn({ on: other }), await loggedIn({ on: other })]
@@ -307,7 +307,7 @@ async function certificate() {
 }
 
 describe('a link delay', () => {
-  it('holds for each direction of each round trip', async () => {
+  it('applies to each direction of each round trip', async () => {
     const slow = await start({ linkDelay: 20 })
     const made = await loggedIn({ on: slow })
     const begun = Date.now()
@@ -317,13 +317,13 @@ describe('a link delay', () => {
   })
 })
 
-describe('bytes that make no sense', () => {
+describe('malformed bytes', () => {
   const prelogin = encodeMessage(
     PacketType.PRELOGIN,
     encodePrelogin({ version: { major: 1, minor: 0, build: 0 }, encryption: Encryption.ON, fedAuthRequired: true }),
   )
 
-  it('end their own connection and nothing else', async () => {
+  it('end only their own connection', async () => {
     const hasty = await start({ loginTimeout: 300 })
     const bystander = await loggedIn({ on: hasty })
     await fc.assert(
@@ -358,7 +358,7 @@ describe('connections that are logging in', () => {
     },
   )
 
-  it('are counted until their login is over, however it ends', async () => {
+  it('are counted until their login ends, whatever the outcome', async () => {
     const hanging = gateway.inject({ at: 'login', action: { hang: true }, times: 2 })
     const [one, two] = [await client(), await client()]
     const logins = [one.connect(), two.connect()]
@@ -375,8 +375,8 @@ describe('connections that are logging in', () => {
   })
 })
 
-describe('closing', () => {
-  it('leaves no connection, here or upstream', async () => {
+describe('closing the gateway', () => {
+  it('leaves no connection, local or upstream', async () => {
     const made = await loggedIn()
     const closed = made.closed()
     await gateway.close()

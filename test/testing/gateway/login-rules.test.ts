@@ -87,7 +87,7 @@ describe.each<[string, GatewayRule, Breaker, Partial<GatewayOptions>?]>([
     expect(gateway.stats()).toMatchObject({ hungUp: { [rule]: 1 }, logins: 0, loginFailures: {} })
   })
 
-  it('is taken where the rule is turned off', async () => {
+  it('is accepted if the rule is turned off', async () => {
     const gateway = await azure.start({ ...options, rules: { [rule]: false } })
     const client = await open(gateway, breaker)
     expect(kinds(await client.answer())).toContain('loginAck')
@@ -131,14 +131,14 @@ describe('PRELOGIN', () => {
     }
   })
 
-  it('with a TRACEID of 36 bytes is what Fabric wants', async () => {
+  it('must have a TRACEID of 36 bytes for Fabric', async () => {
     const gateway = await azure.start({ kind: 'fabric', redirect: { to: [] } })
     const client = await open(gateway, {})
     expect(kinds(await client.answer())).toContain('loginAck')
     client.close()
   })
 
-  it('comes within TLS where the server takes TDS 8 alone', async () => {
+  it('is sent inside TLS if the server only accepts TDS 8', async () => {
     const gateway = await azure.start({ kind: 'strict-only' })
     const client = await open(gateway, { client: { strict: true } })
     expect(kinds(await client.answer())).toContain('loginAck')
@@ -152,7 +152,7 @@ describe('the echo bit of FEDAUTH', () => {
   it.each([
     ['0 though PRELOGIN asked for it', prelogin, false],
     ['1 though PRELOGIN said nothing of it', withoutFedAuth, true],
-  ])('is refused by an error, and the connection ends: %s', async (_, message, echoed) => {
+  ])('is refused with an error, and the connection ends: %s', async (_, message, echoed) => {
     const gateway = await azure.start()
     const client = await open(gateway, { client: { prelogin: message }, login: (token) => echo(token, echoed) })
     expect(parseLoginResponse(await client.answer())).toMatchObject([{ message: { number: 18456 } }, { kind: 'done' }])
@@ -160,7 +160,7 @@ describe('the echo bit of FEDAUTH', () => {
     expect(gateway.stats()).toMatchObject({ hungUp: { 'fedauth-echo': 1 }, loginFailures: { 18456: 1 } })
   })
 
-  it('is 0 where PRELOGIN said nothing of it', async () => {
+  it('is 0 if PRELOGIN did not mention it', async () => {
     const gateway = await azure.start()
     const client = await open(gateway, { client: { prelogin: withoutFedAuth }, login: (token) => echo(token, false) })
     expect(kinds(await client.answer())).toContain('loginAck')
@@ -207,21 +207,21 @@ describe('ServerName', () => {
 })
 
 describe('the TLS handshake of TDS 7', () => {
-  it('in one message a flight, of as many packets as it takes, is taken', async () => {
+  it('is accepted in one message per flight, of as many packets as needed', async () => {
     const gateway = await azure.start()
     const client = await open(gateway, { client: { transport: (socket) => new Flights(socket, 'packets') } })
     expect(kinds(await client.answer())).toContain('loginAck')
     client.close()
   })
 
-  it.each(['messages', 'bare'] as const)('whose second flight comes in %s ends the connection', async (how) => {
+  it.each(['messages', 'bare'] as const)('whose second flight arrives in %s ends the connection', async (how) => {
     const gateway = await azure.start()
     const client = await open(gateway, { client: { transport: (socket) => new Flights(socket, how) } })
     expect((await client.rest()).length).toBe(0)
     expect(gateway.stats().hungUp).toEqual({ 'message-per-flight': 1 })
   })
 
-  it('has one message in packets of 4096 bytes for a certificate chain of more', async () => {
+  it('sends a long certificate chain as one message in packets of 4096 bytes', async () => {
     const ca = await createCertificateAuthority()
     const hosts = ['localhost', ...Array.from({ length: 200 }, (_, i) => `worker-${i}.control.database.test`)]
     const tls = { ...(await ca.issue({ hosts })), ca: ca.certificate }

@@ -31,7 +31,7 @@ describe.each(dialects)('over %s', (_, strict) => {
     return opened
   }
 
-  it('a client that writes one packet a record is served, in messages of any length', async () => {
+  it('a client that writes one packet per record is served, in messages of any length', async () => {
     const { client, gateway } = await session()
     for (const length of [2, 4088, 4090, 8176, 100_000]) {
       await client.sendMessage(SQL_BATCH, batch(length))
@@ -50,7 +50,7 @@ describe.each(dialects)('over %s', (_, strict) => {
     await expectHungUp(client, gateway, 'record-per-packet')
   })
 
-  it('LOGIN7 in a packet of more than 4096 bytes ends the connection, though a larger size is asked for', async () => {
+  it('LOGIN7 in a packet of more than 4096 bytes ends the connection, even if a larger size is requested', async () => {
     const { client, gateway } = await open()
     await client.send(encodeMessage(LOGIN7, login7('x'.repeat(2000), { packetSize: 8192 }), 8192))
     await expectHungUp(client, gateway, 'packet-size')
@@ -82,7 +82,7 @@ describe.each(dialects)('over %s', (_, strict) => {
     await expectHungUp(client, gateway, 'full-packets')
   })
 
-  it('packets have the size that was agreed on with LOGINACK', async () => {
+  it('packets have the size that was agreed on in the login answer', async () => {
     const { client, gateway } = await session({}, 8192)
     await client.sendMessage(SQL_BATCH, batch(20_000), 8192)
     await client.answer()
@@ -90,7 +90,7 @@ describe.each(dialects)('over %s', (_, strict) => {
     await expectHungUp(client, gateway, 'full-packets')
   })
 
-  it('a rule that is turned off is not kept', async () => {
+  it('a rule that is turned off is not enforced', async () => {
     const { client } = await session({ rules: { 'record-per-packet': false, 'packet-size': false } })
     await client.send(encodeMessage(SQL_BATCH, batch(10_000)))
     await client.answer()
@@ -99,7 +99,7 @@ describe.each(dialects)('over %s', (_, strict) => {
     client.close()
   })
 
-  it('records are told apart though many wait to be read', async () => {
+  it('records are told apart even if many wait to be read', async () => {
     const { client, gateway } = await session()
     const fault = gateway.inject({ at: 'request', action: { delay: 100 }, times: 1 })
     await client.sendMessage(SQL_BATCH, batch(2 ** 20))

@@ -51,7 +51,7 @@ describe.each([
   ['TDS 7', false],
   ['TDS 8', true],
 ])('a redirect over %s', (_, strict) => {
-  it('leads to a listener of its own, which takes the login', async () => {
+  it('leads to a separate listener, which accepts the login', async () => {
     const gateway = await azure.start({ redirect: {} })
     const tokens = await logIn(gateway, { strict })
     expect(kinds(tokens)).toEqual(['loginAck', 'routing', 'features', 'done'])
@@ -62,7 +62,7 @@ describe.each([
     expect(gateway.stats()).toMatchObject({ redirects: 1, logins: 1, hungUp: {} })
   })
 
-  it('leads to a server whose certificate is for its own name alone', async () => {
+  it('leads to a server whose certificate is only for its own name', async () => {
     const gateway = await azure.start({ redirect: {} })
     const port = gateway.workers[0]?.port ?? 0
     await expect(RawClient.connect(gateway, { strict, port, host: 'localhost' })).rejects.toMatchObject({
@@ -70,7 +70,7 @@ describe.each([
     })
   })
 
-  it('to an instance wants host and instance as ServerName; without the instance the connection ends', async () => {
+  it('to an instance requires host and instance as ServerName; without the instance the connection ends', async () => {
     const gateway = await azure.start({ redirect: { to: ['127.0.0.1\\Worker-1'] } })
     expect(routingIn(await logIn(gateway, { strict }))).toMatchObject([{ host: '127.0.0.1\\Worker-1' }])
     expect(kinds(await logIn(gateway, { worker: 0, strict }))).toContain('loginAck')
@@ -84,7 +84,7 @@ describe.each([
 })
 
 describe('a redirect', () => {
-  it('may lead on to a second one', async () => {
+  it('may lead to a second redirect', async () => {
     const gateway = await azure.start({ redirect: { to: ['127.0.0.1\\first', 'localhost\\second'] } })
     const [first, second] = gateway.workers
     expect(routingIn(await logIn(gateway))).toEqual([first])
@@ -93,18 +93,18 @@ describe('a redirect', () => {
     expect(gateway.stats()).toMatchObject({ redirects: 2, logins: 1 })
   })
 
-  it('may come without LOGINACK', async () => {
+  it('may arrive without LOGINACK', async () => {
     const gateway = await azure.start({ redirect: { loginAck: false } })
     expect(kinds(await logIn(gateway))).toEqual(['routing', 'done'])
   })
 
-  it('may come before FEDAUTHINFO, and before anybody looks at the token', async () => {
+  it('may arrive before FEDAUTHINFO and before the token is checked', async () => {
     const gateway = await azure.start({ redirect: { at: 'login7' } })
     expect(kinds(await logIn(gateway, { login: { features: [byAdal()] } }))).toContain('routing')
     expect(kinds(await logIn(gateway, { token: 'nonsense' }))).toContain('routing')
   })
 
-  it('comes behind the token otherwise', async () => {
+  it('otherwise follows the check of the token', async () => {
     const gateway = await azure.start({ redirect: {} })
     expect(kinds(await logIn(gateway, { login: { features: [byAdal()] } }))).toEqual(['fedAuthInfo'])
     expect(await logIn(gateway, { token: 'nonsense' })).toMatchObject([
@@ -139,7 +139,7 @@ describe('a redirect', () => {
     client.close()
   })
 
-  it('leads to an instance at Fabric, whatever else is asked for', async () => {
+  it('leads to an instance with Fabric’s rules, whatever else is configured', async () => {
     const gateway = await azure.start({ kind: 'fabric' })
     expect(routingIn(await logIn(gateway))).toMatchObject([{ host: expect.stringMatching(/^127\.0\.0\.1\\.+/) }])
     expect(kinds(await logIn(gateway, { worker: 0 }))).toContain('loginAck')

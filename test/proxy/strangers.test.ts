@@ -1,0 +1,178 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { ProxyEvent } from '../../src/proxy/events.ts'
+import { Room } from '../../src/proxy/room.ts'
+import { encodePacket, PacketType } from '../../src/tds/packet.ts'
+import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
+import { useProxies } from './started-proxies.ts'
+import type { TestProxy, TestProxyOptions } from './support.ts'
+
+const proxies = useProxies()
+const sockets: Socket[] = []
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+})
+
+async function start(options: TestProxyOptions = {}) {
+  const events: ProxyEvent[] = []
+  const started = await proxies.start({ ...options, onEvent: (event) => events.push(event) })
+  const reasons = () => events.flatMap((each) => (each.type === 'proxy.login-refused' ? [each.reason] : []))
+  return { ...started, reasons }
+}
+
+async function open({ proxy }: Pick<TestProxy, 'proxy'>): Promise<Socket> {
+  const socket = connect(proxy.port, '127.0.0.1')
+  sockets.push(socket)
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Writes the same over and over, until the other end has closed; how many bytes it took at the most. */
+async function pour(socket: Socket, bytes: Buffer, most: number): Promise<number> {
+  let poured = 0
+  while (!socket.destroyed && poured < most) {
+    poured += bytes.length
+    if (!socket.write(bytes)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {})
+  }
+  return poured
+}
+
+const prelogin = (encryption: number) =>
+  encodePacket({
+    type: PacketType.PRELOGIN,
+    status: 1,
+    payload: encodePrelogin({ version: { major: 17, minor: 0, build: 0 }, encryption }),
+  })
+
+const MUCH = 64 * 2 ** 20
+
+describe('before a login', () => {
+  it('a message of endless packets without a body ends the connection', async () => {
+    const started = await start()
+    const socket = await open(started)
+    const headers = Buffer.alloc(65_536, Buffer.from([PacketType.PRELOGIN, 0, 0, 8, 0, 0, 1, 0]))
+    expect(await pour(socket, headers, MUCH)).toBeLessThan(MUCH)
+    await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
+  })
+
+  it('a login of endless packets without a body ends the connection', async () => {
+    const started = await start()
+    const socket = await open(started)
+    socket.write(prelogin(Encryption.NOT_SUPPORTED))
+    const headers = Buffer.alloc(65_536, Buffer.from([PacketType.LOGIN7, 0, 0, 8, 0, 0, 1, 0]))
+    expect(await pour(socket, headers, MUCH)).toBeLessThan(MUCH)
+    await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
+  })
+
+  it('a TLS handshake of endless packets ends the connection', async () => {
+    const started = await start()
+    const socket = await open(started)
+    socket.write(prelogin(Encryption.ON))
+    const headers = Buffer.alloc(65_536, Buffer.from([PacketType.PRELOGIN, 0, 0, 8, 0, 0, 1, 0]))
+    expect(await pour(socket, headers, MUCH)).toBeLessThan(MUCH)
+    await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
+  })
+
+  it('a login that trickles in is given up', async () => {
+    const started = await start({ loginTimeout: 200 })
+    const socket = await open(started)
+    socket.write(prelogin(Encryption.NOT_SUPPORTED).subarray(0, 5))
+    await once(socket, 'close')
+    expect(started.reasons()).toEqual(['timeout'])
+  })
+
+  it('what is no TDS at all is an event', async () => {
+    const started = await start()
+    const socket = await open(started)
+    socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(1_000))
+    socket.resume()
+    await once(socket, 'close')
+    expect(started.reasons()).toEqual(['unreadable'])
+  })
+
+  it('a failed TLS handshake is an event', async () => {
+    const started = await start()
+    const socket = await open(started)
+    socket.write(prelogin(Encryption.ON))
+    socket.write(encodePacket({ type: PacketType.PRELOGIN, status: 1, payload: Buffer.from('no TLS at all') }))
+    socket.resume()
+    await once(socket, 'close')
+    expect(started.reasons()).toEqual(['tls'])
+  })
+
+  it('the connection that takes longest makes room for the next', async () => {
+    const started = await start({ maxLogins: 3 })
+    const [first] = [await open(started), await open(started), await open(started)]
+    await proxies.loggedIn(started)
+    await vi.waitFor(() => expect(started.reasons()).toEqual(['too-many']))
+    first.resume()
+    if (!first.closed) await once(first, 'close')
+    expect(sockets.filter((socket) => socket.closed)).toEqual([first])
+  })
+
+  it('a connection that finds no room is closed', async () => {
+    const started = await start({ maxConnections: 1 })
+    const client = await proxies.loggedIn(started)
+    const socket = await open(started)
+    socket.resume()
+    await once(socket, 'close')
+    expect(started.reasons()).toEqual(['too-many'])
+    client.close()
+    await vi.waitFor(() => expect(started.proxy.stats().connectionsOpen).toBe(0))
+    await proxies.loggedIn(started)
+  })
+})
+
+it('a room forgets who left', () => {
+  const room = new Room({ maxConnections: 2, maxLogins: 1 })
+  const turnedOut: number[] = []
+  const guests = [0, 1, 2, 3].map((i) => ({ turnOut: () => turnedOut.push(i) }))
+  const [a, b, c, d] = guests as Required<typeof guests> &
+    [(typeof guests)[0], (typeof guests)[0], (typeof guests)[0], (typeof guests)[0]]
+  for (const each of [a, b]) room.arrive(each)
+  room.logIn(a)
+  room.stay(a)
+  room.logIn(b)
+  expect(turnedOut).toEqual([])
+  room.leave(b)
+  room.arrive(c)
+  room.logIn(c)
+  room.stay(c)
+  room.leave(a)
+  room.arrive(d)
+  room.logIn(d)
+  expect(turnedOut).toEqual([])
+})
+
+const canBeAnother = process.platform === 'linux' && process.geteuid?.() === 0
+
+describe('5,000 idle connections of another user (needs root)', () => {
+  it.runIf(canBeAnother)('are closed, and do not hold up a login or the event loop', { timeout: 120_000 }, async () => {
+    const STRANGERS = 5_000
+    const started = await start()
+    const script = `
+      const { connect } = require('net')
+      let left = ${STRANGERS}
+      const next = () => { if (left-- > 0) connect(${started.proxy.port}, '127.0.0.1').on('connect', next).on('error', () => {}) }
+      for (let i = 0; i < 50; i++) next()
+      setInterval(() => {}, 1000)`
+    const delay = monitorEventLoopDelay({ resolution: 10 })
+    delay.enable()
+    const child = spawn(process.execPath, ['-e', script], { uid: 65_534, gid: 65_534, stdio: 'ignore', cwd: '/' })
+    await vi.waitFor(() => expect(started.proxy.stats().connections).toBeGreaterThan(100), { timeout: 60_000 })
+    const from = performance.now()
+    await proxies.loggedIn(started)
+    const login = performance.now() - from
+    await vi.waitFor(() => expect(started.reasons().length).toBeGreaterThan(STRANGERS * 0.9), { timeout: 60_000 })
+    delay.disable()
+    if (process.env.MEASURE) console.log({ login, delay: delay.max / 1e6, refused: started.reasons().length })
+    expect(new Set(started.reasons())).toEqual(new Set(['other-user']))
+    expect(started.proxy.stats().connectionsOpen).toBeLessThan(STRANGERS * 0.1)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+})
