@@ -52,7 +52,7 @@ describe('doctor', () => {
       expect(lines.filter((line) => line.slice(2).startsWith(title))).toHaveLength(1)
     expect(out).toMatch(/^! PRELOGIN and TLS .* ms {2}TLSv1\.2, certificate .* not verified/m)
     expect(out).toMatch(/^✓ Login +\d+ ms {2}accepted, no redirect$/m)
-    expect(out).toContain('Of 12 steps: 1 to look at.')
+    expect(out).toContain('Of 13 steps: 1 to look at.')
     expect(out).not.toContain('\u001b')
     expect(code).toBe(0)
   })
