@@ -10,6 +10,7 @@ import type { LoginRequest, ProxyOptions } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
 import { connectionStringOf, type SignInFlags, signInFlags, signInOptionsOf } from './flags.ts'
 import { type CliContext, say } from './process.ts'
+import { sayWaits } from './waiting.ts'
 
 /** A loopback proxy that a command opened. */
 export interface OpenProxy {
@@ -59,6 +60,11 @@ export async function openProxy(
     ...proxyOptions,
     ...options,
     ...(refuse !== undefined && { refuse: (request) => refuse(request, target) }),
+  })
+  const { tokenSource } = proxyOptions
+  sayWaits(context, () => {
+    if (proxy.stats().signingIn === 0) return undefined
+    return tokenSource.stats().waiting > 0 ? 'a token' : `a login at ${target.host}`
   })
   const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)
   try {

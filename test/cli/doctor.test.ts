@@ -170,12 +170,15 @@ describe('the doctor process', () => {
 
   function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
     const child = spawn(process.execPath, ['--import', LOADER, program, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     })
-    const started = { out: '', child, ended: once(child, 'close') }
+    const started = { out: '', err: '', child, ended: once(child, 'close') }
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       started.out += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      started.err += text
     })
     return started
   }
@@ -185,6 +188,12 @@ describe('the doctor process', () => {
     const running = run(MAIN, ['doctor', '--authentication', 'ActiveDirectoryManagedIdentity'], environment)
     expect(await running.ended).toEqual([0, null])
     expect(running.out).toMatch(/^✓ Latency /m)
+  })
+
+  it('says what it waits for from the second second on', async () => {
+    const running = start('--timeout', '5')
+    expect(await running.ended).toEqual([1, null])
+    expect(running.err).toContain('Waiting for Token, for 2 s so far.')
   })
 
   it('runs until its time is up', async () => {

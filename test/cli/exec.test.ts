@@ -102,6 +102,7 @@ describe('exec', () => {
     const running = command.start('exec', '--url', target, '--', node, client, 'DATABASE_URL')
     try {
       await vi.waitFor(() => expect(command.azure.authority.stats().requests).toBeGreaterThan(0), 60_000)
+      await vi.waitFor(() => expect(running.err).toContain('Waiting for a token, for 2 s so far.'), 60_000)
       running.process.kill('SIGTERM')
       expect(await running.ended).toBe(143)
       expect(command.azure.authority.stats().requests).toBe(1)
