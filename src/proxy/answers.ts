@@ -92,6 +92,21 @@ export const UNREADABLE_LOGIN: FailureAnswer = {
   advice: '',
 }
 
+/** What a client is told whose session ends with its token (`endAtExpiry`). From severity 20 on, a connection is over. */
+export const EXPIRED_SESSION: FailureAnswer = {
+  errors: [
+    {
+      number: OWN_MESSAGE,
+      state: 1,
+      class: 20,
+      message:
+        'The loopback proxy has ended this session, because the token that it was opened with has expired. Connect again.',
+      serverName: 'loopback-proxy',
+    },
+  ],
+  advice: '',
+}
+
 /**
  * The answer to a login that failed upstream. The server's errors are passed on unchanged, since clients parse their
  * numbers, states and names; our advice follows them.

@@ -8,7 +8,7 @@ import { TdsProtocolError, TooLargeError } from '../tds/bytes.ts'
 import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
 import { hasRecords, limitRecords, writeMessage } from '../tds/messages.ts'
-import { DEFAULT_PACKET_SIZE, PacketType } from '../tds/packet.ts'
+import { DEFAULT_PACKET_SIZE, encodeMessage, PacketType } from '../tds/packet.ts'
 import { Encryption } from '../tds/prelogin.ts'
 import {
   type GreetedClient,
@@ -23,6 +23,7 @@ import type { KeyAndCertificate } from '../x509/certificates.ts'
 import { type LocalLogin, REFUSED_CLIENTS, type RefusalReason, refusalReason } from './admission.ts'
 import {
   acceptedLogin,
+  EXPIRED_SESSION,
   encodeFailure,
   type FailureAnswer,
   failedLogin,
@@ -32,7 +33,7 @@ import {
   UNREADABLE_LOGIN,
 } from './answers.ts'
 import type { ProxyStats } from './events.ts'
-import { peerOf } from './peer.ts'
+import { isGone, peerOf, type SocketAddress } from './peer.ts'
 import { relay, sendLast } from './relay.ts'
 import type { Guest, Room } from './room.ts'
 import type { ProxySettings } from './settings.ts'
@@ -51,6 +52,8 @@ export class ProxyConnection implements Guest {
   readonly #room: Room
   /** Aborts everything that is under way for this client. */
   readonly #gone = new AbortController()
+  /** Ends the session, because its token has expired. */
+  readonly #expired = new AbortController()
   #expiry: Alarm | undefined
   #refused = false
 
@@ -130,11 +133,19 @@ export class ProxyConnection implements Guest {
 
   /** Whether the client is of our own user, as far as the system tells. */
   async #isOurs(): Promise<boolean> {
-    const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = this.#socket
-    const peer = await peerOf({ address: remoteAddress, port: remotePort }, { address: localAddress, port: localPort })
+    const peer = await peerOf(...this.#ends())
     if (this.#socket.destroyed) return false
     if (peer === 'other-user') this.#refuse(peer)
     return peer === 'same-user' || peer === 'unknown'
+  }
+
+  /** The client's end of the connection, and ours. */
+  #ends(): [SocketAddress, SocketAddress] {
+    const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = this.#socket
+    return [
+      { address: remoteAddress, port: remotePort },
+      { address: localAddress, port: localPort },
+    ]
   }
 
   /** Why a client is refused, and what it is told; undefined if it is admitted. */
@@ -178,8 +189,11 @@ export class ProxyConnection implements Guest {
     const { clock, emit, target } = this.#settings
     const unwatch = this.#watch(client)
     let session: UpstreamSession
+    this.#stats.signingIn++
     try {
-      session = await this.#open({ ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) })
+      session = await this.#open({ ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) }).finally(
+        () => this.#stats.signingIn--,
+      )
     } catch (error) {
       this.#gone.signal.throwIfAborted()
       this.#stats.failures++
@@ -227,8 +241,15 @@ export class ProxyConnection implements Guest {
     try {
       const answer = acceptedLogin(session.tokens, login.features)
       await writeMessage(client, PacketType.TABULAR_RESULT, answer, DEFAULT_PACKET_SIZE, session.spid)
-      limitRecords(client, agreedPacketSize(session.tokens))
-      await relay(client, session.stream, clock)
+      const packetSize = agreedPacketSize(session.tokens)
+      limitRecords(client, packetSize)
+      await relay(client, session.stream, {
+        clock,
+        clientIsGone: () => isGone(...this.#ends()),
+        expiry: this.#expired.signal,
+        farewell: () =>
+          encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(EXPIRED_SESSION), packetSize, session.spid),
+      })
     } finally {
       this.#stats.sessionsOpen--
       const at = clock.now()
@@ -255,7 +276,7 @@ export class ProxyConnection implements Guest {
     const { clock } = this.#settings
     const left = () => lease.expiresOn - clock.now()
     const expiry = new Alarm(clock, () => {
-      if (left() <= 0) this.close()
+      if (left() <= 0) this.#expired.abort()
       else expiry.set(left())
     })
     expiry.set(left())

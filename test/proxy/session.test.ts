@@ -1,8 +1,12 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
 import { startProxy } from '../../src/proxy/proxy.ts'
+import { parseLoginResponse } from '../../src/tds/login-response.ts'
+import { MessageStream } from '../../src/tds/messages.ts'
 import { encodePacket, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
@@ -104,10 +108,83 @@ describe('a session', () => {
     const strict = await proxies.start({ endAtExpiry: true })
     strict.credential.lifetime = 1_500
     const [left, ended] = [await proxies.loggedIn(started), await proxies.loggedIn(strict)]
+    const { payload } = await new MessageStream(ended.stream).read(4096)
+    expect(parseLoginResponse(payload)).toMatchObject([
+      { kind: 'error', message: { number: 50_000, class: 20, message: expect.stringContaining('has expired') } },
+      { kind: 'done' },
+    ])
     await ended.closed()
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(await left.ask()).toEqual(encodeDone(DoneStatus.FINAL))
     expect(strict.proxy.stats().sessionsOpen).toBe(0)
+  })
+
+  it('ends without a word in the middle of an answer when its token expires', async () => {
+    const rows = encodePacket({
+      type: PacketType.TABULAR_RESULT,
+      status: PacketStatus.NORMAL,
+      payload: Buffer.alloc(100),
+    })
+    const endless = await proxies.another({
+      serve: async (stream) => {
+        stream.write(rows)
+        for await (const _ of stream);
+      },
+    })
+    const strict = await proxies.start({ endAtExpiry: true }, endless)
+    strict.credential.lifetime = 1_500
+    const made = await proxies.loggedIn(strict)
+    const heard: Buffer[] = []
+    for await (const chunk of made.stream) heard.push(chunk as Buffer)
+    expect(Buffer.concat(heard)).toEqual(rows)
+  })
+
+  describe('of a client that goes while the server does not read', () => {
+    /** Writes until nobody takes any more. */
+    async function fill(stream: Duplex): Promise<void> {
+      const chunk = encodePacket({ type: PacketType.BULK_LOAD, status: 0, payload: Buffer.alloc(30_000) })
+      for (let left = 2_000; left > 0; left--) {
+        if (stream.write(chunk)) continue
+        const drained = once(stream, 'drain').then(() => true)
+        if (!(await Promise.race([drained, new Promise((resolve) => setTimeout(() => resolve(false), 500))]))) return
+      }
+    }
+
+    it.each<[string, (socket: Socket) => void]>([
+      ['is cut off', (socket) => socket.resetAndDestroy()],
+      ['is killed', (socket) => socket.destroy()],
+    ])('ends upstream where it %s', { timeout: 60_000 }, async (_, leave) => {
+      const deaf = await proxies.another({
+        serve: async (stream) => {
+          stream.pause()
+          await once(stream, 'close')
+        },
+      })
+      const started = await proxies.start({}, deaf)
+      const made = await proxies.loggedIn(started)
+      await fill(made.stream)
+      leave(made.socket)
+      await vi.waitFor(
+        () => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }),
+        20_000,
+      )
+    })
+
+    it('ends upstream where it half-closes', { timeout: 60_000 }, async () => {
+      const deaf = await proxies.another({
+        serve: async (stream) => {
+          stream.pause()
+          await once(stream, 'close')
+        },
+      })
+      const started = await proxies.start({}, deaf)
+      const made = await proxies.loggedIn(started)
+      made.socket.end()
+      await vi.waitFor(
+        () => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }),
+        20_000,
+      )
+    })
   })
 
   it('begins with a new token if the current one is about to expire', async () => {
