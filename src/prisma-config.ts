@@ -44,7 +44,15 @@ export interface EntraDatasource {
   /** Absent if {@link entraDatasource} got no connection string. */
   url?: string
   shadowDatabaseUrl?: string
+  /**
+   * Closes the proxy with all of its connections, and removes the file of `encrypt`. A command of Prisma does not need
+   * it. Not enumerable.
+   */
+  close(): Promise<void>
 }
+
+/** The datasources that are open, with what they were made for. */
+const open = new Set<{ made: readonly unknown[]; datasource: Promise<EntraDatasource> }>()
 
 /** How a shadow database is named to {@link entraDatasource}. */
 const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€¦', { shadowDatabase: 'app_shadow' })"
@@ -54,6 +62,8 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  * command's own process and gives its connection strings. It connects to nothing until the command does, and does not
  * keep the process alive. It writes to standard error what Prisma would not show: why a login failed and what to do
  * about it, and what it waits for while a database is paused or moving.
+ *
+ * Calls with the same arguments share one proxy, until it is closed.
  *
  * On Azure and Fabric, where databases are billed, Prisma creates none: no shadow database, and no missing main one.
  *
@@ -74,7 +84,34 @@ export async function entraDatasource(
   config: MssqlConfig | string | undefined,
   options: EntraDatasourceOptions = {},
 ): Promise<EntraDatasource> {
-  if (config === undefined || config === '') return {}
+  if (config === undefined || config === '') return closedBy({}, async () => {})
+  const made = [config, options] as const
+  const same = [...open].find((each) => isSame(each.made, made))
+  if (same !== undefined) return same.datasource
+  const forget = () => open.delete(entry)
+  const datasource = openDatasource(config, options, forget)
+  const entry = { made, datasource }
+  open.add(entry)
+  datasource.catch(forget)
+  return datasource
+}
+
+/** Whether two values are the same data. Credentials, functions and other instances are only the same as themselves. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const prototype = Object.getPrototypeOf(a)
+  if (prototype !== Object.getPrototypeOf(b) || (prototype !== Object.prototype && prototype !== Array.prototype))
+    return false
+  const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))]
+  return left.size === right.size && [...left].every(([key, value]) => right.has(key) && isSame(value, right.get(key)))
+}
+
+async function openDatasource(
+  config: MssqlConfig | string,
+  options: EntraDatasourceOptions,
+  onClose: () => void,
+): Promise<EntraDatasource> {
   const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
   for (const { message } of warnings) tell(message)
   if (target.database === undefined) {
@@ -95,11 +132,32 @@ export async function entraDatasource(
     ...(options.endAtExpiry !== undefined && { endAtExpiry: options.endAtExpiry }),
     timing: { ...proxyOptions.timing, ...options.timing },
   })
-  const caFile = options.encrypt ? temporaryCaFile(proxy.ca) : undefined
-  return {
-    url: proxy.url({ schema, caFile }),
-    ...(shadow !== undefined && { shadowDatabaseUrl: proxy.url({ database: shadow, schema, caFile }) }),
+  const ca = options.encrypt ? temporaryCaFile(proxy.ca) : undefined
+  const close = async () => {
+    onClose()
+    ca?.remove()
+    await proxy.close()
+    if (options.tokenSource === undefined) proxyOptions.tokenSource.close()
   }
+  try {
+    const url = (database?: string) =>
+      proxy.url({ ...(database !== undefined && { database }), schema, caFile: ca?.file })
+    const urls = { url: url(), ...(shadow !== undefined && { shadowDatabaseUrl: url(shadow) }) }
+    return closedBy(urls, close)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Prisma checks the properties of a datasource, so `close` is hidden from it. */
+function closedBy(urls: Omit<EntraDatasource, 'close'>, close: () => Promise<void>): EntraDatasource {
+  let closed: Promise<void> | undefined
+  const once = () => {
+    closed ??= close()
+    return closed
+  }
+  return Object.defineProperty(urls, 'close', { value: once }) as EntraDatasource
 }
 
 function schemaOf(schema: string | undefined): string | undefined {

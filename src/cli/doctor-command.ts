@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { type DiagnoseOptions, diagnose } from '../doctor/diagnose.ts'
-import type { StepResult } from '../doctor/steps.ts'
+import { type OnStep, STEPS, type StepId, type StepResult } from '../doctor/steps.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { printSteps, resultsAsJson, summaryOf } from './doctor-report.ts'
-import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags } from './flags.ts'
+import { currentAsText, printSteps, resultsAsJson, summaryOf } from './doctor-report.ts'
+import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags, signInOptionsOf } from './flags.ts'
 import { type CliContext, ExitCode, stopOn } from './process.ts'
+import { sayWaits, showWaits } from './waiting.ts'
 
 interface DoctorFlags extends SignInFlags {
   timeout?: number
@@ -52,14 +53,25 @@ export function doctorCommand(
     .addHelpText('after', EXAMPLES)
     .action(async (url: string | undefined, flags: DoctorFlags) => {
       const { out } = context
-      const { json = false, verbose = false, ...options } = flags
-      const connectionString = connectionStringOf(url, context)
+      const { json = false, verbose = false, timeout } = flags
+      const connectionString = connectionStringOf(url, flags, context)
       using stop = stopOn('SIGINT', 'SIGTERM')
+      const print = json ? () => {} : printSteps(out, verbose)
+      let current: StepId | undefined
+      const onStep: OnStep = (id, result) => {
+        current = result === undefined ? id : undefined
+        print(id, result)
+      }
+      const what = () => current && STEPS[current]
+      using _waits =
+        out.rewritable && !json
+          ? showWaits(what, (title, seconds) => out.write(currentAsText(`${title}, for ${seconds} s so far`, out)))
+          : sayWaits(context, what)
       const results = await holdEventLoop(
         diagnose(
           connectionString,
-          { ...defaults, ...options, signal: stop.signal },
-          json ? undefined : printSteps(out, verbose),
+          { ...defaults, ...signInOptionsOf(flags), ...(timeout !== undefined && { timeout }), signal: stop.signal },
+          onStep,
         ),
       )
       out.write(json ? resultsAsJson(results) : summaryOf(results, out))

@@ -3,12 +3,11 @@ import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
 import { refusedDatabase, shadowDatabaseOf } from '../proxy/prisma-guards.ts'
 import { runChild } from './child.ts'
-import { DATABASE_URL, oneOf } from './flags.ts'
+import { DATABASE_URL, isConnectionString, oneOf } from './flags.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import { type CliContext, ExitCode, say } from './process.ts'
 
 interface ExecFlags extends ProxyFlags {
-  url?: string
   env: string
   format: UrlFormat
   shadowDatabase?: string
@@ -39,23 +38,33 @@ Examples:
 export function execCommand(context: CliContext): Command {
   const command = new Command('exec')
     .description('run a command with a connection string for a local proxy that signs in with a token')
-    .argument('<command...>', 'the command and its arguments, best after --')
-    .option('--url <string>', `where to connect to (default: the value of ${DATABASE_URL})`)
+    .argument('<command...>', 'the command and its arguments, best after --; before it, a connection string may stand')
     .option('--env <name>', 'the variable in which the command finds its connection string', DATABASE_URL)
     .option('--format <kind>', `of the connection string: ${URL_FORMATS.join(', ')}`, oneOf(URL_FORMATS), 'prisma')
     .option('--shadow-database <name>', 'an empty database, passed in SHADOW_DATABASE_URL in the same way')
     .passThroughOptions()
   return proxyFlags(command)
     .addHelpText('after', EXAMPLES)
-    .action(async ([program = '', ...args]: string[], flags: ExecFlags) => {
-      context.setExitCode(await exec(program, args, flags, context))
+    .action(async (words: string[], flags: ExecFlags) => {
+      const [first = ''] = words
+      const url = isConnectionString(first) ? first : undefined
+      const rest = url === undefined ? words : words.slice(1)
+      const [program, ...args] = rest[0] === '--' ? rest.slice(1) : rest
+      if (program === undefined) throw new EntraError('CONFIG_INVALID', 'Pass the command after the connection string.')
+      context.setExitCode(await exec(url, program, args, flags, context))
     })
 }
 
-async function exec(program: string, args: string[], flags: ExecFlags, context: CliContext): Promise<number> {
+async function exec(
+  url: string | undefined,
+  program: string,
+  args: string[],
+  flags: ExecFlags,
+  context: CliContext,
+): Promise<number> {
   let opened: OpenProxy
   try {
-    opened = await openProxy(flags.url, flags, context, {
+    opened = await openProxy(url, flags, context, {
       refuse: ({ database }, target) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
       onEvent(event) {
         const problem = problemIn(event)

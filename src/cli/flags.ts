@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { type Command, InvalidArgumentError } from 'commander'
 import { holdsSecret } from '../config/connection-string.ts'
 import type { SignInOptions } from '../credentials/sign-in-options.ts'
@@ -8,28 +11,73 @@ import { type CliContext, say } from './process.ts'
 export const DATABASE_URL = 'DATABASE_URL'
 
 /** The values of {@link signInFlags}. */
-export interface SignInFlags extends Pick<SignInOptions, 'authentication' | 'tenantId' | 'clientId'> {
+export interface SignInFlags extends Pick<SignInOptions, 'tenantId' | 'clientId'> {
+  url?: string
+  authentication?: string[]
   scope?: string
 }
 
-/** Adds the flags that say how to sign in if the connection string does not. */
+/** Adds the flags that say where to connect to, and how to sign in if the connection string does not. */
 export function signInFlags(command: Command): Command {
   return command
-    .option('--authentication <name>', 'how to sign in: ActiveDirectoryManagedIdentity, AzureCli, …')
+    .option('--url <string>', `where to connect to (default: ${DATABASE_URL}, of the environment or .env)`)
+    .option(
+      '--authentication <names>',
+      'how to sign in: ActiveDirectoryManagedIdentity, AzureCli, …; several, by commas, in order of preference',
+      (text: string, before: string[] = []) => [...before, ...text.split(',').map((name) => name.trim())],
+    )
     .option('--tenant-id <id>', 'the tenant to sign in to')
     .option('--client-id <id>', 'the application, or the user-assigned managed identity')
     .option('--scope <scope>', "what the token is for, if not for the server's cloud")
 }
 
+/** The values of {@link signInFlags} as options. */
+export function signInOptionsOf({ authentication = [], tenantId, clientId, scope }: SignInFlags) {
+  const [first] = authentication
+  return {
+    ...(authentication.length > 1 ? { credential: authentication } : first !== undefined && { authentication: first }),
+    ...(tenantId !== undefined && { tenantId }),
+    ...(clientId !== undefined && { clientId }),
+    ...(scope !== undefined && { scope }),
+  }
+}
+
+/** Whether an argument is a connection string, and not the name of a command. */
+export function isConnectionString(argument: string): boolean {
+  return /^\s*(jdbc:)?sqlserver:\/\/|^\s*(server|data source|address|addr)\s*=/i.test(argument)
+}
+
 /**
- * The connection string that you passed, or else the one in the environment. Warns if you passed a secret.
+ * Reads `.env`, and then `prisma/.env`, into the environment, as Prisma 6 and `dotenv/config` in `prisma.config.ts` do: what
+ * is set already stays.
+ */
+export function readEnvFiles(environment: NodeJS.ProcessEnv): void {
+  for (const file of ['.env', join('prisma', '.env')]) {
+    let text: string
+    try {
+      text = readFileSync(file, 'utf8')
+    } catch {
+      continue
+    }
+    for (const [name, value] of Object.entries(parseEnv(text))) environment[name] ??= value
+  }
+}
+
+/**
+ * The connection string that you passed, or else the one in the environment or in `.env`. Warns if you passed a secret.
  *
  * @throws {@link EntraError} `CONFIG_INVALID` if there is none
  */
 export function connectionStringOf(
-  given: string | undefined,
+  argument: string | undefined,
+  flags: Pick<SignInFlags, 'url'>,
   context: Pick<CliContext, 'environment' | 'err'>,
 ): string {
+  if (argument !== undefined && flags.url !== undefined) {
+    throw new EntraError('CONFIG_INVALID', 'Pass the connection string once: as an argument, or with --url.')
+  }
+  const given = argument ?? flags.url
+  readEnvFiles(context.environment)
   const text = given ?? context.environment[DATABASE_URL]
   if (text !== undefined && text.trim() !== '') {
     if (given !== undefined && holdsSecret(text)) say(context, SECRET_IN_ARGUMENTS)

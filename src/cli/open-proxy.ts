@@ -8,8 +8,9 @@ import { progressOf } from '../proxy/events.ts'
 import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
 import { type LoginRequest, notPassedOn, type ProxyOptions } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
-import { connectionStringOf, type SignInFlags, signInFlags } from './flags.ts'
+import { connectionStringOf, type SignInFlags, signInFlags, signInOptionsOf } from './flags.ts'
 import { type CliContext, say } from './process.ts'
+import { sayWaits } from './waiting.ts'
 
 /** A loopback proxy that a command opened. */
 export interface OpenProxy {
@@ -52,8 +53,8 @@ export async function openProxy(
     refuse?: (request: LoginRequest, target: Target) => string | undefined
   },
 ): Promise<OpenProxy> {
-  const connectionString = connectionStringOf(url, context)
-  const { mssql, target, schema, warnings, proxyOptions } = setUpLogin(connectionString, flags)
+  const connectionString = connectionStringOf(url, flags, context)
+  const { mssql, target, schema, warnings, proxyOptions } = setUpLogin(connectionString, signInOptionsOf(flags))
   for (const { message } of warnings) say(context, message)
   const lost = notPassedOn(mssql)
   if (lost !== undefined) say(context, lost)
@@ -61,6 +62,11 @@ export async function openProxy(
     ...proxyOptions,
     ...options,
     ...(refuse !== undefined && { refuse: (request) => refuse(request, target) }),
+  })
+  const { tokenSource } = proxyOptions
+  sayWaits(context, () => {
+    if (proxy.stats().signingIn === 0) return undefined
+    return tokenSource.stats().waiting > 0 ? 'a token' : `a login at ${target.host}`
   })
   const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)
   try {

@@ -68,3 +68,15 @@ export function cloudOfScope(scope: string): Cloud {
   const plain = scope.toLowerCase().replace('//.default', '/.default')
   return CLOUDS.find((cloud) => cloud.scope === plain) ?? PUBLIC_CLOUD
 }
+
+/** The URLs of `AzureAuthorityHosts`, without loading `@azure/identity`. */
+const AUTHORITY_URLS: Readonly<Record<string, string>> = {
+  AzurePublicCloud: 'https://login.microsoftonline.com',
+  AzureGovernment: 'https://login.microsoftonline.us',
+  AzureChina: 'https://login.chinacloudapi.cn',
+}
+
+/** The URL of the Entra ID that gives tokens for a server, if nothing else is named. */
+export function authorityOf(host: string, named = process.env.AZURE_AUTHORITY_HOST): string {
+  return named ?? AUTHORITY_URLS[cloudOf(host).authorityHost] ?? ''
+}

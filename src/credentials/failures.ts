@@ -102,9 +102,20 @@ const BY_NUMBER: Readonly<Record<string, string>> = {
   7000222: 'The client secret has expired: add a new one to the application (`az ad app credential reset --id …`).',
 }
 
-/** What to do about MSAL's own errors, by their names. */
+const UNTRUSTED =
+  'Something on the way inspects TLS: set NODE_EXTRA_CA_CERTS to its certificate authority, a PEM file, before Node starts.'
+
+/** What to do about other errors, by MSAL's names for them, by IMDS's words, and by OpenSSL's. */
 const BY_NAME: Readonly<Record<string, string>> = {
-  endpoints_resolution_error: 'Check tenantId, and that this machine can reach the Entra ID of this cloud.',
+  endpoints_resolution_error:
+    'Check tenantId, and that this machine can reach the Entra ID of this cloud (HTTPS_PROXY). If TLS is inspected on the ' +
+    "way, set NODE_EXTRA_CA_CERTS to the inspector's certificate authority.",
+  'Multiple user assigned identities exist':
+    'This machine has several identities: choose one by its clientId (clientId=… in the connection string, or ' +
+    'AZURE_CLIENT_ID).',
+  'self-signed certificate': UNTRUSTED,
+  'unable to get local issuer certificate': UNTRUSTED,
+  'unable to verify the first certificate': UNTRUSTED,
 }
 
 /** What to do about a failed token request, by its text; undefined if that says too little. */

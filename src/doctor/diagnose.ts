@@ -1,8 +1,10 @@
 import type { config as MssqlConfig } from 'mssql'
+import { authorityOf } from '../credentials/clouds.ts'
 import { ConnectionOpener } from '../driver/open-connection.ts'
 import type { SetupOptions } from '../setup.ts'
 import { systemClock } from '../time/clock.ts'
 import { CLIENT_RIGHTS, checkIdentity, MIGRATE_RIGHTS, queryRow, rightsFinding, rightsQuery } from './database.ts'
+import { checkHttpProxy, explainUnreachable } from './http-proxy.ts'
 import { checkEntraLogins, checkLogin, logInAndOut } from './login.ts'
 import { checkClock, checkLatency, entraSkew } from './measure.ts'
 import { checkConnectionString, checkDns, checkTcp } from './reach.ts'
@@ -56,7 +58,18 @@ export async function diagnose(
     const entra = await steps.run('entra-logins', [ready, tls], ([{ setup, target }, connection]) =>
       checkEntraLogins(target, setup.audience, connection, clock, signal),
     )
-    const token = await steps.run('token', [ready], ([{ setup }]) => checkToken(setup, entra.value?.stsUrl, signal))
+    await steps.run('http-proxy', [ready], () => checkHttpProxy(process.env))
+    const token = await steps.run('token', [ready], async ([{ setup }]) => {
+      try {
+        return await checkToken(setup, entra.value?.stsUrl, signal)
+      } catch (error) {
+        throw await explainUnreachable(
+          error,
+          authorityOf(setup.mssql.server, options.credentialOptions?.authorityHost),
+          signal,
+        )
+      }
+    })
     const login = await steps.run('login', [ready, entra, token], ([{ setup, target }, _, lease]) =>
       checkLogin(target, setup.audience, lease.token, clock, signal),
     )

@@ -1,6 +1,9 @@
-import { lookup } from 'node:dns/promises'
+import { lookup, Resolver } from 'node:dns/promises'
+import { existsSync } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
+import { join } from 'node:path'
 import type { config as MssqlConfig } from 'mssql'
+import { isAzureHost } from '../credentials/clouds.ts'
 import { reachServer } from '../login/client-login.ts'
 import { withinConnectTimeout } from '../login/connect.ts'
 import type { Target } from '../login/target.ts'
@@ -26,12 +29,27 @@ export function checkConnectionString(
       'It names no database. Prisma Migrate needs one, and most Azure SQL users exist in only one: database=…',
     )
   }
+  warnings.push(...overriddenConfigWarning(process.cwd()))
   return {
     value: { setup, target },
     summary: `${host}:${port}, ${database === undefined ? 'no database' : `database ${database}`}`,
     details: { server: host, port, database, encrypt, schema: setup.schema, audience: setup.audience },
     warnings,
   }
+}
+
+const EXTENSIONS = ['js', 'ts', 'mjs', 'cjs', 'mts', 'cts']
+const CONFIG_FILES = { prisma7: ['prisma7.config', '.config/prisma7'], usual: ['prisma.config', '.config/prisma'] }
+
+/** A warning if Prisma reads a `prisma7.config.*` of a folder, and overlooks the `prisma.config.*` beside it; else none. */
+export function overriddenConfigWarning(folder: string): string[] {
+  const [read, overlooked] = [CONFIG_FILES.prisma7, CONFIG_FILES.usual].map((names) =>
+    names
+      .flatMap((name) => EXTENSIONS.map((extension) => `${name}.${extension}`))
+      .find((file) => existsSync(join(folder, file))),
+  )
+  if (read === undefined || overlooked === undefined) return []
+  return [`Prisma's commands read ${read}, and not ${overlooked} beside it. Keep only one of them.`]
 }
 
 /** Looks up the server's name. @throws EntraError `SERVER_NOT_FOUND` */
@@ -41,7 +59,51 @@ export async function checkDns(target: Target, clock: Clock, signal: AbortSignal
   const progress = { reached: false }
   const found = await withinConnectTimeout(target, progress, { clock, signal }, () => lookup(host, { all: true }))
   const addresses = found.map(({ address }) => address)
-  return { value: true, summary: addresses.join(', '), details: { addresses } }
+  const aliases = isAzureHost(host) ? await aliasesOf(host, signal) : []
+  const warnings = privateEndpointWarning(host, aliases, addresses)
+  return { value: true, summary: addresses.join(', '), details: { addresses, aliases }, warnings }
+}
+
+/** How long the DNS aliases of a server are waited for, in ms: they only explain. */
+const ALIAS_TIMEOUT = 2_000
+
+async function aliasesOf(host: string, signal: AbortSignal): Promise<string[]> {
+  const resolver = new Resolver({ timeout: ALIAS_TIMEOUT, tries: 1 })
+  const stop = () => resolver.cancel()
+  signal.addEventListener('abort', stop)
+  try {
+    return await resolver.resolveCname(host)
+  } catch {
+    return []
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** `10/8`, `172.16/12`, `192.168/16`, `100.64/10`, and IPv6's `fc00::/7`. */
+const PRIVATE = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i
+
+/**
+ * A warning if a server has a private endpoint (Azure then gives its name an alias in `privatelink.…`) and the name leads
+ * to a public address here all the same; or if it is named by that alias. Else none.
+ */
+export function privateEndpointWarning(
+  host: string,
+  aliases: readonly string[],
+  addresses: readonly string[],
+): string[] {
+  const alias = [host, ...aliases].find((name) => /\.privatelink\./i.test(name))
+  if (alias === undefined) return []
+  if (alias === host) {
+    const usual = host.replace(/\.privatelink\./i, '.')
+    return [`Connect by ${usual}: Azure's gateway and its certificate know the server by that name only.`]
+  }
+  if (addresses.every((address) => PRIVATE.test(address))) return []
+  const zone = alias.slice(alias.indexOf('.') + 1)
+  return [
+    `The server has a private endpoint, but its name leads to a public address here (${addresses.join(', ')}). If public ` +
+      `access is off, no login gets through: link the private DNS zone ${zone} to this network.`,
+  ]
 }
 
 /** Opens a TCP connection. @throws EntraError `SERVER_UNREACHABLE`, `CONNECT_FAILED` */

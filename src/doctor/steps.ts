@@ -7,6 +7,7 @@ export const STEPS = {
   tcp: 'TCP',
   tls: 'PRELOGIN and TLS',
   'entra-logins': 'Entra logins',
+  'http-proxy': 'HTTP proxy',
   token: 'Token',
   login: 'Login',
   identity: 'Identity',

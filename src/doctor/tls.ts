@@ -55,7 +55,7 @@ function describe({ stream, prelogin }: ServerConnection, target: Target, now: n
 const TRUST_NOT_NEEDED = 'trustServerCertificate is set but not needed: the certificate can be verified. Leave it out.'
 const TRUST =
   'trustServerCertificate accepts any certificate, so any server that answers gets the token. ' +
-  "Name the certificate's authority instead (NODE_EXTRA_CA_CERTS)."
+  "Name the file of the certificate's authority instead (trustServerCertificateCA=…)."
 
 /** Details of a certificate that was rejected: a second connection looks at it, and sends nothing. */
 async function rejectedCertificate(target: Target, clock: Clock, signal: AbortSignal): Promise<Details> {

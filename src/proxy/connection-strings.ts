@@ -91,24 +91,40 @@ function quotable(key: string, name: string): string {
 /** Signals that end a process and can be handled. */
 const TERMINATION: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
+/** The folders of temporary files. While there are any, one listener an event watches for the end of the process. */
+const folders = new Set<string>()
+
 /**
  * Writes a certificate to a file in its own folder, which only this user can read. It is removed with the process,
  * unless that is killed by SIGKILL.
  *
  * @returns its path, which ends in `.pem`, as Prisma's engine expects
  */
-export function temporaryCaFile(certificate: string): string {
+export function temporaryCaFile(certificate: string): { file: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'prisma-mssql-entra-'))
   const file = join(folder, 'ca.pem')
   writeFileSync(file, certificate, { mode: 0o600 })
-  const remove = () => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', remove)
-  for (const signal of TERMINATION) {
-    process.once(signal, () => {
-      remove()
-      // A listener keeps the signal from ending the process. If this was the only one, end it now.
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
-    })
+  if (folders.size === 0) {
+    process.on('exit', removeAll)
+    for (const signal of TERMINATION) process.on(signal, removeAndEnd)
   }
-  return file
+  folders.add(folder)
+  return { file, remove: () => remove(folder) }
+}
+
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  if (!folders.delete(folder) || folders.size > 0) return
+  process.off('exit', removeAll)
+  for (const signal of TERMINATION) process.off(signal, removeAndEnd)
+}
+
+function removeAll(): void {
+  for (const folder of [...folders]) remove(folder)
+}
+
+function removeAndEnd(signal: NodeJS.Signals): void {
+  removeAll()
+  // A listener keeps the signal from ending the process. If this was the only one, end it now.
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
 }

@@ -61,6 +61,8 @@ export interface ProxyStats {
   connectionsOpen: number
   /** Connections refused, by reason. */
   refused: Record<RefusalReason, number>
+  /** Clients that were admitted, and are being signed in upstream now. */
+  signingIn: number
   /** Sessions opened upstream. */
   sessions: number
   /** Sessions that are open now. */
@@ -89,6 +91,7 @@ export function emptyStats(): ProxyStats {
       'tds-version': 0,
       owner: 0,
     },
+    signingIn: 0,
     sessions: 0,
     sessionsOpen: 0,
     failures: 0,

@@ -189,8 +189,11 @@ export class ProxyConnection implements Guest {
     const { clock, emit, target } = this.#settings
     const unwatch = this.#watch(client)
     let session: UpstreamSession
+    this.#stats.signingIn++
     try {
-      session = await this.#open({ ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) })
+      session = await this.#open({ ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) }).finally(
+        () => this.#stats.signingIn--,
+      )
     } catch (error) {
       this.#gone.signal.throwIfAborted()
       this.#stats.failures++

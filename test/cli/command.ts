@@ -24,8 +24,8 @@ export interface RunningCommand {
 export interface CommandOnAzure {
   readonly azure: LocalAzure
   start(...args: string[]): RunningCommand
-  /** In a process group of its own, and with more in its environment. */
-  startApart(environment: NodeJS.ProcessEnv, ...args: string[]): RunningCommand
+  /** With more in its environment, which may name the folder IN_FOLDER. */
+  startIn(environment: NodeJS.ProcessEnv, ...args: string[]): RunningCommand
   run(...args: string[]): Promise<{ out: string; err: string; code: number | NodeJS.Signals }>
 }
 
@@ -49,13 +49,15 @@ export function useCommand(): CommandOnAzure {
       return azure
     },
     start(...args) {
-      return command.startApart({}, ...args)
+      return command.startIn({}, ...args)
     },
-    startApart(environment, ...args) {
+    startIn({ IN_FOLDER, ...environment }, ...args) {
       const { DATABASE_URL: _, ...inherited } = process.env
       const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
+        // A process group of its own, for signals to it.
         detached: true,
+        ...(IN_FOLDER !== undefined && { cwd: IN_FOLDER }),
         env: {
           ...inherited,
           ...command.azure.authority.environment('app-service'),

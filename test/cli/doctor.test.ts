@@ -52,7 +52,7 @@ describe('doctor', () => {
       expect(lines.filter((line) => line.slice(2).startsWith(title))).toHaveLength(1)
     expect(out).toMatch(/^! PRELOGIN and TLS .* ms {2}TLSv1\.2, certificate .* not verified/m)
     expect(out).toMatch(/^✓ Login +\d+ ms {2}accepted, no redirect$/m)
-    expect(out).toContain('Of 12 steps: 1 to look at.')
+    expect(out).toContain('Of 13 steps: 1 to look at.')
     expect(out).not.toContain('\u001b')
     expect(code).toBe(0)
   })
@@ -71,6 +71,19 @@ describe('doctor', () => {
     const { out, code } = await doctor([], { environment: { DATABASE_URL: 'sqlserver://h:0' } })
     expect(out).toMatch(/^✗ Connection string/)
     expect(code).toBe(2)
+  })
+
+  it('takes the connection string with --url, but not twice', async () => {
+    expect((await doctor(['--url', 'sqlserver://h:0'])).code).toBe(2)
+    await expect(doctor([NOWHERE, '--url', NOWHERE])).rejects.toThrow(/once/)
+  })
+
+  it('asks several credentials in their order', async () => {
+    const endpoint = practice.azure.authority.environment('app-service')
+    for (const [name, value] of Object.entries(endpoint)) vi.stubEnv(name, value)
+    const names = ['--authentication', 'ActiveDirectoryWorkloadIdentity, ActiveDirectoryManagedIdentity']
+    const { out } = await doctor([NOWHERE, ...names], { defaults: {} })
+    expect(out).toMatch(/^. Token .*by ManagedIdentityCredential/m)
   })
 
   it('signs in as the flags say', async () => {
@@ -157,12 +170,15 @@ describe('the doctor process', () => {
 
   function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
     const child = spawn(process.execPath, ['--import', LOADER, program, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     })
-    const started = { out: '', child, ended: once(child, 'close') }
+    const started = { out: '', err: '', child, ended: once(child, 'close') }
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       started.out += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      started.err += text
     })
     return started
   }
@@ -172,6 +188,12 @@ describe('the doctor process', () => {
     const running = run(MAIN, ['doctor', '--authentication', 'ActiveDirectoryManagedIdentity'], environment)
     expect(await running.ended).toEqual([0, null])
     expect(running.out).toMatch(/^✓ Latency /m)
+  })
+
+  it('says what it waits for from the second second on', async () => {
+    const running = start('--timeout', '5')
+    expect(await running.ended).toEqual([1, null])
+    expect(running.err).toContain('Waiting for Token, for 2 s so far.')
   })
 
   it('runs until its time is up', async () => {

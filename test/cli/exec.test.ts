@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -102,6 +102,7 @@ describe('exec', () => {
     const running = command.start('exec', '--url', target, '--', node, client, 'DATABASE_URL')
     try {
       await vi.waitFor(() => expect(command.azure.authority.stats().requests).toBeGreaterThan(0), 60_000)
+      await vi.waitFor(() => expect(running.err).toContain('Waiting for a token, for 2 s so far.'), 60_000)
       running.process.kill('SIGTERM')
       expect(await running.ended).toBe(143)
       expect(command.azure.authority.stats().requests).toBe(1)
@@ -113,7 +114,7 @@ describe('exec', () => {
   it('takes the original string out of every variable, whichever the command reads', async () => {
     const withSecret = `sqlserver://h;database=d;${SERVICE_PRINCIPAL}`
     const environment = { DATABASE_URL: withSecret, AZURE_URL: ` ${withSecret}` }
-    const running = command.startApart(environment, 'exec', '--env', 'MY_URL', '--', node, '-p', 'process.env')
+    const running = command.startIn(environment, 'exec', '--env', 'MY_URL', '--', node, '-p', 'process.env')
     expect({ code: await running.ended, err: running.err }).toEqual({ code: 0, err: '' })
     expect(running.out).toContain('MY_URL')
     expect(running.out).not.toMatch(/my-secret|DATABASE_URL|AZURE_URL/)
@@ -150,6 +151,24 @@ describe('exec', () => {
       out: '',
       err: expect.stringContaining('--shadow-database is the database'),
     })
+  })
+
+  it('takes the connection string before its command, too', async () => {
+    const { out, err } = await command.run('exec', command.azure.connectionString(), '--', node, '-p', '6 * 7')
+    expect({ out, err }).toEqual({ out: '42\n', err: '' })
+  })
+
+  it('reads .env where prisma.config.ts would, and asks several credentials in their order', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'env-file-'))
+    await mkdir(join(folder, 'prisma'))
+    await writeFile(join(folder, '.env'), 'OTHER="kept"\nSET=no\n')
+    await writeFile(join(folder, 'prisma', '.env'), 'DATABASE_URL="sqlserver://h;database=from_env"\n')
+    const cli = ['exec', '--authentication', 'AzureCli,ActiveDirectoryManagedIdentity', '--', node, '-p']
+    const script = '[process.env.OTHER, process.env.SET, process.env.DATABASE_URL].join(" ")'
+    const running = command.startIn({ SET: 'yes', IN_FOLDER: folder }, ...cli, script)
+    expect({ code: await running.ended, err: running.err }).toEqual({ code: 0, err: '' })
+    expect(running.out).toMatch(/^kept yes sqlserver:\/\/127.*database=\{from_env\}/)
+    await rm(folder, { recursive: true })
   })
 
   it('says why a sign-in failed, besides what the command prints', async () => {

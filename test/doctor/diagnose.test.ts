@@ -157,7 +157,7 @@ describe('doctor warns about', () => {
     expect(step('entra-logins').warnings).toEqual([
       expect.stringContaining('did not say whether it accepts Entra logins'),
     ])
-    expect(statuses).toContain('entra-logins:warning token:ok login:ok identity:ok')
+    expect(statuses).toContain('entra-logins:warning http-proxy:ok token:ok login:ok identity:ok')
   })
 
   it('a token from another tenant than the server names', async () => {
@@ -209,7 +209,7 @@ describe('doctor ends', () => {
     await vi.waitFor(() => expect(fault.hits).toBe(1), 20_000)
     stop.abort(new OutOfTime(60_000))
     const { statuses, step } = await done
-    expect(statuses).toMatch(/tcp:ok tls:failed( \S+:skipped){8}$/)
+    expect(statuses).toMatch(/tcp:ok tls:failed( \S+:skipped){9}$/)
     expect(step('tls').error?.message).toContain('may take 60 s in all, and that time is up')
     expect(step('token').summary).toBe('out of time')
   })
@@ -235,7 +235,7 @@ describe('doctor ends', () => {
     const results = await diagnose(practice.azure.config(), { ...hanging, signal: stop.signal }, (id) => {
       if (id === 'token') stop.abort(new Error('Ctrl-C'))
     })
-    expect(results.map(({ status }) => status)).toEqual([...Array(5).fill('ok'), ...Array(7).fill('skipped')])
+    expect(results.map(({ status }) => status)).toEqual([...Array(6).fill('ok'), ...Array(7).fill('skipped')])
     expect(results.at(-1)?.summary).toBe('stopped')
   })
 })

@@ -438,16 +438,16 @@ describe.each([
   [
     'the login',
     LOGIN,
-    /tls:ok entra-logins:ok token:(ok|warning) login:failed identity:skipped .*clock:\w+ latency:skipped$/,
+    /tls:ok entra-logins:ok http-proxy:\w+ token:(ok|warning) login:failed identity:skipped .*clock:\w+ latency:skipped$/,
   ],
-  ['the wire', WIRE, /failed (\S+:skipped )*token:ok login:skipped .*clock:ok latency:skipped$/],
-  ['the token', TOKEN, /tls:ok entra-logins:ok token:failed( \S+:skipped){6}$/],
+  ['the wire', WIRE, /failed (\S+:skipped )*http-proxy:\w+ token:ok login:skipped .*clock:ok latency:skipped$/],
+  ['the token', TOKEN, /tls:ok entra-logins:ok http-proxy:\w+ token:failed( \S+:skipped){6}$/],
   [
     'the session',
     SESSION,
     /login:ok identity:failed client-rights:skipped migrate-rights:skipped clock:ok latency:skipped$/,
   ],
-  ['the connection string', CONFIG, /^connection-string:failed( \S+:skipped){11}$/],
+  ['the connection string', CONFIG, /^connection-string:failed( \S+:skipped){12}$/],
 ])('doctor finds what is wrong with %s', (of, cases, steps) => {
   it.each(cases)('%s', async (_name, wrong, step, code, remedy) => {
     const [config, options] = await wrong()

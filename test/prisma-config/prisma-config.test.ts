@@ -57,7 +57,7 @@ describe('entraDatasource', () => {
   it('has the engine encrypt where that is wanted, and verify the proxy by a file of this user’s', async () => {
     const server = await startEntraServer()
     const credential = new CountingCredential()
-    const { url = '' } = await entraDatasource(configOf(server), { credential, encrypt: true })
+    const { url = '', close } = await entraDatasource(configOf(server), { credential, encrypt: true })
     const { host, port, value } = readUrl(url)
     expect(value('encrypt')).toBe('true')
     const file = value('trustServerCertificateCA')
@@ -68,6 +68,7 @@ describe('entraDatasource', () => {
     const login = loginFor({ user: value('user'), password: value('password') })
     expect(await client.logIn(login)).toMatchObject({ kind: 'accepted' })
     client.close()
+    await close()
     await server.close()
   })
 
@@ -96,6 +97,48 @@ describe('entraDatasource', () => {
 
   it.each([undefined, ''])('says nothing where a variable is not set: %j', async (config) => {
     expect(await entraDatasource(config, { shadowDatabase: 'app_shadow' })).toEqual({})
+  })
+
+  it('starts one proxy, however often it is called with the same arguments', async () => {
+    const listeners = () => ['exit', 'SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => process.listenerCount(name))
+    const before = listeners()
+    const target = 'sqlserver://one.example;database=app'
+    const calls = await Promise.all(Array.from({ length: 20 }, () => entraDatasource(target, { encrypt: true })))
+    expect(new Set(calls.map(({ url }) => url)).size).toBe(1)
+    const other = await entraDatasource(target, { encrypt: true, schema: 'other' })
+    expect(readUrl(other.url ?? '').port).not.toBe(readUrl(calls[0]?.url ?? '').port)
+    expect(listeners()).toEqual(before.map((count) => count + 1))
+    await Promise.all([other.close(), ...calls.map((each) => each.close())])
+    expect(listeners()).toEqual(before)
+  })
+
+  it('does not share a proxy between credentials, though they look alike', async () => {
+    const open = () => entraDatasource(AZURE, { credential: new CountingCredential() })
+    const [one, two] = await Promise.all([open(), open()])
+    expect(one.url).not.toBe(two.url)
+    await Promise.all([one.close(), two.close()])
+  })
+
+  it('can be closed, and then starts another proxy', async () => {
+    const datasource = await entraDatasource(`${AZURE};schema=closed`, { encrypt: true })
+    const url = datasource.url ?? ''
+    const file = readUrl(url).value('trustServerCertificateCA')
+    await datasource.close()
+    await datasource.close()
+    expect(existsSync(dirname(file))).toBe(false)
+    const { host, port } = readUrl(url)
+    await expect(TdsClient.connect({ host, port })).rejects.toThrow(/ECONNREFUSED/)
+    const next = await entraDatasource(`${AZURE};schema=closed`, { encrypt: true })
+    expect(next.url).not.toBe(url)
+    expect(Object.keys(next)).not.toContain('close')
+    await next.close()
+    await (await entraDatasource(undefined)).close()
+  })
+
+  it('leaves nothing open if a name cannot be passed on', async () => {
+    const before = process.listenerCount('exit')
+    await expect(entraDatasource(AZURE, { encrypt: true, shadowDatabase: 'a}b' })).rejects.toThrow(/must not contain/)
+    expect(process.listenerCount('exit')).toBe(before)
   })
 
   it('leaves the shadow database to Prisma where it costs nothing', async () => {
