@@ -28,7 +28,7 @@ it.each([
 
 const unreachable = new EntraError(
   'TOKEN_REQUEST_FAILED',
-  'X could not give a token: endpoints_resolution_error: See …',
+  'X could not get a token: endpoints_resolution_error: See …',
 )
 const { signal } = new AbortController()
 
