@@ -6,7 +6,7 @@ import type { Target } from '../login/target.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { progressOf } from '../proxy/events.ts'
 import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
-import type { LoginRequest, ProxyOptions } from '../proxy/settings.ts'
+import { type LoginRequest, notPassedOn, type ProxyOptions } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
 import { connectionStringOf, type SignInFlags, signInFlags, signInOptionsOf } from './flags.ts'
 import { type CliContext, say } from './process.ts'
@@ -54,8 +54,10 @@ export async function openProxy(
   },
 ): Promise<OpenProxy> {
   const connectionString = connectionStringOf(url, flags, context)
-  const { target, schema, warnings, proxyOptions } = setUpLogin(connectionString, signInOptionsOf(flags))
+  const { mssql, target, schema, warnings, proxyOptions } = setUpLogin(connectionString, signInOptionsOf(flags))
   for (const { message } of warnings) say(context, message)
+  const lost = notPassedOn(mssql)
+  if (lost !== undefined) say(context, lost)
   const proxy = await startProxy({
     ...proxyOptions,
     ...options,

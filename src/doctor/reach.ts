@@ -1,5 +1,7 @@
 import { lookup, Resolver } from 'node:dns/promises'
+import { existsSync } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
+import { join } from 'node:path'
 import type { config as MssqlConfig } from 'mssql'
 import { isAzureHost } from '../credentials/clouds.ts'
 import { reachServer } from '../login/client-login.ts'
@@ -27,12 +29,27 @@ export function checkConnectionString(
       'It names no database. Prisma Migrate needs one, and most Azure SQL users exist in only one: database=…',
     )
   }
+  warnings.push(...overriddenConfigWarning(process.cwd()))
   return {
     value: { setup, target },
     summary: `${host}:${port}, ${database === undefined ? 'no database' : `database ${database}`}`,
     details: { server: host, port, database, encrypt, schema: setup.schema, audience: setup.audience },
     warnings,
   }
+}
+
+const EXTENSIONS = ['js', 'ts', 'mjs', 'cjs', 'mts', 'cts']
+const CONFIG_FILES = { prisma7: ['prisma7.config', '.config/prisma7'], usual: ['prisma.config', '.config/prisma'] }
+
+/** A warning if Prisma reads a `prisma7.config.*` of a folder, and overlooks the `prisma.config.*` beside it; else none. */
+export function overriddenConfigWarning(folder: string): string[] {
+  const [read, overlooked] = [CONFIG_FILES.prisma7, CONFIG_FILES.usual].map((names) =>
+    names
+      .flatMap((name) => EXTENSIONS.map((extension) => `${name}.${extension}`))
+      .find((file) => existsSync(join(folder, file))),
+  )
+  if (read === undefined || overlooked === undefined) return []
+  return [`Prisma's commands read ${read}, and not ${overlooked} beside it. Keep only one of them.`]
 }
 
 /** Looks up the server's name. @throws EntraError `SERVER_NOT_FOUND` */

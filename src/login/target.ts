@@ -11,6 +11,12 @@ export interface Target extends ServerAddress {
   loginName?: string | undefined
   /** The database of a client that asks for none. @defaultValue the identity's own */
   database?: string | undefined
+  /** What the server shows of a client that does not name itself. @defaultValue nothing */
+  applicationName?: string | undefined
+  /** The language of a client that asks for none. @defaultValue the identity's own */
+  language?: string | undefined
+  /** Sends each login to a replica that is only read (`applicationIntent=ReadOnly`). @defaultValue false */
+  readOnly?: boolean | undefined
   /** How long one attempt to log in may take, from DNS to the server's answer, in ms; 0 for no limit. */
   connectTimeout: number
 }
@@ -62,6 +68,9 @@ export function targetOf({ server, port, database, connectionTimeout, options = 
     serverName: options.serverName,
     parallel: options.multiSubnetFailover,
     localAddress: options.localAddress,
+    applicationName: options.appName,
+    language: options.language,
+    readOnly: options.readOnlyIntent,
     connectTimeout: connectionTimeout ?? DEFAULT_CONNECT_TIMEOUT,
   }
 }

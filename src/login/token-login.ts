@@ -30,6 +30,7 @@ export const MAX_REDIRECTS = 10
 
 /** Bits of LOGIN7's option flags (MS-TDS 2.2.6.4). */
 const INTEGRATED_SECURITY = 0x80
+const READ_ONLY_INTENT = 0x20
 const CHANGE_PASSWORD = 0x01
 
 /**
@@ -117,10 +118,11 @@ function tokenIgnored(): EntraError {
  */
 export function withToken(
   login: Login7,
-  { host, loginName = host, database, encrypt }: Pick<Target, 'host' | 'loginName' | 'database' | 'encrypt'>,
+  target: Omit<Target, 'port' | 'trustServerCertificate' | 'connectTimeout'>,
   token: string,
   echo: boolean,
 ): Login7 {
+  const { host, loginName = host, encrypt, applicationName = '', language = '', readOnly = false } = target
   const [flags1, flags2, typeFlags, flags3] = login.flags
   const request = encodeFedAuthRequest({ library: FedAuthLibrary.SECURITY_TOKEN, echo, token })
   // TDS 8 is TDS 7.4 within TLS, and its number is only for servers reached that way.
@@ -131,13 +133,20 @@ export function withToken(
     clientProcessId: login.clientProcessId || process.pid,
     clientId: login.clientId.some((byte) => byte !== 0) ? login.clientId : CLIENT_ID,
     tdsVersion: downgraded ? TdsVersion.TDS_7_4 : login.tdsVersion,
-    flags: [flags1, flags2 & ~INTEGRATED_SECURITY, typeFlags, flags3 & ~CHANGE_PASSWORD],
+    flags: [
+      flags1,
+      flags2 & ~INTEGRATED_SECURITY,
+      readOnly ? typeFlags | READ_ONLY_INTENT : typeFlags,
+      flags3 & ~CHANGE_PASSWORD,
+    ],
     userName: '',
     password: '',
     changePassword: '',
     sspi: Buffer.alloc(0),
     serverName: loginName,
-    database: databaseOf(login, { database }),
+    database: databaseOf(login, target),
+    applicationName: login.applicationName || applicationName,
+    language: login.language || language,
     features: [{ id: Feature.FEDAUTH, data: request }, ...passedFeatures(login.features)],
   }
 }

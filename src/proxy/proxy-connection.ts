@@ -32,6 +32,7 @@ import {
   refusedLogin,
   UNREADABLE_LOGIN,
 } from './answers.ts'
+import type { Databases } from './databases.ts'
 import type { ProxyStats } from './events.ts'
 import { isGone, peerOf, type SocketAddress } from './peer.ts'
 import { relay, sendLast } from './relay.ts'
@@ -48,7 +49,7 @@ export class ProxyConnection implements Guest {
   readonly #localLogin: LocalLogin
   readonly #tls: KeyAndCertificate
   readonly #stats: ProxyStats
-  readonly #opened: Set<string>
+  readonly #databases: Databases
   readonly #room: Room
   /** Aborts everything that is under way for this client. */
   readonly #gone = new AbortController()
@@ -57,14 +58,13 @@ export class ProxyConnection implements Guest {
   #expiry: Alarm | undefined
   #refused = false
 
-  /** @param opened - the databases that could be opened before, in lower case */
   constructor(
     socket: Socket,
     settings: ProxySettings,
     localLogin: LocalLogin,
     tls: KeyAndCertificate,
     stats: ProxyStats,
-    opened: Set<string>,
+    databases: Databases,
     room: Room,
   ) {
     this.#socket = socket
@@ -72,7 +72,7 @@ export class ProxyConnection implements Guest {
     this.#localLogin = localLogin
     this.#tls = tls
     this.#stats = stats
-    this.#opened = opened
+    this.#databases = databases
     this.#room = room
     socket.on('error', () => {})
   }
@@ -207,9 +207,13 @@ export class ProxyConnection implements Guest {
     await this.#run(login, client, session)
   }
 
-  async #open(login: Login7): Promise<UpstreamSession> {
+  #open(login: Login7): Promise<UpstreamSession> {
+    const database = databaseOf(login, this.#settings.target)
+    return this.#databases.open(database, () => this.#openIn(database, login), this.#gone.signal)
+  }
+
+  async #openIn(database: string, login: Login7): Promise<UpstreamSession> {
     const { target, audience, clock, unref, endAtExpiry } = this.#settings
-    const database = databaseOf(login, target).toLowerCase()
     const { lease, opened: session } = await openWithRetries(
       ({ token }, signal) => logInWithToken(target, login, token, { audience, clock, signal }),
       {
@@ -217,13 +221,12 @@ export class ProxyConnection implements Guest {
         signal: this.#gone.signal,
         // A credential that has just returned a token has no better one, and may take seconds to say so.
         isReplaceable: (lease) => lease.now() - lease.acquiredAt >= JUST_ACQUIRED,
-        databaseWasOpened: this.#opened.has(database),
+        databaseWasOpened: this.#databases.wasOpened(database),
         // If the server cannot be reached, say so at once: somebody waits for this command. If it was reached but takes
         // too long, a database is waking up, as Fabric's do.
         isWorthWaiting: (error) => error.number !== undefined || error.code === 'LOGIN_TIMEOUT',
       },
     )
-    this.#opened.add(database)
     this.#stats.redirects += session.redirects.length
     if (unref) session.socket.unref()
     if (endAtExpiry) this.#closeAtExpiry(lease)

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { createCertificateAuthority } from '../x509/certificates.ts'
 import { LocalLogin } from './admission.ts'
 import { connectionStringFor, type UrlOptions } from './connection-strings.ts'
+import { Databases } from './databases.ts'
 import { emptyStats, type ProxyStats } from './events.ts'
 import { ProxyConnection } from './proxy-connection.ts'
 import { Room } from './room.ts'
@@ -91,13 +92,13 @@ export async function startProxy(options: ProxyOptions): Promise<LoopbackProxy> 
   const tls = { key, certificate: certificate + authority.certificate }
   const localLogin = new LocalLogin()
   const stats = emptyStats()
-  const opened = new Set<string>()
+  const databases = new Databases(settings.clock)
   const connections = new Set<ProxyConnection>()
   const room = new Room(settings)
   // Nothing is read before it is known whose connection it is.
   const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) => {
     if (unref) socket.unref()
-    const connection = new ProxyConnection(socket, settings, localLogin, tls, stats, opened, room)
+    const connection = new ProxyConnection(socket, settings, localLogin, tls, stats, databases, room)
     connections.add(connection)
     stats.connections++
     stats.connectionsOpen++

@@ -1,3 +1,4 @@
+import type { config as MssqlConfig } from 'mssql'
 import { audienceOf, cloudOf } from '../credentials/clouds.ts'
 import { emit } from '../events.ts'
 import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
@@ -67,6 +68,20 @@ export interface LoginRequest {
 export interface ProxyTiming extends ConnectTiming {
   /** How long a login waits for a token, in ms. @defaultValue the target's `connectTimeout` */
   waitTimeout: number
+}
+
+/** What only a client can set, by the name of its parameter: where a config has it. */
+const OF_THE_CLIENT: Record<string, (config: MssqlConfig) => unknown> = {
+  isolationLevel: ({ options }) => options?.isolationLevel,
+  packetSize: ({ options }) => options?.packetSize,
+  workstationID: ({ options }) => options?.workstationId,
+}
+
+/** A warning that names what a config says and a proxy cannot pass on; undefined if there is nothing. */
+export function notPassedOn(config: MssqlConfig): string | undefined {
+  const names = Object.keys(OF_THE_CLIENT).filter((name) => OF_THE_CLIENT[name]?.(config) !== undefined)
+  if (names.length === 0) return undefined
+  return `The proxy cannot pass on ${names.join(' and ')}, which each client sets for itself: set it in your tool.`
 }
 
 /** {@link ProxyOptions} with the defaults. */

@@ -1,4 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
+import { readConfig } from '../../src/config/config.ts'
+import { targetOf } from '../../src/login/target.ts'
+import { notPassedOn } from '../../src/proxy/settings.ts'
 import { Feature } from '../../src/tds/features.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { SPID } from './entra-server.ts'
@@ -69,6 +72,27 @@ describe('a login', () => {
     expect(second.kind === 'accepted' && second.tokens.find(({ kind }) => kind === 'features')).toMatchObject({
       features: [{ id: Feature.UTF8_SUPPORT, data: Buffer.from([1]) }],
     })
+  })
+
+  it('says to the server what the string says and the client does not', async () => {
+    const { host, port, ca, connectTimeout, ...said } = targetOf(
+      readConfig('sqlserver://h;applicationName=a;language=French;applicationIntent=ReadOnly').config,
+    )
+    const started = await proxies.start({ target: said })
+    await proxies.loggedIn(started, { applicationName: '', language: '' })
+    await proxies.loggedIn(started, { applicationName: 'own', language: 'German' })
+    expect(proxies.server.logins.map(({ login }) => login)).toMatchObject([
+      { applicationName: 'a', language: 'French', flags: [0xe0, 0x03, 0x20, 0x08] },
+      { applicationName: 'own', language: 'German', flags: [0xe0, 0x03, 0x20, 0x08] },
+    ])
+  })
+
+  it('has a warning for what the string says and only a client can set', () => {
+    const warning = (url: string) => notPassedOn(readConfig(url).config)
+    expect(warning('sqlserver://h;isolationLevel=SERIALIZABLE;packetSize=8192')).toMatch(
+      /isolationLevel and packetSize/,
+    )
+    expect(warning('sqlserver://h;database=app;applicationName=a')).toBeUndefined()
   })
 
   it.each(['encrypted', 'strict'] as const)('works for a client that requires %s', async (how) => {

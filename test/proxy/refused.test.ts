@@ -67,14 +67,15 @@ describe('a token', () => {
   it('that the server refuses is not replaced if the credential has just returned it, and the client gets the error at once', async () => {
     proxies.server.reply = () => ({ refuse: 18456, message: "Login failed for user '<token-identified principal>'." })
     const started = await proxies.start()
-    for (const logins of [1, 2, 3]) {
+    for (let i = 0; i < 3; i++) {
       const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
       expect(answer).toMatchObject({
         message: { number: 18456, state: 5, message: expect.stringMatching(/principal>'\.$/) },
       })
       expect(adviceIn(answer)).toContain('CREATE USER [NAME] FROM EXTERNAL PROVIDER')
-      expect(proxies.server.logins).toHaveLength(logins)
     }
+    // The server is not asked twice in a moment.
+    expect(proxies.server.logins).toHaveLength(1)
     expect(started.credential.requests).toBe(1)
   })
 
@@ -213,6 +214,27 @@ describe('a server that does not accept the login', () => {
     await vi.waitFor(() => expect(proxies.server.sockets.size).toBe(0))
     expect(await outcome).toBe('gone')
     expect(started.proxy.stats()).toMatchObject({ connectionsOpen: 0, failures: 0 })
+  })
+})
+
+describe('a missing user', () => {
+  it('is asked about once for all clients of a moment, and each hears of it', async () => {
+    const message = "Login failed for user '<token-identified principal>'."
+    proxies.server.reply = () => ({ refuse: 18456, message })
+    const started = await proxies.start()
+    const attempt = async () => (await proxies.client(started)).logIn(loginFor(started.proxy))
+    const answers = [...(await Promise.all(Array.from({ length: 10 }, attempt))), await attempt()]
+    for (const answer of answers) expect(answer).toMatchObject({ message: { number: 18456, message } })
+    expect(proxies.server.logins).toHaveLength(1)
+    expect(started.proxy.stats().failures).toBe(11)
+  })
+
+  it('of one database is no matter of another', async () => {
+    const message = "Login failed for user '<token-identified principal>'."
+    proxies.server.reply = ({ login }) => (login.database === 'app' ? { refuse: 18456, message } : 'accept')
+    const started = await proxies.start()
+    await (await proxies.client(started)).logIn(loginFor(started.proxy))
+    await proxies.loggedIn(started, { database: 'other' })
   })
 })
 
