@@ -69,7 +69,7 @@ function figureLines(recording: Recording, figures: Figures, moment: Moment, { s
   return [
     row('time', `${bar(elapsed / seconds, 'dim')}  ${elapsed.toFixed(0)} of ${seconds} s`),
     row('token', `${bar(left, left < 0.25 ? 'yellow' : 'green')}  ${tokenLeft.toFixed(1)} s left`),
-    row('given by', bold(recording.credential ?? 'none')),
+    row('token from', bold(recording.credential ?? 'none')),
     row(
       'queries',
       `${bold(perSecond)} a second, ${recording.samples.length} in all, ` +

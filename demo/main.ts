@@ -49,7 +49,7 @@ async function run(azure: DemoAzure, options: DemoOptions): Promise<number> {
     ...azure.signIn,
     onEvent: (event) => {
       if (event.type === 'token.acquired' && event.credential !== recording.credential) {
-        printDim(`${event.credential} gives the tokens`)
+        printDim(`tokens now come from ${event.credential}`)
       }
       recording.onEvent(event)
     },
@@ -88,7 +88,7 @@ function failFirst({ authority }: DemoAzure, { methods }: DemoOptions): void {
   const endpoint = outageOf(methods)
   if (endpoint === undefined) return
   authority.inject({ endpoint, status: 400 })
-  printDim(`${methods[0]} gives no more tokens`)
+  printDim(`${methods[0]} now fails`)
 }
 
 async function work(prisma: PrismaClient, worker: number, recording: Recording, until: AbortSignal): Promise<void> {

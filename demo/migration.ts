@@ -28,7 +28,7 @@ export interface Migrated {
 
 /**
  * Applies the example's migrations and a batch of inserts as `prisma migrate deploy` would: through `entraDatasource`'s
- * proxy, with a client that only knows user and password.
+ * proxy, with a client that only supports a user and password.
  */
 export async function migrate({ config, signIn, authority }: DemoAzure): Promise<Migrated> {
   const startedAt = performance.now()

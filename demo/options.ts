@@ -22,21 +22,21 @@ export const USAGE = `npm run demo -- [options]
 Prisma Client on a local Azure that only accepts Entra tokens, with tokens that live for seconds.
 
   --seconds N             how long to run (60)
-  --workers N             how many work at once (8)
-  --token-life N          how long a token lives, in seconds (15; at least 4)
+  --workers N             how many workers run at once (8)
+  --token-life N          the lifetime of a token in seconds (15; at least 4)
   --authentication NAME   how to sign in (ActiveDirectoryManagedIdentity), or several ways in order of preference,
-                          for example AzureCli,ActiveDirectoryManagedIdentity: half way through, the first stops giving
-                          tokens, unless all get theirs from the same endpoint
-  --svg FILE              draw a picture of the run: best with 4 workers, on a machine that does nothing else
+                          for example AzureCli,ActiveDirectoryManagedIdentity: halfway through, the first starts to fail,
+                          unless all of them use the same endpoint
+  --svg FILE              draw a picture of the run: best with 4 workers, on an idle machine
   --migrate               at the end, apply the example's migrations and 300 KB of inserts through the proxy of
-                          prisma.config.ts, with a TDS client that only knows user and password
+                          prisma.config.ts, with a TDS client that only supports a user and password
   --help                  this text
 
 NAME is one of
 ${LOCAL_METHODS.map((method) => `  ${method}`).join('\n')}
 
 Exit code 0 if at least one rotation happened, no query failed, no request came after its token's expiry, and what
---migrate inserted came back unchanged; 2 for a wrong command line; else 1.`
+--migrate inserted came back unchanged; 2 for a wrong command line; otherwise 1.`
 
 /**
  * Reads the command line; undefined if it asks for help.

@@ -46,7 +46,7 @@ export const LOCAL_METHODS = Object.keys(LOCAL_WAYS) as AuthenticationMethod[]
  */
 export function readMethods(text: string): AuthenticationMethod[] {
   return text.split(',').map((name) => {
-    const choice = `There are ${LOCAL_METHODS.join(', ')}.`
+    const choice = `Choose one of ${LOCAL_METHODS.join(', ')}.`
     let method: AuthenticationMethod
     try {
       method = authenticationMethod(name)

@@ -35,7 +35,7 @@ export function summaryOf(recording: Recording, counts: Counts, palette: Palette
     ...[...failures].map(([message, count]): [string, string] => [`failed ${count} ×`, message]),
     ['latency p50 / p99', `${latency(0.5)} / ${latency(0.99)} ms`],
     ['token requests', tokensRequested],
-    ['tokens given by', [...credentials].join(', then ')],
+    ['tokens from', [...credentials].join(', then ')],
     ['logins', logins],
     [
       'least time left on a token in use',
@@ -45,7 +45,7 @@ export function summaryOf(recording: Recording, counts: Counts, palette: Palette
   ]
   const end =
     faults.length === 0
-      ? palette.style('green', '✓ Nobody noticed a rotation.')
+      ? palette.style('green', '✓ No query failed because of a rotation.')
       : palette.style('red', `✗ ${faults.join('; ')}.`)
   return ['', ...rows.map(([label, value]) => row(label, value, palette)), '', end].join('\n')
 }

@@ -40,11 +40,11 @@ export function doctorCommand(
   defaults: Omit<DiagnoseOptions, 'timeout' | 'signal'> = {},
 ): Command {
   const command = new Command('doctor')
-    .description('check what a login needs, and say what is missing')
+    .description('check everything that a login needs, and report what is missing')
     .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
     .option(
       '--timeout <seconds>',
-      'how long it may take in all (default: 60, or more if a token may take longer)',
+      'the time limit for the whole run (default: 60, or more if a token may take longer)',
       seconds,
     )
     .option('--verbose', 'show everything that it found')

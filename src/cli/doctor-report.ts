@@ -66,9 +66,9 @@ export function stepAsText(
 /** The last line. */
 export function summaryOf(results: readonly StepResult[], { style }: Pick<Output, 'style'>): string {
   const count = (status: StepStatus) => results.filter((result) => result.status === status).length
-  const counts = { failed: count('failed'), 'to look at': count('warning'), skipped: count('skipped') }
+  const counts = { failed: count('failed'), 'with warnings': count('warning'), skipped: count('skipped') }
   const parts = Object.entries(counts).flatMap(([words, number]) => (number > 0 ? `${number} ${words}` : []))
-  if (parts.length === 0) return `\n${style('green', 'All is well.')}\n`
+  if (parts.length === 0) return `\n${style('green', 'Everything works.')}\n`
   const text = `Of ${results.length} steps: ${parts.join(', ')}.`
   return `\n${style(counts.failed > 0 ? 'red' : 'yellow', text)}\n`
 }

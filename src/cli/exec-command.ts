@@ -34,7 +34,7 @@ Examples:
   $ prisma-mssql-entra exec --format jdbc --env FLYWAY_URL -- flyway migrate
 `
 
-/** `exec`: runs a command that only knows user and password. */
+/** `exec`: runs a command that only supports a user and password. */
 export function execCommand(context: CliContext): Command {
   const command = new Command('exec')
     .description('run a command with a connection string for a local proxy that signs in with a token')

@@ -28,7 +28,7 @@ export function signInFlags(command: Command): Command {
     )
     .option('--tenant-id <id>', 'the tenant to sign in to')
     .option('--client-id <id>', 'the application, or the user-assigned managed identity')
-    .option('--scope <scope>', "what the token is for, if not for the server's cloud")
+    .option('--scope <scope>', "the scope of the token (default: that of the server's cloud)")
 }
 
 /** The values of {@link signInFlags} as options. */

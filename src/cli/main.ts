@@ -39,7 +39,7 @@ process.stdout.write('', () => process.stderr.write('', () => setImmediate(() =>
 function programOf(context: CliContext): Command {
   const { version } = createRequire(import.meta.url)('prisma-adapter-mssql-entra/package.json')
   const program = new Command(NAME)
-    .description('Microsoft Entra sign-in to Azure SQL and SQL Server for tools that only know user and password')
+    .description('Microsoft Entra sign-in to Azure SQL and SQL Server for tools that only support a user and password')
     .version(version)
     .enablePositionalOptions()
     .addHelpText('after', EXAMPLES + EXIT_CODES)

@@ -33,7 +33,7 @@ export interface ProxyFlags extends SignInFlags {
 export function proxyFlags(command: Command): Command {
   return signInFlags(command).option(
     '--ca-file <file>',
-    "write the certificate that signed the proxy's to a file, for clients that encrypt and verify",
+    "write the proxy's CA certificate to a file, for clients that encrypt and verify",
   )
 }
 
@@ -86,7 +86,7 @@ export function problemIn(event: ProxyEvent): string | undefined {
     case 'proxy.login-failed':
       return event.error.message
     case 'proxy.login-refused':
-      return `A client was turned away: ${REFUSALS[event.reason]}.`
+      return `A client was refused: ${REFUSALS[event.reason]}.`
     default:
       return undefined
   }

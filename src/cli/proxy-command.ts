@@ -35,7 +35,7 @@ export function proxyCommand(context: CliContext): Command {
     .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
     .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
     .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) on 127.0.0.1', portNumber)
-    .option('--end-at-expiry', 'cut a session when the token that it was opened with expires')
+    .option('--end-at-expiry', 'close a session when the token that it was opened with expires')
     .option('--json', 'print one JSON object per line: the proxy, then each event')
   return proxyFlags(command)
     .addHelpText('after', EXAMPLES)
@@ -103,7 +103,7 @@ function proxyAsText(opened: OpenProxy, { style }: Output): string {
     ...rows(login),
     '\n',
     ...rows(urlsOf(opened)),
-    '\nAny process of your user on this machine that has this login has your rights in the database.\n',
+    '\nAny of your processes on this machine can use this login, with your rights in the database.\n',
     'Ctrl-C closes the proxy.\n\n',
   ].join('')
 }
@@ -139,8 +139,8 @@ function problemAsText(event: ProxyEvent, width: number): string {
 function statsAsText(stats: ProxyStats): string {
   const turnedAway = Object.values(stats.refused).reduce((sum, count) => sum + count, 0)
   const parts = [`${stats.sessions} sessions`, traffic(stats)]
-  if (stats.failures > 0) parts.push(`${stats.failures} could not be signed in`)
-  if (turnedAway > 0) parts.push(`${turnedAway} turned away`)
+  if (stats.failures > 0) parts.push(`${stats.failures} failed to sign in`)
+  if (turnedAway > 0) parts.push(`${turnedAway} refused`)
   return `\nClosed: ${parts.join('; ')}.\n`
 }
 

@@ -75,7 +75,7 @@ export const CLIENT_RIGHTS: Rights = {
   ],
   vital: ['CONNECT', 'SELECT'],
   roles: ['db_datareader', 'db_datawriter'],
-  exception: 'Prisma Client works without them only if they are granted on the single tables that it uses.',
+  exception: 'Prisma Client works without them only if they are granted on the individual tables that it uses.',
 }
 
 /** For migrations. */
@@ -87,7 +87,7 @@ export const MIGRATE_RIGHTS: Rights = {
   ],
   vital: [],
   roles: ['db_ddladmin'],
-  exception: 'An identity that only runs queries needs none of them, and is safer without.',
+  exception: 'An identity that only runs queries needs none of them and is safer without them.',
 }
 
 /** T-SQL that asks for each right by its name. */

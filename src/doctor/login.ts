@@ -123,7 +123,7 @@ function accepted(info: FedAuthInfo, server: Target, target: Target): Finding<Fe
 
 function undecided(why: string): Finding<null> {
   const warnings = [`The server did not say whether it accepts Entra logins. ${why}`]
-  return { value: null, summary: 'the login will show', warnings }
+  return { value: null, summary: 'not known before the login', warnings }
 }
 
 /** Logs in once, and does not wait for a database that is not ready. @throws EntraError */

@@ -69,7 +69,7 @@ type AllChecked<Values extends readonly unknown[]> = { [Index in keyof Values]: 
 export class OutOfTime extends Error {
   /** @param limit - in ms */
   constructor(limit: number) {
-    super(`doctor may take ${limit / 1000} s in all, and that time is up. To allow more, pass --timeout.`)
+    super(`doctor ran out of time after ${limit / 1000} s. To allow more, pass --timeout.`)
   }
 }
 

@@ -96,5 +96,5 @@ export function tenantWarning(claims: Claims, stsUrl = ''): string[] {
   const wanted = GUID.exec(stsUrl)?.[0].toLowerCase()
   const tenant = textClaim(claims, 'tid')?.toLowerCase()
   if (wanted === undefined || tenant === undefined || tenant === wanted) return []
-  return [`The token is from tenant ${tenant}, but the server wants one from ${wanted}. Set tenantId.`]
+  return [`The token is from tenant ${tenant}, but the server expects one from ${wanted}. Set tenantId.`]
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { knowsFeatures, type Login7 } from '../tds/login7.ts'
 
-/** The SQL login of a proxy, made up at its start. `util.inspect` does not show the password. */
+/** The SQL login of a proxy, generated at its start. `util.inspect` does not show the password. */
 export class LocalLogin {
   readonly user: string
   readonly #password: string
@@ -36,9 +36,9 @@ function digest(text: string): Buffer {
 /** What a client that is refused after its login is told, by the reason. */
 export const REFUSED_CLIENTS = {
   credentials:
-    'This is the loopback proxy of prisma-adapter-mssql-entra: it only accepts the user and password made up at its start.',
+    'This is the loopback proxy of prisma-adapter-mssql-entra: it only accepts the user and password generated at its start.',
   'tds-version':
-    'This client speaks a TDS older than 7.4, which has no Entra logins: set it to 7.4 (FreeTDS: tds version = 7.4).',
+    'This client uses a TDS version before 7.4, which has no Entra logins: set it to 7.4 (FreeTDS: tds version = 7.4).',
 } as const
 
 type ClientFault = keyof typeof REFUSED_CLIENTS

@@ -10,8 +10,8 @@ import { Room } from './room.ts'
 import { type ProxyOptions, settingsOf } from './settings.ts'
 
 /**
- * A TDS endpoint on 127.0.0.1, and nowhere else, for tools that only know user and password: it accepts one SQL login,
- * made up at its start, and signs in upstream with a token. Each client connection has its own connection upstream.
+ * A TDS endpoint on 127.0.0.1, and nowhere else, for tools that only support a user and password: it accepts one SQL login,
+ * generated at its start, and signs in upstream with a token. Each client connection has its own connection upstream.
  */
 export class LoopbackProxy {
   readonly host = '127.0.0.1'
@@ -52,7 +52,7 @@ export class LoopbackProxy {
   }
 
   /**
-   * A connection string for a tool that only knows user and password.
+   * A connection string for a tool that only supports a user and password.
    *
    * @throws {@link EntraError} `CONFIG_INVALID` for a name with `}`, which Prisma's strings cannot hold
    */

@@ -52,7 +52,7 @@ describe('doctor', () => {
       expect(lines.filter((line) => line.slice(2).startsWith(title))).toHaveLength(1)
     expect(out).toMatch(/^! PRELOGIN and TLS .* ms {2}TLSv1\.2, certificate .* not verified/m)
     expect(out).toMatch(/^✓ Login +\d+ ms {2}accepted, no redirect$/m)
-    expect(out).toContain('Of 13 steps: 1 to look at.')
+    expect(out).toContain('Of 13 steps: 1 with warnings.')
     expect(out).not.toContain('\u001b')
     expect(code).toBe(0)
   })
@@ -199,7 +199,7 @@ describe('the doctor process', () => {
   it('runs until its time is up', async () => {
     const running = start('--timeout', '2')
     expect(await running.ended).toEqual([1, null])
-    expect(running.out).toMatch(/^✗ .*\n {2}doctor may take 2 s/m)
+    expect(running.out).toMatch(/^✗ .*\n {2}doctor ran out of time after 2 s/m)
   })
 
   it.each([

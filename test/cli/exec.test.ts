@@ -20,7 +20,7 @@ beforeEach(() => {
 })
 
 describe('exec', () => {
-  it('gives a program that only knows user and password a session by token', async () => {
+  it('gives a program that only supports a user and password a session with a token', async () => {
     command.azure.gateway.resetStats()
     const { out, err, code } = await exec('--', node, client, 'DATABASE_URL')
     expect({ err, code }).toEqual({ err: '', code: 0 })

@@ -96,12 +96,12 @@ describe('proxy', () => {
     await vi.waitFor(() => {
       expect(running.out).toMatch(/\d\d:\d\d:\d\d \+ #1 .+, database .+ \(1 open\)/)
       expect(running.out).toMatch(/ - #\d after [\d.]+ s, .+ in, .+ out \(0 open\)/)
-      expect(running.out).toContain('turned away: not the user and password of this proxy')
+      expect(running.out).toContain('refused: not the user and password of this proxy')
       expect(running.out).toMatch(/! The server refused the login: [\s\S]*blocks 192\.0\.2\.1/)
     })
     running.process.kill('SIGINT')
     expect(await running.ended).toBe(0)
-    expect(running.out).toMatch(/\nClosed: \d sessions; .* in, .* out; \d could not be signed in; \d turned away\.\n$/)
+    expect(running.out).toMatch(/\nClosed: \d sessions; .* in, .* out; \d failed to sign in; \d refused\.\n$/)
     expect(running.out).not.toContain('\u001b')
   })
 

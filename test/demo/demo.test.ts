@@ -37,7 +37,7 @@ describe('the options of the demo', () => {
     [['--seconds', 'x'], /--seconds must be a whole number of 1 or more, not "x"/],
     [['--workers', '0'], /--workers/],
     [['--token-life', '3'], /--token-life must be a whole number of 4/],
-    [['--authentication', 'Nobody'], /--authentication Nobody does not exist\. There are ActiveDirectoryM/],
+    [['--authentication', 'Nobody'], /--authentication Nobody does not exist\. Choose one of ActiveDirectoryM/],
     [['--nonsense'], /nonsense/],
     [['extra'], /extra/],
   ])('%j is refused', (args, message) => {
@@ -52,7 +52,7 @@ describe('the ways to sign in', () => {
   })
 
   it.each([
-    ['ActiveDirectoryInteractive', /ActiveDirectoryInteractive cannot run here: .* There are .*AzureCli/],
+    ['ActiveDirectoryInteractive', /ActiveDirectoryInteractive cannot run here: .* Choose one of .*AzureCli/],
     ['Environment,AzurePowerShell', /AzurePowerShell cannot run here/],
     ['ActiveDirectoryPassword', /does not exist/],
     ['Environment,', /does not exist/],
@@ -261,7 +261,7 @@ describe('the summary', () => {
     made.credentials.add('AzureCliCredential').add('ManagedIdentityCredential')
     expect(faultsOf(made, counts)).toEqual([])
     const text = summaryOf(made, counts, colourless)
-    expect(text).toMatch(/tokens given by +AzureCliCredential, then ManagedIdentityCredential\n/)
+    expect(text).toMatch(/tokens from +AzureCliCredential, then ManagedIdentityCredential\n/)
     expect(text).toMatch(/least time left on a token in use +3\.5 s[\s\S]*✓/)
   })
 

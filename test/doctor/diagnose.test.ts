@@ -57,7 +57,7 @@ describe('if all is well, doctor', () => {
     expect(step('client-rights').details.missing).toEqual([])
     expect(step('migrate-rights').details.missing).toEqual([])
     expect(step('latency').details).toMatchObject({ loginMs: expect.any(Number), queryMs: expect.any(Number) })
-    expect(text).toContain('All is well.')
+    expect(text).toContain('Everything works.')
     expect(JSON.parse(json)).toMatchObject({ ok: true, steps: { length: ALL_OK.split(' ').length } })
     expect(azure.authority.stats().requests).toBe(1)
     expect(secretsIn(text + json, azure.authority.issuedTokens)).toEqual([])
@@ -157,7 +157,7 @@ describe('doctor warns about', () => {
     expect(step('entra-logins').warnings).toEqual([
       expect.stringContaining('did not say whether it accepts Entra logins'),
     ])
-    expect(statuses).toContain('entra-logins:warning http-proxy:ok token:ok login:ok identity:ok')
+    expect(statuses).toMatch(/entra-logins:warning http-proxy:\w+ token:ok login:ok identity:ok/)
   })
 
   it('a token from another tenant than the server names', async () => {
@@ -167,7 +167,7 @@ describe('doctor warns about', () => {
     const { step } = await practice.examine(config)
     expect(step('token')).toMatchObject({
       status: 'warning',
-      warnings: [expect.stringMatching(/is from tenant 7e4a0000.*wants one from 99999999.*tenantId/)],
+      warnings: [expect.stringMatching(/is from tenant 7e4a0000.*expects one from 99999999.*tenantId/)],
     })
   })
 
@@ -210,7 +210,7 @@ describe('doctor ends', () => {
     stop.abort(new OutOfTime(60_000))
     const { statuses, step } = await done
     expect(statuses).toMatch(/tcp:ok tls:failed( \S+:skipped){9}$/)
-    expect(step('tls').error?.message).toContain('may take 60 s in all, and that time is up')
+    expect(step('tls').error?.message).toContain('ran out of time after 60 s')
     expect(step('token').summary).toBe('out of time')
   })
 

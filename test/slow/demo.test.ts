@@ -9,7 +9,7 @@ const codeOf = (output: string) => (/^✗ \d+ queries failed/m.test(output) ? 1 
 
 it('the demo rotates, exits and prints no token', async () => {
   const { code, output } = await runScript('demo/main.ts', '--seconds', '12', '--token-life', '6', '--workers', '2')
-  expect(output).toMatch(/tokens given by +ManagedIdentityCredential\n/)
+  expect(output).toMatch(/tokens from +ManagedIdentityCredential\n/)
   expect(output).toMatch(/ rotations +[1-9]/)
   expect(output).not.toMatch(JSON_WEB_TOKEN)
   expect(code, output).toBe(codeOf(output))
@@ -22,8 +22,8 @@ it.skipIf(process.platform === 'win32')(
     const authentication = 'AzureCli,ActiveDirectoryManagedIdentity'
     const args = ['--seconds', '10', '--token-life', '5', '--workers', '1', '--authentication', authentication]
     const { code, output } = await runScript('demo/main.ts', ...args)
-    expect(output).toMatch(/^AzureCliCredential gives the tokens$/m)
-    expect(output).toMatch(/tokens given by +AzureCliCredential, then ManagedIdentityCredential\n/)
+    expect(output).toMatch(/^tokens now come from AzureCliCredential$/m)
+    expect(output).toMatch(/tokens from +AzureCliCredential, then ManagedIdentityCredential\n/)
     expect(output).not.toMatch(JSON_WEB_TOKEN)
     expect(code, output).toBe(codeOf(output))
   },
