@@ -1,15 +1,19 @@
 import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { printable, printableJson, wrapped } from '../errors/wording.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
 import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
 import { DATABASE_URL, portNumber } from './flags.ts'
+import { serveHealth } from './health.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import { type CliContext, ExitCode, type Output, say, stopOn } from './process.ts'
 
 interface ProxyCommandFlags extends ProxyFlags {
   port: number
+  healthPort?: number
   endAtExpiry?: boolean
   json?: boolean
 }
@@ -30,6 +34,7 @@ export function proxyCommand(context: CliContext): Command {
     .description('run a local proxy for SQL tools, and show who uses it')
     .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
     .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
+    .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) on 127.0.0.1', portNumber)
     .option('--end-at-expiry', 'close a session when the token that it was opened with expires')
     .option('--json', 'print one JSON object per line: the proxy, then each event')
   return proxyFlags(command)
@@ -41,13 +46,18 @@ export function proxyCommand(context: CliContext): Command {
 
 async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, context: CliContext): Promise<number> {
   const { out } = context
-  const { json = false, endAtExpiry = false, port } = flags
+  const { json = false, endAtExpiry = false, port, healthPort } = flags
   context.outliveReader()
   using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
   const stopped = once(stop.signal, 'abort')
   let opened: OpenProxy
-  const onEvent = (event: ProxyEvent) =>
+  let health: Server | undefined
+  let lastFailed = false
+  const onEvent = (event: ProxyEvent) => {
+    if (event.type === 'proxy.login-failed') lastFailed = true
+    if (event.type === 'proxy.session-opened') lastFailed = false
     out.write(json ? eventAsJson(event) : eventAsText(event, opened.proxy.stats().sessionsOpen, out))
+  }
   try {
     opened = await openProxy(url, flags, context, { port, endAtExpiry, onEvent })
   } catch (error) {
@@ -57,8 +67,24 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
     say(context, `Port ${port} ${why}. Choose another one with --port, or leave it out for a free one.`)
     return ExitCode.FAILED
   }
+  if (healthPort !== undefined) {
+    try {
+      health = await serveHealth(
+        healthPort,
+        () => opened.proxy.stats(),
+        () => !lastFailed,
+      )
+      say(context, `Health: http://127.0.0.1:${(health.address() as AddressInfo).port}/readyz`)
+    } catch (error) {
+      await opened.proxy.close()
+      say(context, `--health-port ${healthPort} cannot be used: ${(error as Error).message}`)
+      return ExitCode.FAILED
+    }
+  }
   out.write(json ? proxyAsJson(opened) : proxyAsText(opened, out))
   await stopped
+  health?.close()
+  health?.closeAllConnections()
   await opened.proxy.close()
   if (!json) out.write(statsAsText(opened.proxy.stats()))
   return ExitCode.OK

@@ -134,6 +134,18 @@ describe('proxy', () => {
     await running.ended
   })
 
+  it('serves its health beside, and says so if that port is taken', async () => {
+    const running = command.start('proxy', command.azure.connectionString(), '--json', '--health-port', '0')
+    const { port } = await ready(running)
+    const [address = ''] = /http:\S+/.exec(running.err) ?? []
+    expect((await fetch(address)).status).toBe(200)
+    const taken = ['--health-port', String(port)]
+    const result = await command.run('proxy', command.azure.connectionString(), ...taken)
+    expect(result).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/--health-port \d+ cannot be used/) })
+    running.process.kill('SIGTERM')
+    expect(await running.ended).toBe(0)
+  })
+
   it('says so if the port is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
