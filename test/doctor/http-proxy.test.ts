@@ -26,10 +26,7 @@ it.each([
   expect(checkHttpProxy(environment).warnings?.join('\n')).toMatch(warning)
 })
 
-const unreachable = new EntraError(
-  'TOKEN_REQUEST_FAILED',
-  'X could not get a token: endpoints_resolution_error: See …',
-)
+const unreachable = new EntraError('TOKEN_REQUEST_FAILED', 'X could not get a token: endpoints_resolution_error: See …')
 const { signal } = new AbortController()
 
 it('doctor says that TLS to Entra ID is inspected where its certificate is not trusted', async () => {
