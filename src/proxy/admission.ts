@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { TdsProtocolError, TooLargeError } from '../tds/bytes.ts'
 import { knowsFeatures, type Login7 } from '../tds/login7.ts'
 
 /** The SQL login of a proxy, generated at its start. `util.inspect` does not show the password. */
@@ -47,7 +48,7 @@ type ClientFault = keyof typeof REFUSED_CLIENTS
  * Why a client is refused. Some connections end without an answer, before or instead of a login:
  *
  * - `other-user`: the client runs as another user of this machine
- * - `too-many`: there is no room for another connection, or, before a login, for one that waited longer than others
+ * - `too-many`: there are too many connections, or, before a login, for one that waited longer than others
  * - `timeout`: it did not log in in time
  * - `too-large`: it sent more bytes or packets than a login has
  * - `tls`: the TLS handshake failed; it may not trust the proxy's certificate
@@ -73,4 +74,10 @@ export type RefusalReason =
 export function refusalReason(login: Login7, local: LocalLogin): ClientFault | undefined {
   if (!local.matches(login.userName, login.password)) return 'credentials'
   return knowsFeatures(login.tdsVersion) ? undefined : 'tds-version'
+}
+
+/** The reason to refuse a client that failed before its login was read. */
+export function faultIn(error: unknown): RefusalReason {
+  if (error instanceof TooLargeError) return 'too-large'
+  return error instanceof TdsProtocolError ? 'unreadable' : 'tls'
 }

@@ -4,7 +4,6 @@ import { EntraError } from '../errors/entra-error.ts'
 import { openWithRetries } from '../login/retry.ts'
 import { databaseOf } from '../login/target.ts'
 import { logInWithToken, packetSizeFor, type UpstreamSession } from '../login/token-login.ts'
-import { TdsProtocolError, TooLargeError } from '../tds/bytes.ts'
 import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
 import { hasRecords, limitRecords, writeMessage } from '../tds/messages.ts'
@@ -20,7 +19,7 @@ import {
 import { Alarm } from '../time/alarm.ts'
 import type { Lease } from '../token/lease.ts'
 import type { KeyAndCertificate } from '../x509/certificates.ts'
-import { type LocalLogin, REFUSED_CLIENTS, type RefusalReason, refusalReason } from './admission.ts'
+import { faultIn, type LocalLogin, REFUSED_CLIENTS, type RefusalReason, refusalReason } from './admission.ts'
 import {
   acceptedLogin,
   EXPIRED_SESSION,
@@ -32,25 +31,25 @@ import {
   refusedLogin,
   UNREADABLE_LOGIN,
 } from './answers.ts'
+import type { BudgetedConnection, ConnectionBudget } from './connection-budget.ts'
 import type { Databases } from './databases.ts'
 import type { ProxyStats } from './events.ts'
 import { isGone, peerOf, type SocketAddress } from './peer.ts'
 import { relay, sendLast } from './relay.ts'
-import type { Guest, Room } from './room.ts'
 import type { ProxySettings } from './settings.ts'
 
 /** A token that is younger, in ms, was requested by this command, or by the one before it. */
 const JUST_ACQUIRED = 30_000
 
 /** One client connection and, once it is logged in, one connection upstream for all of its life. */
-export class ProxyConnection implements Guest {
+export class ProxyConnection implements BudgetedConnection {
   readonly #socket: Socket
   readonly #settings: ProxySettings
   readonly #localLogin: LocalLogin
   readonly #tls: KeyAndCertificate
   readonly #stats: ProxyStats
   readonly #databases: Databases
-  readonly #room: Room
+  readonly #budget: ConnectionBudget
   /** Aborts everything that is under way for this client. */
   readonly #gone = new AbortController()
   /** Ends the session, because its token has expired. */
@@ -65,7 +64,7 @@ export class ProxyConnection implements Guest {
     tls: KeyAndCertificate,
     stats: ProxyStats,
     databases: Databases,
-    room: Room,
+    budget: ConnectionBudget,
   ) {
     this.#socket = socket
     this.#settings = settings
@@ -73,17 +72,17 @@ export class ProxyConnection implements Guest {
     this.#tls = tls
     this.#stats = stats
     this.#databases = databases
-    this.#room = room
+    this.#budget = budget
     socket.on('error', () => {})
   }
 
   /** Serves the client until it goes. Never rejects: bad input from a client only ends its own connection. */
   async serve(): Promise<void> {
     try {
-      this.#room.arrive(this)
+      this.#budget.add(this)
       const admitted = await this.#admit()
       if (admitted === undefined) return
-      this.#room.stay(this)
+      this.#budget.endLogin(this)
       await this.#signIn(admitted.login, admitted.client)
     } catch {
       // The client has its answer, if there is one. Only the connection is left to close.
@@ -94,12 +93,12 @@ export class ProxyConnection implements Guest {
 
   close(): void {
     this.#expiry?.cancel()
-    this.#room.leave(this)
+    this.#budget.remove(this)
     this.#gone.abort(new EntraError('CLOSED', 'The client has gone.'))
     this.#socket.destroy()
   }
 
-  turnOut(): void {
+  refuseAsTooMany(): void {
     this.#refuse('too-many')
   }
 
@@ -109,7 +108,7 @@ export class ProxyConnection implements Guest {
     const timer = clock.setTimer(loginTimeout, () => this.#refuse('timeout'))
     try {
       if (!(await this.#isOurs())) return undefined
-      this.#room.logIn(this)
+      this.#budget.beginLogin(this)
       const greeted = await this.#greet()
       const login = await readLogin7(greeted.login).catch(ifUnreadable)
       const client = greeted.session()
@@ -289,12 +288,6 @@ export class ProxyConnection implements Guest {
 
 function ifUnreadable(error: unknown): undefined {
   if (!(error instanceof UnreadableLoginError)) throw error
-}
-
-/** The reason to refuse a client that failed before its login was read. */
-function faultIn(error: unknown): RefusalReason {
-  if (error instanceof TooLargeError) return 'too-large'
-  return error instanceof TdsProtocolError ? 'unreadable' : 'tls'
 }
 
 /**

@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { createCertificateAuthority } from '../x509/certificates.ts'
 import { LocalLogin } from './admission.ts'
+import { ConnectionBudget } from './connection-budget.ts'
 import { connectionStringFor, type UrlOptions } from './connection-strings.ts'
 import { Databases } from './databases.ts'
 import { emptyStats, type ProxyStats } from './events.ts'
 import { ProxyConnection } from './proxy-connection.ts'
-import { Room } from './room.ts'
 import { type ProxyOptions, settingsOf } from './settings.ts'
 
 /**
@@ -94,11 +94,11 @@ export async function startProxy(options: ProxyOptions): Promise<LoopbackProxy> 
   const stats = emptyStats()
   const databases = new Databases(settings.clock)
   const connections = new Set<ProxyConnection>()
-  const room = new Room(settings)
+  const budget = new ConnectionBudget(settings)
   // Nothing is read before it is known whose connection it is.
   const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) => {
     if (unref) socket.unref()
-    const connection = new ProxyConnection(socket, settings, localLogin, tls, stats, databases, room)
+    const connection = new ProxyConnection(socket, settings, localLogin, tls, stats, databases, budget)
     connections.add(connection)
     stats.connections++
     stats.connectionsOpen++

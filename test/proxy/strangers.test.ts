@@ -4,8 +4,8 @@ import { connect, type Socket } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ConnectionBudget } from '../../src/proxy/connection-budget.ts'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
-import { Room } from '../../src/proxy/room.ts'
 import { MessageStream } from '../../src/tds/messages.ts'
 import { encodePacket, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
@@ -123,7 +123,7 @@ describe('before a login', () => {
     expect(started.reasons()).toEqual(['tls'])
   })
 
-  it('the connection that takes longest makes room for the next', async () => {
+  it('the connection that takes longest gives way to the next', async () => {
     const started = await start({ maxLogins: 3 })
     const [first] = [await open(started), await open(started), await open(started)]
     await proxies.loggedIn(started)
@@ -133,7 +133,7 @@ describe('before a login', () => {
     expect(sockets.filter((socket) => socket.closed)).toEqual([first])
   })
 
-  it('a connection that finds no room is closed', async () => {
+  it('a connection beyond the limit is closed', async () => {
     const started = await start({ maxConnections: 1 })
     const client = await proxies.loggedIn(started)
     const socket = await open(started)
@@ -146,24 +146,24 @@ describe('before a login', () => {
   })
 })
 
-it('a room forgets who left', () => {
-  const room = new Room({ maxConnections: 2, maxLogins: 1 })
+it('a connection that has closed no longer counts', () => {
+  const budget = new ConnectionBudget({ maxConnections: 2, maxLogins: 1 })
   const turnedOut: number[] = []
-  const guests = [0, 1, 2, 3].map((i) => ({ turnOut: () => turnedOut.push(i) }))
+  const guests = [0, 1, 2, 3].map((i) => ({ refuseAsTooMany: () => turnedOut.push(i) }))
   const [a, b, c, d] = guests as Required<typeof guests> &
     [(typeof guests)[0], (typeof guests)[0], (typeof guests)[0], (typeof guests)[0]]
-  for (const each of [a, b]) room.arrive(each)
-  room.logIn(a)
-  room.stay(a)
-  room.logIn(b)
+  for (const each of [a, b]) budget.add(each)
+  budget.beginLogin(a)
+  budget.endLogin(a)
+  budget.beginLogin(b)
   expect(turnedOut).toEqual([])
-  room.leave(b)
-  room.arrive(c)
-  room.logIn(c)
-  room.stay(c)
-  room.leave(a)
-  room.arrive(d)
-  room.logIn(d)
+  budget.remove(b)
+  budget.add(c)
+  budget.beginLogin(c)
+  budget.endLogin(c)
+  budget.remove(a)
+  budget.add(d)
+  budget.beginLogin(d)
   expect(turnedOut).toEqual([])
 })
 

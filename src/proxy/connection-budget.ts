@@ -1,0 +1,57 @@
+/** How many connections a proxy has at most. */
+export interface BudgetLimits {
+  /** Logged in or not. */
+  maxConnections: number
+  /** Not logged in yet. */
+  maxLogins: number
+}
+
+/** How many connections may wait for the system to say whose they are: those of strangers end there. */
+const MAX_STRANGERS = 10_000
+
+/** A connection that the budget counts. */
+export interface BudgetedConnection {
+  /** Closes it, because there are too many. */
+  refuseAsTooMany(): void
+}
+
+/**
+ * Keeps the connections of a proxy within its limits: each is added, begins its login once it is known to be ours, has
+ * logged in, and is removed.
+ */
+export class ConnectionBudget {
+  readonly #limits: BudgetLimits
+  readonly #unknown = new Set<BudgetedConnection>()
+  /** In the order in which they came. */
+  readonly #loggingIn = new Set<BudgetedConnection>()
+  readonly #loggedIn = new Set<BudgetedConnection>()
+
+  constructor(limits: BudgetLimits) {
+    this.#limits = limits
+  }
+
+  /** A connection of which nothing is known yet. */
+  add(connection: BudgetedConnection): void {
+    this.#unknown.add(connection)
+    if (this.#unknown.size > MAX_STRANGERS) connection.refuseAsTooMany()
+  }
+
+  /** It is ours. If too many have not logged in yet, the one that takes longest must go: a slow login must not bar others. */
+  beginLogin(connection: BudgetedConnection): void {
+    if (!this.#unknown.delete(connection)) return
+    this.#loggingIn.add(connection)
+    const { maxConnections, maxLogins } = this.#limits
+    if (this.#loggingIn.size > maxLogins)
+      for (const oldest of [...this.#loggingIn].slice(0, 1)) oldest.refuseAsTooMany()
+    if (this.#loggingIn.size + this.#loggedIn.size > maxConnections) connection.refuseAsTooMany()
+  }
+
+  /** It gave the right login. */
+  endLogin(connection: BudgetedConnection): void {
+    if (this.#loggingIn.delete(connection)) this.#loggedIn.add(connection)
+  }
+
+  remove(connection: BudgetedConnection): void {
+    for (const each of [this.#unknown, this.#loggingIn, this.#loggedIn]) each.delete(connection)
+  }
+}
