@@ -67,6 +67,7 @@ const NEVER = 2 ** 31 - 1
 
 const text = (value: Value) => value.text
 const flag = (value: Value) => value.flag()
+const otherSignIn: Read = ({ otherSignIns }, value) => void otherSignIns.push(value)
 
 /** Each parameter that means something here, with the meaning and the unit that its format gives it. */
 export const PARAMETERS: readonly Parameter[] = [
@@ -214,10 +215,6 @@ function detail(key: keyof GivenDetails): Read {
   return ({ details }, value) => {
     details[key] = value
   }
-}
-
-function otherSignIn(settings: Settings, value: Value): void {
-  settings.otherSignIns.push(value)
 }
 
 /** Sets server, instance and port. @throws EntraError `CONFIG_INVALID` */
