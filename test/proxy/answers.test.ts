@@ -137,7 +137,7 @@ describe('the server’s refusal of a login', () => {
     const { kinds, errors, infos } = told(failedLogin(error, attempt))
     expect(errors).toEqual(messages)
     expect(kinds).toEqual(['error', 'error', 'info', 'done'])
-    expect(infos[0]).toMatchObject({ number: 0, class: 0, message: expect.stringContaining('Check the name of') })
+    expect(infos[0]).toMatchObject({ number: 0, class: 0, message: expect.stringContaining('Check the names of') })
     expect(infos[0]?.message).not.toContain('Cannot open')
   })
 
@@ -150,7 +150,7 @@ describe('the server’s refusal of a login', () => {
 
   it('may have several lines, none of which is repeated', () => {
     const { infos } = told(failedLogin(refusedWith([40615, 'First line.\nSecond line.']).error, attempt))
-    expect(infos.map(({ message }) => message).join('\n')).toMatch(/^The firewall of the server/)
+    expect(infos.map(({ message }) => message).join('\n')).toMatch(/^The server's firewall/)
   })
 
   it('is split at word boundaries into pieces that FreeTDS and pymssql accept', () => {
