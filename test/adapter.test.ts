@@ -53,7 +53,7 @@ describe('the factory', () => {
     const events: AdapterEvent[] = []
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     new PrismaMssqlEntra(text, { credential, clock: new VirtualClock(7), onEvent: (event) => events.push(event) })
-    const message = 'The options name a credential: what the config says about signing in has no effect.'
+    const message = 'The options contain a credential, so what the config says about signing in has no effect.'
     expect(events).toEqual([{ type: 'config.warning', at: 7, message, parameter: 'authentication' }])
     expect(warn).not.toHaveBeenCalled()
     new PrismaMssqlEntra(text, { credential })
