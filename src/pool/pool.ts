@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { EntraError } from '../errors/entra-error.ts'
+import type { EntraError } from '../errors/entra-error.ts'
 import type { CloseReason, PoolEvent } from '../events.ts'
 import { Alarm } from '../time/alarm.ts'
 import type { Clock, Random, Stopwatch } from '../time/clock.ts'
@@ -8,7 +8,7 @@ import type { TokenSource } from '../token/token-source.ts'
 import type { OpenConnection, PoolConnection, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
-import { Queue, type WaitLimit, waitLimit } from './queue.ts'
+import { disconnected, Queue, type WaitLimit, waitLimit } from './queue.ts'
 import { Rotation } from './rotation.ts'
 import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
@@ -204,8 +204,7 @@ export class Pool<C extends PoolConnection> {
   /** Keeps a connection for later work, until it has been idle for too long. */
   #rest(entry: PoolEntry<C>): void {
     this.#connections.rest(entry)
-    const { maxIdleConnectionLifetime } = this.#settings
-    if (maxIdleConnectionLifetime < this.#alarm.left) this.#alarm.set(maxIdleConnectionLifetime)
+    this.#alarm.setWithin(this.#settings.maxIdleConnectionLifetime)
   }
 
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
@@ -230,17 +229,22 @@ export class Pool<C extends PoolConnection> {
         break
       }
     }
-    while (this.#needsLogin()) void this.#open()
-    const { delay } = this.#logins
-    if (this.#queue.length > 0 && delay > 0 && delay < this.#alarm.left) this.#alarm.set(delay)
+    while (this.#needsLogin()) {
+      // Read once: a delay that ended between two readings would leave the work without a login and without an alarm.
+      const { delay } = this.#logins
+      if (delay > 0) {
+        this.#alarm.setWithin(delay)
+        return
+      }
+      void this.#open()
+    }
   }
 
   #needsLogin(): boolean {
     const { length } = this.#queue
     // `connect` gives its connection back at once, for other work that waits.
     const wanted = this.#connecting === undefined ? length : Math.min(length, Math.max(length - 1, 1))
-    if (this.#closed || wanted <= this.#validations.coming + this.#logins.underWay) return false
-    return this.#size < this.#settings.max && this.#logins.delay <= 0
+    return !this.#closed && wanted > this.#validations.coming + this.#logins.underWay && this.#size < this.#settings.max
   }
 
   async #validate(entry: PoolEntry<C>): Promise<void> {
@@ -293,8 +297,4 @@ export class Pool<C extends PoolConnection> {
     const noToken = (waited: number) => this.#source.unavailable(waited)
     return waitLimit(this.#connections.canServe, tokenWait, error, noToken, this.#settings)
   }
-}
-
-function disconnected(): EntraError {
-  return new EntraError('CLOSED', 'The client was disconnected. Call $connect() to use it again.')
 }

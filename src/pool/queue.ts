@@ -139,3 +139,8 @@ function loginTooSlow(waited: number): EntraError {
       'longer (poolTimeout, rotation.connectRetryTimeout).',
   )
 }
+
+/** What work is told that waits, or comes, after a disconnect. */
+export function disconnected(): EntraError {
+  return new EntraError('CLOSED', 'The client was disconnected. Call $connect() to use it again.')
+}

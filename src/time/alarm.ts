@@ -27,6 +27,11 @@ export class Alarm {
     this.#timer = this.#clock.setTimer(Math.min(delay, MAX_TIMER), this.#ring)
   }
 
+  /** Sets it for `delay` ms from now, unless it is due sooner. */
+  setWithin(delay: number): void {
+    if (delay < this.left) this.set(delay)
+  }
+
   cancel(): void {
     this.#timer?.cancel()
     this.#timer = undefined

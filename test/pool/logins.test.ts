@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EntraError } from '../../src/errors/entra-error.ts'
+import type { Timer } from '../../src/time/clock.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 import { acquire, MINUTE, numbers, setUp } from './support.ts'
 
 const paused = () => new EntraError('DATABASE_UNAVAILABLE', 'Paused.', { number: 40613 })
@@ -122,7 +124,40 @@ describe('a login that fails', () => {
   })
 })
 
+/** As on a real machine: time passes between two readings, and a timer may fire a little before its time. */
+class RunningClock extends VirtualClock {
+  readonly #step: number
+  #passed = 0
+
+  /** @param step - what passes with each reading, in ms */
+  constructor(step: number) {
+    super()
+    this.#step = step
+  }
+
+  override monotonic(): number {
+    this.#passed += this.#step
+    return super.monotonic() + this.#passed
+  }
+
+  override setTimer(delay: number, callback: () => void): Timer {
+    return super.setTimer(delay - 1, callback)
+  }
+}
+
 describe('work that waits for a login', () => {
+  it('gets one, whenever the backoff ends between two readings of the clock', async () => {
+    for (let step = 0.01; step < 1; step += 0.01) {
+      const it = setUp({ connectRetryInterval: 50 }, { clock: new RunningClock(step) })
+      it.server.onLogin = () => {
+        it.server.onLogin = () => {}
+        throw paused()
+      }
+      await acquire(it, 1_000)
+      expect(it.server.logins, `${step} ms`).toBe(2)
+    }
+  }, 20_000)
+
   it('is checked at intervals, without a busy loop, if connectRetryTimeout is 0', async () => {
     const it = setUp({ connectRetryTimeout: 0 })
     it.server.loginTime = 1_000

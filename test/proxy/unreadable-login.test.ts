@@ -54,7 +54,7 @@ describe('a login that cannot be read', () => {
     const [error] = await new Promise<[Error]>((resolve) =>
       connection.connect((...outcome) => resolve(outcome as [Error])),
     )
-    expect(error?.message).toMatch(/^Login failed for user 'entra_\w+'\. Reason: .*older than 7\.4/)
+    expect(error?.message).toMatch(/^Login failed for user 'entra_\w+'\. Reason: .*before 7\.4/)
     expect(events).toMatchObject([{ type: 'proxy.login-refused', reason: 'tds-version' }])
   })
 })

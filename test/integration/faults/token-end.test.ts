@@ -34,7 +34,7 @@ describe('when its token expires', () => {
       },
       {
         meta: { code: 'STATEMENT_TOKEN_EXPIRED' },
-        message: expect.stringMatching(/still running when the token of its connection expired.*not known/),
+        message: expect.stringMatching(/still running when the token of its connection expired.*may have taken effect/),
       },
     ])
     const closed = await events.nth(2, 'connection.closed')
