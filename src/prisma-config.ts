@@ -150,14 +150,14 @@ async function openDatasource(
   }
 }
 
-/** Prisma checks the properties of a datasource, so `close` is hidden from it. */
+/** Prisma rejects a datasource with properties that it does not know, hidden ones too, so its prototype has `close`. */
 function closedBy(urls: Omit<EntraDatasource, 'close'>, close: () => Promise<void>): EntraDatasource {
   let closed: Promise<void> | undefined
   const once = () => {
     closed ??= close()
     return closed
   }
-  return Object.defineProperty(urls, 'close', { value: once }) as EntraDatasource
+  return Object.assign(Object.create({ close: once }), urls)
 }
 
 function schemaOf(schema: string | undefined): string | undefined {

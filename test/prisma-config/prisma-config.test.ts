@@ -54,6 +54,12 @@ describe('entraDatasource', () => {
     expect(shadowDatabaseUrl).toMatch(wanted('app_shadow'))
   })
 
+  it('gives Prisma no property that Prisma does not know', async () => {
+    const datasource = await entraDatasource(AZURE)
+    expect(Reflect.ownKeys(datasource)).toEqual(['url'])
+    await datasource.close()
+  })
+
   it('has the engine encrypt where that is wanted, and verify the proxy by a file of this user’s', async () => {
     const server = await startEntraServer()
     const credential = new CountingCredential()
