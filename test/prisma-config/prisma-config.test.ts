@@ -56,7 +56,7 @@ describe('entraDatasource', () => {
 
   it('gives Prisma no property that Prisma does not know', async () => {
     const datasource = await entraDatasource(AZURE)
-    expect(Reflect.ownKeys(datasource)).toEqual(['url'])
+    expect(Reflect.ownKeys(datasource)).toEqual(['url', 'shadowDatabaseUrl'])
     await datasource.close()
   })
 
