@@ -93,7 +93,10 @@ describe('the official adapter through the proxy', () => {
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message: 'Not from here.' } } })
     await expect(official(told.url()).user.count()).rejects.toThrow(/Not from here\.$/)
     expect(events).toMatchObject([
-      { type: 'proxy.login-failed', error: { number: 40615, message: expect.stringMatching(/\nThe server's firewall/) } },
+      {
+        type: 'proxy.login-failed',
+        error: { number: 40615, message: expect.stringMatching(/\nThe server's firewall/) },
+      },
     ])
     await told.close()
   })
