@@ -12,7 +12,7 @@ const tasks = {
   demo: () => run('tsx', ['demo/main.ts', ...args]),
   soak: () => run('tsx', ['--expose-gc', 'soak/main.ts', ...args]),
   test() {
-    console.log('Lint, types and tests take about five minutes on two cores. Each test file is shown as it ends.')
+    console.log('Lint, types and tests take about seven minutes on two cores. Each test file is shown as it ends.')
     step('Lint', () => run('biome', ['check', '.']))
     step('Types', () => run('tsc', []))
     step('Tests', () => run('vitest', ['run', ...args]))
@@ -23,7 +23,7 @@ const tasks = {
     run('tsx', ['bench/cold-start/main.ts', ...args])
   },
   'test:slow'() {
-    console.log('The slow tests take about eight minutes: each waits for what takes long in life.')
+    console.log('The slow tests take about nine minutes: each waits for what takes long in life.')
     run('vitest', ['run', '--config', 'vitest.slow.config.ts', ...args])
   },
   'verify:azure': () => run('tsx', ['scripts/verify-azure.ts', ...args]),
