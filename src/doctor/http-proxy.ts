@@ -35,7 +35,7 @@ export function checkHttpProxy(environment: Environment): Finding<true> {
   const proxy = url?.hostname ? url.host : undefined
   return {
     value: true,
-    summary: `token requests go through ${proxy ?? 'what is no URL'} (${name})`,
+    summary: `token requests go through ${proxy ?? 'an invalid URL'} (${name})`,
     details: { proxy, variable: name, noProxy: exceptions },
     warnings,
   }
