@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Target } from '../login/target.ts'
+import { REFUSAL_REASONS } from '../proxy/admission.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { progressOf } from '../proxy/events.ts'
 import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
@@ -86,20 +87,8 @@ export function problemIn(event: ProxyEvent): string | undefined {
     case 'proxy.login-failed':
       return event.error.message
     case 'proxy.login-refused':
-      return `A client was refused: ${REFUSALS[event.reason]}.`
+      return `A client was refused: ${REFUSAL_REASONS[event.reason]}.`
     default:
       return undefined
   }
-}
-
-const REFUSALS: Record<Extract<ProxyEvent, { type: 'proxy.login-refused' }>['reason'], string> = {
-  'too-many': 'there are too many connections',
-  timeout: 'it did not log in in time',
-  'too-large': 'it sent more than a login has',
-  tls: 'TLS failed; it may not trust the certificate of the proxy (--ca-file)',
-  unreadable: 'its login does not follow MS-TDS',
-  credentials: 'not the user and password of this proxy',
-  'other-user': 'its process belongs to another user of this machine',
-  'tds-version': 'it speaks a TDS version before 7.4',
-  owner: 'refused by the program that runs the proxy',
 }

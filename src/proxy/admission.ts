@@ -45,30 +45,25 @@ export const REFUSED_CLIENTS = {
 type ClientFault = keyof typeof REFUSED_CLIENTS
 
 /**
- * Why a client is refused. Some connections end without an answer, before or instead of a login:
+ * Why a client is refused, and how that reads. `other-user`, `too-many`, `timeout`, `too-large` and `tls` end a connection
+ * without an answer, before a login; the client is told of the others.
  *
- * - `other-user`: the client runs as another user of this machine
- * - `too-many`: there are too many connections, or, before a login, for one that waited longer than others
- * - `timeout`: it did not log in in time
- * - `too-large`: it sent more bytes or packets than a login has
- * - `tls`: the TLS handshake failed; it may not trust the proxy's certificate
- *
- * The others are told why:
- *
- * - `unreadable`: what it sent is not what MS-TDS says
- * - `credentials`: it has not the proxy's user and password
- * - `tds-version`: its TDS has no Entra logins
- * - `owner`: the proxy's owner does not want it (`ProxyOptions.refuse`)
+ * - `too-many`: there are too many connections, or, before a login, it waited longer than the others
+ * - `owner`: by `ProxyOptions.refuse`
  */
-export type RefusalReason =
-  | 'other-user'
-  | 'too-many'
-  | 'timeout'
-  | 'too-large'
-  | 'tls'
-  | 'unreadable'
-  | ClientFault
-  | 'owner'
+export const REFUSAL_REASONS = {
+  'too-many': 'there are too many connections',
+  timeout: 'it did not log in in time',
+  'too-large': 'it sent more than a login has',
+  tls: 'TLS failed; it may not trust the certificate of the proxy (--ca-file)',
+  unreadable: 'its login does not follow MS-TDS',
+  credentials: 'not the user and password of this proxy',
+  'other-user': 'its process belongs to another user of this machine',
+  'tds-version': 'it speaks a TDS version before 7.4',
+  owner: 'refused by the program that runs the proxy',
+} as const
+
+export type RefusalReason = keyof typeof REFUSAL_REASONS
 
 /** Why a client of our own user that sent this login is refused; undefined if it is admitted. */
 export function refusalReason(login: Login7, local: LocalLogin): ClientFault | undefined {

@@ -1,5 +1,5 @@
 import type { ConnectRetryEvent } from '../events.ts'
-import type { RefusalReason } from './admission.ts'
+import { REFUSAL_REASONS, type RefusalReason } from './admission.ts'
 
 interface ProxyEventBase {
   /** In ms since the epoch. */
@@ -80,17 +80,7 @@ export function emptyStats(): ProxyStats {
   return {
     connections: 0,
     connectionsOpen: 0,
-    refused: {
-      'other-user': 0,
-      'too-many': 0,
-      timeout: 0,
-      'too-large': 0,
-      tls: 0,
-      unreadable: 0,
-      credentials: 0,
-      'tds-version': 0,
-      owner: 0,
-    },
+    refused: Object.fromEntries(Object.keys(REFUSAL_REASONS).map((reason) => [reason, 0])) as ProxyStats['refused'],
     signingIn: 0,
     sessions: 0,
     sessionsOpen: 0,
