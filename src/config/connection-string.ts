@@ -14,7 +14,7 @@ import {
   valueTextOf,
   warnOfUnknown,
 } from './segments.ts'
-import { type Format, type ParsedConfig, Source, Value } from './source.ts'
+import { type Format, type ParsedConfig, Source, type Span, Value } from './source.ts'
 
 /** mssql's default. */
 const DEFAULT_POOL_MAX = 10
@@ -33,8 +33,7 @@ export function parseConnectionString(given: string): ParsedConfig {
   const source = new Source(format, text)
   if (text !== given) source.warnings.push({ message: QUOTED, parameter: 'connection string' })
   const settings = new Settings()
-  const semicolon = text.indexOf(';', start)
-  const address = { start, end: format === 'ado' ? start : semicolon < 0 ? text.length : semicolon }
+  const address = addressOf(format, text, start)
   const segments = segmentsOf(source, address.end)
   const problem = format === 'ado' ? undefined : problemOfUrl(text, address)
   if (problem !== undefined) source.hide(problem.hidden)
@@ -82,8 +81,12 @@ function withoutQuotes(text: string): string {
 /** Whether a connection string holds a secret, or what seems to be one. */
 export function holdsSecret(text: string): boolean {
   const { format, start } = formatOf(text)
-  const from = format === 'ado' ? start : indexOrEnd(text, ';', start)
-  return segmentsOf(new Source(format, text), from).some(mayHoldSecret)
+  return segmentsOf(new Source(format, text), addressOf(format, text, start).end).some(mayHoldSecret)
+}
+
+/** Where the address of a URL is; ADO.NET has none. */
+function addressOf(format: Format, text: string, start: number): Span {
+  return { start, end: format === 'ado' ? start : indexOrEnd(text, ';', start) }
 }
 
 function formatOf(text: string): { format: Format; start: number } {
