@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { writeMessage, written } from '../tds/messages.ts'
 import { PacketReader, PacketStatus, PacketType } from '../tds/packet.ts'
-import type { Clock, Timer } from '../time/clock.ts'
+import { type Clock, sleep, type Timer } from '../time/clock.ts'
 
 /*
  * Not stream.pipeline: it destroys one side as soon as the other closes, and what was still on its way, such as the
@@ -164,7 +164,7 @@ async function endAfter(
     const message = last?.()
     if (message !== undefined) stream.write(message)
     stream.end()
-    await Promise.race([over, new Promise<void>((resolve) => clock.setTimer(LINGER, resolve))])
+    await Promise.race([over, sleep(clock, LINGER)])
   }
   stream.destroy()
 }
@@ -173,7 +173,7 @@ async function endAfter(
 async function stalled(writing: Writing, over: Promise<void>, clock: Clock): Promise<void> {
   for (let before = -1; before !== writing.progress; ) {
     before = writing.progress
-    await Promise.race([over, writing.done, new Promise<void>((resolve) => clock.setTimer(LINGER, resolve))])
+    await Promise.race([over, writing.done, sleep(clock, LINGER)])
   }
 }
 

@@ -66,20 +66,20 @@ export const systemClock: Clock = {
 }
 
 /** Waits for `delay` ms. If the signal is aborted, rejects with its reason, and cancels the timer. */
-export function sleep(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
+export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
+    if (signal?.aborted) {
       reject(signal.reason)
       return
     }
     const onAbort = () => {
       timer.cancel()
-      reject(signal.reason)
+      reject(signal?.reason)
     }
     const timer = clock.setTimer(delay, () => {
-      signal.removeEventListener('abort', onAbort)
+      signal?.removeEventListener('abort', onAbort)
       resolve()
     })
-    signal.addEventListener('abort', onAbort, { once: true })
+    signal?.addEventListener('abort', onAbort, { once: true })
   })
 }

@@ -16,6 +16,7 @@ import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
 import { greetClient, readLogin7Message, type ServerGreeting } from '../../tds/server-login.ts'
 import { DoneStatus, encodeDone, encodeError, type Routing } from '../../tds/tokens.ts'
+import { sleep } from '../../time/clock.ts'
 import { azureMessage, echoRefused, LoginError, serverNameRefused, sqlLoginRefused } from './azure-errors.ts'
 import type { FaultAction, Stage } from './faults.ts'
 import { DelayedLink, PacketLink } from './packet-link.ts'
@@ -230,7 +231,7 @@ export class GatewayConnection {
     const action = this.#settings.faults.take(({ at }) => at === stage)?.action
     if (action === undefined) return undefined
     if ('redirect' in action) return action
-    if ('delay' in action) await new Promise<void>((resolve) => this.#settings.clock.setTimer(action.delay, resolve))
+    if ('delay' in action) await sleep(this.#settings.clock, action.delay)
     else if ('refuse' in action) {
       const { number, state = 1, message = azureMessage(number) } = action.refuse
       throw new LoginError({ number, state, class: action.refuse.class ?? 14, message })
