@@ -3,6 +3,7 @@ import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Login7 } from '../tds/login7.ts'
 import type { Routing } from '../tds/tokens.ts'
+import { DEFAULT_WAIT } from '../token/token-source-options.ts'
 import type { ServerAddress } from './client-login.ts'
 
 /** The server that a proxy signs in on. */
@@ -39,9 +40,6 @@ export function redirected(first: Target, { host: name, port }: Routing): Target
 
 const DEFAULT_PORT = 1433
 
-/** The connect timeout of `mssql`, in ms. */
-const DEFAULT_CONNECT_TIMEOUT = 15_000
-
 /**
  * Where an `mssql` config leads to.
  *
@@ -71,6 +69,6 @@ export function targetOf({ server, port, database, connectionTimeout, options = 
     applicationName: options.appName,
     language: options.language,
     readOnly: options.readOnlyIntent,
-    connectTimeout: connectionTimeout ?? DEFAULT_CONNECT_TIMEOUT,
+    connectTimeout: connectionTimeout ?? DEFAULT_WAIT,
   }
 }

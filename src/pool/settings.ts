@@ -1,5 +1,6 @@
 import type { config as MssqlConfig } from 'mssql'
 import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
+import { DEFAULT_WAIT } from '../token/token-source-options.ts'
 
 /**
  * When a connection is validated by a round trip before it is lent: `after-idle` if it was not used for `validateAfter`,
@@ -54,7 +55,7 @@ export const defaultRotationTiming: RotationTiming = {
   maxAge: undefined,
   spread: 0.5,
   loginsAtOnce: 3,
-  waitTimeout: 15_000,
+  waitTimeout: DEFAULT_WAIT,
   sessionsOutliveTokens: false,
   disconnectTimeout: 5_000,
   validateAfter: 500,

@@ -5,6 +5,7 @@ import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
 import type { Target } from '../login/target.ts'
 import { type Clock, type Random, systemClock } from '../time/clock.ts'
 import type { TokenSource } from '../token/token-source.ts'
+import { DEFAULT_WAIT } from '../token/token-source-options.ts'
 import type { ProxyEvent } from './events.ts'
 
 /** Options of `startProxy`. */
@@ -86,9 +87,6 @@ export function notPassedOn(config: MssqlConfig): string | undefined {
 
 /** {@link ProxyOptions} with the defaults. */
 export type ProxySettings = ReturnType<typeof settingsOf>
-
-/** How long a login waits for a token if the target has no connect timeout, in ms. */
-const DEFAULT_WAIT = 15_000
 
 export function settingsOf(options: ProxyOptions) {
   const { target, tokenSource, refuse, onEvent } = options

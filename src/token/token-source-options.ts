@@ -2,6 +2,9 @@ import type { TokenEvent } from '../events.ts'
 import type { Clock, Random } from '../time/clock.ts'
 import type { RefreshTiming } from './refresh-policy.ts'
 
+/** The connect timeout of `mssql`, in ms: how long to wait for a token or a login by default. */
+export const DEFAULT_WAIT = 15_000
+
 /** Options of a `TokenSource`. */
 export interface TokenSourceOptions {
   /** What the tokens are for, for example `https://database.windows.net/.default`. */

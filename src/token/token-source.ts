@@ -21,11 +21,9 @@ import {
   SHORTEST_LIFE,
 } from './refresh-policy.ts'
 import { acquiredEvent, RequestPause, requestFailed, requestToken } from './token-request.ts'
-import type { TokenSourceOptions, TokenSourceStats, TokenWait } from './token-source-options.ts'
+import { DEFAULT_WAIT, type TokenSourceOptions, type TokenSourceStats, type TokenWait } from './token-source-options.ts'
 import { Waiters } from './waiters.ts'
 
-/** The connect timeout of `mssql`, in ms. */
-const DEFAULT_WAIT = 15_000
 const WAIT_LONGER = 'Check that this machine can reach its endpoint, or wait longer (rotation.waitTimeout).'
 
 /**
