@@ -33,10 +33,8 @@ export function waitLimit(
 ): WaitLimit {
   const longest = Math.max(poolTimeout, connectRetryTimeout)
   if (served && loginError === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
-  if (served) return { timeout: longest, error: () => loginError }
-  if (tokenWait !== undefined && loginError !== undefined && tokenWait < waitTimeout) {
-    return { timeout: longest, error: () => loginError }
-  }
+  const waitsForServer = loginError !== undefined && tokenWait !== undefined && tokenWait < waitTimeout
+  if (served || waitsForServer) return { timeout: longest, error: () => loginError }
   if (tokenWait !== undefined) return { timeout: waitTimeout, error: () => noToken(waitTimeout) }
   // The login in progress or the next one decides. This is for a login that never ends.
   const timeout = longest + waitTimeout
