@@ -46,7 +46,7 @@ export interface EntraDatasource {
   shadowDatabaseUrl?: string
   /**
    * Closes the proxy with all of its connections, and removes the file of `encrypt`. A command of Prisma does not need
-   * it. Not enumerable.
+   * it. Inherited, since Prisma rejects a datasource with properties that it does not know.
    */
   close(): Promise<void>
 }
@@ -150,7 +150,7 @@ async function openDatasource(
   }
 }
 
-/** Prisma rejects a datasource with properties that it does not know, hidden ones too, so its prototype has `close`. */
+/** The prototype has `close`: Prisma looks at non-enumerable properties too. */
 function closedBy(urls: Omit<EntraDatasource, 'close'>, close: () => Promise<void>): EntraDatasource {
   let closed: Promise<void> | undefined
   const once = () => {
