@@ -10,7 +10,7 @@ import { STEPS, type StepResult } from '../../src/doctor/steps.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { usePractice } from '../doctor/support.ts'
 import { NO_SUCH_HOST } from '../errors/provoke.ts'
-import { recordedOutput } from '../support/recorded-output.ts'
+import { recordedOutput, silentContext } from '../support/recorded-output.ts'
 
 const practice = usePractice()
 const NOWHERE = `sqlserver://${NO_SUCH_HOST};database=app`
@@ -147,13 +147,7 @@ describe('doctor', () => {
 
   it('prints help with examples and exit codes', async () => {
     const help: string[] = []
-    const command = doctorCommand({
-      out: recordedOutput().out,
-      err: recordedOutput().out,
-      environment: {},
-      setExitCode() {},
-      outliveReader() {},
-    })
+    const command = doctorCommand(silentContext())
     command.configureOutput({ writeOut: (text) => help.push(text) }).outputHelp()
     expect(help.join('')).toMatch(/--timeout[\s\S]*--json[\s\S]*Exit codes:[\s\S]*\$ prisma-mssql-entra doctor --json/)
   })

@@ -4,7 +4,7 @@ import { doctorCommand } from '../../src/cli/doctor-command.ts'
 import { resultsAsJson } from '../../src/cli/doctor-report.ts'
 import { STEPS } from '../../src/doctor/steps.ts'
 import { codeBlocks, tableRows } from '../support/markdown.ts'
-import { recordedOutput } from '../support/recorded-output.ts'
+import { silentContext } from '../support/recorded-output.ts'
 
 const guide = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')
 
@@ -24,13 +24,7 @@ describe('docs/doctor.md', () => {
   })
 
   it('lists every flag', () => {
-    const command = doctorCommand({
-      out: recordedOutput().out,
-      err: recordedOutput().out,
-      environment: {},
-      setExitCode() {},
-      outliveReader() {},
-    })
+    const command = doctorCommand(silentContext())
     for (const { long } of command.options) expect(guide).toContain(`\`${long}`)
   })
 

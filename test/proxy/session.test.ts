@@ -11,7 +11,7 @@ import { encodePacket, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { useProxies } from './started-proxies.ts'
-import { CountingCredential, loginFor, targetFor } from './support.ts'
+import { CountingCredential, loginFor, type TestProxy, targetFor } from './support.ts'
 
 const proxies = useProxies()
 
@@ -140,6 +140,21 @@ describe('a session', () => {
   })
 
   describe('of a client that goes while the server does not read', () => {
+    /** A session on a server that does not read. */
+    async function deafSession() {
+      const deaf = await proxies.another({
+        serve: async (stream) => {
+          stream.pause()
+          await once(stream, 'close')
+        },
+      })
+      const started = await proxies.start({}, deaf)
+      return { started, made: await proxies.loggedIn(started) }
+    }
+
+    const allClosed = ({ proxy }: Pick<TestProxy, 'proxy'>) =>
+      vi.waitFor(() => expect(proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }), 20_000)
+
     /** Writes until nobody takes any more. */
     async function fill(stream: Duplex): Promise<void> {
       const chunk = encodePacket({ type: PacketType.BULK_LOAD, status: 0, payload: Buffer.alloc(30_000) })
@@ -154,36 +169,16 @@ describe('a session', () => {
       ['is cut off', (socket) => socket.resetAndDestroy()],
       ['is killed', (socket) => socket.destroy()],
     ])('ends upstream where it %s', { timeout: 60_000 }, async (_, leave) => {
-      const deaf = await proxies.another({
-        serve: async (stream) => {
-          stream.pause()
-          await once(stream, 'close')
-        },
-      })
-      const started = await proxies.start({}, deaf)
-      const made = await proxies.loggedIn(started)
+      const { started, made } = await deafSession()
       await fill(made.stream)
       leave(made.socket)
-      await vi.waitFor(
-        () => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }),
-        20_000,
-      )
+      await allClosed(started)
     })
 
     it('ends upstream where it half-closes', { timeout: 60_000 }, async () => {
-      const deaf = await proxies.another({
-        serve: async (stream) => {
-          stream.pause()
-          await once(stream, 'close')
-        },
-      })
-      const started = await proxies.start({}, deaf)
-      const made = await proxies.loggedIn(started)
+      const { started, made } = await deafSession()
       made.socket.end()
-      await vi.waitFor(
-        () => expect(started.proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }),
-        20_000,
-      )
+      await allClosed(started)
     })
   })
 

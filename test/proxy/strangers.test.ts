@@ -54,28 +54,15 @@ const prelogin = (encryption: number) =>
 const MUCH = 64 * 2 ** 20
 
 describe('before a login', () => {
-  it('a message of endless packets without a body ends the connection', async () => {
+  it.each<[string, first: number | undefined, type: number]>([
+    ['a message', undefined, PacketType.PRELOGIN],
+    ['a login', Encryption.NOT_SUPPORTED, PacketType.LOGIN7],
+    ['a TLS handshake', Encryption.ON, PacketType.PRELOGIN],
+  ])('%s of endless packets without a body ends the connection', async (_, encryption, type) => {
     const started = await start()
     const socket = await open(started)
-    const headers = Buffer.alloc(65_536, Buffer.from([PacketType.PRELOGIN, 0, 0, 8, 0, 0, 1, 0]))
-    expect(await pour(socket, headers, MUCH)).toBeLessThan(MUCH)
-    await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
-  })
-
-  it('a login of endless packets without a body ends the connection', async () => {
-    const started = await start()
-    const socket = await open(started)
-    socket.write(prelogin(Encryption.NOT_SUPPORTED))
-    const headers = Buffer.alloc(65_536, Buffer.from([PacketType.LOGIN7, 0, 0, 8, 0, 0, 1, 0]))
-    expect(await pour(socket, headers, MUCH)).toBeLessThan(MUCH)
-    await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
-  })
-
-  it('a TLS handshake of endless packets ends the connection', async () => {
-    const started = await start()
-    const socket = await open(started)
-    socket.write(prelogin(Encryption.ON))
-    const headers = Buffer.alloc(65_536, Buffer.from([PacketType.PRELOGIN, 0, 0, 8, 0, 0, 1, 0]))
+    if (encryption !== undefined) socket.write(prelogin(encryption))
+    const headers = Buffer.alloc(65_536, Buffer.from([type, 0, 0, 8, 0, 0, 1, 0]))
     expect(await pour(socket, headers, MUCH)).toBeLessThan(MUCH)
     await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
   })

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { type Output, outputTo } from '../../src/cli/process.ts'
+import { type CliContext, type Output, outputTo } from '../../src/cli/process.ts'
 
 /** An output that keeps what is written; on a terminal or not. */
 export function recordedOutput(isTTY = false): { out: Output; text(): string } {
@@ -11,4 +11,10 @@ export function recordedOutput(isTTY = false): { out: Output; text(): string } {
     },
   })
   return { out: outputTo(Object.assign(stream, { isTTY })), text: () => written.join('') }
+}
+
+/** The context of a command whose output nobody looks at. */
+export function silentContext(): CliContext {
+  const { out } = recordedOutput()
+  return { out, err: out, environment: {}, setExitCode() {}, outliveReader() {} }
 }
