@@ -134,33 +134,33 @@ function invalid({ claims, audience }: LoginContext): Explanation {
 
 /** The server gives no reason, so none is claimed. */
 function unknownPrincipal(context: LoginContext): Explanation {
-  const { database, claims, server } = context
-  const who = principalOf(claims)
-  if (isFabricHost(server)) {
-    return {
-      code: 'PRINCIPAL_UNKNOWN',
-      why: `The server gives no reason. Most likely ${who} has no permission on this Fabric item.`,
-      remedy: FABRIC_REMEDY + clockNote(context),
-    }
-  }
-  const where = database === undefined ? 'the database master of' : `the database "${database}" on`
+  const [likely, remedy] = isFabricHost(context.server) ? NO_PERMISSION : noUser(context)
   return {
     code: 'PRINCIPAL_UNKNOWN',
-    why:
-      `The server gives no reason. Most likely ${who} has no user in ${where} ${server}, or its user was created for ` +
-      'an earlier principal of the same name.',
-    remedy:
-      (database === undefined
-        ? 'Name the database (database=…).'
-        : `Run in that database, as the server's Entra administrator:\n${createUser(claims)}`) + clockNote(context),
+    why: `The server gives no reason. Most likely ${principalOf(context.claims)} ${likely}`,
+    remedy: remedy + clockNote(context),
   }
 }
 
+type LikelyReason = readonly [likely: string, remedy: string]
+
+function noUser({ database, claims, server }: LoginContext): LikelyReason {
+  const where = database === undefined ? 'the database master of' : `the database "${database}" on`
+  return [
+    `has no user in ${where} ${server}, or its user was created for an earlier principal of the same name.`,
+    database === undefined
+      ? 'Name the database (database=…).'
+      : `Run in that database, as the server's Entra administrator:\n${createUser(claims)}`,
+  ]
+}
+
 /** Source: Microsoft Learn, "Authentication in SQL database in Microsoft Fabric". */
-const FABRIC_REMEDY =
+const NO_PERMISSION: LikelyReason = [
+  'has no permission on this Fabric item.',
   'Share the item with it in Fabric, with the Read permission, or give it a role in the workspace; it needs no CREATE ' +
-  'USER. For an application or a managed identity, a Fabric administrator must also turn on the tenant setting ' +
-  '"Service principals can use Fabric APIs".'
+    'USER. For an application or a managed identity, a Fabric administrator must also turn on the tenant setting ' +
+    '"Service principals can use Fabric APIs".',
+]
 
 /** If the clock of this machine and the token contradict a server that did not mind the token's times; else nothing. */
 function clockNote({ claims, now }: LoginContext): string {
