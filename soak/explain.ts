@@ -40,7 +40,8 @@ const IN_FLIGHT = 1_000
 const waited = (faults: readonly FaultKind[]): Reason => ({ faults, felt: RETRY, leastWait: WAIT_TIMEOUT - 1_000 })
 
 const NOT_STARTED = 'P2028 not started in time'
-const REFUSED = { faults: ['login: 18456', 'authority: wrong audience'], felt: RETRY } satisfies Reason
+// A batch that sets a new session up may be refused, too.
+const REFUSED = { faults: ['login: 18456', 'authority: wrong audience', 'request: 37396'], felt: RETRY } satisfies Reason
 
 const REASONS: Record<string, Reason> = {
   CONNECTION_LOST: { faults: CUT, felt: IN_FLIGHT, mayHaveRun: true },

@@ -102,9 +102,9 @@ export class ClientTransaction implements Transaction {
       const failure = failureOf(error, true)
       reportFailure(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)
-      throw failure === 'not-sent' && this.#connection.closedBy === 'expired'
-        ? cutOff(this.#connection.lease.expiresOn, error)
-        : error
+      // The driver looks at the clock once more.
+      const expired = failure === 'not-sent' && (this.#isExpired || this.#connection.closedBy === 'expired')
+      throw expired ? transactionExpired(this.#connection.lease.expiresOn, error) : error
     }
   }
 

@@ -197,6 +197,18 @@ describe('a transaction', () => {
     expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE'])
   })
 
+  it('whose COMMIT the driver did not send because the token expired can be run again by its caller', async () => {
+    const it = client({}, { random: 1 })
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    connection?.failures.push(withCode('EINVALIDSTATE'))
+    it.server.roundTrip = 1
+    it.clock.jump(HOUR - SEND_MARGIN - 1)
+    const failed = transaction.commit().catch((error: unknown) => error)
+    await it.clock.advance(1)
+    expect(await failed).toMatchObject({ code: 'P2034', cause: { code: 'TRANSACTION_TOKEN_EXPIRED' } })
+  })
+
   it('continues past the deadline of its connection and is cut off when its token expires', async () => {
     const it = client({}, { random: 1 })
     const transaction = await it.adapter.startTransaction()
