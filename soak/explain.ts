@@ -41,7 +41,10 @@ const waited = (faults: readonly FaultKind[]): Reason => ({ faults, felt: RETRY,
 
 const NOT_STARTED = 'P2028 not started in time'
 // A batch that sets a new session up may be refused, too.
-const REFUSED = { faults: ['login: 18456', 'authority: wrong audience', 'request: 37396'], felt: RETRY } satisfies Reason
+const REFUSED = {
+  faults: ['login: 18456', 'authority: wrong audience', 'request: 37396'],
+  felt: RETRY,
+} satisfies Reason
 
 const REASONS: Record<string, Reason> = {
   CONNECTION_LOST: { faults: CUT, felt: IN_FLIGHT, mayHaveRun: true },
