@@ -105,6 +105,7 @@ export async function checkLogin(setup: Setup, lease: Lease, signal: AbortSignal
   }
   const opener = new ConnectionOpener(watched, schema === undefined ? {} : { schema }, audience)
   await opener.load()
+  const shown = () => (redirectedTo.length === 0 ? {} : { redirectedTo })
   const time = new Stopwatch(clock)
   try {
     const session = await opener.open(lease, signal)
@@ -112,10 +113,10 @@ export async function checkLogin(setup: Setup, lease: Lease, signal: AbortSignal
     return {
       value: { session, loginMs: time.elapsed },
       summary: `accepted, ${to === '' ? 'no redirect' : `redirected to ${to}`}`,
-      details: { redirectedTo },
+      details: shown(),
     }
   } catch (error) {
     const failedAt = error instanceof EntraError && error.code === 'SERVER_NOT_FOUND' && !error.number ? 'DNS' : doing
-    return { error: error as Error, summary: '', details: { failedAt, redirectedTo } }
+    return { error: error as Error, summary: '', details: { failedAt, ...shown() } }
   }
 }
