@@ -53,7 +53,7 @@ export class ConnectionOpener {
     const connection = driver.newConnection(
       { type: 'azure-active-directory-access-token', options: { token: lease.token } },
       {
-        // Logins are retried by the pool, with Microsoft's intervals.
+        // The pool retries logins.
         maxRetriesOnTransientErrors: this.#config.options?.maxRetriesOnTransientErrors ?? 0,
         connectionIsolationLevel: this.#config.options?.isolationLevel,
         connector: connectorFor(this.#config, lease, signal),
