@@ -7,13 +7,12 @@ import { ConnectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
+import type { PoolContext } from './pool/connection.ts'
 import { Pool } from './pool/pool.ts'
-import { type PoolSettings, poolSettings } from './pool/settings.ts'
+import { poolSettings } from './pool/settings.ts'
 import { type AdapterStats, statsOf } from './pool/stats.ts'
 import { setUp } from './setup.ts'
-import type { Clock, Random } from './time/clock.ts'
 import { holdEventLoop } from './time/event-loop.ts'
-import type { TokenSource } from './token/token-source.ts'
 
 const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 
@@ -32,12 +31,9 @@ const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly provider = 'sqlserver'
   readonly adapterName = ADAPTER_NAME
-  readonly #tokenSource: TokenSource
   readonly #opener: ConnectionOpener
   readonly #connectionInfo: ConnectionInfo
-  readonly #settings: PoolSettings
-  readonly #clock: Clock
-  readonly #random: Random
+  readonly #context: PoolContext
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
   /** One for each connected client, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
@@ -54,13 +50,11 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const { mssql, tokenSource, audience, timing, clock, random, warnings, ...said } = setUp(config, options)
+    const { mssql, tokenSource: source, audience, timing, clock, random, warnings, ...said } = setUp(config, options)
     const schema = options.schema ?? said.schema
-    this.#clock = clock
-    this.#random = random
-    this.#settings = poolSettings(mssql, timing)
     this.#onEvent = options.onEvent
-    this.#tokenSource = tokenSource
+    const emit = (event: AdapterEvent) => this.#emit(event)
+    this.#context = { source, settings: poolSettings(mssql, timing), clock, random, emit }
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
@@ -134,28 +128,22 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     } finally {
       this.#connecting.delete(pool)
     }
-    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#clock, () => this.#forget(pool))
+    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#context.clock, () => this.#forget(pool))
   }
 
   #newPool(): Pool<ClientConnection> {
     // If the driver cannot be loaded, opening a connection says so.
     this.#opener.load().catch(() => {})
-    const pool = new Pool<ClientConnection>(
-      this.#tokenSource,
-      (lease, signal) => this.#opener.open(lease, signal),
-      this.#settings,
-      this.#clock,
-      this.#random,
-      (event) => this.#emit(event),
-    )
+    const pool = new Pool<ClientConnection>((lease, signal) => this.#opener.open(lease, signal), this.#context)
     this.#remember(pool)
     return pool
   }
 
   /** Numbers for a health endpoint: tokens, rotations, connections, work in flight. */
   stats(): AdapterStats {
+    const { source, clock } = this.#context
     const pools = [...this.#pools].map((pool) => pool.stats())
-    return statsOf(this.#tokenSource.stats(), pools, this.#finishedRotations, this.#clock.now())
+    return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
   }
 
   #emit(event: AdapterEvent): void {
@@ -163,13 +151,13 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   #warn(warning: ConfigWarning): void {
-    this.#emit({ type: 'config.warning', at: this.#clock.now(), ...warning })
+    this.#emit({ type: 'config.warning', at: this.#context.clock.now(), ...warning })
     if (this.#onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
   }
 
   #remember(pool: Pool<ClientConnection>): void {
     this.#pools.add(pool)
-    this.#unsubscribe ??= this.#tokenSource.observe((event) => notify(this.#onEvent, event))
+    this.#unsubscribe ??= this.#context.source.observe((event) => notify(this.#onEvent, event))
   }
 
   #forget(pool: Pool<ClientConnection>): void {
