@@ -1,6 +1,6 @@
 import type { config as MssqlConfig } from 'mssql'
 import { authorityOf } from '../credentials/clouds.ts'
-import { ConnectionOpener } from '../driver/open-connection.ts'
+import { connectionOpener } from '../driver/open-connection.ts'
 import type { SetupOptions } from '../setup.ts'
 import { systemClock } from '../time/clock.ts'
 import { CLIENT_RIGHTS, checkIdentity, MIGRATE_RIGHTS, queryRow, rightsFinding, rightsQuery } from './database.ts'
@@ -75,7 +75,7 @@ export async function diagnose(
     )
     const identity = await steps.run('identity', [ready, token, login], async ([{ setup }, lease]) => {
       const { mssql, schema, audience } = setup
-      const opener = new ConnectionOpener(mssql, schema === undefined ? {} : { schema }, audience)
+      const opener = connectionOpener(mssql, schema === undefined ? {} : { schema }, audience)
       const session = await opener.open(lease, signal)
       closing.push(() => session.close('disconnected'))
       return checkIdentity(session, clock)
