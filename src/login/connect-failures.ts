@@ -42,7 +42,9 @@ const NETWORK_FAILURES: ReadonlyArray<readonly [codes: readonly string[], explan
       code: 'SERVER_UNREACHABLE',
       why: 'Nothing listens at that address and port.',
       remedy:
-        'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections.',
+        'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections. ' +
+        'If it starts together with your application (docker compose), set rotation.connectRetryTimeout: then the first ' +
+        'connect waits for it.',
     },
   ],
   [

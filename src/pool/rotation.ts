@@ -66,11 +66,6 @@ export class Rotation<C extends PoolConnection> {
     return this.#finished
   }
 
-  /** Whether one runs or is planned. */
-  get pending(): boolean {
-    return this.#plan !== undefined || this.#run !== undefined
-  }
-
   /** How long until the next one begins, in ms; `Infinity` if none is planned, or one runs. */
   get delay(): number {
     return this.#plan === undefined ? Number.POSITIVE_INFINITY : this.#plan.age.left(this.#plan.delay)
@@ -79,7 +74,8 @@ export class Rotation<C extends PoolConnection> {
   /** Plans a rotation, unless one runs, is planned for an earlier time, or will be retried after a failure. */
   plan(reason: RotationReason, delay: number): void {
     if (this.#plan !== undefined && this.#failures > 0) return
-    if (this.#run === undefined && delay < this.delay) this.#plan = { reason, delay, age: new Stopwatch(this.#pool.clock) }
+    if (this.#run === undefined && delay < this.delay)
+      this.#plan = { reason, delay, age: new Stopwatch(this.#pool.clock) }
   }
 
   /** Plans a rotation if connections are outdated and none is planned. */
@@ -88,7 +84,8 @@ export class Rotation<C extends PoolConnection> {
     const { outdated, deadlineIn } = this.#connections
     if (outdated.length === 0) return
     if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.plan('max-age', 0)
-    else if (!this.pending) this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
+    else if (this.#plan === undefined && this.#run === undefined)
+      this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
   }
 
   cancel(): void {
