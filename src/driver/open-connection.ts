@@ -67,7 +67,7 @@ export function connectionOpener(
     const connection = newConnection(
       { type: 'azure-active-directory-access-token', options: { token: lease.token } },
       {
-        // Logins are retried by the pool, with Microsoft's intervals.
+        // The pool retries logins.
         maxRetriesOnTransientErrors,
         connectionIsolationLevel: isolationLevel,
         connector: connectorFor(config, lease, signal),

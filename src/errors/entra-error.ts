@@ -16,8 +16,8 @@ interface ErrorCode {
   /** `by-number`: SQL Server's error number decides. Without one, the failure is the work's own, or is permanent. */
   failure?: Failure | 'by-number'
   /**
-   * Whether it is most likely a mistake as long as an adapter has never had a connection. Then it is told after one more
-   * try, and not waited for. What has no `failure` is told at once anyway.
+   * Whether it is most likely a mistake as long as an adapter has never had a connection. Then it is
+   * told after a second, and not waited for. What has no `failure` is told at once anyway.
    */
   mistake?: true
   /** The error number with which the proxy answers a login that failed before any server refused it. @defaultValue 50000 */
