@@ -20,12 +20,7 @@ interface ErrorCode {
    * told after a second, and not waited for. What has no `failure` is told at once anyway.
    */
   mistake?: true
-  /** The error number with which the proxy answers a login that failed before any server refused it. @defaultValue 50000 */
-  proxyNumber?: number
 }
-
-/** SQL Server's "Database … is not currently available", on which clients try again. */
-const NOT_AVAILABLE = 40613
 
 /** Every error code, with all that depends on the code alone. `docs/errors.md` has a section for each. */
 export const ERROR_CODES = {
@@ -84,20 +79,17 @@ export const ERROR_CODES = {
     prisma: 'P1001',
     failure: 'unavailable',
     mistake: true,
-    proxyNumber: NOT_AVAILABLE,
   },
   SERVER_UNREACHABLE: {
     means: 'Nothing answers at that address and port.',
     prisma: 'P1001',
     failure: 'unavailable',
     mistake: true,
-    proxyNumber: NOT_AVAILABLE,
   },
   LOGIN_TIMEOUT: {
     means: 'The server was reached, but the login took too long.',
     prisma: 'P1002',
     failure: 'unavailable',
-    proxyNumber: NOT_AVAILABLE,
   },
   TLS_FAILED: {
     means: "The server's certificate was not accepted, or it offers no acceptable encryption.",
@@ -107,7 +99,6 @@ export const ERROR_CODES = {
     means: 'No connection could be opened, for a reason that is not listed above.',
     prisma: 'P1001',
     failure: 'unavailable',
-    proxyNumber: NOT_AVAILABLE,
   },
   ON_CONNECT_FAILED: { means: 'Your `onConnect` failed on a new connection.' },
   CONNECT_TIMEOUT: { means: 'Work waited too long for a free connection.', prisma: 'P2024' },
