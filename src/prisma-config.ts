@@ -1,10 +1,12 @@
 import type { config as MssqlConfig } from 'mssql'
+import { NO_CONFIG } from './config/config.ts'
+import { recordDatasource } from './config/datasource-recorder.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
 import { temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
-import { refusedDatabase, shadowDatabaseOf } from './proxy/prisma-guards.ts'
+import { checkShadowDatabase, refusedDatabase, refusedStatement } from './proxy/prisma-guards.ts'
 import { startProxy } from './proxy/proxy.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
 import { setUpLogin } from './setup.ts'
@@ -51,6 +53,9 @@ export interface EntraDatasource {
   close(): Promise<void>
 }
 
+/** Commands of Prisma that need no connection string. */
+const WITHOUT_DATABASE = ['generate', 'validate', 'format', 'version', 'init']
+
 /** The datasources that are open, with what they were made for. */
 const open = new Set<{ made: readonly unknown[]; datasource: Promise<EntraDatasource> }>()
 
@@ -77,14 +82,20 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  * })
  * ```
  * @param config - what `PrismaMssqlEntra` takes; it must name the database. If it is undefined or empty, because a variable is
- * not set, so is the result: `prisma generate` still works, and commands that need a database say so
+ * not set, so is the result, and standard error says so: `prisma generate` still works
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export async function entraDatasource(
   config: MssqlConfig | string | undefined,
   options: EntraDatasourceOptions = {},
 ): Promise<EntraDatasource> {
-  if (config === undefined || config === '') return closedBy({}, async () => {})
+  // The command line tool reads the file to connect by itself.
+  const recorded = recordDatasource({ config, options })
+  if (recorded !== undefined) return closedBy({ url: recorded }, async () => {})
+  if (config === undefined || config === '') {
+    if (!WITHOUT_DATABASE.some((command) => process.argv.includes(command))) tell(NO_CONFIG)
+    return closedBy({}, async () => {})
+  }
   const made = [config, options] as const
   const same = [...open].find((each) => isSame(each.made, made))
   if (same !== undefined) return same.datasource
@@ -117,12 +128,14 @@ async function openDatasource(
   if (target.database === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=â€¦')
   }
-  const shadow = shadowDatabaseOf(target, options.shadowDatabase, 'shadowDatabase')
+  const { shadowDatabase } = options
+  checkShadowDatabase(target, shadowDatabase, 'shadowDatabase')
   const schema = schemaOf(options.schema) ?? setup.schema
   const proxy = await startProxy({
     ...proxyOptions,
     unref: true,
-    refuse: ({ database }) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
+    refuse: ({ database }) => refusedDatabase(database, target),
+    refuseStatement: (sql) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
     onEvent(event) {
       // Prisma's engine shows only the server's error, and its own text for 18456 and 4060.
       if (event.type === 'proxy.login-failed') tell(event.error.message)
@@ -142,7 +155,7 @@ async function openDatasource(
   try {
     const url = (database?: string) =>
       proxy.url({ ...(database !== undefined && { database }), schema, caFile: ca?.file })
-    const urls = { url: url(), ...(shadow !== undefined && { shadowDatabaseUrl: url(shadow) }) }
+    const urls = { url: url(), ...(shadowDatabase !== undefined && { shadowDatabaseUrl: url(shadowDatabase) }) }
     return closedBy(urls, close)
   } catch (error) {
     await close()

@@ -54,9 +54,9 @@ describe('tokens, secrets and passwords', () => {
         },
         { timeout: 20_000 },
       )
-      seen.push(adapter, adapter.stats(), prisma, await adapter.connect())
+      seen.push(adapter, adapter.stats(), await adapter.connect(), textsOf(prisma, 4))
       await prisma.$disconnect()
-      seen.push(adapter, prisma)
+      seen.push(adapter)
     } finally {
       db.azure.authority.tokenLifetime = 3_600_000
       for (const name of channels) unsubscribe(name, onMessage)
