@@ -2,7 +2,8 @@ import type { config as MssqlConfig } from 'mssql'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
-import { temporaryCaFile } from './proxy/connection-strings.ts'
+import { clientSettingsOf } from './proxy/client-settings.ts'
+import { notPassedOn, temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
 import { refusedDatabase, shadowDatabaseOf } from './proxy/prisma-guards.ts'
 import { startProxy } from './proxy/proxy.ts'
@@ -113,7 +114,10 @@ async function openDatasource(
   onClose: () => void,
 ): Promise<EntraDatasource> {
   const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
+  const settings = clientSettingsOf(setup.mssql)
   for (const { message } of warnings) tell(message)
+  const lost = notPassedOn(settings, 'engine')
+  if (lost !== undefined) tell(lost)
   if (target.database === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
   }
@@ -141,7 +145,7 @@ async function openDatasource(
   }
   try {
     const url = (database?: string) =>
-      proxy.url({ ...(database !== undefined && { database }), schema, caFile: ca?.file })
+      proxy.url({ format: 'engine', ...(database !== undefined && { database }), schema, settings, caFile: ca?.file })
     const urls = { url: url(), ...(shadow !== undefined && { shadowDatabaseUrl: url(shadow) }) }
     return closedBy(urls, close)
   } catch (error) {

@@ -61,9 +61,10 @@ export function doctorCommand(
       const onStep: OnStep = (id, result) => {
         current = result === undefined ? id : undefined
         print(id, result)
+        waits.look()
       }
       const what = () => current && STEPS[current]
-      using _waits =
+      using waits =
         out.rewritable && !json
           ? showWaits(what, (title, seconds) => out.write(currentAsText(`${title}, for ${seconds} s so far`, out)))
           : sayWaits(context, what)

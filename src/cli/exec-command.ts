@@ -6,6 +6,7 @@ import { runChild } from './child.ts'
 import { DATABASE_URL, isConnectionString, oneOf } from './flags.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import { type CliContext, ExitCode, say } from './process.ts'
+import { summarizeRefusals } from './refusals.ts'
 
 interface ExecFlags extends ProxyFlags {
   env: string
@@ -63,10 +64,13 @@ async function exec(
   context: CliContext,
 ): Promise<number> {
   let opened: OpenProxy
+  const refused = summarizeRefusals((text) => say(context, text))
   try {
     opened = await openProxy(url, flags, context, {
+      format: flags.format,
       refuse: ({ database }, target) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
       onEvent(event) {
+        if (event.type === 'proxy.login-refused') refused(event.reason)
         const problem = problemIn(event)
         if (problem !== undefined) say(context, problem)
       },
@@ -97,14 +101,13 @@ function withoutString(environment: NodeJS.ProcessEnv, connectionString: string)
   )
 }
 
-function variablesFor({ proxy, target, schema, caFile }: OpenProxy, flags: ExecFlags): Record<string, string> {
+function variablesFor({ proxy, setup, url, caFile }: OpenProxy, flags: ExecFlags): Record<string, string> {
   const { env, format } = flags
+  const { target } = setup
   const shadowDatabase = shadowDatabaseOf(target, flags.shadowDatabase, '--shadow-database')
   return {
-    [env]: proxy.url({ schema, format }),
-    ...(shadowDatabase !== undefined && {
-      SHADOW_DATABASE_URL: proxy.url({ database: shadowDatabase, schema, format }),
-    }),
+    [env]: url({ format }),
+    ...(shadowDatabase !== undefined && { SHADOW_DATABASE_URL: url({ database: shadowDatabase, format }) }),
     SQLCMDSERVER: `${proxy.host},${proxy.port}`,
     SQLCMDUSER: proxy.user,
     SQLCMDPASSWORD: proxy.password,

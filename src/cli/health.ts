@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { printable } from '../errors/wording.ts'
 import type { ProxyStats } from '../proxy/events.ts'
 
 /** The prefix of the metrics' names. */
@@ -36,12 +37,16 @@ export function metricsAsText(stats: ProxyStats): string {
 }
 
 /**
- * Serves `/livez` (the process answers), `/readyz` (the last sign-in, if there was one, succeeded; else 503) and `/metrics`
- * on 127.0.0.1.
+ * Serves `/livez` (the process answers), `/readyz` (a sign-in has worked; else 503) and `/metrics` on 127.0.0.1.
  *
+ * @param whyNotReady - undefined if it is ready
  * @throws the system's error if the port is taken
  */
-export async function serveHealth(port: number, stats: () => ProxyStats, isReady: () => boolean): Promise<Server> {
+export async function serveHealth(
+  port: number,
+  stats: () => ProxyStats,
+  whyNotReady: () => string | undefined,
+): Promise<Server> {
   const server = createServer((request, response) => {
     const answer = (status: number, text: string) =>
       response.writeHead(status, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text)
@@ -50,7 +55,7 @@ export async function serveHealth(port: number, stats: () => ProxyStats, isReady
       case '/livez':
         return void answer(200, 'ok\n')
       case '/readyz':
-        return void (isReady() ? answer(200, 'ok\n') : answer(503, 'the last sign-in failed\n'))
+        return void answer(whyNotReady() === undefined ? 200 : 503, `${printable(whyNotReady() ?? 'ok')}\n`)
       case '/metrics':
         return void answer(200, metricsAsText(stats()))
       default:

@@ -7,8 +7,14 @@ const INTERVAL = 250
 /** A wait is shown from this age on, in s. */
 const SHOWN_FROM = 2
 
+/** Looks for what a command waits for, until disposed. */
+export interface Waits extends Disposable {
+  /** To be called when something begins to be waited for. Goes on looking until nothing is. */
+  look(): void
+}
+
 /**
- * Shows each second what a command waits for, from the second second on, until disposed.
+ * Shows each second what a command waits for, from the second second on.
  *
  * @param what - what it waits for now; undefined if for nothing
  * @param show - called with that, and for how long, in s
@@ -17,11 +23,11 @@ export function showWaits(
   what: () => string | undefined,
   show: (what: string, seconds: number) => void,
   clock: Clock = systemClock,
-): Disposable {
+): Waits {
   let awaited: string | undefined
   let age = new Stopwatch(clock)
   let shown = 0
-  let timer: Timer
+  let timer: Timer | undefined
   const look = () => {
     const now = what()
     if (now !== awaited) {
@@ -34,10 +40,16 @@ export function showWaits(
       shown = seconds
       show(awaited, seconds)
     }
-    timer = clock.setTimer(INTERVAL, look)
+    timer = awaited === undefined ? undefined : clock.setTimer(INTERVAL, look)
   }
-  look()
-  return { [Symbol.dispose]: () => timer.cancel() }
+  const waits: Waits = {
+    look() {
+      timer ??= clock.setTimer(INTERVAL, look)
+    },
+    [Symbol.dispose]: () => timer?.cancel(),
+  }
+  waits.look()
+  return waits
 }
 
 /** As {@link showWaits}, by a message on stderr: after 2, 4, 8, … s. */
@@ -45,7 +57,7 @@ export function sayWaits(
   context: Pick<CliContext, 'err'>,
   what: () => string | undefined,
   clock: Clock = systemClock,
-): Disposable {
+): Waits {
   let next = SHOWN_FROM
   const show = (awaited: string, seconds: number) => {
     if (seconds <= SHOWN_FROM) next = SHOWN_FROM

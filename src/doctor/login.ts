@@ -154,8 +154,10 @@ export async function logInAndOut(
   token: string,
   clock: Clock,
   signal: AbortSignal,
+  applicationName: string = LOGIN7.applicationName,
 ): Promise<UpstreamSession> {
-  const session = await logInWithToken(target, LOGIN7, token, { audience, clock, signal })
+  const login = { ...LOGIN7, applicationName }
+  const session = await logInWithToken(target, login, token, { audience, clock, signal })
   session.socket.destroy()
   return session
 }

@@ -21,11 +21,32 @@ describe('what a command waits for', () => {
     await clock.advance(2_500)
     what = undefined
     await clock.advance(10_000)
+    expect(clock.timers).toBe(0)
     expect(shown).toEqual(['a token 2', 'a token 3', 'the server 2'])
     waits[Symbol.dispose]()
     what = 'a token'
     await clock.advance(10_000)
     expect(shown).toHaveLength(3)
+  })
+
+  it('is looked for only while there is something, and again when asked to', async () => {
+    const clock = new VirtualClock()
+    const shown: number[] = []
+    let what: string | undefined
+    using waits = showWaits(
+      () => what,
+      (_, seconds) => shown.push(seconds),
+      clock,
+    )
+    await clock.advance(1_000)
+    expect(clock.timers).toBe(0)
+    what = 'a token'
+    await clock.advance(10_000)
+    expect(shown).toEqual([])
+    for (let i = 0; i < 5; i++) waits.look()
+    expect(clock.timers).toBe(1)
+    await clock.advance(3_000)
+    expect(shown).toEqual([2])
   })
 
   it('is said after 2, 4, 8 s on stderr, and again for the next wait', async () => {

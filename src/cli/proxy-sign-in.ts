@@ -1,0 +1,97 @@
+import { claimsOf } from '../credentials/claims.ts'
+import { logInAndOut } from '../doctor/login.ts'
+import { principalOf } from '../login/principal.ts'
+import { connectRetryInterval, defaultConnectTiming, openWithRetries } from '../login/retry.ts'
+import type { LoginSetup } from '../setup.ts'
+import { databaseIn } from '../tds/login-response.ts'
+import { sleep } from '../time/clock.ts'
+
+/** What came of an attempt of `proxy` to sign in. */
+export type SignInEvent =
+  /** `principal`: whose token it is, as far as the token says. */
+  | { type: 'proxy.signed-in'; at: number; principal: string; database: string | undefined }
+  /** It is tried again after `retryInMs`. */
+  | { type: 'proxy.sign-in-failed'; at: number; error: Error; attempt: number; retryInMs: number }
+
+/** Whether a login upstream has worked yet: this one, or one for a client. */
+export class Readiness {
+  /** Whether an attempt is under way. */
+  trying = false
+  #why: string | undefined = 'The first sign-in is not over yet.'
+
+  /** Undefined once a login has worked. */
+  get whyNot(): string | undefined {
+    return this.#why
+  }
+
+  worked(): void {
+    this.#why = undefined
+  }
+
+  failed(error: Error): void {
+    if (this.#why !== undefined) this.#why = error.message
+  }
+}
+
+/** What `proxy` calls itself at the server. */
+const APPLICATION = 'prisma-mssql-entra proxy'
+
+/** Options of {@link signIn}. */
+interface SignInOptions {
+  onAttempt: () => void
+  emit: (event: SignInEvent) => void
+  /** Ends it. */
+  signal: AbortSignal
+}
+
+/**
+ * Signs in once, to see whether that works, and closes the session: a paused database is woken up, but not kept awake.
+ * Tries again until it has worked, or a client could be signed in. Never rejects.
+ */
+export async function signIn(
+  setup: Pick<LoginSetup, 'target' | 'tokenSource' | 'audience' | 'timing' | 'clock' | 'random'>,
+  readiness: Readiness,
+  { onAttempt, emit, signal }: SignInOptions,
+): Promise<void> {
+  const { clock, random, target } = setup
+  for (let attempt = 1; !signal.aborted && readiness.whyNot !== undefined; attempt++) {
+    try {
+      readiness.trying = true
+      onAttempt()
+      const { principal, database } = await signInOnce(setup, signal).finally(() => {
+        readiness.trying = false
+      })
+      readiness.worked()
+      emit({ type: 'proxy.signed-in', at: clock.now(), principal, database: database ?? target.database })
+    } catch (error) {
+      if (signal.aborted) return
+      readiness.failed(error as Error)
+      const retryInMs = connectRetryInterval(attempt, random(), defaultConnectTiming)
+      emit({ type: 'proxy.sign-in-failed', at: clock.now(), error: error as Error, attempt, retryInMs })
+      await sleep(clock, retryInMs, signal).catch(() => {})
+    }
+  }
+}
+
+/** One login, which may need a second token. */
+async function signInOnce(
+  { target, tokenSource, audience, timing, clock, random }: Parameters<typeof signIn>[0],
+  signal: AbortSignal,
+): Promise<{ principal: string; database: string | undefined }> {
+  const { lease, opened } = await openWithRetries(
+    ({ token }, within) => logInAndOut(target, audience, token, clock, within, APPLICATION),
+    {
+      tokenSource,
+      timing: { ...defaultConnectTiming, waitTimeout: timing.waitTimeout },
+      clock,
+      random,
+      signal,
+      emit: () => {},
+      isReplaceable: () => true,
+      databaseWasOpened: false,
+      // Each failure is told at once.
+      isWorthWaiting: () => false,
+    },
+  )
+  return { principal: principalOf(claimsOf(lease.token)), database: databaseIn(opened.tokens) }
+}
