@@ -158,7 +158,7 @@ describe('a login that stops anywhere', () => {
           socket.on('error', () => {}).resume()
           const before = slow.proxy.stats().refused.timeout
           socket.write(whole.subarray(0, length))
-          await once(socket, 'close')
+          await new Promise((resolve) => socket.once('close', resolve))
           expect(slow.proxy.stats().refused.timeout).toBe(before + 1)
         }),
         { numRuns: 15 },
