@@ -1,7 +1,8 @@
 import { claimsOf } from '../credentials/claims.ts'
-import { logInAndOut } from '../doctor/login.ts'
+import { ORDINARY_LOGIN } from '../login/fed-auth-info.ts'
 import { principalOf } from '../login/principal.ts'
 import { connectRetryInterval, defaultConnectTiming, openWithRetries } from '../login/retry.ts'
+import { logInWithToken } from '../login/token-login.ts'
 import type { LoginSetup } from '../setup.ts'
 import { databaseIn } from '../tds/login-response.ts'
 import { sleep } from '../time/clock.ts'
@@ -33,8 +34,7 @@ export class Readiness {
   }
 }
 
-/** What `proxy` calls itself at the server. */
-const APPLICATION = 'prisma-mssql-entra proxy'
+const LOGIN = { ...ORDINARY_LOGIN, applicationName: 'prisma-mssql-entra proxy' }
 
 /** Options of {@link signIn}. */
 interface SignInOptions {
@@ -79,7 +79,7 @@ async function signInOnce(
   signal: AbortSignal,
 ): Promise<{ principal: string; database: string | undefined }> {
   const { lease, opened } = await openWithRetries(
-    ({ token }, within) => logInAndOut(target, audience, token, clock, within, APPLICATION),
+    ({ token }, within) => logInWithToken(target, LOGIN, token, { audience, clock, signal: within }),
     {
       tokenSource,
       timing: { ...defaultConnectTiming, waitTimeout: timing.waitTimeout },
@@ -93,5 +93,6 @@ async function signInOnce(
       isWorthWaiting: () => false,
     },
   )
+  opened.socket.destroy()
   return { principal: principalOf(claimsOf(lease.token)), database: databaseIn(opened.tokens) }
 }

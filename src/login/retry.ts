@@ -13,14 +13,17 @@ export interface ConnectTiming {
    * @defaultValue 60_000
    */
   connectRetryTimeout: number
-  /** The wait before the second attempt, in ms. Each later wait is twice as long, up to a minute. @defaultValue 5_000 */
+  /** The wait before the second attempt, in ms. Each later wait is twice as long, up to 5 s. @defaultValue 500 */
   connectRetryInterval: number
 }
 
-/** Microsoft's advice for transient errors of Azure SQL: first 5 s, doubling, up to 60 s. */
-export const defaultConnectTiming: ConnectTiming = { connectRetryTimeout: 60_000, connectRetryInterval: 5_000 }
+/**
+ * Microsoft advises to wait 5 to 60 s between attempts, because each of them may be one of many. Here a client makes one
+ * for all of its work, so that work continues soon after the server is back, and a fleet still spreads its logins.
+ */
+export const defaultConnectTiming: ConnectTiming = { connectRetryTimeout: 60_000, connectRetryInterval: 500 }
 
-const MAX_INTERVAL = 60_000
+const MAX_INTERVAL = 5_000
 
 /**
  * The wait before the next attempt, in ms. Takes off up to a fifth at random, so that many instances do not come back
@@ -30,7 +33,8 @@ const MAX_INTERVAL = 60_000
  * @param random - from 0 to 1
  */
 export function connectRetryInterval(attempt: number, random: number, timing: ConnectTiming): number {
-  const interval = Math.min(timing.connectRetryInterval * 2 ** Math.min(attempt - 1, 16), MAX_INTERVAL)
+  const { connectRetryInterval: first } = timing
+  const interval = Math.min(first * 2 ** Math.min(attempt - 1, 16), Math.max(first, MAX_INTERVAL))
   return interval * (1 - random / 5)
 }
 

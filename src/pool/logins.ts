@@ -134,7 +134,8 @@ export class Logins<C extends PoolConnection> {
       return undefined
     }
     const timeLeft = queue.length === 0 ? undefined : longest - queue.longestWait
-    const attempt = (known?.attempt ?? 0) + 1
+    // What passes by itself is tried again soon, however often something else failed before.
+    const attempt = known !== undefined && this.mayPass(known.error) === mayPass ? known.attempt + 1 : 1
     const interval = connectRetryInterval(attempt, this.#random(), this.#timing)
     const retryInMs = loginDelay(interval, mayPass, served, timeLeft, longest)
     this.#backoff = { error, attempt, since: new Stopwatch(this.#clock), delay: retryInMs }

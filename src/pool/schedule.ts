@@ -34,7 +34,7 @@ export function replacementsFor(outdated: number, upToDate: number, busiest: num
 /**
  * How long to wait before the next login after one that failed.
  *
- * @param interval - by Microsoft's advice, for this attempt
+ * @param interval - for this attempt
  * @param mayPass - whether the reason may pass
  * @param served - whether other connections serve the work meanwhile
  * @param timeLeft - of the work that has waited longest; undefined if none waits

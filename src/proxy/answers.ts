@@ -121,9 +121,12 @@ export function failedLogin(error: unknown, login: { user: string; database: str
     const end = `(error ${error.number}, state ${error.state})\n`
     return { errors: error.cause.messages, advice: error.message.slice(error.message.indexOf(end) + end.length) }
   }
-  const { proxyNumber = OWN_MESSAGE } = rowOf(error.code)
-  const opening = proxyNumber === NOT_AVAILABLE ? notAvailable(login) : loginFailedFor(login.user)
-  const { errors, advice } = ownAnswer(proxyNumber, opening, text)
+  // Clients try again on 40613.
+  const [number, opening] =
+    rowOf(error.code).failure === 'unavailable'
+      ? [NOT_AVAILABLE, notAvailable(login)]
+      : [OWN_MESSAGE, loginFailedFor(login.user)]
+  const { errors, advice } = ownAnswer(number, opening, text)
   return { errors, advice: advice + error.message.slice(text.length) }
 }
 

@@ -34,9 +34,9 @@ async function tries(timing: { connectRetryInterval: number; connectRetryTimeout
 }
 
 it('a database that does not resume is retried at growing intervals, and one last time at the timeout', async () => {
-  const { at, retries, outcome } = await tries({ connectRetryInterval: 5_000, connectRetryTimeout: 60_000 })
-  expect(at).toEqual([0, 5_000, 15_000, 35_000, 60_000])
-  expect(retries).toEqual([5_000, 10_000, 20_000, 25_000])
+  const { at, retries, outcome } = await tries({ connectRetryInterval: 500, connectRetryTimeout: 20_000 })
+  expect(at).toEqual([0, 500, 1_500, 3_500, 7_500, 12_500, 17_500, 20_000])
+  expect(retries).toEqual([500, 1_000, 2_000, 4_000, 5_000, 5_000, 2_500])
   expect(outcome).toBe(PAUSED)
 })
 
