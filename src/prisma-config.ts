@@ -1,11 +1,12 @@
 import type { config as MssqlConfig } from 'mssql'
+import { recordDatasource } from './config/datasource-recorder.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
 import { clientSettingsOf } from './proxy/client-settings.ts'
 import { notPassedOn, temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
-import { refusedDatabase, shadowDatabaseOf } from './proxy/prisma-guards.ts'
+import { checkShadowDatabase, refusedDatabase, refusedStatement } from './proxy/prisma-guards.ts'
 import { startProxy } from './proxy/proxy.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
 import { setUpLogin } from './setup.ts'
@@ -85,6 +86,9 @@ export async function entraDatasource(
   config: MssqlConfig | string | undefined,
   options: EntraDatasourceOptions = {},
 ): Promise<EntraDatasource> {
+  // The command line tool reads the file to connect by itself.
+  const recorded = recordDatasource({ config, options })
+  if (recorded !== undefined) return closedBy({ url: recorded }, async () => {})
   if (config === undefined || config === '') return closedBy({}, async () => {})
   const made = [config, options] as const
   const same = [...open].find((each) => isSame(each.made, made))
@@ -114,19 +118,21 @@ async function openDatasource(
   onClose: () => void,
 ): Promise<EntraDatasource> {
   const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
-  const settings = clientSettingsOf(setup.mssql)
   for (const { message } of warnings) tell(message)
+  const settings = clientSettingsOf(setup.mssql)
   const lost = notPassedOn(settings, 'engine')
   if (lost !== undefined) tell(lost)
   if (target.database === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
   }
-  const shadow = shadowDatabaseOf(target, options.shadowDatabase, 'shadowDatabase')
+  const { shadowDatabase } = options
+  checkShadowDatabase(target, shadowDatabase, 'shadowDatabase')
   const schema = schemaOf(options.schema) ?? setup.schema
   const proxy = await startProxy({
     ...proxyOptions,
     unref: true,
-    refuse: ({ database }) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
+    refuse: ({ database }) => refusedDatabase(database, target),
+    refuseStatement: (sql) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
     onEvent(event) {
       // Prisma's engine shows only the server's error, and its own text for 18456 and 4060.
       if (event.type === 'proxy.login-failed') tell(event.error.message)
@@ -146,7 +152,7 @@ async function openDatasource(
   try {
     const url = (database?: string) =>
       proxy.url({ format: 'engine', ...(database !== undefined && { database }), schema, settings, caFile: ca?.file })
-    const urls = { url: url(), ...(shadow !== undefined && { shadowDatabaseUrl: url(shadow) }) }
+    const urls = { url: url(), ...(shadowDatabase !== undefined && { shadowDatabaseUrl: url(shadowDatabase) }) }
     return closedBy(urls, close)
   } catch (error) {
     await close()

@@ -16,6 +16,7 @@ import { TokenSource } from './token/token-source.ts'
 export interface SetupOptions extends SignInOptions {
   tokenSource?: TokenSource
   scope?: string
+  schema?: string
   rotation?: RotationOptions
   clock?: Clock
   random?: Random
@@ -25,7 +26,7 @@ export interface SetupOptions extends SignInOptions {
 export interface Setup {
   /** Without any credential; not the user's object. */
   mssql: MssqlConfig
-  /** From the connection string. */
+  /** Of the models. */
   schema: string | undefined
   tokenSource: TokenSource
   /** The `aud` claim of the tokens for this server. */
@@ -43,7 +44,8 @@ export interface Setup {
  */
 export function setUp(config: MssqlConfig | string, options: SetupOptions): Setup {
   const read = readConfig(config, options.credential === undefined ? options : {})
-  const { config: mssql, maxAge, signIn, warnings, schema } = read
+  const { config: mssql, maxAge, signIn, warnings } = read
+  const schema = options.schema ?? read.schema
   const cloud = cloudOf(mssql.server, options.scope)
   const warn = (message: string, parameter: string) => warnings.push({ message, parameter })
   const { clock = systemClock, random = Math.random } = options

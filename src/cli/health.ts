@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { printable } from '../errors/wording.ts'
 import type { ProxyStats } from '../proxy/events.ts'
 
@@ -36,6 +36,8 @@ export function metricsAsText(stats: ProxyStats): string {
     .join('')
 }
 
+type Answer = readonly [status: number, text: string]
+
 /**
  * Serves `/livez` (the process answers), `/readyz` (a sign-in has worked; else 503) and `/metrics` on 127.0.0.1.
  *
@@ -47,20 +49,18 @@ export async function serveHealth(
   stats: () => ProxyStats,
   whyNotReady: () => string | undefined,
 ): Promise<Server> {
+  const answers = new Map<string | undefined, () => Answer>([
+    ['/livez', () => [200, 'ok\n']],
+    ['/readyz', () => [whyNotReady() === undefined ? 200 : 503, `${printable(whyNotReady() ?? 'ok')}\n`]],
+    ['/metrics', () => [200, metricsAsText(stats())]],
+  ])
+  const answerTo = ({ method, url }: IncomingMessage): Answer => {
+    if (method !== 'GET' && method !== 'HEAD') return [405, 'GET only\n']
+    return answers.get(url)?.() ?? [404, `${[...answers.keys()].join(', ')}\n`]
+  }
   const server = createServer((request, response) => {
-    const answer = (status: number, text: string) =>
-      response.writeHead(status, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text)
-    if (request.method !== 'GET' && request.method !== 'HEAD') return void answer(405, 'GET only\n')
-    switch (request.url) {
-      case '/livez':
-        return void answer(200, 'ok\n')
-      case '/readyz':
-        return void answer(whyNotReady() === undefined ? 200 : 503, `${printable(whyNotReady() ?? 'ok')}\n`)
-      case '/metrics':
-        return void answer(200, metricsAsText(stats()))
-      default:
-        return void answer(404, '/livez, /readyz, /metrics\n')
-    }
+    const [status, text] = answerTo(request)
+    response.writeHead(status, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text)
   })
   server.listen({ host: '127.0.0.1', port, exclusive: true })
   await once(server, 'listening')

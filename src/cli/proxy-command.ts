@@ -6,7 +6,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import { printable, printableJson, wrapped } from '../errors/wording.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
 import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
-import { DATABASE_URL, portNumber } from './flags.ts'
+import { portNumber } from './flags.ts'
 import { serveHealth } from './health.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import { type CliContext, ExitCode, type Output, say, stopOn } from './process.ts'
@@ -17,14 +17,13 @@ import { summarizeRefusals } from './refusals.ts'
 interface ProxyCommandFlags extends ProxyFlags, LoginFlags {
   port?: number
   healthPort?: number
-  endAtExpiry?: boolean
   json?: boolean
 }
 
 /** The port if the login is kept, unless you name another one. */
 const FIXED_PORT = 14_330
 
-const EXAMPLES = `
+const HELP = `
 Listens on 127.0.0.1 only, and accepts one login from processes of your own user. That is created at each start, unless
 --password-file keeps it. Signs in once at its start, and says whether that works. Ctrl-C closes it.
 
@@ -39,17 +38,18 @@ Examples:
 export function proxyCommand(context: CliContext): Command {
   const command = new Command('proxy')
     .description('run a local proxy for SQL tools, and show who uses it')
-    .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
+    .argument('[url]', 'a connection string')
+  return loginFlags(proxyFlags(command))
     .option(
       '--port <number>',
       `the port to listen on, 0 for a free one (default: 0, or ${FIXED_PORT} with --password-file)`,
       portNumber,
     )
-    .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) on 127.0.0.1', portNumber)
-    .option('--end-at-expiry', 'close a session when the token that it was opened with expires')
+    .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) there, on 127.0.0.1', portNumber)
+    .optionsGroup('Output:')
     .option('--json', 'print one JSON object per line: the proxy, then each event')
-  return proxyFlags(loginFlags(command))
-    .addHelpText('after', EXAMPLES)
+    .optionsGroup('Help:')
+    .addHelpText('after', HELP)
     .action(async (url: string | undefined, flags: ProxyCommandFlags) => {
       context.setExitCode(await keepOpen(url, flags, context))
     })
@@ -57,7 +57,7 @@ export function proxyCommand(context: CliContext): Command {
 
 async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, context: CliContext): Promise<number> {
   const { out } = context
-  const { json = false, endAtExpiry = false, healthPort } = flags
+  const { json = false, healthPort } = flags
   const port = flags.port ?? (flags.passwordFile === undefined ? 0 : FIXED_PORT)
   context.outliveReader()
   using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
@@ -73,7 +73,7 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
   }
   const refused = summarizeRefusals((text) => out.write(problemAsText(Date.now(), 'red', text, out)))
   try {
-    const options = { port, endAtExpiry, onEvent, ...(login !== undefined && { login }) }
+    const options = { port, onEvent, ...(login !== undefined && { login }) }
     opened = await openProxy(url, flags, context, { ...options, isSigningIn: () => readiness.trying })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -204,13 +204,7 @@ function lineOf(value: object): string {
 }
 
 function traffic({ bytesIn, bytesOut }: Pick<ProxyStats, 'bytesIn' | 'bytesOut'>): string {
-  return `${sizeOf(bytesIn)} in, ${sizeOf(bytesOut)} out`
+  return `${SIZE.format(bytesIn)} in, ${SIZE.format(bytesOut)} out`
 }
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
-
-function sizeOf(bytes: number): string {
-  const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1)
-  const value = bytes / 1000 ** step
-  return `${step === 0 ? value : value.toFixed(1)} ${UNITS[step]}`
-}
+const SIZE = new Intl.NumberFormat('en', { style: 'unit', unit: 'byte', unitDisplay: 'narrow', notation: 'compact' })

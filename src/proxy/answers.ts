@@ -139,6 +139,14 @@ export function refusedLogin(number: number, user: string, why: string): Failure
   return ownAnswer(number, loginFailedFor(user), why)
 }
 
+/** The answer to a statement that the proxy's owner refuses. */
+export function refusedBatch(why: string): FailureAnswer {
+  return {
+    errors: [{ number: OWN_MESSAGE, state: 1, class: 16, message: why, serverName: 'loopback-proxy' }],
+    advice: '',
+  }
+}
+
 /** Begins as SQL Server's own errors do, which clients parse for the user. */
 function loginFailedFor(user: string): string {
   return `Login failed for user '${user.slice(0, MAX_NAME)}'.`

@@ -39,6 +39,13 @@ export interface ProxyOptions {
    * @defaultValue admits all
    */
   refuse?: (request: LoginRequest) => string | undefined
+  /**
+   * Refuses a batch of SQL, by its first 64 characters: returns what the client is told (error 50000), or undefined to pass
+   * it on. Not asked for batches of several packets, nor for procedure calls.
+   *
+   * @defaultValue passes on all
+   */
+  refuseStatement?: (sql: string) => string | undefined
   /** How long a client may take to log in before it is disconnected, in ms. @defaultValue 15_000 */
   loginTimeout?: number
   /** How many connections there may be, logged in or not. @defaultValue 2_000 */
