@@ -138,10 +138,8 @@ function eventAsText(event: ProxyEvent | SignInEvent, sessionsOpen: number, out:
       return line(style('green', '✓'), printable(`Signed in as ${principal}, database ${database}.`))
     }
     case 'proxy.sign-in-failed': {
-      const [first = ''] = event.error.message.split('\n')
-      const text = event.attempt === 1 ? event.error.message : first
-      const next = `Trying again in ${Math.ceil(event.retryInMs / 1000)} s.`
-      return problemAsText(event.at, 'red', `${text}\n${next}`, out)
+      const { at, error, changed } = event
+      return changed ? problemAsText(at, 'red', `${error.message}\nTrying again until a login works.`, out) : ''
     }
     case 'proxy.session-opened': {
       const who = printable(event.applicationName) || 'a client'

@@ -11,8 +11,8 @@ import { sleep } from '../time/clock.ts'
 export type SignInEvent =
   /** `principal`: whose token it is, as far as the token says. */
   | { type: 'proxy.signed-in'; at: number; principal: string; database: string | undefined }
-  /** It is tried again after `retryInMs`. */
-  | { type: 'proxy.sign-in-failed'; at: number; error: Error; attempt: number; retryInMs: number }
+  /** It is tried again after `retryInMs`. `changed`: the attempt before did not fail like this. */
+  | { type: 'proxy.sign-in-failed'; at: number; error: Error; attempt: number; retryInMs: number; changed: boolean }
 
 /** Whether a login upstream has worked yet: this one, or one for a client. */
 export class Readiness {
@@ -29,12 +29,16 @@ export class Readiness {
     this.#why = undefined
   }
 
-  failed(error: Error): void {
-    if (this.#why !== undefined) this.#why = error.message
+  failed(why: string): void {
+    if (this.#why !== undefined) this.#why = why
   }
 }
 
 const LOGIN = { ...ORDINARY_LOGIN, applicationName: 'prisma-mssql-entra proxy' }
+
+/** After so many attempts, which take half a minute, the next ones come after this time, in ms: nobody seems to be looking. */
+const QUICK_ATTEMPTS = 10
+const SLOW_INTERVAL = 60_000
 
 /** Options of {@link signIn}. */
 interface SignInOptions {
@@ -54,6 +58,7 @@ export async function signIn(
   { onAttempt, emit, signal }: SignInOptions,
 ): Promise<void> {
   const { clock, random, target } = setup
+  let last = ''
   for (let attempt = 1; !signal.aborted && readiness.whyNot !== undefined; attempt++) {
     try {
       readiness.trying = true
@@ -65,9 +70,13 @@ export async function signIn(
       emit({ type: 'proxy.signed-in', at: clock.now(), principal, database: database ?? target.database })
     } catch (error) {
       if (signal.aborted) return
-      readiness.failed(error as Error)
-      const retryInMs = connectRetryInterval(attempt, random(), defaultConnectTiming)
-      emit({ type: 'proxy.sign-in-failed', at: clock.now(), error: error as Error, attempt, retryInMs })
+      const { message } = error as Error
+      readiness.failed(message)
+      const quick = attempt < QUICK_ATTEMPTS
+      const retryInMs = quick ? connectRetryInterval(attempt, random(), defaultConnectTiming) : SLOW_INTERVAL
+      const changed = message !== last
+      last = message
+      emit({ type: 'proxy.sign-in-failed', at: clock.now(), error: error as Error, attempt, retryInMs, changed })
       await sleep(clock, retryInMs, signal).catch(() => {})
     }
   }
