@@ -8,6 +8,7 @@ import { type Target, targetOf } from './login/target.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
+import type { Telemetry } from './telemetry.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
@@ -16,6 +17,7 @@ export interface SetupOptions extends SignInOptions {
   tokenSource?: TokenSource
   scope?: string
   rotation?: RotationOptions
+  telemetry?: Telemetry
   clock?: Clock
   random?: Random
 }
@@ -53,7 +55,13 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions): Setu
   const { clock = systemClock, random = Math.random } = options
   const tokenSource =
     options.tokenSource ??
-    new TokenSource(credentials, { scope: options.scope ?? cloud.scope, timing: timing.refresh, clock, random })
+    new TokenSource(credentials, {
+      scope: options.scope ?? cloud.scope,
+      timing: timing.refresh,
+      ...(options.telemetry && { telemetry: options.telemetry }),
+      clock,
+      random,
+    })
   return { mssql, schema, tokenSource, audience: audienceOf(cloud), timing: timing.rotation, clock, random, warnings }
 }
 
