@@ -7,13 +7,14 @@ import { ConnectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
+import type { OpenConnection, PoolContext } from './pool/connection.ts'
+import { MeasuredPool } from './pool/measured-pool.ts'
 import { Pool } from './pool/pool.ts'
-import { type PoolSettings, poolSettings } from './pool/settings.ts'
+import { poolSettings } from './pool/settings.ts'
 import { type AdapterStats, statsOf } from './pool/stats.ts'
 import { setUp } from './setup.ts'
-import type { Clock, Random } from './time/clock.ts'
+import type { AdapterTelemetry, TelemetrySubject } from './telemetry.ts'
 import { holdEventLoop } from './time/event-loop.ts'
-import type { TokenSource } from './token/token-source.ts'
 
 const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 
@@ -32,12 +33,9 @@ const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly provider = 'sqlserver'
   readonly adapterName = ADAPTER_NAME
-  readonly #tokenSource: TokenSource
   readonly #opener: ConnectionOpener
   readonly #connectionInfo: ConnectionInfo
-  readonly #settings: PoolSettings
-  readonly #clock: Clock
-  readonly #random: Random
+  readonly #context: PoolContext
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
   /** One for each connected client, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
@@ -46,6 +44,9 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   /** Those that a client waits for in `connect()`. */
   readonly #connecting = new Set<Pool<ClientConnection>>()
   #finishedRotations = 0
+  readonly #observe: () => AdapterTelemetry | undefined
+  /** While there are clients. */
+  #telemetry: AdapterTelemetry | undefined
   #unsubscribe: (() => void) | undefined
 
   /**
@@ -54,13 +55,12 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const { mssql, tokenSource, audience, timing, clock, random, warnings, ...said } = setUp(config, options)
+    const { mssql, tokenSource: source, audience, timing, clock, random, warnings, ...said } = setUp(config, options)
     const schema = options.schema ?? said.schema
-    this.#clock = clock
-    this.#random = random
-    this.#settings = poolSettings(mssql, timing)
     this.#onEvent = options.onEvent
-    this.#tokenSource = tokenSource
+    const emit = (event: AdapterEvent) => this.#emit(event)
+    this.#context = { source, settings: poolSettings(mssql, timing), clock, random, emit }
+    this.#observe = () => options.telemetry?.observe(this.#subject(mssql))
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
@@ -134,42 +134,51 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     } finally {
       this.#connecting.delete(pool)
     }
-    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#clock, () => this.#forget(pool))
+    const adapter = new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#context.clock, () =>
+      this.#forget(pool),
+    )
+    return this.#telemetry?.measured(adapter) ?? adapter
   }
 
   #newPool(): Pool<ClientConnection> {
     // If the driver cannot be loaded, opening a connection says so.
     this.#opener.load().catch(() => {})
-    const pool = new Pool<ClientConnection>(
-      this.#tokenSource,
-      (lease, signal) => this.#opener.open(lease, signal),
-      this.#settings,
-      this.#clock,
-      this.#random,
-      (event) => this.#emit(event),
-    )
+    const open: OpenConnection<ClientConnection> = (lease, signal) => this.#opener.open(lease, signal)
+    this.#telemetry ??= this.#observe()
+    const pool =
+      this.#telemetry === undefined
+        ? new Pool(open, this.#context)
+        : new MeasuredPool(open, this.#context, this.#telemetry)
     this.#remember(pool)
     return pool
   }
 
   /** Numbers for a health endpoint: tokens, rotations, connections, work in flight. */
   stats(): AdapterStats {
+    const { source, clock } = this.#context
     const pools = [...this.#pools].map((pool) => pool.stats())
-    return statsOf(this.#tokenSource.stats(), pools, this.#finishedRotations, this.#clock.now())
+    return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
+  }
+
+  #subject({ server, port = 1433, database, options }: MssqlConfig): TelemetrySubject {
+    const { settings, clock } = this.#context
+    const { max, min } = settings
+    return { server, port, instance: options?.instanceName, database, max, min, clock, stats: () => this.stats() }
   }
 
   #emit(event: AdapterEvent): void {
     emit(event, this.#onEvent)
+    this.#telemetry?.onEvent(event)
   }
 
   #warn(warning: ConfigWarning): void {
-    this.#emit({ type: 'config.warning', at: this.#clock.now(), ...warning })
+    this.#emit({ type: 'config.warning', at: this.#context.clock.now(), ...warning })
     if (this.#onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
   }
 
   #remember(pool: Pool<ClientConnection>): void {
     this.#pools.add(pool)
-    this.#unsubscribe ??= this.#tokenSource.observe((event) => notify(this.#onEvent, event))
+    this.#unsubscribe ??= this.#context.source.observe((event) => notify(this.#onEvent, event))
   }
 
   #forget(pool: Pool<ClientConnection>): void {
@@ -178,5 +187,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     if (this.#pools.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
+    this.#telemetry?.end()
+    this.#telemetry = undefined
   }
 }

@@ -12,7 +12,7 @@ import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { explainLoginFailure } from './driver-errors.ts'
 import { EntraConnection } from './entra-connection.ts'
-import { type DriverConnection, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
+import { type DriverConnection, loadOfficialDriver, type OfficialDriver, type OfficialOptions } from './official-adapter.ts'
 import { watchRequests } from './requests.ts'
 import { mendConnection } from './tedious-fixes.ts'
 
@@ -39,7 +39,7 @@ export class ConnectionOpener {
 
   /** Loads the driver. Harmless at any time. */
   load(): Promise<OfficialDriver> {
-    this.#driver ??= OfficialDriver.load(this.#config, this.#options)
+    this.#driver ??= loadOfficialDriver(this.#config, this.#options)
     return this.#driver
   }
 

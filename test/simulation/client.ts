@@ -212,14 +212,13 @@ export class SimClient {
 
   /** As `PrismaMssqlEntra.connect` does. */
   async #open(): Promise<SqlDriverAdapter> {
-    const pool = new Pool<ClientConnection>(
-      this.#source,
-      (lease, signal) => this.#logIn(lease, signal),
-      this.poolSettings,
-      this.#clock.local,
-      this.#random.next,
-      (event) => this.#watch.onEvent(this, event),
-    )
+    const pool = new Pool<ClientConnection>((lease, signal) => this.#logIn(lease, signal), {
+      source: this.#source,
+      settings: this.poolSettings,
+      clock: this.#clock.local,
+      random: this.#random.next,
+      emit: (event) => this.#watch.onEvent(this, event),
+    })
     this.pool = pool
     try {
       await pool.connect()
