@@ -12,7 +12,12 @@ import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { explainLoginFailure } from './driver-errors.ts'
 import { EntraConnection } from './entra-connection.ts'
-import { type DriverConnection, loadOfficialDriver, type OfficialDriver, type OfficialOptions } from './official-adapter.ts'
+import {
+  type DriverConnection,
+  loadOfficialDriver,
+  type OfficialDriver,
+  type OfficialOptions,
+} from './official-adapter.ts'
 import { watchRequests } from './requests.ts'
 import { mendConnection } from './tedious-fixes.ts'
 

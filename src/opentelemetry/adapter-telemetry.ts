@@ -1,7 +1,7 @@
 import { type Attributes, context, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api'
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
-import type { AdapterEvent, RotationReason } from '../events.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import type { AdapterEvent, CloseReason, RotationReason } from '../events.ts'
 import type { AdapterTelemetry, TelemetrySubject } from '../telemetry.ts'
 import { Stopwatch } from '../time/clock.ts'
 import { errorAttributes, isGivenUp, markFailed } from './errors.ts'
@@ -12,6 +12,9 @@ import { inSpan } from './spans.ts'
 /** SQL Server's own port, which the conventions leave out. */
 const DEFAULT_PORT = 1433
 
+const CLOSE_REASON = 'mssql_entra.close.reason'
+const CLOSE_REASONS: readonly CloseReason[] = ['idle', 'replaced', 'expired', 'unusable', 'lost', 'disconnected']
+
 /** Measures one adapter by OpenTelemetry. */
 export class OpenTelemetryAdapter implements AdapterTelemetry {
   readonly #subject: TelemetrySubject
@@ -19,7 +22,7 @@ export class OpenTelemetryAdapter implements AdapterTelemetry {
   readonly #tracer: Tracer
   readonly #target: Attributes
   readonly #pool: Attributes
-  readonly #remove: () => void
+  readonly #remove: () => boolean
   #rotation: { span: Span; took: Stopwatch } | undefined
 
   constructor(subject: TelemetrySubject, instruments: Instruments, tracer: Tracer, poolName: string | undefined) {
@@ -37,6 +40,9 @@ export class OpenTelemetryAdapter implements AdapterTelemetry {
     const name = poolName ?? `${server}:${port}/${namespace}`
     this.#pool = { [POOL_NAME]: name }
     this.#remove = instruments.add(name, subject)
+    // So that the first of each is an increase.
+    instruments.timeouts.add(0, this.#pool)
+    for (const reason of CLOSE_REASONS) instruments.connectionsClosed.add(0, { ...this.#pool, [CLOSE_REASON]: reason })
   }
 
   async login<T>(login: () => Promise<T>, forRotation: boolean): Promise<T> {
@@ -54,7 +60,8 @@ export class OpenTelemetryAdapter implements AdapterTelemetry {
 
   waited(ms: number, error?: unknown): void {
     if (error === undefined) this.#instruments.waitTime.record(ms / 1000, this.#pool)
-    else if (error instanceof EntraError && error.code === 'CONNECT_TIMEOUT') this.#instruments.timeouts.add(1, this.#pool)
+    else if (error instanceof EntraError && error.code === 'CONNECT_TIMEOUT')
+      this.#instruments.timeouts.add(1, this.#pool)
   }
 
   used(ms: number): void {
@@ -73,7 +80,7 @@ export class OpenTelemetryAdapter implements AdapterTelemetry {
         this.#endRotation(event.reason, event.error)
         break
       case 'connection.closed':
-        this.#instruments.connectionsClosed.add(1, { ...this.#pool, 'mssql_entra.close.reason': event.reason })
+        this.#instruments.connectionsClosed.add(1, { ...this.#pool, [CLOSE_REASON]: event.reason })
         break
     }
   }
@@ -115,7 +122,11 @@ export class OpenTelemetryAdapter implements AdapterTelemetry {
   #beginRotation(reason: RotationReason, connections: number): void {
     // One that was called off has no event.
     this.#rotation?.span.end()
-    const attributes = { ...this.#pool, 'mssql_entra.rotation.reason': reason, 'mssql_entra.rotation.connections': connections }
+    const attributes = {
+      ...this.#pool,
+      'mssql_entra.rotation.reason': reason,
+      'mssql_entra.rotation.connections': connections,
+    }
     this.#rotation = {
       span: this.#tracer.startSpan('mssql_entra.rotation', { attributes }, ROOT_CONTEXT),
       took: this.#stopwatch(),

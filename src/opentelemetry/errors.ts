@@ -3,8 +3,8 @@ import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 
 /**
- * What an operation, a login or a token request failed with. `error.type` is SQL Server's number where a statement failed
- * with one, the code of an {@link EntraError}, or the name of what was thrown.
+ * What an operation, a login or a token request failed with. `error.type` is the code of an {@link EntraError}; Prisma's
+ * kind of an error of a statement, or SQL Server's number where Prisma has no kind for it; or the name of what was thrown.
  *
  * @see https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/
  */
@@ -12,8 +12,9 @@ export function errorAttributes(error: unknown): Attributes {
   const known = entraErrorIn(error)
   if (known !== undefined) return { 'error.type': known.code, ...statusCode(known.number) }
   if (isDriverAdapterError(error)) {
-    const { kind, originalCode } = error.cause
-    return { 'error.type': originalCode ?? kind, ...statusCode(originalCode) }
+    const { cause } = error
+    if (cause.kind !== 'mssql') return { 'error.type': cause.kind }
+    return { 'error.type': String(cause.code), ...statusCode(cause.code) }
   }
   return { 'error.type': error instanceof Error ? error.name : '_OTHER' }
 }
@@ -29,7 +30,7 @@ export function markFailed(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: reasonOf(error) })
 }
 
-function statusCode(number: string | number | undefined): Attributes {
+function statusCode(number: number | undefined): Attributes {
   return number === undefined ? {} : { 'db.response.status_code': String(number) }
 }
 

@@ -34,7 +34,10 @@ export class Instruments {
   readonly #idleMin: Observable
   readonly #pendingRequests: Observable
   readonly #tokenTimeLeft: Observable
-  /** The adapters that have clients, by the names of their pools. */
+  /**
+   * The adapters that have clients, by the names of their pools. Names stay: the SDK goes on reporting the last value of a
+   * pool that is not observed any more.
+   */
   readonly #subjects = new Map<string, Set<TelemetrySubject>>()
 
   constructor(meter: Meter) {
@@ -98,39 +101,37 @@ export class Instruments {
   }
 
   /** Reports an adapter's numbers until you call the function that is returned. */
-  add(poolName: string, subject: TelemetrySubject): () => void {
+  add(poolName: string, subject: TelemetrySubject): () => boolean {
     const subjects = this.#subjects.get(poolName) ?? new Set()
     this.#subjects.set(poolName, subjects.add(subject))
-    return () => {
-      if (subjects.delete(subject) && subjects.size === 0) this.#subjects.delete(poolName)
-    }
+    return () => subjects.delete(subject)
   }
 
   #observe(result: BatchObservableResult): void {
     for (const [name, subjects] of this.#subjects) {
       const pool = { [POOL_NAME]: name }
-      const { idle, used, max, min, waiting, tokenTimeLeft } = sumOf(subjects)
+      const { idle, used, max, min, waiting, timesLeft } = sumOf(subjects)
       result.observe(this.#count, idle, { ...pool, [STATE]: 'idle' })
       result.observe(this.#count, used, { ...pool, [STATE]: 'used' })
       result.observe(this.#max, max, pool)
       result.observe(this.#idleMin, min, pool)
       result.observe(this.#pendingRequests, waiting, pool)
-      if (Number.isFinite(tokenTimeLeft)) result.observe(this.#tokenTimeLeft, tokenTimeLeft, pool)
+      result.observe(this.#tokenTimeLeft, timesLeft.length === 0 ? Number.NaN : Math.min(...timesLeft), pool)
     }
   }
 }
 
 /** Adapters whose pools have the same name are added up: a second value for a name would replace the first. */
 function sumOf(subjects: Iterable<TelemetrySubject>) {
-  const sum = { idle: 0, used: 0, max: 0, min: 0, waiting: 0, tokenTimeLeft: Number.POSITIVE_INFINITY }
+  const sum = { idle: 0, used: 0, max: 0, min: 0, waiting: 0, timesLeft: [] as number[] }
   for (const subject of subjects) {
-    const { connectionsOpen, inFlight, waiting, tokenSecondsLeft = sum.tokenTimeLeft } = subject.stats()
+    const { connectionsOpen, inFlight, waiting, tokenSecondsLeft } = subject.stats()
     sum.idle += connectionsOpen - inFlight
     sum.used += inFlight
     sum.max += subject.max
     sum.min += subject.min
     sum.waiting += waiting
-    sum.tokenTimeLeft = Math.min(sum.tokenTimeLeft, tokenSecondsLeft)
+    if (tokenSecondsLeft !== undefined) sum.timesLeft.push(tokenSecondsLeft)
   }
   return sum
 }

@@ -10,10 +10,7 @@ export class MeasuredPool<C extends PoolConnection> extends Pool<C> {
   readonly #lent = new WeakMap<C, Stopwatch>()
 
   constructor(open: OpenConnection<C>, context: PoolContext, telemetry: AdapterTelemetry) {
-    super(
-      (lease, signal, forRotation) => telemetry.login(() => open(lease, signal, forRotation), forRotation),
-      context,
-    )
+    super((lease, signal, forRotation) => telemetry.login(() => open(lease, signal, forRotation), forRotation), context)
     this.#telemetry = telemetry
     this.#clock = context.clock
   }

@@ -79,7 +79,8 @@ export class Rotation<C extends PoolConnection> {
   /** Plans a rotation, unless one runs, is planned for an earlier time, or will be retried after a failure. */
   plan(reason: RotationReason, delay: number): void {
     if (this.#plan !== undefined && this.#failures > 0) return
-    if (this.#run === undefined && delay < this.delay) this.#plan = { reason, delay, age: new Stopwatch(this.#pool.clock) }
+    if (this.#run === undefined && delay < this.delay)
+      this.#plan = { reason, delay, age: new Stopwatch(this.#pool.clock) }
   }
 
   /** Plans a rotation if connections are outdated and none is planned. */

@@ -87,7 +87,12 @@ export class TokenSource {
     this.#ask =
       telemetry === undefined
         ? ask
-        : (request) => telemetry.signIn(() => ask(request), this.#demand, () => this.#credential.serving)
+        : (request) =>
+            telemetry.signIn(
+              () => ask(request),
+              this.#demand,
+              () => this.#credential.serving,
+            )
     this.#random = options.random ?? Math.random
     this.#pause = new RequestPause(this.#clock, this.#random)
     this.#onEvent = options.onEvent

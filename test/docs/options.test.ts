@@ -31,6 +31,7 @@ const OPTIONS: Record<keyof PrismaMssqlEntraOptions, true> = {
   eager: true,
   rotation: true,
   onEvent: true,
+  telemetry: true,
   onPoolError: true,
   onConnectionError: true,
   clock: true,
@@ -41,6 +42,7 @@ const SOURCE_OPTIONS: Record<keyof TokenSourceOptions, true> = {
   requestTimeout: true,
   timing: true,
   onEvent: true,
+  telemetry: true,
   clock: true,
   random: true,
 }
