@@ -1,11 +1,10 @@
 import type { config as MssqlConfig } from 'mssql'
 import { PrismaClient } from '../generated/prisma/client.ts'
-import { type AuthenticationMethod, PrismaMssqlEntra, type SignInOptions } from '../src/index.ts'
-import { type Authority, defaultPrincipals, type Gateway } from '../src/testing/index.ts'
+import { PrismaMssqlEntra, type SignInOptions } from '../src/index.ts'
+import type { Authority, Gateway } from '../src/testing/index.ts'
 import { startEngine } from '../test/engine/engine.ts'
 import { applyMigrations } from '../test/integration/schema.ts'
 import { startLocalAzure } from '../test/local-azure.ts'
-import { certifiedPrincipals, installAzureCli, signInOptions } from './sign-in.ts'
 import { seed } from './workload.ts'
 
 /** A local Azure with the example database. */
@@ -20,32 +19,25 @@ export interface DemoAzure {
 
 /**
  * @param tokenLifetime - in ms
- * @param methods - how Prisma Client signs in, in order of preference
  * @param onStep - called with the name of each part before it starts
  */
-export async function startDemoAzure(
-  tokenLifetime: number,
-  methods: readonly AuthenticationMethod[],
-  onStep: (step: string) => void,
-): Promise<DemoAzure> {
+export async function startDemoAzure(tokenLifetime: number, onStep: (step: string) => void): Promise<DemoAzure> {
   onStep('engine')
   const engine = await startEngine()
   const { host, port, user, password, database } = engine
   onStep('authority and gateway')
-  const byCertificate = methods.includes('ActiveDirectoryServicePrincipalCertificate')
-  const { principals, pem } = byCertificate ? await certifiedPrincipals() : { principals: defaultPrincipals(), pem: '' }
   const azure = await startLocalAzure({
     tokenLifetime,
-    principals,
     upstream: {
       server: { host, port, user, password, database, encrypt: false, trustServerCertificate: false },
       close: () => engine.close(),
     },
   })
   const { authority, gateway } = azure
-  const removeAzureCli = methods.includes('AzureCli') ? await installAzureCli(authority.imdsHost) : undefined
   const config = azure.config()
-  const signIn = signInOptions(methods, authority, pem)
+  // Nothing may lead @azure/identity to another Azure.
+  for (const name of Object.keys(process.env)) if (/^(AZURE|IDENTITY|MSI|IMDS)_/.test(name)) delete process.env[name]
+  Object.assign(process.env, authority.environment('app-service'))
   onStep('migration')
   // With a token of an hour: this takes as long as it takes.
   const factory = new PrismaMssqlEntra(config, {
@@ -61,10 +53,7 @@ export async function startDemoAzure(
     authority,
     gateway,
     config,
-    signIn,
-    async close() {
-      await azure.close()
-      await removeAzureCli?.()
-    },
+    signIn: { authentication: 'ActiveDirectoryManagedIdentity', credentialOptions: authority.clientOptions() },
+    close: () => azure.close(),
   }
 }

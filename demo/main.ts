@@ -11,7 +11,6 @@ import { migrate, migrationSummaryOf } from './migration.ts'
 import { type DemoOptions, readOptions, USAGE } from './options.ts'
 import { Recording } from './recording.ts'
 import { Screen } from './screen.ts'
-import { outageOf } from './sign-in.ts'
 import { faultsOf, summaryOf } from './summary.ts'
 import { tasks } from './workload.ts'
 
@@ -32,7 +31,7 @@ await runProgram(USAGE, async () => {
     return 0
   }
   const startedAt = performance.now()
-  const azure = await startDemoAzure(options.tokenLife * 1000, options.methods, (step) => {
+  const azure = await startDemoAzure(options.tokenLife * 1000, (step) => {
     printDim(`starting the local Azure: ${step} …`)
   })
   printDim(`ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`)
@@ -47,16 +46,10 @@ async function run(azure: DemoAzure, options: DemoOptions): Promise<number> {
   const recording = new Recording(Date.now())
   const adapter = new PrismaMssqlEntra(azure.config, {
     ...azure.signIn,
-    onEvent: (event) => {
-      if (event.type === 'token.acquired' && event.credential !== recording.credential) {
-        printDim(`tokens now come from ${event.credential}`)
-      }
-      recording.onEvent(event)
-    },
+    onEvent: (event) => recording.onEvent(event),
   })
   const prisma = new PrismaClient({ adapter })
   const timer = setTimeout(() => stop.abort(), options.seconds * 1000)
-  const outage = setTimeout(() => failFirst(azure, options), options.seconds * 500)
   let endedAt = Date.now()
   const drawing = setInterval(() => show(recording, adapter, options), FRAME_EVERY)
   try {
@@ -66,7 +59,7 @@ async function run(azure: DemoAzure, options: DemoOptions): Promise<number> {
     show(recording, adapter, options)
     endedAt = Date.now()
   } finally {
-    for (const each of [timer, outage, drawing]) clearTimeout(each)
+    for (const each of [timer, drawing]) clearTimeout(each)
     screen.leavePanel()
     await prisma.$disconnect()
   }
@@ -81,14 +74,6 @@ async function run(azure: DemoAzure, options: DemoOptions): Promise<number> {
   if (migrated !== undefined) screen.print(migrationSummaryOf(migrated, screen.palette))
   const faults = faultsOf(recording, counts)
   return faults.length === 0 && migrated?.rows === migrated?.readBack ? 0 : 1
-}
-
-/** Makes the first of several ways to sign in fail from now on. */
-function failFirst({ authority }: DemoAzure, { methods }: DemoOptions): void {
-  const endpoint = outageOf(methods)
-  if (endpoint === undefined) return
-  authority.inject({ endpoint, status: 400 })
-  printDim(`${methods[0]} now fails`)
 }
 
 async function work(prisma: PrismaClient, worker: number, recording: Recording, until: AbortSignal): Promise<void> {

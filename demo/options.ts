@@ -1,6 +1,4 @@
 import { readValues, wholeNumber } from '../scripts/support/command-line.ts'
-import type { AuthenticationMethod } from '../src/index.ts'
-import { LOCAL_METHODS, readMethods } from './sign-in.ts'
 
 /** The command line. */
 export interface DemoOptions {
@@ -9,8 +7,6 @@ export interface DemoOptions {
   workers: number
   /** How long tokens live, in s. */
   tokenLife: number
-  /** How to sign in, in order of preference. */
-  methods: AuthenticationMethod[]
   /** The file for the picture of the run. */
   svg: string | undefined
   /** Whether to apply the example's migrations at the end. */
@@ -21,19 +17,13 @@ export const USAGE = `npm run demo -- [options]
 
 Prisma Client on a local Azure that only accepts Entra tokens, with tokens that live for seconds.
 
-  --seconds N             how long to run (60)
-  --workers N             how many workers run at once (8)
-  --token-life N          the lifetime of a token in seconds (15; at least 4)
-  --authentication NAME   how to sign in (ActiveDirectoryManagedIdentity), or several ways in order of preference,
-                          for example AzureCli,ActiveDirectoryManagedIdentity: halfway through, the first starts to fail,
-                          unless all of them use the same endpoint
-  --svg FILE              draw a picture of the run: best with 4 workers, on an idle machine
-  --migrate               at the end, apply the example's migrations and 300 KB of inserts through the proxy of
-                          prisma.config.ts, with a TDS client that only supports a user and password
-  --help                  this text
-
-NAME is one of
-${LOCAL_METHODS.map((method) => `  ${method}`).join('\n')}
+  --seconds N      how long to run (60)
+  --workers N      how many workers run at once (8)
+  --token-life N   the lifetime of a token in seconds (15; at least 4)
+  --svg FILE       draw a picture of the run: best with 4 workers, on an idle machine
+  --migrate        at the end, apply the example's migrations and 300 KB of inserts through the proxy of
+                   prisma.config.ts, with a TDS client that only supports a user and password
+  --help           this text
 
 Exit code 0 if at least one rotation happened, no query failed, no request came after its token's expiry, and what
 --migrate inserted came back unchanged; 2 for a wrong command line; otherwise 1.`
@@ -48,7 +38,6 @@ export function readOptions(args: string[]): DemoOptions | undefined {
     seconds: { type: 'string', default: '60' },
     workers: { type: 'string', default: '8' },
     'token-life': { type: 'string', default: '15' },
-    authentication: { type: 'string', default: 'ActiveDirectoryManagedIdentity' },
     svg: { type: 'string' },
     migrate: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -58,7 +47,6 @@ export function readOptions(args: string[]): DemoOptions | undefined {
     seconds: wholeNumber('seconds', values.seconds, 1),
     workers: wholeNumber('workers', values.workers, 1),
     tokenLife: wholeNumber('token-life', values['token-life'], 4),
-    methods: readMethods(values.authentication),
     svg: values.svg,
     migrate: values.migrate,
   }

@@ -36,9 +36,7 @@ export class Recording {
   readonly handovers: Handover[] = []
   /** The messages of failures, with a count each. */
   readonly failures = new Map<string, number>()
-  /** The credentials that gave the tokens, in the order in which each first did. */
-  readonly credentials = new Set<string>()
-  /** The one that gave the last token. */
+  /** What gave the last token. */
   credential: string | undefined
   #rotationStartedAt = 0
 
@@ -65,7 +63,6 @@ export class Recording {
     switch (event.type) {
       case 'token.acquired':
         this.credential = event.credential
-        this.credentials.add(event.credential)
         break
       case 'connection.opened':
         this.#opened(event.connection, event.at, event.expiresOn)

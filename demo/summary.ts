@@ -24,7 +24,7 @@ export function faultsOf(recording: Recording, counts: Counts): string[] {
 
 /** The last thing that is printed. */
 export function summaryOf(recording: Recording, counts: Counts, palette: Palette): string {
-  const { samples, failures, failureCount, credentials } = recording
+  const { samples, failures, failureCount, credential = 'none' } = recording
   const { rotations, tokensRequested, logins, requestsAfterExpiry, leastTimeLeft } = counts
   const latency = (share: number) => percentile(samples, share).toFixed(1)
   const faults = faultsOf(recording, counts)
@@ -35,7 +35,7 @@ export function summaryOf(recording: Recording, counts: Counts, palette: Palette
     ...[...failures].map(([message, count]): [string, string] => [`failed ${count} ×`, message]),
     ['latency p50 / p99', `${latency(0.5)} / ${latency(0.99)} ms`],
     ['token requests', tokensRequested],
-    ['tokens from', [...credentials].join(', then ')],
+    ['tokens from', credential],
     ['logins', logins],
     [
       'least time left on a token in use',

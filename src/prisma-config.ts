@@ -1,10 +1,11 @@
 import type { config as MssqlConfig } from 'mssql'
+import { recordDatasource } from './config/datasource-recorder.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
 import { temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
-import { refusedDatabase, shadowDatabaseOf } from './proxy/prisma-guards.ts'
+import { checkShadowDatabase, refusedDatabase, refusedStatement } from './proxy/prisma-guards.ts'
 import { startProxy } from './proxy/proxy.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
 import { setUpLogin } from './setup.ts'
@@ -84,6 +85,9 @@ export async function entraDatasource(
   config: MssqlConfig | string | undefined,
   options: EntraDatasourceOptions = {},
 ): Promise<EntraDatasource> {
+  // The command line tool reads the file to connect by itself.
+  const recorded = recordDatasource({ config, options })
+  if (recorded !== undefined) return closedBy({ url: recorded }, async () => {})
   if (config === undefined || config === '') return closedBy({}, async () => {})
   const made = [config, options] as const
   const same = [...open].find((each) => isSame(each.made, made))
@@ -117,12 +121,14 @@ async function openDatasource(
   if (target.database === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
   }
-  const shadow = shadowDatabaseOf(target, options.shadowDatabase, 'shadowDatabase')
+  const { shadowDatabase } = options
+  checkShadowDatabase(target, shadowDatabase, 'shadowDatabase')
   const schema = schemaOf(options.schema) ?? setup.schema
   const proxy = await startProxy({
     ...proxyOptions,
     unref: true,
-    refuse: ({ database }) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
+    refuse: ({ database }) => refusedDatabase(database, target),
+    refuseStatement: (sql) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
     onEvent(event) {
       // Prisma's engine shows only the server's error, and its own text for 18456 and 4060.
       if (event.type === 'proxy.login-failed') tell(event.error.message)
@@ -142,7 +148,7 @@ async function openDatasource(
   try {
     const url = (database?: string) =>
       proxy.url({ ...(database !== undefined && { database }), schema, caFile: ca?.file })
-    const urls = { url: url(), ...(shadow !== undefined && { shadowDatabaseUrl: url(shadow) }) }
+    const urls = { url: url(), ...(shadowDatabase !== undefined && { shadowDatabaseUrl: url(shadowDatabase) }) }
     return closedBy(urls, close)
   } catch (error) {
     await close()

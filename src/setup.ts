@@ -4,6 +4,7 @@ import { audienceOf, cloudOf } from './credentials/clouds.ts'
 import { PROMPT_TIMEOUT } from './credentials/one-at-a-time.ts'
 import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
+import { tenantOfServer } from './login/fed-auth-info.ts'
 import { type Target, targetOf } from './login/target.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
@@ -16,6 +17,7 @@ import { TokenSource } from './token/token-source.ts'
 export interface SetupOptions extends SignInOptions {
   tokenSource?: TokenSource
   scope?: string
+  schema?: string
   rotation?: RotationOptions
   telemetry?: Telemetry
   clock?: Clock
@@ -26,7 +28,7 @@ export interface SetupOptions extends SignInOptions {
 export interface Setup {
   /** Without any credential; not the user's object. */
   mssql: MssqlConfig
-  /** From the connection string. */
+  /** Of the models. */
   schema: string | undefined
   tokenSource: TokenSource
   /** The `aud` claim of the tokens for this server. */
@@ -44,15 +46,20 @@ export interface Setup {
  */
 export function setUp(config: MssqlConfig | string, options: SetupOptions): Setup {
   const read = readConfig(config, options.credential === undefined ? options : {})
-  const { config: mssql, maxAge, signIn, warnings, schema } = read
+  const { config: mssql, maxAge, signIn, warnings } = read
+  const schema = options.schema ?? read.schema
   const cloud = cloudOf(mssql.server, options.scope)
   const warn = (message: string, parameter: string) => warnings.push({ message, parameter })
-  const credentials = options.tokenSource ? [] : credentialsFor(options, signIn, cloud, warn)
+  const { clock = systemClock, random = Math.random } = options
+  const server = {
+    name: `${mssql.server}:${mssql.port ?? ''}`,
+    tenant: async () => tenantOfServer(targetOf(mssql), clock),
+  }
+  const credentials = options.tokenSource ? [] : credentialsFor(options, signIn, { cloud, server }, warn)
   if (options.tokenSource) refuseBesideTokenSource(options)
   // A person takes longer than a server.
   const connectTimeout = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
   const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, connectTimeout)
-  const { clock = systemClock, random = Math.random } = options
   const tokenSource =
     options.tokenSource ??
     new TokenSource(credentials, {

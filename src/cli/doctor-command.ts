@@ -3,10 +3,11 @@ import { type DiagnoseOptions, diagnose } from '../doctor/diagnose.ts'
 import { type OnStep, STEPS, type StepId, type StepResult } from '../doctor/steps.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { currentAsText, printSteps, resultsAsJson, summaryOf } from './doctor-report.ts'
-import { connectionStringOf, DATABASE_URL, type SignInFlags, seconds, signInFlags, signInOptionsOf } from './flags.ts'
+import { datasourceOf } from './datasource.ts'
+import { printSteps, resultsAsJson, summaryOf } from './doctor-report.ts'
+import { type SignInFlags, seconds, signInFlags } from './flags.ts'
 import { type CliContext, ExitCode, stopOn } from './process.ts'
-import { sayWaits, showWaits } from './waiting.ts'
+import { sayWaits } from './waiting.ts'
 
 interface DoctorFlags extends SignInFlags {
   timeout?: number
@@ -14,7 +15,7 @@ interface DoctorFlags extends SignInFlags {
   verbose?: boolean
 }
 
-const EXAMPLES = `
+const HELP = `
 Checks what a login needs: the string, DNS, TCP, PRELOGIN and TLS, whether the server accepts Entra logins, the token, the
 login, who you are in the database, the rights for Prisma Client and Prisma Migrate, the clock, and how long it takes. It
 never shows the token.
@@ -24,7 +25,7 @@ never shows the token.
 Exit codes: 0 nothing failed; 1 something did; 2 wrong connection string or arguments; 130 stopped by Ctrl-C.
 
 Examples:
-  $ prisma-mssql-entra doctor                                      # uses ${DATABASE_URL}
+  $ prisma-mssql-entra doctor                                      # uses prisma.config.ts, or DATABASE_URL
   $ prisma-mssql-entra doctor "sqlserver://myserver.database.windows.net;database=app" --verbose
   $ prisma-mssql-entra doctor --authentication AzureCli --timeout 20
   $ prisma-mssql-entra doctor --json | jq -r '.steps[] | select(.status == "failed") | .error.message'
@@ -41,20 +42,18 @@ export function doctorCommand(
 ): Command {
   const command = new Command('doctor')
     .description('check everything that a login needs, and report what is missing')
-    .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
-    .option(
-      '--timeout <seconds>',
-      'the time limit for the whole run (default: 60, or more if a token may take longer)',
-      seconds,
-    )
+    .argument('[url]', 'a connection string')
+  return signInFlags(command)
+    .optionsGroup('Output:')
+    .option('--timeout <seconds>', 'for all of it (default: 60, or more if a token may take longer)', seconds)
     .option('--verbose', 'show everything that it found')
     .option('--json', 'print one JSON document')
-  return signInFlags(command)
-    .addHelpText('after', EXAMPLES)
+    .optionsGroup('Help:')
+    .addHelpText('after', HELP)
     .action(async (url: string | undefined, flags: DoctorFlags) => {
       const { out } = context
       const { json = false, verbose = false, timeout } = flags
-      const connectionString = connectionStringOf(url, flags, context)
+      const { config, options } = await datasourceOf(url, flags, context)
       using stop = stopOn('SIGINT', 'SIGTERM')
       const print = json ? () => {} : printSteps(out, verbose)
       let current: StepId | undefined
@@ -62,15 +61,11 @@ export function doctorCommand(
         current = result === undefined ? id : undefined
         print(id, result)
       }
-      const what = () => current && STEPS[current]
-      using _waits =
-        out.rewritable && !json
-          ? showWaits(what, (title, seconds) => out.write(currentAsText(`${title}, for ${seconds} s so far`, out)))
-          : sayWaits(context, what)
+      using _waits = sayWaits(context, () => current && STEPS[current])
       const results = await holdEventLoop(
         diagnose(
-          connectionString,
-          { ...defaults, ...signInOptionsOf(flags), ...(timeout !== undefined && { timeout }), signal: stop.signal },
+          config,
+          { ...defaults, ...options, ...(timeout !== undefined && { timeout }), signal: stop.signal },
           onStep,
         ),
       )

@@ -23,13 +23,8 @@ const ERASE = '\u001b[2K'
 export function printSteps(out: Output, verbose: boolean): OnStep {
   return (id, result) => {
     if (result !== undefined) out.write(`${out.rewritable ? ERASE : ''}${stepAsText(result, out, verbose)}`)
-    else if (out.rewritable) out.write(currentAsText(STEPS[id], out))
+    else if (out.rewritable) out.write(`${out.style('dim', `… ${STEPS[id]}`)}\r`)
   }
-}
-
-/** The line of the current step, to be overwritten. */
-export function currentAsText(text: string, { style }: Pick<Output, 'style'>): string {
-  return `${style('dim', `… ${text}`)}\r`
 }
 
 /** A line for a step, with its error, warnings and details below. */

@@ -1,10 +1,11 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
-import { refusedDatabase, shadowDatabaseOf } from '../proxy/prisma-guards.ts'
+import { checkShadowDatabase, refusedDatabase, refusedStatement } from '../proxy/prisma-guards.ts'
 import { runChild } from './child.ts'
-import { DATABASE_URL, isConnectionString, oneOf } from './flags.ts'
+import { DATABASE_URL, isConnectionString } from './flags.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
+import type { Datasource } from './prisma-config-file.ts'
 import { type CliContext, ExitCode, say } from './process.ts'
 
 interface ExecFlags extends ProxyFlags {
@@ -16,16 +17,17 @@ interface ExecFlags extends ProxyFlags {
 /** The variable that tells the command the file of `--ca-file`. */
 const CA_FILE = 'PRISMA_MSSQL_ENTRA_CA_FILE'
 
-const SHADOW_DATABASE_REMEDY = 'name it with --shadow-database'
+const SHADOW_DATABASE_REMEDY =
+  'name it with --shadow-database, and SHADOW_DATABASE_URL as the shadowDatabaseUrl of Prisma'
 
-const EXAMPLES = `
+const HELP = `
 The command finds its connection string in ${DATABASE_URL}, or in the variable that --env names. For sqlcmd there are also
 SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD and SQLCMDDBNAME. All of them point to a proxy on 127.0.0.1 that runs until the
-command ends. The command does not get the string that you pass here, nor a variable that holds it. ${CA_FILE} names the
-file of --ca-file.
+command ends. The command does not get your own connection string, nor a variable that holds it. ${CA_FILE}
+names the file of --ca-file.
 
-On Azure, "migrate dev" of Prisma 6 needs --shadow-database, and url and shadowDatabaseUrl in its schema: without one
-Prisma creates a database, which is billed. To let the command connect to master, name master in the string.
+On Azure, "prisma migrate dev" needs --shadow-database, and a shadowDatabaseUrl that reads SHADOW_DATABASE_URL: Prisma would
+create a database, which is billed, and is refused. To let the command connect to master, name master in the string.
 
 Examples:
   $ prisma-mssql-entra exec -- npx prisma migrate deploy           # Prisma 6
@@ -39,12 +41,14 @@ export function execCommand(context: CliContext): Command {
   const command = new Command('exec')
     .description('run a command with a connection string for a local proxy that signs in with a token')
     .argument('<command...>', 'the command and its arguments, best after --; before it, a connection string may stand')
-    .option('--env <name>', 'the variable in which the command finds its connection string', DATABASE_URL)
-    .option('--format <kind>', `of the connection string: ${URL_FORMATS.join(', ')}`, oneOf(URL_FORMATS), 'prisma')
-    .option('--shadow-database <name>', 'an empty database, passed in SHADOW_DATABASE_URL in the same way')
     .passThroughOptions()
   return proxyFlags(command)
-    .addHelpText('after', EXAMPLES)
+    .optionsGroup('The command:')
+    .option('--env <name>', 'the variable in which it finds its connection string', DATABASE_URL)
+    .addOption(new Option('--format <kind>', 'of that string').choices(URL_FORMATS).default('prisma'))
+    .option('--shadow-database <name>', 'an empty database, passed in SHADOW_DATABASE_URL in the same way')
+    .optionsGroup('Help:')
+    .addHelpText('after', HELP)
     .action(async (words: string[], flags: ExecFlags) => {
       const [first = ''] = words
       const url = isConnectionString(first) ? first : undefined
@@ -65,7 +69,8 @@ async function exec(
   let opened: OpenProxy
   try {
     opened = await openProxy(url, flags, context, {
-      refuse: ({ database }, target) => refusedDatabase(database, target, SHADOW_DATABASE_REMEDY),
+      refuse: ({ database }, target) => refusedDatabase(database, target),
+      refuseStatement: (sql, target) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
       onEvent(event) {
         const problem = problemIn(event)
         if (problem !== undefined) say(context, problem)
@@ -78,7 +83,7 @@ async function exec(
   }
   try {
     const variables = variablesFor(opened, flags)
-    const environment = { ...withoutString(context.environment, opened.connectionString), ...variables }
+    const environment = { ...withoutString(context.environment, opened.datasource.config), ...variables }
     return await runChild(program, args, environment)
   } catch (error) {
     if (error instanceof EntraError) throw error
@@ -91,15 +96,16 @@ async function exec(
 }
 
 /** The environment without the variables that hold the connection string, which may hold a secret. */
-function withoutString(environment: NodeJS.ProcessEnv, connectionString: string): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value?.trim() !== connectionString.trim()),
-  )
+function withoutString(environment: NodeJS.ProcessEnv, config: Datasource['config']): NodeJS.ProcessEnv {
+  const connectionString = typeof config === 'string' ? config.trim() : undefined
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== connectionString))
 }
 
-function variablesFor({ proxy, target, schema, caFile }: OpenProxy, flags: ExecFlags): Record<string, string> {
-  const { env, format } = flags
-  const shadowDatabase = shadowDatabaseOf(target, flags.shadowDatabase, '--shadow-database')
+function variablesFor(
+  { proxy, target, datasource, schema, caFile }: OpenProxy,
+  { env, format, shadowDatabase = datasource.options.shadowDatabase }: ExecFlags,
+): Record<string, string> {
+  checkShadowDatabase(target, shadowDatabase, '--shadow-database')
   return {
     [env]: proxy.url({ schema, format }),
     ...(shadowDatabase !== undefined && {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { ProxyStats } from '../proxy/events.ts'
 
 /** The prefix of the metrics' names. */
@@ -35,6 +35,8 @@ export function metricsAsText(stats: ProxyStats): string {
     .join('')
 }
 
+type Answer = readonly [status: number, text: string]
+
 /**
  * Serves `/livez` (the process answers), `/readyz` (the last sign-in, if there was one, succeeded; else 503) and `/metrics`
  * on 127.0.0.1.
@@ -42,20 +44,18 @@ export function metricsAsText(stats: ProxyStats): string {
  * @throws the system's error if the port is taken
  */
 export async function serveHealth(port: number, stats: () => ProxyStats, isReady: () => boolean): Promise<Server> {
+  const answers = new Map<string | undefined, () => Answer>([
+    ['/livez', () => [200, 'ok\n']],
+    ['/readyz', () => (isReady() ? [200, 'ok\n'] : [503, 'the last sign-in failed\n'])],
+    ['/metrics', () => [200, metricsAsText(stats())]],
+  ])
+  const answerTo = ({ method, url }: IncomingMessage): Answer => {
+    if (method !== 'GET' && method !== 'HEAD') return [405, 'GET only\n']
+    return answers.get(url)?.() ?? [404, `${[...answers.keys()].join(', ')}\n`]
+  }
   const server = createServer((request, response) => {
-    const answer = (status: number, text: string) =>
-      response.writeHead(status, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text)
-    if (request.method !== 'GET' && request.method !== 'HEAD') return void answer(405, 'GET only\n')
-    switch (request.url) {
-      case '/livez':
-        return void answer(200, 'ok\n')
-      case '/readyz':
-        return void (isReady() ? answer(200, 'ok\n') : answer(503, 'the last sign-in failed\n'))
-      case '/metrics':
-        return void answer(200, metricsAsText(stats()))
-      default:
-        return void answer(404, '/livez, /readyz, /metrics\n')
-    }
+    const [status, text] = answerTo(request)
+    response.writeHead(status, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text)
   })
   server.listen({ host: '127.0.0.1', port, exclusive: true })
   await once(server, 'listening')

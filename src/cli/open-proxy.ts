@@ -7,9 +7,11 @@ import { REFUSAL_REASONS } from '../proxy/admission.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { progressOf } from '../proxy/events.ts'
 import { type LoopbackProxy, startProxy } from '../proxy/proxy.ts'
-import { type LoginRequest, notPassedOn, type ProxyOptions } from '../proxy/settings.ts'
+import { type LoginRequest, notPassedOn } from '../proxy/settings.ts'
 import { setUpLogin } from '../setup.ts'
-import { connectionStringOf, type SignInFlags, signInFlags, signInOptionsOf } from './flags.ts'
+import { datasourceOf } from './datasource.ts'
+import { type SignInFlags, signInFlags } from './flags.ts'
+import type { Datasource } from './prisma-config-file.ts'
 import { type CliContext, say } from './process.ts'
 import { sayWaits } from './waiting.ts'
 
@@ -18,8 +20,7 @@ export interface OpenProxy {
   proxy: LoopbackProxy
   target: Target
   /** What the proxy was opened for. It may hold a secret. */
-  connectionString: string
-  /** From the connection string. */
+  datasource: Datasource
   schema: string | undefined
   /** The file that holds the certificate of the proxy's authority. */
   caFile: string | undefined
@@ -28,18 +29,32 @@ export interface OpenProxy {
 /** The flags of the commands that open a proxy. */
 export interface ProxyFlags extends SignInFlags {
   caFile?: string
+  endAtExpiry?: boolean
+}
+
+/** What a command does with its proxy. */
+interface ProxyUse {
+  onEvent: (event: ProxyEvent) => void
+  /** @defaultValue a free one */
+  port?: number
+  /** Why a client's database, or a statement by its beginning, is refused. */
+  refuse?: (request: LoginRequest, target: Target) => string | undefined
+  refuseStatement?: (sql: string, target: Target) => string | undefined
 }
 
 /** Adds the flags of {@link ProxyFlags}. */
 export function proxyFlags(command: Command): Command {
-  return signInFlags(command).option(
-    '--ca-file <file>',
-    "write the proxy's CA certificate to a file, for clients that encrypt and verify",
-  )
+  return signInFlags(command)
+    .optionsGroup('The proxy:')
+    .option('--ca-file <file>', 'write the certificate of its authority there, for clients that encrypt and verify')
+    .option(
+      '--end-at-expiry',
+      'end a session when its token expires (by default, it goes on as long as the server lets it)',
+    )
 }
 
 /**
- * Opens a loopback proxy for a connection string. Writes warnings to stderr.
+ * Opens a loopback proxy. Writes warnings to stderr.
  *
  * @throws EntraError if the string is wrong or the file cannot be written; the system's error if the port is taken
  */
@@ -47,22 +62,25 @@ export async function openProxy(
   url: string | undefined,
   flags: ProxyFlags,
   context: CliContext,
-  {
-    refuse,
-    ...options
-  }: Pick<ProxyOptions, 'port' | 'endAtExpiry' | 'onEvent'> & {
-    refuse?: (request: LoginRequest, target: Target) => string | undefined
-  },
+  { onEvent, port = 0, refuse, refuseStatement }: ProxyUse,
 ): Promise<OpenProxy> {
-  const connectionString = connectionStringOf(url, flags, context)
-  const { mssql, target, schema, warnings, proxyOptions } = setUpLogin(connectionString, signInOptionsOf(flags))
+  const datasource = await datasourceOf(url, flags, context)
+  const { config, options } = datasource
+  const { mssql, target, schema, warnings, proxyOptions } = setUpLogin(config, options)
   for (const { message } of warnings) say(context, message)
   const lost = notPassedOn(mssql)
   if (lost !== undefined) say(context, lost)
   const proxy = await startProxy({
     ...proxyOptions,
-    ...options,
-    ...(refuse !== undefined && { refuse: (request) => refuse(request, target) }),
+    port,
+    endAtExpiry: flags.endAtExpiry ?? options.endAtExpiry ?? false,
+    timing: { ...proxyOptions.timing, ...options.timing },
+    onEvent(event) {
+      onEvent(event)
+      options.onEvent?.(event)
+    },
+    refuse: (request) => refuse?.(request, target),
+    refuseStatement: (sql) => refuseStatement?.(sql, target),
   })
   const { tokenSource } = proxyOptions
   sayWaits(context, () => {
@@ -72,7 +90,7 @@ export async function openProxy(
   const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)
   try {
     if (caFile !== undefined) await writeFile(caFile, proxy.ca)
-    return { proxy, target, connectionString, schema, caFile }
+    return { proxy, target, datasource, schema, caFile }
   } catch (cause) {
     await proxy.close()
     throw new EntraError('CONFIG_INVALID', `--ca-file cannot be written: ${(cause as Error).message}`, { cause })

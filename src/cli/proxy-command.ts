@@ -6,7 +6,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import { printable, printableJson, wrapped } from '../errors/wording.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
 import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
-import { DATABASE_URL, portNumber } from './flags.ts'
+import { portNumber } from './flags.ts'
 import { serveHealth } from './health.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import { type CliContext, ExitCode, type Output, say, stopOn } from './process.ts'
@@ -14,11 +14,10 @@ import { type CliContext, ExitCode, type Output, say, stopOn } from './process.t
 interface ProxyCommandFlags extends ProxyFlags {
   port: number
   healthPort?: number
-  endAtExpiry?: boolean
   json?: boolean
 }
 
-const EXAMPLES = `
+const HELP = `
 Listens on 127.0.0.1 only, and accepts one login, created at each start, from processes of your own user. Ctrl-C closes
 it.
 
@@ -32,13 +31,14 @@ Examples:
 export function proxyCommand(context: CliContext): Command {
   const command = new Command('proxy')
     .description('run a local proxy for SQL tools, and show who uses it')
-    .argument('[url]', `where to connect to (default: the value of ${DATABASE_URL})`)
-    .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
-    .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) on 127.0.0.1', portNumber)
-    .option('--end-at-expiry', 'close a session when the token that it was opened with expires')
-    .option('--json', 'print one JSON object per line: the proxy, then each event')
+    .argument('[url]', 'a connection string')
   return proxyFlags(command)
-    .addHelpText('after', EXAMPLES)
+    .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
+    .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) there, on 127.0.0.1', portNumber)
+    .optionsGroup('Output:')
+    .option('--json', 'print one JSON object per line: the proxy, then each event')
+    .optionsGroup('Help:')
+    .addHelpText('after', HELP)
     .action(async (url: string | undefined, flags: ProxyCommandFlags) => {
       context.setExitCode(await keepOpen(url, flags, context))
     })
@@ -46,7 +46,7 @@ export function proxyCommand(context: CliContext): Command {
 
 async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, context: CliContext): Promise<number> {
   const { out } = context
-  const { json = false, endAtExpiry = false, port, healthPort } = flags
+  const { json = false, port, healthPort } = flags
   context.outliveReader()
   using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
   const stopped = once(stop.signal, 'abort')
@@ -59,7 +59,7 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
     out.write(json ? eventAsJson(event) : eventAsText(event, opened.proxy.stats().sessionsOpen, out))
   }
   try {
-    opened = await openProxy(url, flags, context, { port, endAtExpiry, onEvent })
+    opened = await openProxy(url, flags, context, { port, onEvent })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
@@ -170,13 +170,7 @@ function lineOf(value: object): string {
 }
 
 function traffic({ bytesIn, bytesOut }: Pick<ProxyStats, 'bytesIn' | 'bytesOut'>): string {
-  return `${sizeOf(bytesIn)} in, ${sizeOf(bytesOut)} out`
+  return `${SIZE.format(bytesIn)} in, ${SIZE.format(bytesOut)} out`
 }
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
-
-function sizeOf(bytes: number): string {
-  const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1)
-  const value = bytes / 1000 ** step
-  return `${step === 0 ? value : value.toFixed(1)} ${UNITS[step]}`
-}
+const SIZE = new Intl.NumberFormat('en', { style: 'unit', unit: 'byte', unitDisplay: 'narrow', notation: 'compact' })

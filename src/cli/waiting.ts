@@ -4,54 +4,37 @@ import { type CliContext, say } from './process.ts'
 /** How often to look, in ms. */
 const INTERVAL = 250
 
-/** A wait is shown from this age on, in s. */
-const SHOWN_FROM = 2
+/** A wait is said from this age on, in s. */
+const SAID_FROM = 2
 
 /**
- * Shows each second what a command waits for, from the second second on, until disposed.
+ * Says on stderr what a command waits for: after 2, 4, 8, … s, until disposed.
  *
  * @param what - what it waits for now; undefined if for nothing
- * @param show - called with that, and for how long, in s
  */
-export function showWaits(
+export function sayWaits(
+  context: Pick<CliContext, 'err'>,
   what: () => string | undefined,
-  show: (what: string, seconds: number) => void,
   clock: Clock = systemClock,
 ): Disposable {
   let awaited: string | undefined
   let age = new Stopwatch(clock)
-  let shown = 0
+  let next = SAID_FROM
   let timer: Timer
   const look = () => {
     const now = what()
     if (now !== awaited) {
       awaited = now
       age = new Stopwatch(clock)
-      shown = 0
+      next = SAID_FROM
     }
     const seconds = Math.floor(age.elapsed / 1000)
-    if (awaited !== undefined && seconds >= SHOWN_FROM && seconds > shown) {
-      shown = seconds
-      show(awaited, seconds)
+    if (awaited !== undefined && seconds >= next) {
+      say(context, `Waiting for ${awaited}, for ${seconds} s so far.`)
+      next = seconds * 2
     }
     timer = clock.setTimer(INTERVAL, look)
   }
   look()
   return { [Symbol.dispose]: () => timer.cancel() }
-}
-
-/** As {@link showWaits}, by a message on stderr: after 2, 4, 8, … s. */
-export function sayWaits(
-  context: Pick<CliContext, 'err'>,
-  what: () => string | undefined,
-  clock: Clock = systemClock,
-): Disposable {
-  let next = SHOWN_FROM
-  const show = (awaited: string, seconds: number) => {
-    if (seconds <= SHOWN_FROM) next = SHOWN_FROM
-    if (seconds < next) return
-    next = seconds * 2
-    say(context, `Waiting for ${awaited}, for ${seconds} s so far.`)
-  }
-  return showWaits(what, show, clock)
 }

@@ -1,6 +1,7 @@
 import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
 import { explainDriverError } from '../driver/driver-errors.ts'
 import { EntraError, type Failure } from '../errors/entra-error.ts'
+import { iso } from '../errors/wording.ts'
 import type { CloseReason } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
 import type { PoolConnection } from '../pool/connection.ts'
@@ -85,8 +86,4 @@ export function transactionRefused(cause: unknown): EntraError {
       'was rolled back. It can be run again.',
     { cause },
   )
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString()
 }

@@ -1,41 +1,30 @@
 import type { config as MssqlConfig } from 'mssql'
 import { authenticationMethod } from '../credentials/methods.ts'
 import { type SignIn, signInBy } from '../credentials/sign-in.ts'
+import type { SignInOptions } from '../credentials/sign-in-options.ts'
 import { refusePlaintext } from './address.ts'
 import { givenInCode, readConfigObject } from './config-object.ts'
 import { parseConnectionString } from './connection-string.ts'
-import type { ConfigWarning } from './source.ts'
+import type { ParsedConfig } from './source.ts'
 
 export type { ConfigWarning } from './source.ts'
 
 /** Where to connect to, and how to sign in. */
-export interface EntraConfig {
-  /** A copy of the user's, without any credential: writing into it changes nothing of theirs. */
-  config: MssqlConfig
-  /** The database schema of the models. */
-  schema: string | undefined
-  /** How old a connection may get, in ms. */
-  maxAge: number | undefined
+export interface EntraConfig extends Omit<ParsedConfig, 'authentication' | 'details'> {
   /** `undefined` if the config says nothing about it. */
   signIn: SignIn | undefined
-  /** What is accepted, but probably not as it was meant. */
-  warnings: ConfigWarning[]
-}
-
-/** What the options say about signing in, which the config need not repeat. */
-export interface SignInInCode {
-  authentication?: string
-  tenantId?: string
-  clientId?: string
 }
 
 /**
  * Reads a connection string or a config object of `mssql`, and refuses what would sign in without a token.
  *
- * @param inCode - overrides what the config says; a warning says so if they differ
+ * @param inCode - what the options say about signing in, which the config need not repeat. A warning says so if they differ
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
-export function readConfig(configOrString: MssqlConfig | string, inCode: SignInInCode = {}): EntraConfig {
+export function readConfig(
+  configOrString: MssqlConfig | string,
+  inCode: Pick<SignInOptions, 'authentication' | 'tenantId' | 'clientId'> = {},
+): EntraConfig {
   const parsed =
     typeof configOrString === 'string' ? parseConnectionString(configOrString) : readConfigObject(configOrString)
   const { config, schema, maxAge, authentication: said, details, warnings } = parsed

@@ -1,8 +1,6 @@
-import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { config as MssqlConfig } from 'mssql'
 import { refuseOtherSignIns } from '../credentials/sign-in.ts'
-import { EntraError, reasonOf } from '../errors/entra-error.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { parseAddress, problemOfUrl } from './address.ts'
 import { Settings, setServer } from './parameters.ts'
 import {
@@ -51,13 +49,8 @@ export function parseConnectionString(given: string): ParsedConfig {
   }
   const config = configOf(source, settings, start)
   refuseOtherSignIns(settings.otherSignIns)
-  const { certificateAuthority, serverCertificate } = settings
-  const trusted = [
-    ...(certificateAuthority === undefined ? [] : [readCertificate(certificateAuthority)]),
-    ...(serverCertificate === undefined ? [] : [readSelfSigned(serverCertificate)]),
-  ]
-  if (trusted.length > 0) {
-    config.options = { ...config.options, cryptoCredentialsDetails: { ca: trusted.join('\n') } }
+  if (settings.trusted.length > 0) {
+    config.options = { ...config.options, cryptoCredentialsDetails: { ca: settings.trusted.join('\n') } }
   }
   const { schema, maxAge, authentication, details } = settings
   return { config, schema, maxAge, authentication, details, warnings: source.warnings }
@@ -115,26 +108,4 @@ function configOf(source: Source, { config, instance, minPoolSize }: Settings, s
   }
   // The port goes before the instance, as in SqlClient and JDBC; mssql has it the other way round.
   return { ...config, server: instance === undefined || port !== undefined ? server : `${server}\\${instance}` }
-}
-
-/** Reads a certificate file, PEM or DER, as the schema engine reads that of `trustServerCertificateCA`. Returns PEM. */
-function readCertificate(path: Value): string {
-  try {
-    const file = readFileSync(path.text)
-    const text = file.toString('latin1')
-    return text.includes('-----BEGIN CERTIFICATE-----') ? text : new X509Certificate(file).toString()
-  } catch (error) {
-    throw path.refuse(`${path.name} is not the path of a certificate file, PEM or DER: ${reasonOf(error)}`)
-  }
-}
-
-/** Reads the file of `ServerCertificate`. TLS in Node can trust the certificate of a server only if it signed itself. */
-function readSelfSigned(path: Value): string {
-  const pem = readCertificate(path)
-  const certificate = new X509Certificate(pem)
-  if (certificate.issuer === certificate.subject) return pem
-  throw path.refuse(
-    `${path.name} must be a certificate that signed itself. For one that an authority signed, name the file of the ` +
-      'authority by trustServerCertificateCA.',
-  )
 }

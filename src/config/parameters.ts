@@ -2,6 +2,7 @@ import { MSSQL_SCHEMA } from '@tediousjs/connection-string'
 import type { config as MssqlConfig } from 'mssql'
 import type { GivenDetails } from '../credentials/sign-in.ts'
 import { type Address, parseDataSource, problemOfHost } from './address.ts'
+import { readCertificate, readSelfSigned } from './certificate-files.ts'
 import { ISOLATION_LEVELS } from './isolation-levels.ts'
 import type { Value } from './source.ts'
 
@@ -19,10 +20,8 @@ export class Settings {
   /** In ms. */
   maxAge: number | undefined
   minPoolSize: Value | undefined
-  /** The path of a certificate file. */
-  certificateAuthority: Value | undefined
-  /** The path of the file with the server's own certificate. */
-  serverCertificate: Value | undefined
+  /** Certificates, as PEM. */
+  readonly trusted: string[] = []
   authentication: Value | undefined
   readonly details: GivenDetails = {}
   /** Ways to sign in without a credential. */
@@ -87,8 +86,8 @@ export const PARAMETERS: readonly Parameter[] = [
   { names: ['schema'], read: setting('schema', text) },
   { names: ['encrypt'], read: option('encrypt', (value) => value.oneOf(ENCRYPT, 'true, false or strict')) },
   { names: ['trustServerCertificate'], read: option('trustServerCertificate', flag) },
-  { names: ['trustServerCertificateCA'], read: setting('certificateAuthority', (value) => value) },
-  { names: ['serverCertificate'], read: setting('serverCertificate', (value) => value) },
+  { names: ['trustServerCertificateCA'], read: ({ trusted }, value) => void trusted.push(readCertificate(value)) },
+  { names: ['serverCertificate'], read: ({ trusted }, value) => void trusted.push(readSelfSigned(value)) },
   {
     names: ['hostNameInCertificate'],
     // JDBC's, in the portal, is a pattern. The host's own name, which is checked without this, is stricter.

@@ -18,8 +18,10 @@ export interface ChainOptions {
 export class CredentialChain {
   readonly #credentials: readonly NamedCredential[]
   readonly #options: ChainOptions
-  #serving: number | undefined
-  #round: Round | undefined
+  #serving: NamedCredential | undefined
+  #failures: CredentialFailure[] = []
+  /** Those that were asked and have not answered. */
+  #waiting = new Map<NamedCredential, AbortController>()
 
   /** @param credentials - at least one */
   constructor(credentials: readonly NamedCredential[], options: ChainOptions) {
@@ -30,20 +32,19 @@ export class CredentialChain {
 
   /** The name of the credential that gave the last token. */
   get serving(): string | undefined {
-    return this.#serving === undefined ? undefined : this.#credentials[this.#serving]?.name
+    return this.#serving?.name
   }
 
   /** The credentials that failed in the last request. */
   get failures(): readonly CredentialFailure[] {
-    return this.#round?.failures ?? []
+    return this.#failures
   }
 
   /** How the request under way stands: whose answer it waits for, and why others could not get a token. */
   progress(): string {
-    const waiting = this.#round?.waiting ?? []
-    const state =
-      waiting.length === 0 ? 'No credential has been asked yet.' : `No answer yet from ${waiting.join(', ')}.`
-    return [state, ...linesOf(this.failures)].join('\n')
+    const names = [...this.#waiting.keys()].map(({ name }) => name)
+    const state = names.length === 0 ? 'No credential has been asked yet.' : `No answer yet from ${names.join(', ')}.`
+    return [state, ...linesOf(this.#failures)].join('\n')
   }
 
   /**
@@ -53,121 +54,69 @@ export class CredentialChain {
    */
   async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
     abortSignal.throwIfAborted()
-    const order = askingOrder(this.#credentials.length, this.#serving)
-    const round = new Round(
-      order.flatMap((index) => this.#credentials[index] ?? []),
-      scope,
-      this.#options,
-    )
-    this.#round = round
-    const onAbort = () => round.stop(abortSignal.reason)
-    abortSignal.addEventListener('abort', onAbort, { once: true })
-    try {
-      const { answer, by } = await round.run()
-      this.#serving = order[by]
-      return answer
-    } finally {
-      abortSignal.removeEventListener('abort', onAbort)
-    }
-  }
-}
-
-interface Outcome {
-  answer: AccessToken | null
-  /** The index of the credential that gave it. */
-  by: number
-}
-
-/** One request for a token, put to one credential after the other. */
-class Round {
-  readonly failures: CredentialFailure[] = []
-  readonly #credentials: readonly NamedCredential[]
-  readonly #scope: string
-  readonly #options: ChainOptions
-  readonly #running = new Map<number, AbortController>()
-  #asked = 0
-  #timer: Timer | undefined
-  #over = false
-  #resolve: (outcome: Outcome) => void = () => {}
-  #reject: (reason: unknown) => void = () => {}
-
-  constructor(credentials: readonly NamedCredential[], scope: string, options: ChainOptions) {
-    this.#credentials = credentials
-    this.#scope = scope
-    this.#options = options
-  }
-
-  /** The names of those that have been asked and have not answered. */
-  get waiting(): string[] {
-    return [...this.#running.keys()].flatMap((index) => this.#credentials[index]?.name ?? [])
-  }
-
-  run(): Promise<Outcome> {
+    const { clock } = this.#options
+    const order = askingOrder(this.#credentials, this.#serving)
+    const failures: CredentialFailure[] = []
+    const waiting = new Map<NamedCredential, AbortController>()
+    this.#failures = failures
+    this.#waiting = waiting
+    let asked = 0
+    let timer: Timer | undefined
     return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-      this.#askNext()
+      const end = (reason?: unknown) => {
+        timer?.cancel()
+        abortSignal.removeEventListener('abort', onAbort)
+        for (const controller of waiting.values()) controller.abort(reason)
+        waiting.clear()
+      }
+      const onAbort = () => {
+        end(abortSignal.reason)
+        reject(abortSignal.reason)
+      }
+      const askNext = () => {
+        timer?.cancel()
+        const [credential, next] = order.slice(asked)
+        if (credential !== undefined) ask(credential, next)
+        else if (waiting.size === 0) {
+          end()
+          reject(credentialsFailed(failures, clock.now()))
+        }
+      }
+      const ask = (credential: NamedCredential, next: NamedCredential | undefined) => {
+        const turn = ++asked
+        if (next !== undefined) timer = clock.setTimer(turnOf(credential, next, order.length), askNext)
+        const controller = new AbortController()
+        waiting.set(credential, controller)
+        this.#ask(credential, scope, controller.signal).then(
+          (answer) => {
+            if (!waiting.delete(credential)) return
+            this.#serving = credential
+            for (const { name } of waiting.keys()) failures.push({ credential: name, error: tooLate() })
+            end()
+            resolve(answer)
+          },
+          (error) => {
+            if (!waiting.delete(credential)) return
+            failures.push({ credential: credential.name, error })
+            // One that was late has had its turn already: another one is being waited for.
+            if (turn === asked || waiting.size === 0) askNext()
+          },
+        )
+      }
+      abortSignal.addEventListener('abort', onAbort)
+      askNext()
     })
   }
 
-  stop(reason: unknown): void {
-    this.#end(reason)
-    this.#reject(reason)
-  }
-
-  #askNext(): void {
-    this.#timer?.cancel()
-    const index = this.#asked
-    const credential = this.#credentials[index]
-    if (credential === undefined) {
-      if (this.#running.size === 0) this.stop(credentialsFailed(this.failures, this.#options.clock.now()))
-      return
-    }
-    this.#asked++
-    const next = this.#credentials[this.#asked]
-    if (next !== undefined) {
-      const turn = turnOf(credential, next, this.#credentials.length)
-      this.#timer = this.#options.clock.setTimer(turn, () => this.#askNext())
-    }
-    const controller = new AbortController()
-    this.#running.set(index, controller)
-    this.#ask(credential, controller.signal).then(
-      (answer) => this.#succeed(index, answer),
-      (error) => this.#fail(index, credential.name, error),
-    )
-  }
-
-  async #ask(credential: NamedCredential, abortSignal: AbortSignal): Promise<AccessToken | null> {
+  async #ask(credential: NamedCredential, scope: string, abortSignal: AbortSignal): Promise<AccessToken | null> {
+    const { clock, accept } = this.#options
     const ask = async () => {
       abortSignal.throwIfAborted()
-      return credential.getToken(this.#scope, { abortSignal })
+      return credential.getToken(scope, { abortSignal })
     }
-    const answer = await (credential.interactive ? oneAtATime(credential, this.#options.clock, ask) : ask())
-    this.#options.accept(answer)
+    const answer = await (credential.interactive ? oneAtATime(credential, clock, ask) : ask())
+    accept(answer)
     return answer
-  }
-
-  #succeed(by: number, answer: AccessToken | null): void {
-    if (this.#over) return
-    this.#running.delete(by)
-    for (const credential of this.waiting) this.failures.push({ credential, error: tooLate() })
-    this.#end()
-    this.#resolve({ answer, by })
-  }
-
-  #fail(index: number, credential: string, error: unknown): void {
-    if (this.#over) return
-    this.#running.delete(index)
-    this.failures.push({ credential, error })
-    // One that was late has had its turn already: another one is being waited for.
-    if (index === this.#asked - 1 || this.#running.size === 0) this.#askNext()
-  }
-
-  #end(reason?: unknown): void {
-    this.#over = true
-    this.#timer?.cancel()
-    for (const controller of this.#running.values()) controller.abort(reason)
-    this.#running.clear()
   }
 }
 
@@ -189,14 +138,9 @@ const TURN_BEFORE_PROMPT = 30_000
 /** How long to wait for a person before the next credential is asked, in ms. */
 const TURN_OF_PROMPT = 120_000
 
-/**
- * The order to ask in: the one that gave the last token, then the others as they are listed.
- *
- * @param serving - the index of the one that gave the last token
- */
-export function askingOrder(count: number, serving: number | undefined): number[] {
-  const listed = Array.from({ length: count }, (_, index) => index)
-  return serving === undefined ? listed : [serving, ...listed.filter((index) => index !== serving)]
+/** The order to ask in: the one that gave the last token, then the others as they are listed. */
+export function askingOrder<Each>(listed: readonly Each[], serving: Each | undefined): readonly Each[] {
+  return serving === undefined ? listed : [serving, ...listed.filter((each) => each !== serving)]
 }
 
 /**

@@ -1,11 +1,9 @@
-import type { AzureAuthorityHosts } from '@azure/identity'
-
 /** One of Azure's clouds. */
 export interface Cloud {
   /** What its databases' tokens are for. */
   readonly scope: string
-  /** Its Entra ID, by the name that `@azure/identity` has for it. */
-  readonly authorityHost: keyof typeof AzureAuthorityHosts
+  /** The URL of its Entra ID. `@azure/identity` has it too (`AzureAuthorityHosts`), but takes long to load. */
+  readonly authorityHost: string
   /** How the host names of its databases end: Azure SQL's, Synapse's, Fabric's. */
   readonly suffixes: readonly string[]
 }
@@ -13,7 +11,7 @@ export interface Cloud {
 /** The cloud of any host that no other cloud claims. Synapse and Fabric take the tokens of its Azure SQL. */
 export const PUBLIC_CLOUD: Cloud = {
   scope: 'https://database.windows.net/.default',
-  authorityHost: 'AzurePublicCloud',
+  authorityHost: 'https://login.microsoftonline.com',
   suffixes: [
     '.database.windows.net',
     '.sql.azuresynapse.net',
@@ -27,12 +25,12 @@ const CLOUDS: readonly Cloud[] = [
   PUBLIC_CLOUD,
   {
     scope: 'https://database.usgovcloudapi.net/.default',
-    authorityHost: 'AzureGovernment',
+    authorityHost: 'https://login.microsoftonline.us',
     suffixes: ['.database.usgovcloudapi.net', '.sql.azuresynapse.usgovcloudapi.net'],
   },
   {
     scope: 'https://database.chinacloudapi.cn/.default',
-    authorityHost: 'AzureChina',
+    authorityHost: 'https://login.chinacloudapi.cn',
     suffixes: ['.database.chinacloudapi.cn', '.sql.azuresynapse.azure.cn'],
   },
 ]
@@ -67,16 +65,4 @@ export function cloudOfScope(scope: string): Cloud {
   // Both `https://resource/.default` and `https://resource//.default` are in use.
   const plain = scope.toLowerCase().replace('//.default', '/.default')
   return CLOUDS.find((cloud) => cloud.scope === plain) ?? PUBLIC_CLOUD
-}
-
-/** The URLs of `AzureAuthorityHosts`, without loading `@azure/identity`. */
-const AUTHORITY_URLS: Readonly<Record<string, string>> = {
-  AzurePublicCloud: 'https://login.microsoftonline.com',
-  AzureGovernment: 'https://login.microsoftonline.us',
-  AzureChina: 'https://login.chinacloudapi.cn',
-}
-
-/** The URL of the Entra ID that gives tokens for a server, if nothing else is named. */
-export function authorityOf(host: string, named = process.env.AZURE_AUTHORITY_HOST): string {
-  return named ?? AUTHORITY_URLS[cloudOf(host).authorityHost] ?? ''
 }

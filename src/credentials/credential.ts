@@ -68,11 +68,12 @@ export function namedCredentials(
 ): NamedCredential[] {
   const list = isList(given) ? given : [given]
   if (list.length === 0) throw new EntraError('CONFIG_INVALID', 'credential is an empty list. Name at least one.')
+  const tenant = tenantId === undefined ? {} : { tenantId }
   return list.map((each, index) => {
     if (each instanceof NamedCredential) return each
     if (typeof each === 'string') return byMethod(authenticationMethod(each))
-    if (typeof each === 'function') return new FunctionCredential(each, tenantId)
-    if (typeof each?.getToken === 'function') return new UserCredential(each, tenantId)
+    if (typeof each === 'function') return ofFunction(each, tenant)
+    if (typeof each?.getToken === 'function') return ofObject(each, tenant)
     throw new EntraError(
       'CONFIG_INVALID',
       `${isList(given) ? `credential[${index}]` : 'credential'} must be a credential of @azure/identity or another ` +
@@ -86,48 +87,40 @@ function isList(given: CredentialLike | readonly CredentialLike[]): given is rea
   return Array.isArray(given)
 }
 
-/** Classes of `@azure/identity` that prompt a person. */
-const INTERACTIVE = ['InteractiveBrowserCredential', 'DeviceCodeCredential']
+type Ask = (scope: string, signal: AbortSignal) => Promise<AccessToken | null>
 
-/** A credential that the user made. */
-class UserCredential extends NamedCredential {
-  readonly #credential: TokenCredential
-  readonly #tenantId: string | undefined
+/** A credential or a function of the user's own. */
+class OwnCredential extends NamedCredential {
+  readonly #ask: Ask
 
-  constructor(credential: TokenCredential, tenantId: string | undefined) {
-    const name = credential.constructor?.name ?? 'Object'
-    super(name === 'Object' ? 'credential' : name, INTERACTIVE.includes(name))
-    this.#credential = credential
-    this.#tenantId = tenantId
+  constructor(name: string, interactive: boolean, ask: Ask) {
+    super(name, interactive)
+    this.#ask = ask
   }
 
-  async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
-    return this.#credential.getToken(scope, {
-      abortSignal,
-      ...(this.#tenantId !== undefined && { tenantId: this.#tenantId }),
-    })
+  getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
+    return this.#ask(scope, abortSignal)
   }
 }
 
-/** A credential made of a function. */
-class FunctionCredential extends NamedCredential {
-  readonly #call: CredentialFunction
-  readonly #tenantId: string | undefined
+/** Classes of `@azure/identity` that prompt a person. */
+const INTERACTIVE = ['InteractiveBrowserCredential', 'DeviceCodeCredential']
 
-  constructor(call: CredentialFunction, tenantId?: string) {
-    super(call.name || 'function', false)
-    this.#call = call
-    this.#tenantId = tenantId
-  }
+function ofObject(credential: TokenCredential, tenant: { tenantId?: string }): NamedCredential {
+  const name = credential.constructor?.name ?? 'Object'
+  return new OwnCredential(
+    name === 'Object' ? 'credential' : name,
+    INTERACTIVE.includes(name),
+    async (scope, abortSignal) => credential.getToken(scope, { abortSignal, ...tenant }),
+  )
+}
 
-  /** @throws EntraError `TOKEN_INVALID` for a string whose expiry cannot be read */
-  async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
-    const answer = await this.#call(scope, {
-      signal: abortSignal,
-      ...(this.#tenantId !== undefined && { tenantId: this.#tenantId }),
-    })
+/** Its requests fail with `TOKEN_INVALID` if it gives a string whose expiry cannot be read. */
+function ofFunction(call: CredentialFunction, tenant: { tenantId?: string }): NamedCredential {
+  return new OwnCredential(call.name || 'function', false, async (scope, signal) => {
+    const answer = await call(scope, { signal, ...tenant })
     return typeof answer === 'string' ? withExpiry(answer) : answer
-  }
+  })
 }
 
 function withExpiry(token: string): AccessToken {

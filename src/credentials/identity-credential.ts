@@ -21,6 +21,8 @@ type IdentityPlugin = Parameters<Identity['useIdentityPlugin']>[0]
 export interface IdentityContext {
   cloud: Cloud
   options?: IdentityOptions | undefined
+  /** The server to sign in for, and how to ask it for its tenant. */
+  server?: { name: string; tenant: () => Promise<string> }
 }
 
 /** What distinguishes one sign-in from another. */
@@ -72,9 +74,17 @@ export class IdentityCredential extends NamedCredential {
   }
 
   /** Whether this is the credential for that sign-in. */
-  serves(signIn: SignIn, { cloud, options }: IdentityContext): boolean {
+  serves(signIn: SignIn, { cloud, options, server }: IdentityContext): boolean {
     const mine = this.#context
-    return DETAILS.every((it) => this.#signIn[it] === signIn[it]) && mine.cloud === cloud && mine.options === options
+    const sameTenant = this.#tenantFrom === undefined || this.#tenantFrom.name === server?.name
+    const sameSignIn = DETAILS.every((it) => this.#signIn[it] === signIn[it])
+    return sameSignIn && sameTenant && mine.cloud === cloud && mine.options === options
+  }
+
+  /** The server, if only it can name the tenant. */
+  get #tenantFrom(): IdentityContext['server'] {
+    const named = this.#signIn.tenantId ?? this.#environment.AZURE_TENANT_ID
+    return this.#method.tenantOfServer && !named ? this.#context.server : undefined
   }
 
   /** @throws EntraError `CONFIG_INVALID` if the environment lacks something, `DEPENDENCY_MISSING` */
@@ -98,8 +108,14 @@ export class IdentityCredential extends NamedCredential {
 
   async #load(): Promise<TokenCredential> {
     const { identity } = (await import('./identity-package.cts')) as unknown as { identity: Identity }
-    if (this.#method.plugin !== undefined) await usePlugin(identity, this.#method.plugin)
-    return this.#method.make(identity, this.#values() as Required<Values>, this.#options(identity))
+    const { plugin, credential, make } = this.#method
+    if (plugin !== undefined) await usePlugin(identity, plugin)
+    const values = this.#values()
+    if (this.#tenantFrom !== undefined) values.tenantId = await this.#tenantFrom.tenant()
+    const options = this.#options()
+    if (make !== undefined) return make(identity, values as Required<Values>, options)
+    const Credential = identity[credential] as new (options: object) => TokenCredential
+    return new Credential({ ...options, ...values })
   }
 
   /** What the sign-in and the environment give, with all that the method needs. */
@@ -111,18 +127,19 @@ export class IdentityCredential extends NamedCredential {
       const variable = candidates.find((candidate) => this.#environment[candidate])
       if (variable !== undefined) values[name as keyof Values] ??= this.#environment[variable] as string
     }
-    const missing = missingValues(this.#method, values)
+    const missing = missingValues(this.#method, { tenantId: this.#tenantFrom?.name, ...values })
     if (missing.length === 0) return values
     const where = needsConfig(this.#method) ? '' : ' in the environment'
     throw new EntraError('CONFIG_INVALID', `authentication=${this.#signIn.method} lacks ${missing.join(', ')}${where}.`)
   }
 
-  #options({ AzureAuthorityHosts }: Identity): IdentityOptions {
+  #options(): IdentityOptions {
     const { cloud, options } = this.#context
     const elsewhere = cloud !== PUBLIC_CLOUD && !this.#environment.AZURE_AUTHORITY_HOST
     return {
-      ...(elsewhere && { authorityHost: AzureAuthorityHosts[cloud.authorityHost] }),
+      ...(elsewhere && { authorityHost: cloud.authorityHost }),
       ...options,
+      ...this.#method.options,
       additionalPolicies: [...(options?.additionalPolicies ?? []), { policy: hearRefusals, position: 'perCall' }],
     }
   }

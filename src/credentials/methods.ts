@@ -1,4 +1,9 @@
-import type { AuthorityValidationOptions, TokenCredential, TokenCredentialOptions } from '@azure/identity'
+import type {
+  AuthorityValidationOptions,
+  DeviceCodeInfo,
+  TokenCredential,
+  TokenCredentialOptions,
+} from '@azure/identity'
 import { EntraError } from '../errors/entra-error.ts'
 import { didYouMean, quoted } from '../errors/wording.ts'
 
@@ -56,8 +61,12 @@ export interface Method<Needed extends ValueName = ValueName> {
   readonly needs?: readonly Needed[]
   /** Environment variables that give a value that the config does not. One of several is enough. */
   readonly variables?: { readonly [Name in ValueName]?: readonly string[] }
-  /** Makes the credential. `@azure/identity` may write into the options. */
-  make(identity: Identity, values: Values & Record<Needed, string>, options: IdentityOptions): TokenCredential
+  /** Whether the server is asked for the tenant if nothing names it, as SqlClient and JDBC do. */
+  readonly tenantOfServer?: true
+  /** Options of the credential that are always the same. */
+  readonly options?: object
+  /** Makes a credential whose constructor takes more than options with the values among them. */
+  make?(identity: Identity, values: Values & Record<Needed, string>, options: IdentityOptions): TokenCredential
 }
 
 /** Lets `make` know that what the method needs is there. */
@@ -89,7 +98,6 @@ const ROWS = {
     synonyms: ['activedirectorymsi'],
     user: 'clientId',
     takes: ['clientId', 'objectId', 'resourceId'],
-    make: (identity, values, options) => new identity.ManagedIdentityCredential({ ...options, ...values }),
   }),
   ActiveDirectoryServicePrincipal: method({
     credential: 'ClientSecretCredential',
@@ -97,6 +105,7 @@ const ROWS = {
     takes: [...APPLICATION, 'secret'],
     needs: ['tenantId', 'clientId', 'secret'],
     variables: { tenantId: ['AZURE_TENANT_ID'] },
+    tenantOfServer: true,
     make: (identity, { tenantId, clientId, secret }, options) =>
       new identity.ClientSecretCredential(tenantId, clientId, secret, options),
   }),
@@ -106,6 +115,7 @@ const ROWS = {
     takes: [...APPLICATION, 'certificatePath', 'secret'],
     needs: ['tenantId', 'clientId', 'certificatePath'],
     variables: { tenantId: ['AZURE_TENANT_ID'] },
+    tenantOfServer: true,
     make(identity, { tenantId, clientId, certificatePath, secret }, options) {
       const certificate = { certificatePath, ...(secret !== undefined && { certificatePassword: secret }) }
       return new identity.ClientCertificateCredential(tenantId, clientId, certificate, options)
@@ -121,7 +131,6 @@ const ROWS = {
       clientId: ['AZURE_CLIENT_ID'],
       tokenFilePath: ['AZURE_FEDERATED_TOKEN_FILE'],
     },
-    make: (identity, values, options) => new identity.WorkloadIdentityCredential({ ...options, ...values }),
   }),
   ActiveDirectoryIntegrated: method({
     credential: 'InteractiveBrowserCredential',
@@ -135,12 +144,9 @@ const ROWS = {
         'ActiveDirectoryServicePrincipal for services.',
     },
     takes: [...APPLICATION, 'loginHint'],
-    make: (identity, values, options) =>
-      new identity.InteractiveBrowserCredential({
-        ...options,
-        ...values,
-        brokerOptions: { enabled: true, useDefaultBrokerAccount: true, parentWindowHandle: new Uint8Array(0) },
-      }),
+    options: {
+      brokerOptions: { enabled: true, useDefaultBrokerAccount: true, parentWindowHandle: new Uint8Array(0) },
+    },
   }),
   ActiveDirectoryInteractive: method({
     credential: 'InteractiveBrowserCredential',
@@ -148,37 +154,31 @@ const ROWS = {
     synonyms: ['interactivebrowser'],
     interactive: true,
     takes: [...APPLICATION, 'loginHint'],
-    make: (identity, values, options) => new identity.InteractiveBrowserCredential({ ...options, ...values }),
   }),
   ActiveDirectoryDeviceCodeFlow: method({
     credential: 'DeviceCodeCredential',
     synonyms: ['activedirectorydevicecode'],
     interactive: true,
     takes: APPLICATION,
-    make: (identity, values, options) =>
-      new identity.DeviceCodeCredential({
-        ...options,
-        ...values,
-        // Not console.log, which is the default: standard output is the application's.
-        userPromptCallback: ({ message }) => console.error(message),
-      }),
+    // Not console.log, which is the default: standard output is the application's.
+    options: { userPromptCallback: ({ message }: DeviceCodeInfo) => console.error(message) },
   }),
   AzureCli: method({
     credential: 'AzureCliCredential',
     synonyms: ['activedirectoryazcli'],
     takes: ['tenantId'],
-    make: (identity, values) => new identity.AzureCliCredential({ ...values, processTimeoutInMs }),
+    options: { processTimeoutInMs },
   }),
   AzurePowerShell: method({
     credential: 'AzurePowerShellCredential',
     takes: ['tenantId'],
-    make: (identity, values) => new identity.AzurePowerShellCredential({ ...values, processTimeoutInMs }),
+    options: { processTimeoutInMs },
   }),
   AzureDeveloperCli: method({
     credential: 'AzureDeveloperCliCredential',
     synonyms: ['activedirectoryazuredevelopercli'],
     takes: ['tenantId'],
-    make: (identity, values) => new identity.AzureDeveloperCliCredential({ ...values, processTimeoutInMs }),
+    options: { processTimeoutInMs },
   }),
   AzurePipelines: method({
     credential: 'AzurePipelinesCredential',
@@ -203,7 +203,6 @@ const ROWS = {
       instead: 'You need version 2 or later; earlier ones are for an extension that no longer exists. Or use AzureCli.',
     },
     takes: ['tenantId'],
-    make: (identity, values, options) => new identity.VisualStudioCodeCredential({ ...options, ...values }),
   }),
   Environment: method({
     credential: 'EnvironmentCredential',

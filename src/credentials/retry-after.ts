@@ -97,13 +97,10 @@ export function isLasting(error: unknown, depth = 0): boolean {
 }
 
 type Policy = NonNullable<IdentityOptions['additionalPolicies']>[number]['policy']
+type PipelineResponse = Awaited<ReturnType<Policy['sendRequest']>>
 
-/** The answer of an authority that cannot serve now. */
-interface Refusal {
-  status: number
-  /** In seconds, or as a date. */
-  retryAfter: string | undefined
-}
+/** The answer of an authority that cannot serve now, as a `RestError` has it. */
+type Refusal = Pick<PipelineResponse, 'status' | 'headers'>
 
 /** For the current request: its last answer, if that was a refusal. */
 const request = new AsyncLocalStorage<{ refusal: Refusal | undefined }>()
@@ -118,10 +115,7 @@ export const hearRefusals: Policy = {
     const response = await next(message)
     const { status, headers } = response
     const heard = request.getStore()
-    if (heard !== undefined) {
-      const refused = status === 429 || status >= 500
-      heard.refusal = refused ? { status, retryAfter: headers.get('retry-after') } : undefined
-    }
+    if (heard !== undefined) heard.refusal = status === 429 || status >= 500 ? { status, headers } : undefined
     return response
   },
 }
@@ -140,8 +134,7 @@ export async function withRefusals<T>(ask: () => Promise<T>, onRefusal: () => vo
     const { refusal } = heard
     if (refusal !== undefined) onRefusal()
     if (refusal !== undefined && error instanceof Error && !('response' in error)) {
-      const headers = new Map(refusal.retryAfter === undefined ? [] : [['retry-after', refusal.retryAfter]])
-      Object.assign(error, { statusCode: refusal.status, response: { status: refusal.status, headers } })
+      Object.assign(error, { statusCode: refusal.status, response: refusal })
     }
     throw error
   }

@@ -1,7 +1,7 @@
 import { EntraError } from '../errors/entra-error.ts'
-import { type Cloud, cloudOfScope } from './clouds.ts'
+import { cloudOfScope } from './clouds.ts'
 import { type CredentialLike, type NamedCredential, namedCredentials } from './credential.ts'
-import { identityCredential } from './identity-credential.ts'
+import { type IdentityContext, identityCredential } from './identity-credential.ts'
 import type { AuthenticationMethod, IdentityOptions } from './methods.ts'
 import { SignIn } from './sign-in.ts'
 
@@ -51,11 +51,11 @@ export interface SignInOptions {
 export function credentialsFor(
   options: SignInOptions,
   signIn: SignIn | undefined,
-  cloud: Cloud,
+  place: Pick<IdentityContext, 'cloud' | 'server'>,
   warn: (message: string, parameter: string) => void,
 ): NamedCredential[] {
   const { authentication, credential, tenantId, clientId } = options
-  const context = { cloud, options: options.credentialOptions }
+  const context = { ...place, options: options.credentialOptions }
   if (credential === undefined) {
     return [identityCredential(signIn ?? new SignIn('ActiveDirectoryDefault'), context)]
   }

@@ -19,7 +19,6 @@ export async function queryRow(session: EntraConnection, sql: string): Promise<R
 
 /** Who we are in the database. */
 export interface SessionIdentity {
-  session: EntraConnection
   user: string
   /** The default schema. */
   schema: string
@@ -47,7 +46,7 @@ export async function checkIdentity(session: EntraConnection, clock: Clock): Pro
   const text = (name: string) => (typeof row[name] === 'string' ? row[name].replace(/\p{Cc}/gu, ' ') : '')
   const [login, user, database, schema] = [text('login'), text('user'), text('database'), text('schema')]
   return {
-    value: { session, user, schema, skewMs },
+    value: { user, schema, skewMs },
     summary: `user ${user} in database ${database}; roles: ${roles.join(', ') || 'none of the fixed ones'}`,
     details: { login, user, database, schema, roles, serverVersion: text('serverVersion'), edition: text('edition') },
   }
@@ -55,7 +54,8 @@ export async function checkIdentity(session: EntraConnection, clock: Clock): Pro
 
 /** The rights that a part of Prisma needs. */
 export interface Rights {
-  rights: readonly (readonly [on: 'DATABASE' | 'SCHEMA', permission: string])[]
+  onDatabase: readonly string[]
+  onSchema: readonly string[]
   /** Nothing works without these. */
   vital: readonly string[]
   /** The fixed roles that grant all of them. */
@@ -66,13 +66,8 @@ export interface Rights {
 
 /** For Prisma Client's queries. */
 export const CLIENT_RIGHTS: Rights = {
-  rights: [
-    ['DATABASE', 'CONNECT'],
-    ['SCHEMA', 'SELECT'],
-    ['SCHEMA', 'INSERT'],
-    ['SCHEMA', 'UPDATE'],
-    ['SCHEMA', 'DELETE'],
-  ],
+  onDatabase: ['CONNECT'],
+  onSchema: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   vital: ['CONNECT', 'SELECT'],
   roles: ['db_datareader', 'db_datawriter'],
   exception: 'Prisma Client works without them only if they are granted on the individual tables that it uses.',
@@ -80,34 +75,30 @@ export const CLIENT_RIGHTS: Rights = {
 
 /** For migrations. */
 export const MIGRATE_RIGHTS: Rights = {
-  rights: [
-    ['DATABASE', 'CREATE TABLE'],
-    ['SCHEMA', 'ALTER'],
-    ['SCHEMA', 'REFERENCES'],
-  ],
+  onDatabase: ['CREATE TABLE'],
+  onSchema: ['ALTER', 'REFERENCES'],
   vital: [],
   roles: ['db_ddladmin'],
   exception: 'An identity that only runs queries needs none of them and is safer without them.',
 }
 
 /** T-SQL that asks for each right by its name. */
-export function rightsQuery({ rights }: Pick<Rights, 'rights'>, schema: string): string {
+export function rightsQuery({ onDatabase, onSchema }: Rights, schema: string): string {
   const name = `N'${schema.replaceAll("'", "''")}'`
-  const columns = rights.map(([on, permission]) => {
-    const securable = on === 'DATABASE' ? 'DB_NAME()' : name
-    return `HAS_PERMS_BY_NAME(QUOTENAME(${securable}), '${on}', '${permission}') AS [${permission}]`
-  })
+  const column = (securable: string, kind: string) => (permission: string) =>
+    `HAS_PERMS_BY_NAME(QUOTENAME(${securable}), '${kind}', '${permission}') AS [${permission}]`
+  const columns = [...onDatabase.map(column('DB_NAME()', 'DATABASE')), ...onSchema.map(column(name, 'SCHEMA'))]
   return `SELECT SCHEMA_ID(${name}) AS [schema], ${columns.join(', ')}`
 }
 
 /** What the answer to {@link rightsQuery} means. */
 export function rightsFinding(row: Row, wanted: Rights, user: string, schema: string): Finding<true> {
-  const { rights, vital, roles, exception } = wanted
+  const { onDatabase, onSchema, vital, roles, exception } = wanted
   if (row.schema === null || row.schema === undefined) {
     const text = `There is no schema "${schema}" in the database. Check schema=…, or run: CREATE SCHEMA ${bracketed(schema)};`
     return { summary: '', details: { schema }, error: new Error(text) }
   }
-  const names = rights.map(([, permission]) => permission)
+  const names = [...onDatabase, ...onSchema]
   const missing = names.filter((permission) => Number(row[permission]) !== 1)
   const granted = names.filter((permission) => !missing.includes(permission))
   const details = { schema, granted, missing }

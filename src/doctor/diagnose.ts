@@ -1,11 +1,9 @@
 import type { config as MssqlConfig } from 'mssql'
-import { authorityOf } from '../credentials/clouds.ts'
-import { ConnectionOpener } from '../driver/open-connection.ts'
 import type { SetupOptions } from '../setup.ts'
 import { systemClock } from '../time/clock.ts'
 import { CLIENT_RIGHTS, checkIdentity, MIGRATE_RIGHTS, queryRow, rightsFinding, rightsQuery } from './database.ts'
-import { checkHttpProxy, explainUnreachable } from './http-proxy.ts'
-import { checkEntraLogins, checkLogin, logInAndOut } from './login.ts'
+import { authorityOf, checkHttpProxy, explainUnreachable } from './http-proxy.ts'
+import { checkEntraLogins, checkLogin } from './login.ts'
 import { checkClock, checkLatency, entraSkew } from './measure.ts'
 import { checkConnectionString, checkDns, checkTcp } from './reach.ts'
 import { type OnStep, OutOfTime, type StepResult, StepRunner } from './steps.ts'
@@ -58,30 +56,23 @@ export async function diagnose(
     const entra = await steps.run('entra-logins', [ready, tls], ([{ setup, target }, connection]) =>
       checkEntraLogins(target, setup.audience, connection, clock, signal),
     )
-    await steps.run('http-proxy', [ready], () => checkHttpProxy(process.env))
+    const { credentialOptions } = options
+    await steps.run('http-proxy', [ready], () => checkHttpProxy(process.env, credentialOptions?.proxyOptions))
     const token = await steps.run('token', [ready], async ([{ setup }]) => {
       try {
         return await checkToken(setup, entra.value?.stsUrl, signal)
       } catch (error) {
-        throw await explainUnreachable(
-          error,
-          authorityOf(setup.mssql.server, options.credentialOptions?.authorityHost),
-          signal,
-        )
+        throw await explainUnreachable(error, authorityOf(setup.mssql.server, credentialOptions), signal)
       }
     })
-    const login = await steps.run('login', [ready, entra, token], ([{ setup, target }, _, lease]) =>
-      checkLogin(target, setup.audience, lease.token, clock, signal),
-    )
-    const identity = await steps.run('identity', [ready, token, login], async ([{ setup }, lease]) => {
-      const { mssql, schema, audience } = setup
-      const opener = new ConnectionOpener(mssql, schema === undefined ? {} : { schema }, audience)
-      const session = await opener.open(lease, signal)
-      closing.push(() => session.close('disconnected'))
-      return checkIdentity(session, clock)
+    const login = await steps.run('login', [ready, entra, token], async ([{ setup }, _, lease]) => {
+      const finding = await checkLogin(setup, lease, signal)
+      closing.push(() => finding.value?.session.close('disconnected'))
+      return finding
     })
+    const identity = await steps.run('identity', [login], ([{ session }]) => checkIdentity(session, clock))
     for (const [id, rights] of RIGHTS) {
-      await steps.run(id, [ready, identity], async ([{ setup }, { session, user, schema: usual }]) => {
+      await steps.run(id, [ready, login, identity], async ([{ setup }, { session }, { user, schema: usual }]) => {
         const schema = setup.schema ?? usual
         return rightsFinding(await queryRow(session, rightsQuery(rights, schema)), rights, user, schema)
       })
@@ -89,11 +80,9 @@ export async function diagnose(
     await steps.run('clock', [identity.value === undefined ? token : identity], () =>
       checkClock(token.value && entraSkew(token.value), identity.value?.skewMs),
     )
-    await steps.run('latency', [ready, token, identity], ([{ setup, target }, lease, { session }]) => {
-      const logIn = () => logInAndOut(target, setup.audience, lease.token, clock, signal)
-      const query = () => queryRow(session, 'SELECT 1 AS one')
-      return checkLatency(logIn, query, clock)
-    })
+    await steps.run('latency', [login, identity], ([{ session, loginMs }]) =>
+      checkLatency(loginMs, () => queryRow(session, 'SELECT 1 AS one'), clock),
+    )
     return steps.results
   } finally {
     await Promise.all(closing.map((close) => close()))

@@ -1,49 +1,21 @@
-import { hostname } from 'node:os'
-import { reasonOf } from '../errors/entra-error.ts'
-import { beginLogin, connectToServer, type ServerConnection } from '../login/client-login.ts'
+import type { EventEmitter } from 'node:events'
+import type { EntraConnection } from '../driver/entra-connection.ts'
+import { ConnectionOpener } from '../driver/open-connection.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
+import type { ServerConnection } from '../login/client-login.ts'
 import { withinConnectTimeout } from '../login/connect.ts'
+import { beginWithoutToken } from '../login/fed-auth-info.ts'
 import { loginRefused } from '../login/refusals.ts'
-import { redirected, type Target } from '../login/target.ts'
-import { logInWithToken, MAX_REDIRECTS, tooManyRedirects, type UpstreamSession } from '../login/token-login.ts'
-import { encodeFedAuthRequest, Feature, type FedAuthInfo, FedAuthLibrary } from '../tds/features.ts'
-import type { LoginToken } from '../tds/login-response.ts'
-import { CLIENT_ID, type Login7, TdsVersion } from '../tds/login7.ts'
-import type { Clock } from '../time/clock.ts'
+import type { Target } from '../login/target.ts'
+import type { Setup } from '../setup.ts'
+import type { FedAuthInfo } from '../tds/features.ts'
+import { type Clock, Stopwatch } from '../time/clock.ts'
+import type { Lease } from '../token/lease.ts'
 import type { Finding } from './steps.ts'
 
-/** What drivers ask for in a login, and nothing unusual. */
-const LOGIN7: Login7 = {
-  tdsVersion: TdsVersion.TDS_7_4,
-  packetSize: 4096,
-  clientProgramVersion: 0,
-  clientProcessId: process.pid,
-  connectionId: 0,
-  // The login fails if the database or the language does not exist (MS-TDS 2.2.6.4).
-  flags: [0xe0, 0x03, 0, 0x08],
-  timeZone: 0,
-  lcid: 0x0409,
-  hostName: hostname(),
-  userName: '',
-  password: '',
-  applicationName: 'prisma-mssql-entra doctor',
-  serverName: '',
-  libraryName: 'prisma-adapter-mssql-entra',
-  language: '',
-  database: '',
-  clientId: CLIENT_ID,
-  sspi: Buffer.alloc(0),
-  attachDatabaseFile: '',
-  changePassword: '',
-  features: [],
-}
-
-/** MS-TDS 2.2.6.4: the server says where tokens come from in any workflow. */
-const WORKFLOW_INTEGRATED = 0x02
-
 /**
- * Begins a login as a client that has no token yet. A server that accepts Entra logins then says where to get a token
- * (FEDAUTHINFO), and doctor hangs up. Redirects are followed. Any other answer decides nothing, and the login itself
- * will show, unless the server asked for a user and a password.
+ * Begins a login as a client that has no token yet: a server that accepts Entra logins then says where to get one. Any
+ * other answer decides nothing, and the login itself will show, unless the server asked for a user and a password.
  *
  * @returns what the server said about its tokens; null if it said nothing
  */
@@ -54,18 +26,16 @@ export async function checkEntraLogins(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Finding<FedAuthInfo | null>> {
-  let tokens: readonly LoginToken[]
-  let server = target
+  let answer: Awaited<ReturnType<typeof beginWithoutToken>>
   try {
-    ;[tokens, server] = await withinConnectTimeout(target, { reached: true }, { clock, signal }, (within) =>
-      beginWithoutToken(connection, target, within),
+    answer = await withinConnectTimeout(target, { reached: true }, { clock, signal }, (within) =>
+      beginWithoutToken(target, within, connection),
     )
   } catch (error) {
     signal.throwIfAborted()
     return undecided(reasonOf(error))
-  } finally {
-    connection.socket.destroy()
   }
+  const { tokens, server } = answer
   for (const token of tokens) if (token.kind === 'fedAuthInfo') return accepted(token.info, server, target)
   for (const token of tokens) {
     if (token.kind !== 'error') continue
@@ -76,38 +46,6 @@ export async function checkEntraLogins(
     return undecided(reasonOf(refusal))
   }
   return undecided(connection.prelogin.fedAuthRequired ? 'It says so in PRELOGIN only.' : 'It did not mention them.')
-}
-
-/** Asks one server after the other, until one does not redirect; what it said, and which server it was. */
-async function beginWithoutToken(
-  first: ServerConnection,
-  target: Target,
-  signal: AbortSignal,
-): Promise<[tokens: readonly LoginToken[], server: Target]> {
-  let [server, connection] = [target, first]
-  for (let redirects = 0; ; redirects++) {
-    const { socket, stream, prelogin } = connection
-    const cut = () => socket.destroy(signal.reason)
-    signal.addEventListener('abort', cut)
-    try {
-      const echo = prelogin.fedAuthRequired ?? false
-      const data = encodeFedAuthRequest({ library: FedAuthLibrary.ADAL, echo, workflow: WORKFLOW_INTEGRATED })
-      const { tokens } = await beginLogin(stream, {
-        ...LOGIN7,
-        serverName: server.loginName ?? server.host,
-        database: server.database ?? '',
-        features: [{ id: Feature.FEDAUTH, data }],
-      })
-      const routing = tokens.find((token) => token.kind === 'routing')
-      if (routing?.kind !== 'routing') return [tokens, server]
-      if (redirects === MAX_REDIRECTS) throw tooManyRedirects()
-      server = redirected(target, routing.routing)
-    } finally {
-      signal.removeEventListener('abort', cut)
-      socket.destroy()
-    }
-    connection = await connectToServer(server, { signal, fedAuth: true })
-  }
 }
 
 function accepted(info: FedAuthInfo, server: Target, target: Target): Finding<FedAuthInfo> {
@@ -126,36 +64,58 @@ function undecided(why: string): Finding<null> {
   return { value: null, summary: 'not known before the login', warnings }
 }
 
-/** Logs in once, and does not wait for a database that is not ready. @throws EntraError */
-export async function checkLogin(
-  target: Target,
-  audience: string,
-  token: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<Finding<true>> {
-  const { redirects, spid } = await logInAndOut(target, audience, token, clock, signal)
-  const to = redirects.map(({ host, port }) => `${host}:${port}`)
-  return {
-    value: true,
-    summary: `accepted, ${to.length === 0 ? 'no redirect' : `redirected to ${to.join(', and from there to ')}`}`,
-    details: {
-      redirects: to.length,
-      redirectedTo: to.length === 0 ? undefined : to,
-      session: spid === 0 ? undefined : spid,
-    },
-  }
+/** What a login is doing, by tedious's names for its states. */
+const DOING: Readonly<Record<string, string>> = {
+  Connecting: 'TCP',
+  SentPrelogin: 'PRELOGIN',
+  SentTLSSSLNegotiation: 'TLS',
+  SentLogin7WithStandardLogin: 'LOGIN7',
+  LoggedInSendingInitialSql: 'the first SQL batch',
 }
 
-/** Logs in, from DNS on, and closes the connection. @throws EntraError */
-export async function logInAndOut(
-  target: Target,
-  audience: string,
-  token: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<UpstreamSession> {
-  const session = await logInWithToken(target, LOGIN7, token, { audience, clock, signal })
-  session.socket.destroy()
-  return session
+/** Where tedious was redirected to. Not in its types. */
+interface Rerouted {
+  routingData: { server: string; port: number; instance?: string }
+}
+
+/** A session, and how long it took to open it, in ms. */
+export interface OpenSession {
+  session: EntraConnection
+  loginMs: number
+}
+
+/** Logs in once, as Prisma Client does. Does not wait for a database that is not ready. */
+export async function checkLogin(setup: Setup, lease: Lease, signal: AbortSignal): Promise<Finding<OpenSession>> {
+  const { mssql, schema, audience, clock } = setup
+  const redirectedTo: string[] = []
+  let doing = 'TCP'
+  const watched: typeof mssql = {
+    ...mssql,
+    beforeConnect(connection) {
+      mssql.beforeConnect?.(connection)
+      connection.on('debug', (text: string) => {
+        doing = DOING[/^State change: \w+ -> (\w+)/.exec(text)?.[1] ?? ''] ?? doing
+      })
+      const events: EventEmitter = connection
+      events.on('rerouting', () => {
+        const { server, instance, port } = (connection as typeof connection & Rerouted).routingData
+        redirectedTo.push(`${server}${instance ? `\\${instance}` : ''}:${port}`)
+      })
+    },
+  }
+  const opener = new ConnectionOpener(watched, schema === undefined ? {} : { schema }, audience)
+  await opener.load()
+  const time = new Stopwatch(clock)
+  try {
+    const session = await opener.open(lease, signal)
+    const to = redirectedTo.join(', and from there to ')
+    return {
+      value: { session, loginMs: time.elapsed },
+      summary: `accepted, ${to === '' ? 'no redirect' : `redirected to ${to}`}`,
+      details: { redirectedTo },
+    }
+  } catch (error) {
+    const failedAt = error instanceof EntraError && error.code === 'SERVER_NOT_FOUND' && !error.number ? 'DNS' : doing
+    return { error: error as Error, summary: '', details: { failedAt, redirectedTo } }
+  }
 }

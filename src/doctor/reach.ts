@@ -41,15 +41,15 @@ export function checkConnectionString(
 const EXTENSIONS = ['js', 'ts', 'mjs', 'cjs', 'mts', 'cts']
 const CONFIG_FILES = { prisma7: ['prisma7.config', '.config/prisma7'], usual: ['prisma.config', '.config/prisma'] }
 
-/** A warning if Prisma reads a `prisma7.config.*` of a folder, and overlooks the `prisma.config.*` beside it; else none. */
+/** A warning if a folder has a `prisma7.config.*`, so that Prisma ignores the `prisma.config.*` beside it; else none. */
 export function overriddenConfigWarning(folder: string): string[] {
-  const [read, overlooked] = [CONFIG_FILES.prisma7, CONFIG_FILES.usual].map((names) =>
+  const [read, ignored] = [CONFIG_FILES.prisma7, CONFIG_FILES.usual].map((names) =>
     names
       .flatMap((name) => EXTENSIONS.map((extension) => `${name}.${extension}`))
       .find((file) => existsSync(join(folder, file))),
   )
-  if (read === undefined || overlooked === undefined) return []
-  return [`Prisma's commands read ${read}, and not ${overlooked} beside it. Keep only one of them.`]
+  if (read === undefined || ignored === undefined) return []
+  return [`Prisma's commands read ${read} and ignore ${ignored}. Keep only one of them.`]
 }
 
 /** Looks up the server's name. @throws EntraError `SERVER_NOT_FOUND` */
@@ -84,8 +84,8 @@ async function aliasesOf(host: string, signal: AbortSignal): Promise<string[]> {
 const PRIVATE = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i
 
 /**
- * A warning if a server has a private endpoint (Azure then gives its name an alias in `privatelink.…`) and the name leads
- * to a public address here all the same; or if it is named by that alias. Else none.
+ * A warning if a server has a private endpoint (Azure then gives its name an alias in `privatelink.…`), but its name
+ * resolves to a public address here; or if the config has that alias. Else none.
  */
 export function privateEndpointWarning(
   host: string,
@@ -101,8 +101,8 @@ export function privateEndpointWarning(
   if (addresses.every((address) => PRIVATE.test(address))) return []
   const zone = alias.slice(alias.indexOf('.') + 1)
   return [
-    `The server has a private endpoint, but its name leads to a public address here (${addresses.join(', ')}). If public ` +
-      `access is off, no login gets through: link the private DNS zone ${zone} to this network.`,
+    `The server has a private endpoint, but its name resolves to a public address here (${addresses.join(', ')}). If ` +
+      `public access is off, every login is refused: link the private DNS zone ${zone} to this network.`,
   ]
 }
 

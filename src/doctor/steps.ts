@@ -100,14 +100,18 @@ export class StepRunner {
     const steps = needs as readonly Checked<unknown>[]
     const missing = steps.find(({ value }) => value === undefined)
     if (this.#signal.aborted || missing !== undefined) {
-      this.#finish(this.#skipped(id, missing && `needs ${STEPS[missing.id]}`))
+      this.#skip(id, 0, missing && `needs ${STEPS[missing.id]}`)
       return { id, value: undefined }
     }
     this.#onStep(id)
     const time = new Stopwatch(this.#clock)
     const finding = await this.#untilStopped(() => check(steps.map(({ value }) => value) as unknown as Needs))
-    this.#finish(this.#resultOf(id, time.elapsed, finding))
-    return { id, value: finding.error === undefined ? finding.value : undefined }
+    const { value, summary, details = {}, warnings = [], error } = finding
+    const found = { id, durationMs: time.elapsed, summary, details, warnings }
+    if (error === undefined) this.#finish({ ...found, status: warnings.length > 0 ? 'warning' : 'ok' })
+    else if (this.#signal.aborted && !(error instanceof OutOfTime)) this.#skip(id, found.durationMs)
+    else this.#finish({ ...found, status: 'failed', error })
+    return { id, value: error === undefined ? value : undefined }
   }
 
   async #untilStopped<Value>(check: () => Promise<Finding<Value>> | Finding<Value>): Promise<Finding<Value>> {
@@ -127,18 +131,10 @@ export class StepRunner {
     }
   }
 
-  #resultOf(id: StepId, durationMs: number, finding: Finding<unknown>): StepResult {
-    const { summary, details = {}, warnings = [], error } = finding
-    const result = { id, durationMs, summary, details, warnings }
-    if (error === undefined) return { ...result, status: warnings.length > 0 ? 'warning' : 'ok' }
-    if (this.#signal.aborted && !(error instanceof OutOfTime)) return { ...this.#skipped(id), durationMs }
-    return { ...result, status: 'failed', error }
-  }
-
-  #skipped(id: StepId, why?: string): StepResult {
+  #skip(id: StepId, durationMs: number, why?: string): void {
     const stopped = this.#signal.reason instanceof OutOfTime ? 'out of time' : 'stopped'
     const summary = this.#signal.aborted || why === undefined ? stopped : why
-    return { id, status: 'skipped', durationMs: 0, summary, details: {}, warnings: [] }
+    this.#finish({ id, status: 'skipped', durationMs, summary, details: {}, warnings: [] })
   }
 
   #finish(result: StepResult): void {

@@ -14,16 +14,20 @@ export async function checkTls(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Finding<ServerConnection>> {
+  let failedAt: 'PRELOGIN' | 'TLS' = 'PRELOGIN'
   try {
     const connection = await withinConnectTimeout(target, { reached: true }, { clock, signal }, (within) => {
       within.addEventListener('abort', () => socket.destroy(within.reason), { once: true })
-      return greetServer(socket, target, true)
+      return greetServer(socket, target, true, (step) => {
+        failedAt = step
+      })
     })
     return { value: connection, ...describe(connection, target, clock.now()) }
   } catch (error) {
     socket.destroy()
-    if (!(error instanceof EntraError) || error.code !== 'TLS_FAILED') throw error
-    return { error, summary: '', details: await rejectedCertificate(target, clock, signal) }
+    const isTls = error instanceof EntraError && error.code === 'TLS_FAILED'
+    const certificate = isTls ? await rejectedCertificate(target, clock, signal) : {}
+    return { error: error as Error, summary: '', details: { failedAt, ...certificate } }
   }
 }
 

@@ -1,6 +1,8 @@
 import { type Claims, claimsOf, dateOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
+import { iso } from '../errors/wording.ts'
 import type { TokenAcquiredEvent } from '../events.ts'
+import { tenantOfSts } from '../login/fed-auth-info.ts'
 import { applicationId, principalName, principalOf, textClaim } from '../login/principal.ts'
 import { wrongInToken } from '../login/token-refusal.ts'
 import type { Setup } from '../setup.ts'
@@ -34,7 +36,7 @@ export async function checkToken(
   const claims = claimsOf(lease.token)
   const credential = acquired?.credential ?? 'the token source'
   const passedOver = acquired?.failed?.map(({ credential: name, reason }) => `${name}: ${reason}`)
-  const until = new Date(lease.expiresOn).toISOString()
+  const until = iso(lease.expiresOn)
   if (claims === undefined) {
     return {
       value: lease,
@@ -86,14 +88,12 @@ function signedInWith(claims: Claims, application: string | undefined): string |
 
 function timeOf(claims: Claims, name: 'exp' | 'iat' | 'nbf'): string | undefined {
   const time = dateOf(claims, name)
-  return time === undefined || Math.abs(time) > 8.64e15 ? undefined : new Date(time).toISOString()
+  return time === undefined || Math.abs(time) > 8.64e15 ? undefined : iso(time)
 }
-
-const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
 
 /** A warning if a token is from another tenant than the one that the server names; else none. */
 export function tenantWarning(claims: Claims, stsUrl = ''): string[] {
-  const wanted = GUID.exec(stsUrl)?.[0].toLowerCase()
+  const wanted = tenantOfSts(stsUrl)
   const tenant = textClaim(claims, 'tid')?.toLowerCase()
   if (wanted === undefined || tenant === undefined || tenant === wanted) return []
   return [`The token is from tenant ${tenant}, but the server expects one from ${wanted}. Set tenantId.`]

@@ -6,8 +6,7 @@ import { claimsOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { requireEncryption } from '../login/client-login.ts'
 import { dial } from '../login/connect.ts'
-import { isTokenRefusal } from '../login/failure.ts'
-import type { LoginContext, LoginRefusal } from '../login/token-refusal.ts'
+import { isTokenRefusal, type LoginContext, type LoginRefusal } from '../login/token-refusal.ts'
 import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { explainLoginFailure } from './driver-errors.ts'
@@ -58,7 +57,7 @@ export class ConnectionOpener {
     const connection = driver.newConnection(
       { type: 'azure-active-directory-access-token', options: { token: lease.token } },
       {
-        // Logins are retried by the pool, with Microsoft's intervals.
+        // The pool retries logins.
         maxRetriesOnTransientErrors: this.#config.options?.maxRetriesOnTransientErrors ?? 0,
         connectionIsolationLevel: this.#config.options?.isolationLevel,
         connector: connectorFor(this.#config, lease, signal),

@@ -15,12 +15,7 @@ interface ErrorCode {
   prisma?: string
   /** `by-number`: SQL Server's error number decides. Without one, the failure is the work's own, or is permanent. */
   failure?: Failure | 'by-number'
-  /** The error number with which the proxy answers a login that failed before any server refused it. @defaultValue 50000 */
-  proxyNumber?: number
 }
-
-/** SQL Server's "Database … is not currently available", on which clients try again. */
-const NOT_AVAILABLE = 40613
 
 /** Every error code, with all that depends on the code alone. `docs/errors.md` has a section for each. */
 export const ERROR_CODES = {
@@ -77,19 +72,16 @@ export const ERROR_CODES = {
     means: 'There is no server with that name, in DNS or at the gateway of Azure SQL.',
     prisma: 'P1001',
     failure: 'unavailable',
-    proxyNumber: NOT_AVAILABLE,
   },
   SERVER_UNREACHABLE: {
     means: 'Nothing answers at that address and port.',
     prisma: 'P1001',
     failure: 'unavailable',
-    proxyNumber: NOT_AVAILABLE,
   },
   LOGIN_TIMEOUT: {
     means: 'The server was reached, but the login took too long.',
     prisma: 'P1002',
     failure: 'unavailable',
-    proxyNumber: NOT_AVAILABLE,
   },
   TLS_FAILED: {
     means: "The server's certificate was not accepted, or it offers no acceptable encryption.",
@@ -99,7 +91,6 @@ export const ERROR_CODES = {
     means: 'No connection could be opened, for a reason that is not listed above.',
     prisma: 'P1001',
     failure: 'unavailable',
-    proxyNumber: NOT_AVAILABLE,
   },
   CONNECT_TIMEOUT: { means: 'Work waited too long for a free connection.', prisma: 'P2024' },
   STATEMENT_TIMEOUT: { means: 'A statement took too long and was canceled.', prisma: 'P1008' },

@@ -11,6 +11,11 @@ export function quoted(value: string): string {
   return isShowable(value) ? `"${value}"` : MASK
 }
 
+/** A time for a message. @param time - in ms since the epoch */
+export function iso(time: number): string {
+  return new Date(time).toISOString()
+}
+
 /** `Did you mean …?`, if a candidate is near enough to a mistyped word: one mistake in a short word, three in a long one. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase()

@@ -93,12 +93,24 @@ export async function reachServer(server: ServerAddress, signal: AbortSignal): P
   return socket
 }
 
-/** Does the client's half of PRELOGIN and TLS. @throws what {@link connectToServer} does */
-export async function greetServer(socket: Socket, server: ServerAddress, fedAuth: boolean): Promise<ServerConnection> {
+/**
+ * Does the client's half of PRELOGIN and TLS.
+ *
+ * @param onStep - called when one of them begins
+ * @throws what {@link connectToServer} does
+ */
+export async function greetServer(
+  socket: Socket,
+  server: ServerAddress,
+  fedAuth: boolean,
+  onStep: (step: 'PRELOGIN' | 'TLS') => void = () => {},
+): Promise<ServerConnection> {
   const strict = server.encrypt === 'strict'
   // In TDS 8 all is encrypted by now: there is nothing to agree on, and the server does not look (MS-TDS 2.2.6.5).
   const encryption = server.encrypt === true ? Encryption.ON : Encryption.NOT_SUPPORTED
+  if (strict) onStep('TLS')
   const link = strict ? await connectTls(socket, tlsOptions(server)) : socket
+  onStep('PRELOGIN')
   const messages = new MessageStream(link)
   await messages.write(
     PacketType.PRELOGIN,
@@ -121,6 +133,7 @@ export async function greetServer(socket: Socket, server: ServerAddress, fedAuth
     if (server.encrypt !== false) throw encryptionRefused()
     throw encryptionRequired()
   }
+  onStep('TLS')
   return { socket, stream: scope === 'session' ? await connectTlsInTds(socket, tlsOptions(server)) : socket, prelogin }
 }
 

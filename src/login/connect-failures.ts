@@ -18,56 +18,44 @@ const PORTS =
   'policy of the server to Proxy. TDS does not work through HTTP proxies.'
 
 /** By the code of the system's error, or of the driver's. */
-const NETWORK_FAILURES: ReadonlyArray<readonly [codes: readonly string[], explanation: Explanation]> = [
+const NETWORK_FAILURES: ReadonlyArray<
+  readonly [codes: readonly string[], code: EntraErrorCode, why: string, remedy: string]
+> = [
   [
     ['ENOTFOUND', 'ENODATA'],
-    {
-      code: 'SERVER_NOT_FOUND',
-      why: 'DNS has no entry for that name.',
-      remedy:
-        'Check the host name of the server. If it has a private endpoint, link its private DNS zone to this network.',
-    },
+    'SERVER_NOT_FOUND',
+    'DNS has no entry for that name.',
+    'Check the host name of the server. If it has a private endpoint, link its private DNS zone to this network.',
   ],
   [
     ['EAI_AGAIN'],
-    {
-      code: 'SERVER_NOT_FOUND',
-      why: 'DNS did not answer.',
-      remedy: 'Check the network and the DNS server of this machine, and the host name of the server.',
-    },
+    'SERVER_NOT_FOUND',
+    'DNS did not answer.',
+    'Check the network and the DNS server of this machine, and the host name of the server.',
   ],
   [
     ['ECONNREFUSED'],
-    {
-      code: 'SERVER_UNREACHABLE',
-      why: 'Nothing listens at that address and port.',
-      remedy:
-        'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections.',
-    },
+    'SERVER_UNREACHABLE',
+    'Nothing listens at that address and port.',
+    'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections.',
   ],
   [
     ['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'EADDRNOTAVAIL'],
-    {
-      code: 'SERVER_UNREACHABLE',
-      why: 'This machine has no route to that address.',
-      remedy: 'Check the network, VPN and routes of this machine, and whether the server only has a private endpoint.',
-    },
+    'SERVER_UNREACHABLE',
+    'This machine has no route to that address.',
+    'Check the network, VPN and routes of this machine, and whether the server only has a private endpoint.',
   ],
   [
     ['ETIMEDOUT', 'ETIMEOUT'],
-    {
-      code: 'SERVER_UNREACHABLE',
-      why: 'Nothing answered in time: something on the way drops the packets, or the address is wrong.',
-      remedy: `Check the host and port, and that outbound TCP connections to port 1433 are allowed. ${PORTS}`,
-    },
+    'SERVER_UNREACHABLE',
+    'Nothing answered in time: something on the way drops the packets, or the address is wrong.',
+    `Check the host and port, and that outbound TCP connections to port 1433 are allowed. ${PORTS}`,
   ],
   [
     ['EINSTLOOKUP'],
-    {
-      code: 'SERVER_UNREACHABLE',
-      why: 'SQL Server Browser (UDP 1434) did not report the port of the named instance.',
-      remedy: 'Start SQL Server Browser and open UDP 1434, or specify the port instead of the instance.',
-    },
+    'SERVER_UNREACHABLE',
+    'SQL Server Browser (UDP 1434) did not report the port of the named instance.',
+    'Start SQL Server Browser and open UDP 1434, or specify the port instead of the instance.',
   ],
 ]
 
@@ -96,9 +84,13 @@ export function connectFailed(cause: Error, reached: boolean): EntraError {
   const reason = reasonOf(cause).replace(/[\s.-]+$/, '')
   const code = networkCode(cause)
   const timedOut = reached && code === 'ETIMEOUT' && !reason.includes('(redirected from ')
-  const known = NETWORK_FAILURES.find(([codes]) => codes.some((each) => each === code))?.[1]
-  const explanation = timedOut ? LOGIN_TIMEOUT : (known ?? UNKNOWN)
+  const explanation = timedOut ? LOGIN_TIMEOUT : (networkFailure(code) ?? UNKNOWN)
   return explainedError(`No connection to the server could be opened: ${reason}.`, explanation, { cause })
+}
+
+function networkFailure(systemCode: unknown): Explanation | undefined {
+  const row = NETWORK_FAILURES.find(([codes]) => codes.some((each) => each === systemCode))
+  return row && { code: row[1], why: row[2], remedy: row[3] }
 }
 
 /** The innermost code: the system's own, if there is one. */

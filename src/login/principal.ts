@@ -76,10 +76,27 @@ export function createUser(claims: Claims | undefined): string {
       `  CREATE USER ${bracketed(user)} WITH SID = ${sid}, TYPE = E;`,
     )
   }
-  if (Array.isArray(claims?.groups) && claims.groups.length > 0) {
-    lines.push('A user for a group that it belongs to works too: use the name of the group instead.')
-  }
-  return lines.join('\n')
+  return [...lines, ...forGroups(claims)].join('\n')
+}
+
+/** How many groups the T-SQL is written out for. */
+const MAX_GROUPS = 3
+
+/** The T-SQL that gives the user to a group of the principal instead. A token has the ids of groups, and no names. */
+function forGroups(claims: Claims | undefined): string[] {
+  const groups = Array.isArray(claims?.groups) ? claims.groups : []
+  const statements = groups.flatMap((id: unknown) => {
+    const sid = sidOf(String(id))
+    return sid === undefined ? [] : `  CREATE USER [GROUP] WITH SID = ${sid}, TYPE = X; -- ${id}`
+  })
+  if (statements.length === 0) return []
+  return [
+    "You can create a user for one of its groups instead: use the group's name above. If the server cannot read the " +
+      'directory, start with the line for that group:',
+    ...statements.slice(0, MAX_GROUPS),
+    'GROUP is what this prints:',
+    '  az ad group show --group ID --query displayName --output tsv',
+  ]
 }
 
 /** Whether a token speaks for an application or a managed identity, not for a person. */
@@ -89,11 +106,11 @@ function isApplication(claims: Claims | undefined): boolean {
 }
 
 /**
- * An id as `CONVERT(VARBINARY(16), …)` writes it: its first three parts backwards. The SID of a person is the object id,
- * that of an application its client id.
+ * An id as `CONVERT(VARBINARY(16), …)` writes it: its first three parts backwards. The SID of a person or a group is the
+ * object id, that of an application its client id.
  *
- * Source: Microsoft Learn, "Authentication in SQL database in Microsoft Fabric", and `TYPE = [ E | X ]` in "CREATE USER
- * (Transact-SQL)".
+ * Source: Microsoft Learn, "Authentication in SQL database in Microsoft Fabric"; "sys.database_principals" for the types:
+ * E is an external user, X an external group.
  */
 function sidOf(id: string | undefined): string | undefined {
   const parts = /^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i.exec(id ?? '')?.slice(1)

@@ -1,5 +1,6 @@
 import { type Claims, dateOf } from '../credentials/claims.ts'
 import { isFabricHost } from '../credentials/clouds.ts'
+import { iso } from '../errors/wording.ts'
 import type { Explanation } from './connect-failures.ts'
 import { createUser, principalOf, textClaim } from './principal.ts'
 
@@ -30,8 +31,16 @@ const AZURE_SQL_APP_ID = '022907d3-0f1b-48f7-badc-1ba6abab6d66'
 /** What a server says instead of a name after a login by token. */
 const BY_TOKEN = '<token-identified principal>'
 
+/** "Login failed". */
+const LOGIN_FAILED = 18456
+
 /** "Query cannot be executed, access token is expired": at the first statement, which sets the session up. */
 const EXPIRED_IN_SESSION = 37396
+
+/** Whether a server says by this number that it does not take the token. */
+export function isTokenRefusal(number: number): boolean {
+  return number === LOGIN_FAILED || number === EXPIRED_IN_SESSION
+}
 
 /** What older servers say if they do not know a token's principal. */
 const ANONYMOUS = 'NT AUTHORITY\\ANONYMOUS LOGON'
@@ -190,10 +199,6 @@ function unsupported({ server }: LoginContext): Explanation {
 /** Both `https://resource` and `https://resource/` are in use. */
 function plain(audience: string): string {
   return audience.toLowerCase().replace(/\/+$/, '')
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString()
 }
 
 function seconds(duration: number): string {

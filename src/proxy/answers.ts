@@ -123,9 +123,12 @@ export function failedLogin(error: unknown, login: { user: string; database: str
     const end = `(error ${error.number}, state ${error.state})\n`
     return { errors: error.cause.messages, advice: error.message.slice(error.message.indexOf(end) + end.length) }
   }
-  const { proxyNumber = OWN_MESSAGE } = rowOf(error.code)
-  const opening = proxyNumber === NOT_AVAILABLE ? notAvailable(login) : loginFailedFor(login.user)
-  const { errors, advice } = ownAnswer(proxyNumber, opening, text)
+  // Clients try again on 40613.
+  const [number, opening] =
+    rowOf(error.code).failure === 'unavailable'
+      ? [NOT_AVAILABLE, notAvailable(login)]
+      : [OWN_MESSAGE, loginFailedFor(login.user)]
+  const { errors, advice } = ownAnswer(number, opening, text)
   return { errors, advice: advice + error.message.slice(text.length) }
 }
 
@@ -136,6 +139,14 @@ export function failedLogin(error: unknown, login: { user: string; database: str
  */
 export function refusedLogin(number: number, user: string, why: string): FailureAnswer {
   return ownAnswer(number, loginFailedFor(user), why)
+}
+
+/** The answer to a statement that the proxy's owner refuses. */
+export function refusedBatch(why: string): FailureAnswer {
+  return {
+    errors: [{ number: OWN_MESSAGE, state: 1, class: 16, message: why, serverName: 'loopback-proxy' }],
+    advice: '',
+  }
 }
 
 /** Begins as SQL Server's own errors do, which clients parse for the user. */

@@ -2,23 +2,14 @@ import { isAzureHost } from '../credentials/clouds.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Target } from '../login/target.ts'
 
-/** The name that Prisma gets if there is no shadow database. */
-const NO_SHADOW_DATABASE = 'shadowDatabase is not set'
-
 /**
- * The shadow database to name to Prisma. Behind the proxy, its engine does not notice Azure, and without a name it would
- * run CREATE DATABASE there, which is billed. So it gets a name that the proxy refuses.
+ * Checks the name of a shadow database.
  *
- * @param shadow - the one that the user named
  * @param option - where the user names it
  * @throws {@link EntraError} `CONFIG_INVALID` if it is the database itself, or has no name
  */
-export function shadowDatabaseOf(
-  { host, database }: Target,
-  shadow: string | undefined,
-  option: string,
-): string | undefined {
-  if (shadow === undefined) return isAzureHost(host) ? NO_SHADOW_DATABASE : undefined
+export function checkShadowDatabase({ database }: Target, shadow: string | undefined, option: string): void {
+  if (shadow === undefined) return
   if (shadow.trim() === '') throw new EntraError('CONFIG_INVALID', `${option} must be the name of a database.`)
   // SQL Server ignores spaces at the end of a name.
   if (shadow.trim().toLowerCase() === database?.trim().toLowerCase()) {
@@ -27,27 +18,33 @@ export function shadowDatabaseOf(
       `${option} is the database itself, "${database}", and Prisma would empty it. Name another one.`,
     )
   }
-  return shadow
 }
 
 /**
- * What a client of the proxy is told if it would run CREATE DATABASE on Azure: for a shadow database, or, from `master`,
- * for the database itself, whose name may only be misspelled. Undefined if it may go on.
- *
- * @param remedy - how to name a shadow database
+ * What a client of the proxy is told if it would make a database on Azure because it finds none by the name in the string,
+ * which may only be misspelled: Prisma does so from `master`. Undefined if it may go on.
  */
-export function refusedDatabase(database: string, target: Target, remedy: string): string | undefined {
-  if (database === NO_SHADOW_DATABASE) {
-    return (
-      'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must exist ' +
-      `beforehand (a new one is billed). Create an empty one next to the main one, and ${remedy}.`
-    )
-  }
+export function refusedDatabase(database: string, target: Target): string | undefined {
   const named = target.database ?? 'master'
   if (database.toLowerCase() !== 'master' || named.toLowerCase() === 'master' || !isAzureHost(target.host))
     return undefined
   return (
     `The server has no database "${named}". Prisma would create one, which Azure bills. ` +
     'Correct its name in the connection string, or create it yourself.'
+  )
+}
+
+/**
+ * What Prisma is told if it would create a shadow database on Azure: behind the proxy, its engine does not notice Azure.
+ * Undefined if a statement is another one.
+ *
+ * @param sql - its beginning
+ * @param remedy - how to name a shadow database
+ */
+export function refusedStatement(sql: string, { host }: Target, remedy: string): string | undefined {
+  if (!sql.startsWith('CREATE DATABASE [prisma_migrate_shadow_db_') || !isAzureHost(host)) return undefined
+  return (
+    'This command needs a shadow database, which Prisma empties and fills to compare schemas. On Azure it must exist ' +
+    `beforehand (a new one is billed). Create an empty one next to the main one, and ${remedy}.`
   )
 }

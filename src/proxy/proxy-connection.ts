@@ -28,6 +28,7 @@ import {
   failedLogin,
   LOGIN_FAILED,
   OWN_MESSAGE,
+  refusedBatch,
   refusedLogin,
   UNREADABLE_LOGIN,
 } from './answers.ts'
@@ -35,7 +36,7 @@ import type { BudgetedConnection, ConnectionBudget } from './connection-budget.t
 import type { Databases } from './databases.ts'
 import type { ProxyStats } from './events.ts'
 import { isGone, peerOf, type SocketAddress } from './peer.ts'
-import { relay, sendLast } from './relay.ts'
+import { beginningOf, relay, sendLast } from './relay.ts'
 import type { ProxySettings } from './settings.ts'
 
 /** A token that is younger, in ms, was requested by this command, or by the one before it. */
@@ -233,7 +234,7 @@ export class ProxyConnection implements BudgetedConnection {
   }
 
   async #run(login: Login7, client: Duplex, session: UpstreamSession): Promise<void> {
-    const { clock, emit, target } = this.#settings
+    const { clock, emit, target, refuseStatement } = this.#settings
     const number = ++this.#stats.sessions
     const openedAt = clock.now()
     const { applicationName } = login
@@ -248,6 +249,11 @@ export class ProxyConnection implements BudgetedConnection {
       await relay(client, session.stream, {
         clock,
         clientIsGone: () => isGone(...this.#ends()),
+        answer: (packet) => {
+          const why = refuseStatement?.(beginningOf(packet))
+          if (why === undefined) return undefined
+          return encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(refusedBatch(why)), packetSize, session.spid)
+        },
         expiry: this.#expired.signal,
         farewell: () =>
           encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(EXPIRED_SESSION), packetSize, session.spid),

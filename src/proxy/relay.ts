@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { writeMessage, written } from '../tds/messages.ts'
-import { PacketReader, PacketStatus, PacketType } from '../tds/packet.ts'
+import { PACKET_HEADER_LENGTH, PacketReader, PacketStatus, PacketType } from '../tds/packet.ts'
 import { type Clock, sleep, type Timer } from '../time/clock.ts'
 
 /*
@@ -19,6 +19,8 @@ export interface RelayOptions {
    * then nothing more is read from the client, nor its end seen.
    */
   clientIsGone: () => Promise<boolean>
+  /** Answers a message of one packet from the client, which then does not reach the server; undefined to pass it on. */
+  answer: (packet: Buffer) => Buffer | undefined
   /** Ends the session. Its reason is told to the client as its last message, unless it is in the middle of another. */
   expiry: AbortSignal
   /** The message of `expiry`. */
@@ -30,9 +32,10 @@ export interface RelayOptions {
  * delivered, as long as the other takes some of it within the linger time. Resolves when both are closed.
  */
 export async function relay(client: Duplex, upstream: Duplex, options: RelayOptions): Promise<void> {
-  const { clock, clientIsGone, expiry, farewell } = options
+  const { clock, clientIsGone, answer, expiry, farewell } = options
   const up = new Forwarding(client, upstream, clock)
   const down = new Forwarding(upstream, client, clock)
+  up.answer = answer
   up.onStall = async () => {
     if (!(await clientIsGone())) return
     client.destroy()
@@ -45,6 +48,13 @@ export async function relay(client: Duplex, upstream: Duplex, options: RelayOpti
     endAfter(down, client, clock, () => (expiry.aborted && down.isBetweenMessages ? farewell() : undefined)),
     endAfter(up, upstream, clock),
   ])
+}
+
+/** The first characters of a batch of SQL in one packet; of any other message, nothing (MS-TDS 2.2.6.7). */
+export function beginningOf(packet: Buffer): string {
+  if (packet.readUInt8(0) !== PacketType.SQL_BATCH || packet.length < PACKET_HEADER_LENGTH + 4) return ''
+  const start = PACKET_HEADER_LENGTH + packet.readUInt32LE(PACKET_HEADER_LENGTH)
+  return packet.toString('utf16le', start, start + 2 * 64)
 }
 
 /** Sends a client its last message, and closes the connection. */
@@ -67,6 +77,8 @@ interface Writing {
 class Forwarding implements Writing {
   /** Called each time that the other side has taken nothing for the linger time. */
   onStall: () => void = () => {}
+  /** Asked about each message of one packet. */
+  answer: (packet: Buffer) => Buffer | undefined = () => undefined
   progress = 0
   readonly #from: Duplex
   readonly #to: Duplex
@@ -121,6 +133,12 @@ class Forwarding implements Writing {
   async #write(packets: readonly Buffer[]): Promise<void> {
     if (packets.length > 0) this.#isWriting = true
     for (const packet of packets) {
+      const whole = (this.#lastStatus & packet.readUInt8(1) & PacketStatus.END_OF_MESSAGE) !== 0
+      const answer = whole ? this.answer(packet) : undefined
+      if (answer !== undefined) {
+        this.#from.write(answer)
+        continue
+      }
       if (this.#watch === undefined) this.#watchProgress()
       if (!(await written(this.#to, packet))) return
       this.progress++

@@ -38,6 +38,13 @@ export interface ProxyOptions {
    * @defaultValue admits all
    */
   refuse?: (request: LoginRequest) => string | undefined
+  /**
+   * Refuses a batch of SQL, by its first 64 characters: returns what the client is told (error 50000), or undefined to pass
+   * it on. Not asked for batches of several packets, nor for procedure calls.
+   *
+   * @defaultValue passes on all
+   */
+  refuseStatement?: (sql: string) => string | undefined
   /** How long a client may take to log in before it is disconnected, in ms. @defaultValue 15_000 */
   loginTimeout?: number
   /** How many connections there may be, logged in or not. @defaultValue 2_000 */
@@ -89,7 +96,7 @@ export function notPassedOn(config: MssqlConfig): string | undefined {
 export type ProxySettings = ReturnType<typeof settingsOf>
 
 export function settingsOf(options: ProxyOptions) {
-  const { target, tokenSource, refuse, onEvent } = options
+  const { target, tokenSource, refuse, refuseStatement, onEvent } = options
   const { audience = audienceOf(cloudOf(target.host)), loginTimeout = 15_000, port = 0 } = options
   const { maxConnections = 2_000, maxLogins = 500 } = options
   const { unref = false, endAtExpiry = false, clock = systemClock, random = Math.random } = options
@@ -99,6 +106,7 @@ export function settingsOf(options: ProxyOptions) {
     target,
     tokenSource,
     refuse,
+    refuseStatement,
     audience,
     port,
     loginTimeout,

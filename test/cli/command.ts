@@ -24,8 +24,11 @@ export interface RunningCommand {
 export interface CommandOnAzure {
   readonly azure: LocalAzure
   start(...args: string[]): RunningCommand
+  /** In a terminal, in its foreground. */
+  startOnTerminal(...args: string[]): RunningCommand
   /** With more in its environment, which may name the folder IN_FOLDER. */
   startIn(environment: NodeJS.ProcessEnv, ...args: string[]): RunningCommand
+  spawn(program: string, args: string[], environment: NodeJS.ProcessEnv, stdin?: 'pipe' | 'ignore'): RunningCommand
   run(...args: string[]): Promise<{ out: string; err: string; code: number | NodeJS.Signals }>
 }
 
@@ -51,10 +54,24 @@ export function useCommand(): CommandOnAzure {
     start(...args) {
       return command.startIn({}, ...args)
     },
-    startIn({ IN_FOLDER, ...environment }, ...args) {
+    startOnTerminal(...args) {
+      const words = [process.execPath, '--import', LOADER, MAIN, ...args].map(
+        (word) => `'${word.replaceAll("'", "'\\''")}'`,
+      )
+      return command.spawn(
+        'script',
+        ['--quiet', '--return', '--flush', '--command', words.join(' '), '/dev/null'],
+        {},
+        'pipe',
+      )
+    },
+    startIn(environment, ...args) {
+      return command.spawn(process.execPath, ['--import', LOADER, MAIN, ...args], environment)
+    },
+    spawn(program, args, { IN_FOLDER, ...environment }, stdin = 'ignore') {
       const { DATABASE_URL: _, ...inherited } = process.env
-      const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
-        stdio: ['ignore', 'pipe', 'pipe'],
+      const child = spawn(program, args, {
+        stdio: [stdin, 'pipe', 'pipe'],
         // A process group of its own, for signals to it.
         detached: true,
         ...(IN_FOLDER !== undefined && { cwd: IN_FOLDER }),
@@ -79,10 +96,10 @@ export function useCommand(): CommandOnAzure {
           })
         }),
       }
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
         started.out += text
       })
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         started.err += text
       })
       return started

@@ -5,10 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { useCommand } from './command.ts'
+import { configFile, makeProject } from './config-project.ts'
 
 const command = useCommand()
 const client = fileURLToPath(new URL('client.mjs', import.meta.url))
 const node = process.execPath
+
+const CTRL_C = '\u0003'
 
 const ID = '11111111-2222-4333-8444-555555555555'
 const SERVICE_PRINCIPAL = `authentication=ActiveDirectoryServicePrincipal;clientId=${ID};tenantId=${ID};clientSecret=my-secret`
@@ -23,7 +26,7 @@ describe('exec', () => {
   it('gives a program that only supports a user and password a session with a token', async () => {
     command.azure.gateway.resetStats()
     const { out, err, code } = await exec('--', node, client, 'DATABASE_URL')
-    expect({ err, code }).toEqual({ err: '', code: 0 })
+    expect(code, err).toBe(0)
     expect(JSON.parse(out)).toEqual([[command.azure.upstream.database, 42]])
     expect(command.azure.gateway.stats().logins).toBeGreaterThan(0)
   })
@@ -80,20 +83,28 @@ describe('exec', () => {
     expect(running.out).toContain('got it')
   })
 
-  it.each([
-    ['its process group, as Ctrl-C does', -1],
-    ['it alone', 1],
-  ])('hands the command one SIGINT for one that was sent to %s', async (_, sign) => {
-    const script = `
+  it.skipIf(process.platform !== 'linux')(
+    'leaves Ctrl-C to the terminal, which sends it to the command too',
+    async () => {
+      const script = `
       let count = 0
       process.on('SIGINT', () => { count++; console.log('got it'); setTimeout(() => process.exit(10 + count), 500) })
       setInterval(() => {}, 1e6)
       console.log('ready')`
-    const running = command.start('exec', '--url', command.azure.connectionString(), '--', node, '-e', script)
-    await vi.waitFor(() => expect(running.out).toContain('ready'), 60_000)
-    process.kill(sign * (running.process.pid ?? 0), 'SIGINT')
-    expect(await running.ended).toBe(11)
-  })
+      const running = command.startOnTerminal(
+        'exec',
+        '--url',
+        command.azure.connectionString(),
+        '--',
+        node,
+        '-e',
+        script,
+      )
+      await vi.waitFor(() => expect(running.out).toContain('ready'), 60_000)
+      running.process.stdin?.write(CTRL_C)
+      expect(await running.ended).toBe(11)
+    },
+  )
 
   it('ends with its command while a credential is still asked', async () => {
     command.azure.authority.resetStats()
@@ -102,7 +113,7 @@ describe('exec', () => {
     const running = command.start('exec', '--url', target, '--', node, client, 'DATABASE_URL')
     try {
       await vi.waitFor(() => expect(command.azure.authority.stats().requests).toBeGreaterThan(0), 60_000)
-      await vi.waitFor(() => expect(running.err).toContain('Waiting for a token, for 2 s so far.'), 60_000)
+      await vi.waitFor(() => expect(running.err).toMatch(/Waiting for a token, for \d+ s so far\./), 60_000)
       running.process.kill('SIGTERM')
       expect(await running.ended).toBe(143)
       expect(command.azure.authority.stats().requests).toBe(1)
@@ -128,20 +139,40 @@ describe('exec', () => {
     expect(err).not.toContain('my-secret')
   })
 
-  it('keeps Prisma from making a shadow database or a misspelled one on Azure', async () => {
+  it('keeps Prisma from making a database on Azure whose name is misspelled', async () => {
     const url = 'sqlserver://app.database.windows.net;database=app;authentication=AzureCli'
     const master = `
       process.env.MASTER_URL = process.env.DATABASE_URL.replace('{app}', '{master}')
-      process.argv[2] = process.argv[1]
+      process.argv[2] = 'MASTER_URL'
       import(${JSON.stringify(client)})`
-    for (const [name, why] of [
-      ['SHADOW_DATABASE_URL', /needs a shadow database[\s\S]*name it with --shadow-database/],
-      ['MASTER_URL', /The server has no database "app"/],
-    ] as const) {
-      const { err, code } = await command.run('exec', '--url', url, '--', node, '-e', master, name)
-      expect(code).toBe(1)
-      expect(err).toMatch(why)
-    }
+    const { err, code } = await command.run('exec', '--url', url, '--', node, '-e', master)
+    expect(code).toBe(1)
+    expect(err).toMatch(/The server has no database "app"/)
+  })
+
+  it('sets SHADOW_DATABASE_URL only if you name a shadow database', async () => {
+    const url = 'sqlserver://app.database.windows.net;database=app;authentication=AzureCli'
+    const { out } = await command.run('exec', '--url', url, '--', node, '-p', '"SHADOW_DATABASE_URL" in process.env')
+    expect(out).toBe('false\n')
+  })
+
+  it('takes string, sign-in, schema and shadow database from entraDatasource in prisma.config.ts', async () => {
+    const folder = await makeProject({
+      'prisma.config.ts': configFile(`process.env.TO_AZURE, {
+        authentication: 'ActiveDirectoryManagedIdentity', schema: 'sales', shadowDatabase: 'app_shadow' }`),
+    })
+    const script = `
+      console.log(process.env.DATABASE_URL, process.env.SHADOW_DATABASE_URL, process.env.TO_AZURE)
+      process.argv[2] = 'DATABASE_URL'
+      import(${JSON.stringify(client)})`
+    const running = command.startIn({ IN_FOLDER: folder }, 'exec', '--', node, '-e', script)
+    expect(await running.ended, running.err).toBe(0)
+    const [strings, rows = ''] = running.out.split('\n')
+    expect(strings).toMatch(
+      /^sqlserver:\/\/127\S+;schema=\{sales\};\S+ sqlserver:\/\/127\S+;database=\{app_shadow\};schema=\{sales\};\S+ undefined$/,
+    )
+    expect(JSON.parse(rows)).toEqual([[command.azure.upstream.database, 42]])
+    await rm(folder, { recursive: true })
   })
 
   it('refuses a shadow database that is the main one', async () => {
@@ -183,7 +214,7 @@ describe('exec', () => {
     ['no connection string', ['exec', '--', node, '-v'], /There is no connection string/],
     ['a wrong one', ['exec', '--url', 'sqlserver://h:0', '--', node, '-v'], /port/],
     ['user and password', ['exec', '--url', 'sqlserver://h;user=sa;password=x', '--', node, '-v'], /sa|user/],
-    ['an unknown format', ['exec', '--format', 'odbc', '--', node, '-v'], /one of prisma, ado\.net, jdbc, uri/],
+    ['an unknown format', ['exec', '--format', 'odbc', '--', node, '-v'], /choices are prisma, ado\.net, jdbc, uri/],
     ['no command', ['exec', '--url', 'sqlserver://h;database=d'], /missing required argument 'command'/],
   ])('refuses %s, and runs nothing', async (_, args, why) => {
     expect(await command.run(...args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(why) })

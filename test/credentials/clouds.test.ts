@@ -1,9 +1,13 @@
+import { AzureAuthorityHosts } from '@azure/identity'
 import { describe, expect, it } from 'vitest'
 import { cloudOf, cloudOfScope } from '../../src/credentials/clouds.ts'
 
-const PUBLIC = { scope: 'https://database.windows.net/.default', authorityHost: 'AzurePublicCloud' }
-const US_GOVERNMENT = { scope: 'https://database.usgovcloudapi.net/.default', authorityHost: 'AzureGovernment' }
-const CHINA = { scope: 'https://database.chinacloudapi.cn/.default', authorityHost: 'AzureChina' }
+const PUBLIC = { scope: 'https://database.windows.net/.default', authorityHost: AzureAuthorityHosts.AzurePublicCloud }
+const US_GOVERNMENT = {
+  scope: 'https://database.usgovcloudapi.net/.default',
+  authorityHost: AzureAuthorityHosts.AzureGovernment,
+}
+const CHINA = { scope: 'https://database.chinacloudapi.cn/.default', authorityHost: AzureAuthorityHosts.AzureChina }
 
 describe('the cloud of a server', () => {
   it.each([

@@ -9,7 +9,9 @@ const CLIENT = '7e4a0000-0000-4000-8000-0000000c1101'
 
 function read(options: SignInOptions, configured?: SignIn) {
   const warnings: [message: string, parameter: string][] = []
-  const credentials = credentialsFor(options, configured, PUBLIC_CLOUD, (...warning) => warnings.push(warning))
+  const credentials = credentialsFor(options, configured, { cloud: PUBLIC_CLOUD }, (...warning) =>
+    warnings.push(warning),
+  )
   return { credentials, warnings }
 }
 

@@ -5,31 +5,18 @@ import { insertsOf, type Migrated, migrationSummaryOf } from '../../demo/migrati
 import { readOptions } from '../../demo/options.ts'
 import { percentile, Recording } from '../../demo/recording.ts'
 import { paletteFor, Screen } from '../../demo/screen.ts'
-import { environmentsOf, outageOf, readMethods } from '../../demo/sign-in.ts'
 import { faultsOf, summaryOf } from '../../demo/summary.ts'
 import { UsageError } from '../../scripts/support/command-line.ts'
 import type { AdapterStats } from '../../src/index.ts'
 
 describe('the options of the demo', () => {
   it('have defaults', () => {
-    const methods = ['ActiveDirectoryManagedIdentity']
-    expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, methods, svg: undefined, migrate: false })
+    expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, svg: undefined, migrate: false })
   })
 
   it('are read', () => {
-    const args = [
-      '--seconds',
-      '5',
-      '--workers=2',
-      '--token-life',
-      '6',
-      '--authentication=Environment',
-      '--svg',
-      'a.svg',
-      '--migrate',
-    ]
-    const methods = ['Environment']
-    expect(readOptions(args)).toEqual({ seconds: 5, workers: 2, tokenLife: 6, methods, svg: 'a.svg', migrate: true })
+    const args = ['--seconds', '5', '--workers=2', '--token-life', '6', '--svg', 'a.svg', '--migrate']
+    expect(readOptions(args)).toEqual({ seconds: 5, workers: 2, tokenLife: 6, svg: 'a.svg', migrate: true })
     expect(readOptions(['--help'])).toBeUndefined()
   })
 
@@ -37,42 +24,11 @@ describe('the options of the demo', () => {
     [['--seconds', 'x'], /--seconds must be a whole number of 1 or more, not "x"/],
     [['--workers', '0'], /--workers/],
     [['--token-life', '3'], /--token-life must be a whole number of 4/],
-    [['--authentication', 'Nobody'], /--authentication Nobody does not exist\. Choose one of ActiveDirectoryM/],
     [['--nonsense'], /nonsense/],
     [['extra'], /extra/],
   ])('%j is refused', (args, message) => {
     expect(() => readOptions(args)).toThrow(UsageError)
     expect(() => readOptions(args)).toThrow(message)
-  })
-})
-
-describe('the ways to sign in', () => {
-  it('are named as in a connection string, in order of preference', () => {
-    expect(readMethods('Azure Cli, ManagedIdentityCredential')).toEqual(['AzureCli', 'ActiveDirectoryManagedIdentity'])
-  })
-
-  it.each([
-    ['ActiveDirectoryInteractive', /ActiveDirectoryInteractive cannot run here: .* Choose one of .*AzureCli/],
-    ['Environment,AzurePowerShell', /AzurePowerShell cannot run here/],
-    ['ActiveDirectoryPassword', /does not exist/],
-    ['Environment,', /does not exist/],
-  ])('%s is refused', (text, message) => {
-    expect(() => readMethods(text)).toThrow(UsageError)
-    expect(() => readMethods(text)).toThrow(message)
-  })
-
-  it('get the environment variables that they read', () => {
-    const methods = readMethods('AzureCli,ActiveDirectoryWorkloadIdentity,ActiveDirectoryDefault')
-    expect(environmentsOf(methods)).toEqual(['workload-identity', 'app-service'])
-  })
-
-  it.each([
-    ['AzureCli,ActiveDirectoryManagedIdentity', 'imds'],
-    ['ActiveDirectoryDefault,ActiveDirectoryManagedIdentity,Environment', 'app-service'],
-    ['Environment,ActiveDirectoryServicePrincipal', undefined],
-    ['AzureCli', undefined],
-  ])('%s: the outage that only the first does not survive is of the endpoint %s', (text, endpoint) => {
-    expect(outageOf(readMethods(text))).toBe(endpoint)
   })
 })
 
@@ -148,12 +104,11 @@ describe('a recording', () => {
     expect(made.handovers).toEqual([{ startedAt: start + 9_000, finishedAt: start + 10_000 }])
   })
 
-  it('knows which credential gave the tokens', () => {
+  it('knows which credential gave the last token', () => {
     const made = new Recording(start)
     const event = { type: 'token.acquired', at: 1, expiresOn: 15, refreshAfter: 9, durationMs: 1 } as const
-    for (const credential of ['a', 'b', 'a', 'b']) made.onEvent({ ...event, credential })
+    for (const credential of ['a', 'b']) made.onEvent({ ...event, credential })
     expect(made.credential).toBe('b')
-    expect([...made.credentials]).toEqual(['a', 'b'])
   })
 
   it('has percentiles', () => {
@@ -258,10 +213,10 @@ describe('the summary', () => {
 
   it('is happy if nothing went wrong', () => {
     const made = recording([[0, 5]])
-    made.credentials.add('AzureCliCredential').add('ManagedIdentityCredential')
+    made.credential = 'ManagedIdentityCredential'
     expect(faultsOf(made, counts)).toEqual([])
     const text = summaryOf(made, counts, colourless)
-    expect(text).toMatch(/tokens from +AzureCliCredential, then ManagedIdentityCredential\n/)
+    expect(text).toMatch(/tokens from +ManagedIdentityCredential\n/)
     expect(text).toMatch(/least time left on a token in use +3\.5 s[\s\S]*✓/)
   })
 

@@ -16,7 +16,7 @@ it.each<[string[], string[]]>([
   [['prisma7.config.ts'], []],
   [
     ['prisma.config.ts', 'prisma7.config.mjs'],
-    ["Prisma's commands read prisma7.config.mjs, and not prisma.config.ts beside it. Keep only one of them."],
+    ["Prisma's commands read prisma7.config.mjs and ignore prisma.config.ts. Keep only one of them."],
   ],
 ])('doctor warns of a prisma7.config only if it overrides a prisma.config: %j', (files, warnings) => {
   for (const file of files) writeFileSync(join(folder, file), '')

@@ -79,7 +79,28 @@ describe('if all is well, doctor', () => {
     azure.gateway.inject({ at: 'login', action: { redirect: { host: 'localhost', port } } })
     const { statuses, step } = await practice.examine(azure.config({ options: { cryptoCredentialsDetails: { ca } } }))
     expect(statuses).toBe(ALL_OK)
-    expect(step('login').details).toMatchObject({ redirects: 1, redirectedTo: [`localhost:${port}`] })
+    expect(step('login').details).toMatchObject({ redirectedTo: [`localhost:${port}`] })
+  })
+
+  it('takes the tenant of a service principal from the server', async () => {
+    const { authority, connectionString } = practice.azure
+    const { tenantId, clientId, secret = '' } = authority.principal('local-service')
+    const authentication = 'ActiveDirectoryServicePrincipal'
+    const trust = { trustServerCertificate: 'true' }
+    const url = connectionString({ authentication, user: clientId, password: secret, ...trust })
+    const results = await diagnose(url, { credentialOptions: authority.clientOptions() })
+    expect(results.find(({ id }) => id === 'token')).toMatchObject({
+      status: 'ok',
+      details: { credential: 'ClientSecretCredential', tenantId },
+    })
+    expect(results.filter(({ status }) => status === 'failed')).toEqual([])
+  })
+
+  it('logs in once', async () => {
+    const { gateway, config } = practice.azure
+    gateway.resetStats()
+    await practice.examine(config())
+    expect(gateway.stats()).toMatchObject({ logins: 1, loginFailures: {} })
   })
 
   it('leaves nothing open', async () => {

@@ -103,6 +103,6 @@ describe('a token', () => {
 })
 
 it('the median is the middle one, whatever the order', () => {
-  expect(median([30, 1, 2.345])).toBe(2.35)
+  expect(median([30, 1, 2.345])).toBe(2.345)
   expect(median([10, 9, 100])).toBe(10)
 })

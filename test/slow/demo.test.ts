@@ -15,28 +15,6 @@ it('the demo rotates, exits and prints no token', async () => {
   expect(code, output).toBe(codeOf(output))
 })
 
-// Its fake Azure CLI is not executable on Windows.
-it.skipIf(process.platform === 'win32')(
-  'the demo uses its second credential if the first one fails midway',
-  async () => {
-    const authentication = 'AzureCli,ActiveDirectoryManagedIdentity'
-    const args = ['--seconds', '10', '--token-life', '5', '--workers', '1', '--authentication', authentication]
-    const { code, output } = await runScript('demo/main.ts', ...args)
-    expect(output).toMatch(/^tokens now come from AzureCliCredential$/m)
-    expect(output).toMatch(/tokens from +AzureCliCredential, then ManagedIdentityCredential\n/)
-    expect(output).not.toMatch(JSON_WEB_TOKEN)
-    expect(code, output).toBe(codeOf(output))
-  },
-)
-
-it('names the ways to sign in that can run, for one that cannot', async () => {
-  const { code, output } = await runScript('demo/main.ts', '--authentication', 'ActiveDirectoryInteractive')
-  expect(output).toMatch(
-    /^--authentication ActiveDirectoryInteractive cannot run here: .*ActiveDirectoryManagedIdentity/,
-  )
-  expect(code).toBe(2)
-})
-
 it('the demo applies the example’s migrations through the proxy at its end, with a token as long as real ones', async () => {
   const args = ['--seconds', '40', '--token-life', '30', '--workers', '1', '--migrate']
   const { code, output } = await runScript('demo/main.ts', ...args)

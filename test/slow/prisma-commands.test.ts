@@ -1,13 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
-import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
-import { type Ended, PrismaCli, type RunOptions } from '../prisma-config/cli.ts'
+import type { Ended, RunOptions } from '../prisma-config/cli.ts'
 import { ProjectFolder } from '../prisma-config/project-folder.ts'
+import { usePrismaCli } from '../prisma-config/use-prisma-cli.ts'
 
 /** Commands that make and empty databases: they have two of their own. */
-let azure: LocalAzure
-let admin: SqlLogin
-let cli: PrismaCli
+const opened = usePrismaCli()
 let database: string
 let shadowDatabase: string
 
@@ -15,37 +13,27 @@ let shadowDatabase: string
 let project: ProjectFolder
 let login: SqlLogin
 
-beforeAll(async () => {
-  azure = await startLocalAzure()
-  cli = await PrismaCli.open(azure)
-  admin = await openSqlLogin(azure.upstream)
-  await admin.lock('prisma-adapter-mssql-entra tests')
-  database = `${azure.upstream.database}_project`
+beforeAll(() => {
+  database = `${opened.azure.upstream.database}_project`
   shadowDatabase = `${database}_shadow`
-}, 600_000)
+})
 beforeEach(async () => {
-  for (const name of [database, shadowDatabase]) await admin.run(`CREATE DATABASE [${name}]`)
-  login = await openSqlLogin({ ...azure.upstream, database })
-  project = await ProjectFolder.make(cli.folder)
+  for (const name of [database, shadowDatabase]) await opened.login.run(`CREATE DATABASE [${name}]`)
+  login = await openSqlLogin({ ...opened.azure.upstream, database })
+  project = await ProjectFolder.make(opened.cli.folder)
 })
 afterEach(async () => {
   await login.close()
   // The sessions of a command that has ended may be about to end.
   for (const name of [database, shadowDatabase]) {
-    await vi.waitFor(() => admin.run(`DROP DATABASE IF EXISTS [${name}]`), { timeout: 30_000, interval: 500 })
+    await vi.waitFor(() => opened.login.run(`DROP DATABASE IF EXISTS [${name}]`), { timeout: 30_000, interval: 500 })
   }
 })
-afterAll(async () => {
-  await admin.close()
-  await azure.close()
-  await cli.close()
-})
-
 /** A host that Prisma may make no databases on, though it is the local one. */
 const ON_AZURE = { host: 'app.database.windows.net', name: 'localhost' }
 
 function prisma(words: string, { server = {}, ...options }: RunOptions = {}): Promise<Ended> {
-  return cli.run(words.split(' '), { ...options, folder: project.path, server: { database, ...server } })
+  return opened.cli.run(words.split(' '), { ...options, folder: project.path, server: { database, ...server } })
 }
 
 function onAzure(options: RunOptions = {}): RunOptions {
@@ -63,7 +51,7 @@ async function tables(run: SqlLogin['run'] = login.run): Promise<unknown[]> {
 }
 
 async function databases(): Promise<unknown[]> {
-  return (await admin.run('SELECT name FROM sys.databases ORDER BY name')).map(({ name }) => name)
+  return (await opened.login.run('SELECT name FROM sys.databases ORDER BY name')).map(({ name }) => name)
 }
 
 const BOOK = `model Book {
@@ -94,7 +82,7 @@ describe('prisma migrate dev', () => {
     expect(await project.migration(pages)).toContain('ALTER TABLE [dbo].[Book] ADD [pages] INT;')
     expect(await project.lockFile()).toContain('provider = "mssql"')
     expect(await login.run('SELECT [title], [pages] FROM [Book]')).toEqual([{ title: 'Kept', pages: null }])
-    const shadow = await openSqlLogin({ ...azure.upstream, database: shadowDatabase })
+    const shadow = await openSqlLogin({ ...opened.azure.upstream, database: shadowDatabase })
     expect(await tables(shadow.run)).toEqual(['Book'])
     await shadow.close()
   })
@@ -224,8 +212,8 @@ describe('prisma db', () => {
     const ended = await prisma('db push', { ...options, server: { ...options.server, database: name } })
     expect(ended.output).toContain(text)
     expect(ended.code).toBe(code)
-    const there = await admin.run(`SELECT 1 AS [one] FROM sys.databases WHERE name = '${name}'`)
+    const there = await opened.login.run(`SELECT 1 AS [one] FROM sys.databases WHERE name = '${name}'`)
     expect(there.map(({ one }) => one)).toEqual(made)
-    await vi.waitFor(() => admin.run(`DROP DATABASE IF EXISTS [${name}]`), { timeout: 30_000, interval: 500 })
+    await vi.waitFor(() => opened.login.run(`DROP DATABASE IF EXISTS [${name}]`), { timeout: 30_000, interval: 500 })
   })
 })
