@@ -24,6 +24,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 240_000,
     restoreMocks: true,
+    // No line on stderr for each wait of a test.
+    env: { PRISMA_ENTRA_QUIET: '1' },
     // Most files wait for timers and sockets more than they compute.
     maxWorkers: Math.max(2, availableParallelism()),
   },

@@ -45,13 +45,21 @@ function inMemory(telemetry?: Telemetry) {
   const server = new FakeServer(clock)
   const source = new TokenSource(credential, { scope: 's', ...(telemetry && { telemetry }) })
   const settings = poolSettings({ server: 'h' }, defaultRotationTiming)
-  const context = { source, settings, clock, random: Math.random, emit: () => {} }
+  const context = {
+    source,
+    settings,
+    clock,
+    random: Math.random,
+    emit: () => {},
+    onWait: () => {},
+    hasConnected: false,
+  }
   const address = { server: 'localhost', port: 1433, instance: undefined, database: 'app', max: 10, min: 0, clock }
   const measured = telemetry?.observe({ ...address, stats: () => ({ ...pool.stats(), tokenSecondsLeft: undefined }) })
   const pool: Pool<ClientConnection> = measured
     ? new MeasuredPool<ClientConnection>(server.connect, context, measured)
     : new Pool<ClientConnection>(server.connect, context)
-  const client = new ClientAdapter('ours', pool, { supportsRelationJoins: false }, clock, () => {})
+  const client = new ClientAdapter(pool, { supportsRelationJoins: false }, () => {})
   return { adapter: measured?.measured(client) ?? client, forget: () => server.statements.splice(0) }
 }
 

@@ -1,9 +1,10 @@
 import type { ConnectionInfo, SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
-import { ClientAdapter } from './client/client-adapter.ts'
+import { ADAPTER_NAME, ClientAdapter } from './client/client-adapter.ts'
 import type { ClientConnection } from './client/client-connection.ts'
+import { WaitNotice } from './client/wait-notice.ts'
 import type { ConfigWarning } from './config/config.ts'
-import { ConnectionOpener } from './driver/open-connection.ts'
+import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
@@ -15,8 +16,6 @@ import { type AdapterStats, statsOf } from './pool/stats.ts'
 import { setUp } from './setup.ts'
 import type { AdapterTelemetry, TelemetrySubject } from './telemetry.ts'
 import { holdEventLoop } from './time/event-loop.ts'
-
-const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 
 /**
  * The driver adapter to give to Prisma Client: connects to Azure SQL or SQL Server with Microsoft Entra tokens, and
@@ -37,6 +36,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly #connectionInfo: ConnectionInfo
   readonly #context: PoolContext
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
+  readonly #notice: WaitNotice | undefined
   /** One for each connected client, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
   /** The one that was warmed up for the client that connects next. */
@@ -59,14 +59,22 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const schema = options.schema ?? said.schema
     this.#onEvent = options.onEvent
     const emit = (event: AdapterEvent) => this.#emit(event)
-    this.#context = { source, settings: poolSettings(mssql, timing), clock, random, emit }
+    const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
+    const onWait = () => this.#notice?.begin()
+    this.#context = { source, settings, clock, random, emit, onWait, hasConnected: false }
+    const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
+    this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited)
     this.#observe = () => options.telemetry?.observe(this.#subject(mssql))
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#opener = new ConnectionOpener(mssql, official, audience, timing.sessionsOutliveTokens)
+    this.#opener = connectionOpener(mssql, official, audience, {
+      sessionsOutliveTokens: timing.sessionsOutliveTokens,
+      onConnect: options.onConnect,
+      onInexact: (column) => emit({ type: 'decimal.inexact', at: clock.now(), ...column }),
+    })
     // As in the official adapter.
     this.#connectionInfo = {
       maxBindValues: 2098,
@@ -134,9 +142,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     } finally {
       this.#connecting.delete(pool)
     }
-    const adapter = new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#context.clock, () =>
-      this.#forget(pool),
-    )
+    const adapter = new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool))
     return this.#telemetry?.measured(adapter) ?? adapter
   }
 
@@ -167,6 +173,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   #emit(event: AdapterEvent): void {
+    if (event.type === 'connection.opened') this.#notice?.end()
     emit(event, this.#onEvent)
     this.#telemetry?.onEvent(event)
   }
@@ -189,5 +196,11 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     this.#unsubscribe = undefined
     this.#telemetry?.end()
     this.#telemetry = undefined
+    this.#notice?.end()
+  }
+
+  get #awaited(): string | undefined {
+    for (const { awaited } of this.#pools) if (awaited !== undefined) return awaited
+    return undefined
   }
 }

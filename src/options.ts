@@ -1,4 +1,5 @@
 import type { SignInOptions } from './credentials/sign-in-options.ts'
+import type { OnConnect } from './driver/on-connect.ts'
 import { EntraError } from './errors/entra-error.ts'
 import type { AdapterEvent } from './events.ts'
 import { defaultRotationTiming, type RotationTiming } from './pool/settings.ts'
@@ -42,6 +43,11 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    * @defaultValue false
    */
   eager?: boolean
+  /**
+   * Runs once on each new connection, before it is lent: for `sp_set_session_context`, `SET` options or a check. Work waits
+   * for it as for the login. If it throws, the connection is closed, and work fails with `ON_CONNECT_FAILED`.
+   */
+  onConnect?: OnConnect
   /** When to refresh tokens and replace connections. */
   rotation?: RotationOptions
   /** Called with each event. If it throws, or its promise is rejected, you get a warning and nothing else changes. */

@@ -1,4 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
+import { NO_CONFIG } from './config/config.ts'
 import { recordDatasource } from './config/datasource-recorder.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
@@ -52,6 +53,9 @@ export interface EntraDatasource {
   close(): Promise<void>
 }
 
+/** Commands of Prisma that need no connection string. */
+const WITHOUT_DATABASE = ['generate', 'validate', 'format', 'version', 'init']
+
 /** The datasources that are open, with what they were made for. */
 const open = new Set<{ made: readonly unknown[]; datasource: Promise<EntraDatasource> }>()
 
@@ -78,7 +82,7 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  * })
  * ```
  * @param config - what `PrismaMssqlEntra` takes; it must name the database. If it is undefined or empty, because a variable is
- * not set, so is the result: `prisma generate` still works, and commands that need a database say so
+ * not set, so is the result, and standard error says so: `prisma generate` still works
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export async function entraDatasource(
@@ -88,7 +92,10 @@ export async function entraDatasource(
   // The command line tool reads the file to connect by itself.
   const recorded = recordDatasource({ config, options })
   if (recorded !== undefined) return closedBy({ url: recorded }, async () => {})
-  if (config === undefined || config === '') return closedBy({}, async () => {})
+  if (config === undefined || config === '') {
+    if (!WITHOUT_DATABASE.some((command) => process.argv.includes(command))) tell(NO_CONFIG)
+    return closedBy({}, async () => {})
+  }
   const made = [config, options] as const
   const same = [...open].find((each) => isSame(each.made, made))
   if (same !== undefined) return same.datasource

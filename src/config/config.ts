@@ -2,6 +2,7 @@ import type { config as MssqlConfig } from 'mssql'
 import { authenticationMethod } from '../credentials/methods.ts'
 import { type SignIn, signInBy } from '../credentials/sign-in.ts'
 import type { SignInOptions } from '../credentials/sign-in-options.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { refusePlaintext } from './address.ts'
 import { givenInCode, readConfigObject } from './config-object.ts'
 import { parseConnectionString } from './connection-string.ts'
@@ -15,6 +16,11 @@ export interface EntraConfig extends Omit<ParsedConfig, 'authentication' | 'deta
   signIn: SignIn | undefined
 }
 
+/** What to say where there is no connection string, as it comes from a variable that is not set. */
+export const NO_CONFIG =
+  'There is no connection string. If it should come from DATABASE_URL, that variable is not set here: Prisma 7 does not ' +
+  "load .env. Begin the file with import 'dotenv/config' (npm install dotenv), or start Node with --env-file=.env."
+
 /**
  * Reads a connection string or a config object of `mssql`, and refuses what would sign in without a token.
  *
@@ -25,6 +31,8 @@ export function readConfig(
   configOrString: MssqlConfig | string,
   inCode: Pick<SignInOptions, 'authentication' | 'tenantId' | 'clientId'> = {},
 ): EntraConfig {
+  // Whatever the types say: `process.env.DATABASE_URL!`.
+  if (configOrString === undefined || configOrString === '') throw new EntraError('CONFIG_INVALID', NO_CONFIG)
   const parsed =
     typeof configOrString === 'string' ? parseConnectionString(configOrString) : readConfigObject(configOrString)
   const { config, schema, maxAge, authentication: said, details, warnings } = parsed

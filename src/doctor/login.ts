@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { EntraConnection } from '../driver/entra-connection.ts'
-import { ConnectionOpener } from '../driver/open-connection.ts'
+import { connectionOpener } from '../driver/open-connection.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { ServerConnection } from '../login/client-login.ts'
 import { withinConnectTimeout } from '../login/connect.ts'
@@ -103,7 +103,7 @@ export async function checkLogin(setup: Setup, lease: Lease, signal: AbortSignal
       })
     },
   }
-  const opener = new ConnectionOpener(watched, schema === undefined ? {} : { schema }, audience)
+  const opener = connectionOpener(watched, schema === undefined ? {} : { schema }, audience)
   await opener.load()
   const time = new Stopwatch(clock)
   try {

@@ -11,6 +11,10 @@ export interface PoolContext {
   readonly clock: Clock
   readonly random: Random
   readonly emit: (event: PoolEvent) => void
+  /** Called when work has to wait for a connection. */
+  readonly onWait: () => void
+  /** Whether there has ever been a connection, in this pool or another one of the same adapter. */
+  hasConnected: boolean
 }
 
 /** One session of the driver, as the pool sees it: opened with one lease, and kept with it. */
@@ -48,6 +52,8 @@ export class PoolEntry<C extends PoolConnection> {
   state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
   /** Whether its replacement is open, so that it is closed as soon as nothing runs on it. */
   retired = false
+  /** Whether nothing has run on it since it was validated; a login counts too. */
+  validated = true
   /** Why the pool closed it; undefined if it has not. */
   reason: CloseReason | undefined
   readonly #clock: Clock
@@ -56,7 +62,6 @@ export class PoolEntry<C extends PoolConnection> {
   #heard: Stopwatch
   /** The last suspicion that an answer has cleared. */
   #cleared: number
-  #validated = true
 
   /** @param maxAge - how long it lives, in ms */
   constructor(connection: C, id: number, maxAge: number, suspicion: number, clock: Clock) {
@@ -84,14 +89,9 @@ export class PoolEntry<C extends PoolConnection> {
     return this.#heard.elapsed
   }
 
-  /** Whether nothing has run on it since it was validated; a login counts too. */
-  get validated(): boolean {
-    return this.#validated
-  }
-
   lend(): void {
     this.state = 'lent'
-    this.#validated = false
+    this.validated = false
   }
 
   /** @param answered - whether the server answered just now */
@@ -102,7 +102,7 @@ export class PoolEntry<C extends PoolConnection> {
 
   /** @param suspicion - the last one when its validation began */
   answered(suspicion: number): void {
-    this.#validated = true
+    this.validated = true
     this.#hear(suspicion)
   }
 

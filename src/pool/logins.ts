@@ -1,4 +1,4 @@
-import { EntraError } from '../errors/entra-error.ts'
+import { EntraError, isMistake } from '../errors/entra-error.ts'
 import type { ConnectRetryEvent } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
@@ -25,7 +25,6 @@ export class Logins<C extends PoolConnection> {
   readonly #open: OpenConnection<C>
   #underWay = 0
   #waitingForToken = 0
-  #succeeded = false
   /** Aborted when no work waits any more: then the wait for a token ends. */
   #demand = new AbortController()
   #tokenWait: Stopwatch | undefined
@@ -101,15 +100,21 @@ export class Logins<C extends PoolConnection> {
       if (!next) throw error
       return this.#open(next, stopped, forRotation)
     })
-    this.#succeeded = true
+    this.#pool.hasConnected = true
     this.#backoff = undefined
     return connection
   }
 
   /** Whether a failed login may succeed later. */
   mayPass(error: unknown): boolean {
-    const failure = failureOf(error, this.#succeeded)
+    const failure = failureOf(error, this.#pool.hasConnected)
     return failure === 'unavailable' || failure === 'not-sent'
+  }
+
+  /** How long work waits for a login that failed with this, in ms. */
+  longestWait(error: unknown): number {
+    const { settings, hasConnected } = this.#pool
+    return !hasConnected && isMistake(error) ? settings.mistakeTimeout : settings.connectRetryTimeout
   }
 
   /**
@@ -120,7 +125,7 @@ export class Logins<C extends PoolConnection> {
    */
   failed(error: unknown, served: boolean, queue: Queue<C>): ConnectRetryEvent | undefined {
     const { settings, clock, random } = this.#pool
-    const { connectRetryTimeout: longest } = settings
+    const longest = this.longestWait(error)
     const mayPass = this.mayPass(error)
     if (!served) queue.reject(error, mayPass ? longest : 0)
     const known = this.#backoff

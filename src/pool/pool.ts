@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events'
-import type { EntraError } from '../errors/entra-error.ts'
+import { type EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { CloseReason } from '../events.ts'
 import { Alarm } from '../time/alarm.ts'
-import type { Stopwatch } from '../time/clock.ts'
+import { Stopwatch } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
@@ -91,6 +91,7 @@ export class Pool<C extends PoolConnection> {
     }
     const connection = this.#queue.join(since)
     this.#serve()
+    this.#context.onWait()
     return connection
   }
 
@@ -103,6 +104,25 @@ export class Pool<C extends PoolConnection> {
     if (reason !== undefined) this.#connections.close(entry, reason)
     else this.#rest(entry)
     if (this.#queue.length > 0) this.#serve()
+  }
+
+  /**
+   * What work waits for, how long at most, and why, as the end of a sentence; undefined if none waits, or only for an open
+   * connection.
+   */
+  get awaited(): string | undefined {
+    if (this.#queue.length === 0 || this.#connections.canServe) return undefined
+    const { tokenWait, error } = this.#logins
+    const [what, most, why] =
+      error === undefined && tokenWait !== undefined
+        ? ['a token', this.#settings.waitTimeout, this.#context.source.lack]
+        : ['the database', this.#logins.longestWait(error), reasonOf(error ?? 'the login has not been answered yet.')]
+    return `${what}, for up to ${Math.round(most / 1000)} s: ${why}`
+  }
+
+  /** When a piece of work begins, for {@link acquire}. */
+  startWork(): Stopwatch {
+    return new Stopwatch(this.#context.clock)
   }
 
   /** How long after it began a piece of work may be run again, in ms. */

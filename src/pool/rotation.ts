@@ -66,11 +66,6 @@ export class Rotation<C extends PoolConnection> {
     return this.#finished
   }
 
-  /** Whether one runs or is planned. */
-  get pending(): boolean {
-    return this.#plan !== undefined || this.#run !== undefined
-  }
-
   /** How long until the next one begins, in ms; `Infinity` if none is planned, or one runs. */
   get delay(): number {
     return this.#plan === undefined ? Number.POSITIVE_INFINITY : this.#plan.age.left(this.#plan.delay)
@@ -89,7 +84,8 @@ export class Rotation<C extends PoolConnection> {
     const { outdated, deadlineIn } = this.#connections
     if (outdated.length === 0) return
     if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.plan('max-age', 0)
-    else if (!this.pending) this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
+    else if (this.#plan === undefined && this.#run === undefined)
+      this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
   }
 
   cancel(): void {

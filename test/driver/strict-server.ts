@@ -102,6 +102,10 @@ export async function startStrictServer(options: StrictServerOptions = {}) {
     get taken() {
       return taken
     },
+    /** Sockets that are open. */
+    get open() {
+      return sockets.size
+    },
     async close() {
       const closed = once(server, 'close')
       server.close()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { vi } from 'vitest'
-import { ConnectionOpener } from '../../src/driver/open-connection.ts'
+import { connectionOpener } from '../../src/driver/open-connection.ts'
 import type { EntraErrorCode } from '../../src/errors/entra-error.ts'
 import { PrismaMssqlEntra, type TokenEvent, TokenSource } from '../../src/index.ts'
 import type { FaultError, GatewayFault } from '../../src/testing/gateway/faults.ts'
@@ -126,6 +126,12 @@ export function provocations(db: Database): Provocations {
       return query({}, { options: { cryptoCredentialsDetails: { ca: stranger.certificate } } })
     },
     CONNECT_FAILED: () => queryUnder({ at: 'prelogin', action: { drop: true } }, ONCE),
+    ON_CONNECT_FAILED: () => {
+      const onConnect = () => {
+        throw new Error('no tenant is set')
+      }
+      return thrownBy(() => db.connect({ onConnect }).adapter.connect())
+    },
     CONNECT_TIMEOUT: async () => {
       const { prisma } = db.connect({}, { pool: { max: 1, acquireTimeoutMillis: 500 } })
       return prisma.$transaction(() => thrownBy(() => prisma.$queryRaw`SELECT 1 AS one`), { timeout: 60_000 })
@@ -157,7 +163,7 @@ export function provocations(db: Database): Provocations {
       const { token } = await db.azure.authority.issueToken()
       const now = Date.now()
       const lease = new Lease(token, { expiresOn: now, refreshAfter: now - 1 }, systemClock)
-      const opener = new ConnectionOpener(db.azure.config(), {}, 'https://database.windows.net/')
+      const opener = connectionOpener(db.azure.config(), {}, 'https://database.windows.net/')
       return thrownBy(() => opener.open(lease, new AbortController().signal))
     },
     TRANSACTION_TOKEN_EXPIRED: () => {

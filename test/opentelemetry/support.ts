@@ -93,9 +93,10 @@ export function setUp(
     stats: () => statsOf(source.stats(), [pool.stats()], 0, clock.now()),
     ...subject,
   })
-  const context = { source, settings: all, clock, random, emit: observed.onEvent.bind(observed) }
+  const emit = observed.onEvent.bind(observed)
+  const context = { source, settings: all, clock, random, emit, onWait: () => {}, hasConnected: false }
   const pool: MeasuredPool<ClientConnection> = new MeasuredPool<ClientConnection>(server.connect, context, observed)
-  const client = new ClientAdapter('ours', pool, { supportsRelationJoins: false }, clock, () => observed.end())
+  const client = new ClientAdapter(pool, { supportsRelationJoins: false }, () => observed.end())
   const adapter: SqlDriverAdapter = observed.measured(client)
   return { sdk, clock, server, credential, source, pool, adapter }
 }

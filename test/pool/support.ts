@@ -26,6 +26,8 @@ export function setUp(
     clock,
     random: () => random,
     emit: (event) => events.push(event),
+    onWait: () => {},
+    hasConnected: false,
   })
   return { clock, server, credential, source, pool, events }
 }

@@ -101,8 +101,20 @@ describe('entraDatasource', () => {
     expect(existsSync(dirname(file))).toBe(false)
   })
 
-  it.each([undefined, ''])('says nothing where a variable is not set: %j', async (config) => {
-    expect(await entraDatasource(config, { shadowDatabase: 'app_shadow' })).toEqual({})
+  it.each([
+    ['migrate', undefined, /DATABASE_URL.*does not load \.env/],
+    ['migrate', '', /DATABASE_URL.*does not load \.env/],
+    ['generate', undefined, /^$/],
+  ])('is empty for %s where a variable is not set (%j), and says so if that matters', async (command, config, said) => {
+    const { argv } = process
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    process.argv = [...argv.slice(0, 2), command]
+    try {
+      expect(await entraDatasource(config, { shadowDatabase: 'app_shadow' })).toEqual({})
+      expect(write.mock.calls.join('')).toMatch(said)
+    } finally {
+      process.argv = argv
+    }
   })
 
   it('starts one proxy, however often it is called with the same arguments', async () => {
