@@ -4,7 +4,8 @@ import { recordDatasource } from './config/datasource-recorder.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
-import { temporaryCaFile } from './proxy/connection-strings.ts'
+import { clientSettingsOf } from './proxy/client-settings.ts'
+import { notPassedOn, temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
 import { checkShadowDatabase, refusedDatabase, refusedStatement } from './proxy/prisma-guards.ts'
 import { startProxy } from './proxy/proxy.ts'
@@ -125,6 +126,9 @@ async function openDatasource(
 ): Promise<EntraDatasource> {
   const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
   for (const { message } of warnings) tell(message)
+  const settings = clientSettingsOf(setup.mssql)
+  const lost = notPassedOn(settings, 'engine')
+  if (lost !== undefined) tell(lost)
   if (target.database === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=…')
   }
@@ -154,7 +158,7 @@ async function openDatasource(
   }
   try {
     const url = (database?: string) =>
-      proxy.url({ ...(database !== undefined && { database }), schema, caFile: ca?.file })
+      proxy.url({ format: 'engine', ...(database !== undefined && { database }), schema, settings, caFile: ca?.file })
     const urls = { url: url(), ...(shadowDatabase !== undefined && { shadowDatabaseUrl: url(shadowDatabase) }) }
     return closedBy(urls, close)
   } catch (error) {

@@ -9,6 +9,7 @@ import { type Target, targetOf } from './login/target.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
+import type { Telemetry } from './telemetry.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
@@ -18,6 +19,7 @@ export interface SetupOptions extends SignInOptions {
   scope?: string
   schema?: string
   rotation?: RotationOptions
+  telemetry?: Telemetry
   clock?: Clock
   random?: Random
 }
@@ -60,7 +62,13 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions): Setu
   const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, connectTimeout)
   const tokenSource =
     options.tokenSource ??
-    new TokenSource(credentials, { scope: options.scope ?? cloud.scope, timing: timing.refresh, clock, random })
+    new TokenSource(credentials, {
+      scope: options.scope ?? cloud.scope,
+      timing: timing.refresh,
+      ...(options.telemetry && { telemetry: options.telemetry }),
+      clock,
+      random,
+    })
   return { mssql, schema, tokenSource, audience: audienceOf(cloud), timing: timing.rotation, clock, random, warnings }
 }
 

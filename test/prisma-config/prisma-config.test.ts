@@ -54,6 +54,17 @@ describe('entraDatasource', () => {
     expect(shadowDatabaseUrl).toMatch(wanted('app_shadow'))
   })
 
+  it('passes on what the string says of timeouts and limits, and warns of what it cannot', async () => {
+    const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const said = `${AZURE};socketTimeout=30000;poolTimeout=20;connectionLimit=3;isolationLevel=SERIALIZABLE;packetSize=8192`
+    const { url = '', shadowDatabaseUrl = '', close } = await entraDatasource(said, { shadowDatabase: 'app_shadow' })
+    await close()
+    for (const each of [url, shadowDatabaseUrl]) {
+      expect(each).toMatch(/;socketTimeout=30;connectionLimit=3;poolTimeout=20;isolationLevel=SERIALIZABLE$/)
+    }
+    expect(told.mock.calls.flat().join('')).toMatch(/cannot pass on packetSize, which/)
+  })
+
   it('gives Prisma no property that Prisma does not know', async () => {
     const datasource = await entraDatasource(AZURE, { shadowDatabase: 'app_shadow' })
     expect(Reflect.ownKeys(datasource)).toEqual(['url', 'shadowDatabaseUrl'])
