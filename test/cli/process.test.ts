@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { say } from '../../src/cli/process.ts'
+import { reflowed, say } from '../../src/cli/process.ts'
 import { printable, printableJson, wrapped } from '../../src/errors/wording.ts'
 import { loginFor, TdsClient } from '../proxy/support.ts'
 import { recordedOutput } from '../support/recorded-output.ts'
@@ -59,6 +59,12 @@ describe('a message', () => {
     say({ err: { ...err, width: 30, style: (_, shown) => shown } }, 'one two three four')
     expect(text()).toBe('prisma-mssql-entra: one two\nthree four\n')
   })
+})
+
+it('breaks the paragraphs of a help text at the width of the terminal, and leaves its lists and examples', () => {
+  const text = 'one two\nthree\n\nExamples:\n  $ a long example\n  $ another\n'
+  expect(reflowed(text, 8)).toBe('one two\nthree\n\nExamples:\n  $ a long example\n  $ another\n')
+  expect(reflowed(text, 80)).toBe('one two three\n\nExamples:\n  $ a long example\n  $ another\n')
 })
 
 describe('a command whose reader has gone away', () => {
