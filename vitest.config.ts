@@ -10,6 +10,10 @@ export default defineConfig({
     // The examples import the package by its name, without a build; tsconfig.json has the same.
     alias: [
       { find: /^prisma-adapter-mssql-entra$/, replacement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) },
+      {
+        find: /^prisma-adapter-mssql-entra\/opentelemetry$/,
+        replacement: fileURLToPath(new URL('./src/opentelemetry/index.ts', import.meta.url)),
+      },
     ],
   },
   test: {

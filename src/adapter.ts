@@ -9,11 +9,13 @@ import { type ConnectionOpener, connectionOpener } from './driver/open-connectio
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
-import type { PoolContext } from './pool/connection.ts'
+import type { OpenConnection, PoolContext } from './pool/connection.ts'
+import { MeasuredPool } from './pool/measured-pool.ts'
 import { Pool } from './pool/pool.ts'
 import { poolSettings } from './pool/settings.ts'
 import { type AdapterStats, statsOf } from './pool/stats.ts'
 import { setUp } from './setup.ts'
+import type { AdapterTelemetry, TelemetrySubject } from './telemetry.ts'
 import { holdEventLoop } from './time/event-loop.ts'
 
 /**
@@ -43,6 +45,9 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   /** Those that a client waits for in `connect()`. */
   readonly #connecting = new Set<Pool<ClientConnection>>()
   #finishedRotations = 0
+  readonly #observe: () => AdapterTelemetry | undefined
+  /** While there are clients. */
+  #telemetry: AdapterTelemetry | undefined
   #unsubscribe: (() => void) | undefined
 
   /**
@@ -70,6 +75,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     this.#context = { source, settings, clock, random, emit, onWait, hasConnected: false }
     const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
     this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited)
+    this.#observe = () => options.telemetry?.observe(this.#subject(mssql))
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
@@ -148,13 +154,19 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     } finally {
       this.#connecting.delete(pool)
     }
-    return new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool))
+    const adapter = new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool))
+    return this.#telemetry?.measured(adapter) ?? adapter
   }
 
   #newPool(): Pool<ClientConnection> {
     // If the driver cannot be loaded, opening a connection says so.
     this.#opener.load().catch(() => {})
-    const pool = new Pool<ClientConnection>((lease, signal) => this.#opener.open(lease, signal), this.#context)
+    const open: OpenConnection<ClientConnection> = (lease, signal) => this.#opener.open(lease, signal)
+    this.#telemetry ??= this.#observe()
+    const pool =
+      this.#telemetry === undefined
+        ? new Pool(open, this.#context)
+        : new MeasuredPool(open, this.#context, this.#telemetry)
     this.#remember(pool)
     return pool
   }
@@ -166,9 +178,16 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
   }
 
+  #subject({ server, port = 1433, database, options }: MssqlConfig): TelemetrySubject {
+    const { settings, clock } = this.#context
+    const { max, min } = settings
+    return { server, port, instance: options?.instanceName, database, max, min, clock, stats: () => this.stats() }
+  }
+
   #emit(event: AdapterEvent): void {
     if (event.type === 'connection.opened') this.#notice?.end()
     emit(event, this.#onEvent)
+    this.#telemetry?.onEvent(event)
   }
 
   #warn(warning: ConfigWarning): void {
@@ -187,6 +206,8 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     if (this.#pools.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
+    this.#telemetry?.end()
+    this.#telemetry = undefined
     this.#notice?.end()
   }
 

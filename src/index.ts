@@ -27,6 +27,7 @@ export type {
 } from './events.ts'
 export type { PrismaMssqlEntraOptions, RotationOptions } from './options.ts'
 export type { AdapterStats } from './pool/stats.ts'
+export type { Telemetry } from './telemetry.ts'
 export type { Clock, Random, Timer } from './time/clock.ts'
 export type { Lease } from './token/lease.ts'
 export type { RefreshTiming } from './token/refresh-policy.ts'

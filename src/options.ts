@@ -3,6 +3,7 @@ import type { OnConnect } from './driver/on-connect.ts'
 import { EntraError } from './errors/entra-error.ts'
 import type { AdapterEvent } from './events.ts'
 import { defaultRotationTiming, type RotationTiming } from './pool/settings.ts'
+import type { Telemetry } from './telemetry.ts'
 import type { Clock, Random } from './time/clock.ts'
 import { defaultRefreshTiming, type RefreshTiming } from './token/refresh-policy.ts'
 import type { TokenSource } from './token/token-source.ts'
@@ -59,6 +60,13 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
   rotation?: RotationOptions
   /** Called with each event. If it throws, or its promise is rejected, you get a warning and nothing else changes. */
   onEvent?: (event: AdapterEvent) => void
+  /**
+   * Measures operations, connections, logins, tokens and rotations: `openTelemetry()` of
+   * `prisma-adapter-mssql-entra/opentelemetry`. Give it to a shared `tokenSource` too: the adapter does not.
+   *
+   * @defaultValue nothing is measured
+   */
+  telemetry?: Telemetry
   /** For tests. @defaultValue the machine's clock */
   clock?: Clock
   /** For tests. @defaultValue `Math.random` */

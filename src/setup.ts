@@ -11,6 +11,7 @@ import { type Target, targetOf } from './login/target.ts'
 import { type RotationOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
+import type { Telemetry } from './telemetry.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
@@ -20,6 +21,7 @@ export interface SetupOptions extends SignInOptions {
   scope?: string
   schema?: string
   rotation?: RotationOptions
+  telemetry?: Telemetry
   clock?: Clock
   random?: Random
 }
@@ -85,7 +87,13 @@ export function setUp(
   const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, connectTimeout)
   const tokenSource =
     given ??
-    new TokenSource(credentials, { scope: options.scope ?? cloud.scope, timing: timing.refresh, clock, random })
+    new TokenSource(credentials, {
+      scope: options.scope ?? cloud.scope,
+      timing: timing.refresh,
+      ...(options.telemetry && { telemetry: options.telemetry }),
+      clock,
+      random,
+    })
   const audience = audienceOf(cloud)
   return { mssql, schema, tokenSource, sqlLogin, audience, timing: timing.rotation, clock, random, warnings }
 }

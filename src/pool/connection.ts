@@ -34,9 +34,14 @@ export interface PoolConnection {
  * Logs in with a lease's token.
  *
  * @param signal - aborted when the connection is no longer needed: then it rejects, and leaves nothing open
+ * @param forRotation - whether it is a replacement; otherwise work waits for it
  * @throws {@link EntraError} if no connection can be opened with this lease
  */
-export type OpenConnection<C extends PoolConnection> = (lease: Lease, signal: AbortSignal) => Promise<C>
+export type OpenConnection<C extends PoolConnection> = (
+  lease: Lease,
+  signal: AbortSignal,
+  forRotation: boolean,
+) => Promise<C>
 
 /** One connection in the pool, and what the pool knows about it. */
 export class PoolEntry<C extends PoolConnection> {

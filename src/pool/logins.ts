@@ -71,7 +71,7 @@ export class Logins<C extends PoolConnection> {
   /** As `open`, for work that waits: aborted by `abandon`. */
   openForWork(stopped: AbortSignal): Promise<C> {
     if (this.#demand.signal.aborted) this.#demand = new AbortController()
-    return this.open(this.#demand.signal, stopped)
+    return this.open(this.#demand.signal, stopped, false)
   }
 
   /** Ends logins that wait for a token, because no work waits for them any more. */
@@ -89,15 +89,16 @@ export class Logins<C extends PoolConnection> {
    *
    * @param signal - ends the wait for a token
    * @param stopped - ends all of it
+   * @param forRotation - whether it opens a replacement
    * @throws the signal's reason; {@link EntraError} if there was no token or the server accepted no login
    */
-  async open(signal: AbortSignal, stopped: AbortSignal): Promise<C> {
+  async open(signal: AbortSignal, stopped: AbortSignal, forRotation: boolean): Promise<C> {
     const lease = await this.#lease(signal)
-    const connection = await this.#open(lease, stopped).catch(async (error) => {
+    const connection = await this.#open(lease, stopped, forRotation).catch(async (error) => {
       stopped.throwIfAborted()
       const next = error instanceof EntraError && (await this.#pool.source.refused(lease, error, { signal }))
       if (!next) throw error
-      return this.#open(next, stopped)
+      return this.#open(next, stopped, forRotation)
     })
     this.#pool.hasConnected = true
     this.#backoff = undefined

@@ -53,7 +53,7 @@ export class Pool<C extends PoolConnection> {
       context,
       this.#connections,
       () => this.#size < settings.max + settings.loginsAtOnce,
-      (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal))),
+      (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
     )
     this.#alarm = new Alarm(clock, () => this.#step())

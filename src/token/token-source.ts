@@ -81,7 +81,18 @@ export class TokenSource {
       clock: this.#clock,
       accept: (answer) => leaseOf(answer, this.#clock, this.#timing),
     })
-    this.#ask = (request) => requestToken(this.#credential, scope, requestTimeout, this.#clock, request)
+    const ask = (request: AbortController) =>
+      requestToken(this.#credential, scope, requestTimeout, this.#clock, request)
+    const { telemetry } = options
+    this.#ask =
+      telemetry === undefined
+        ? ask
+        : (request) =>
+            telemetry.signIn(
+              () => ask(request),
+              this.#demand,
+              () => this.#credential.serving,
+            )
     this.#random = options.random ?? Math.random
     this.#pause = new RequestPause(this.#clock, this.#random)
     this.#onEvent = options.onEvent

@@ -33,6 +33,7 @@ const OPTIONS: Record<keyof PrismaMssqlEntraOptions, true> = {
   rotation: true,
   onConnect: true,
   onEvent: true,
+  telemetry: true,
   onPoolError: true,
   onConnectionError: true,
   clock: true,
@@ -43,6 +44,7 @@ const SOURCE_OPTIONS: Record<keyof TokenSourceOptions, true> = {
   requestTimeout: true,
   timing: true,
   onEvent: true,
+  telemetry: true,
   clock: true,
   random: true,
 }
