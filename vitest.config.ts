@@ -10,6 +10,10 @@ export default defineConfig({
     // The examples import the package by its name, without a build; tsconfig.json has the same.
     alias: [
       { find: /^prisma-adapter-mssql-entra$/, replacement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) },
+      {
+        find: /^prisma-adapter-mssql-entra\/opentelemetry$/,
+        replacement: fileURLToPath(new URL('./src/opentelemetry/index.ts', import.meta.url)),
+      },
     ],
   },
   test: {
@@ -20,6 +24,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 240_000,
     restoreMocks: true,
+    // No line on stderr for each wait of a test.
+    env: { PRISMA_ENTRA_QUIET: '1' },
     // Most files wait for timers and sockets more than they compute.
     maxWorkers: Math.max(2, availableParallelism()),
   },

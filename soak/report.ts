@@ -1,6 +1,12 @@
+/** How many notes are kept, and shown before a failure that nothing explains. */
+const KEPT_NOTES = 500
+const SHOWN_NOTES = 30
+
 /** The figures of a run. */
 export class Report {
   readonly seed: number
+  readonly #subject: 'adapter' | 'proxy'
+  readonly #notes: { at: number; text: string }[] = []
   /** How long the workload ran, in s. */
   seconds = 0
   /** Queries and transactions that succeeded. */
@@ -8,6 +14,8 @@ export class Report {
   /** The longest that one took, without its own pauses, in ms. */
   longest = 0
   rotations = 0
+  /** How many clients of the proxy came, by what they did. */
+  readonly came: Record<string, number> = {}
   tokenRequests = 0
   logins = 0
   faults = 0
@@ -26,13 +34,39 @@ export class Report {
   readonly heap: number[] = []
   /** The most TCP sockets of this process at once. */
   sockets = 0
-  /** What is there after `$disconnect` that was not there before, here and at the gateway. */
+  /** What was left when all clients had gone, here and at the gateway. */
   readonly left: string[] = []
   /** Unhandled rejections, and Node's warnings. */
   readonly warnings: string[] = []
 
-  constructor(seed: number) {
+  constructor(seed: number, subject: 'adapter' | 'proxy' = 'adapter') {
     this.seed = seed
+    this.#subject = subject
+  }
+
+  /** Counts what Node warns of, and what nobody handles, from now on. */
+  watchProcess(): void {
+    process.on('warning', ({ name, message }) => {
+      if (name !== 'DeprecationWarning' && name !== 'ExperimentalWarning') this.warnings.push(`${name}: ${message}`)
+    })
+    process.on('unhandledRejection', (reason) => this.warnings.push(`nobody handled a rejection: ${reason}`))
+  }
+
+  /** Keeps a line, to show with a failure. */
+  note(text: string): void {
+    this.#notes.push({ at: Date.now(), text })
+    if (this.#notes.length > KEPT_NOTES) this.#notes.shift()
+  }
+
+  /** Counts a failure. @param why - undefined if nothing explains it */
+  failed(cause: string, why: string | undefined, detail: string, at = Date.now()): void {
+    if (why !== undefined) {
+      this.explained[`${cause}: ${why}`] = (this.explained[`${cause}: ${why}`] ?? 0) + 1
+      return
+    }
+    const before = this.#notes.filter((note) => note.at <= at).slice(-SHOWN_NOTES)
+    const lines = before.map((note) => `${new Date(note.at).toISOString().slice(11, 23)} ${note.text}`)
+    this.unexplained.push({ cause, detail, before: lines })
   }
 
   get explainedCount(): number {
@@ -44,14 +78,15 @@ export class Report {
     const heap = heapGrowth(this.heap, this.tokenRequests)
     return [
       this.done === 0 && 'no query succeeded',
-      this.rotations === 0 && 'no rotation happened',
+      this.#subject === 'adapter' && this.rotations === 0 && 'no rotation happened',
       this.unexplained.length > 0 && `${this.unexplained.length} failures that no fault explains`,
       this.neverEnded > 0 && `${this.neverEnded} queries or transactions never ended`,
       heap !== undefined && heap.grew > heap.allowed && `the heap grew by ${megabytes(heap.grew)}`,
       this.sockets > socketsAllowed && `${this.sockets} sockets, but ${socketsAllowed} are allowed`,
       this.requestsAfterExpiry > 0 && `${this.requestsAfterExpiry} requests after their token's expiry`,
       ...this.wrongRows.map((row) => `rows do not add up: ${row}`),
-      this.left.length > 0 && `left after $disconnect: ${this.left.join(', ')}`,
+      this.left.length > 0 &&
+        `left after ${this.#subject === 'adapter' ? '$disconnect' : 'the clients'}: ${this.left.join(', ')}`,
       ...this.warnings,
     ].filter((problem) => problem !== false)
   }
@@ -66,16 +101,15 @@ export class Report {
       row('ran', `${Math.round(this.seconds)} s, seed ${this.seed}`),
       row('queries and transactions', this.done.toLocaleString('en')),
       row('the longest took', `${(this.longest / 1000).toFixed(1)} s`),
-      row('rotations', this.rotations),
+      ...(this.#subject === 'adapter' ? [row('rotations', this.rotations)] : []),
+      ...Object.entries(this.came).map(([what, count]) => row(`clients: ${what}`, count)),
       row('token requests', this.tokenRequests),
       row('logins', this.logins),
       row('faults', this.faults),
       row('failures that a fault explains', this.explainedCount),
       ...frequent.slice(0, 6).map(([why, count]) => row(`  ${why}`, count)),
       row('failures that nothing explains', this.unexplained.length),
-      row('rows', this.wrongRows.length === 0 ? 'add up' : 'do not add up'),
-      row('requests after expiry', this.requestsAfterExpiry),
-      row('least time left on a token', this.leastTimeLeft === undefined ? 'none seen' : `${this.leastTimeLeft} ms`),
+      ...(this.#subject === 'adapter' ? this.#rowsOfAdapter(row) : []),
       row('sockets at most', `${this.sockets} of ${socketsAllowed}`),
       row('heap', heap ? `grew by ${megabytes(heap.grew)} of ${megabytes(heap.allowed)}` : 'the run was too short'),
       ...this.unexplained
@@ -84,6 +118,14 @@ export class Report {
       '',
       problems.length === 0 ? '✓ Nothing failed without a cause.' : `✗ ${problems.join('; ')}.`,
     ].join('\n')
+  }
+
+  #rowsOfAdapter(row: (label: string, value: string | number) => string): string[] {
+    return [
+      row('rows', this.wrongRows.length === 0 ? 'add up' : 'do not add up'),
+      row('requests after expiry', this.requestsAfterExpiry),
+      row('least time left on a token', this.leastTimeLeft === undefined ? 'none seen' : `${this.leastTimeLeft} ms`),
+    ]
   }
 }
 

@@ -10,8 +10,10 @@ import type { Clock } from '../src/time/clock.ts'
 import { SeededRandom } from '../test/simulation/random.ts'
 import { countingClock } from '../test/support/counting-clock.ts'
 import type { ControlMessage } from './azure-process.ts'
+import { disturb } from './disturb.ts'
 import { causeOf, explain, type FaultSpan, mayHaveRun, SLOW, TOKEN_LIFE, WAIT_TIMEOUT } from './explain.ts'
 import { faultPlan } from './faults.ts'
+import { heapInUse, leftOver, socketCount } from './measure.ts'
 import { Report } from './report.ts'
 import { type Ledger, openLedger, type Work } from './workload.ts'
 
@@ -30,8 +32,6 @@ const MEASURE_EVERY = 5_000
 const PRINT_EVERY = 10_000
 /** A timer that is this late shows that the machine is too busy, in ms. */
 const SLOW_FROM = 500
-/** How many lines are shown before a failure that nothing explains. */
-const KEPT_LINES = 30
 
 type Azure = Child<ControlMessage, unknown, { config: MssqlConfig; environment: Record<string, string> }>
 
@@ -40,7 +40,6 @@ export class Soak {
   readonly #seed: number
   readonly #report: Report
   readonly #spans: FaultSpan[] = []
-  readonly #lines: string[] = []
   #running = 0
 
   constructor(seed: number) {
@@ -54,11 +53,7 @@ export class Soak {
    */
   async run(minutes: number, stop: AbortSignal): Promise<Report> {
     if (globalThis.gc === undefined) throw new Error('Node must be started with --expose-gc, as npm run soak does.')
-    const { warnings } = this.#report
-    process.on('warning', ({ name, message }) => {
-      if (name !== 'DeprecationWarning' && name !== 'ExperimentalWarning') warnings.push(`${name}: ${message}`)
-    })
-    process.on('unhandledRejection', (reason) => warnings.push(`nobody handled a rejection: ${reason}`))
+    this.#report.watchProcess()
     const azure: Azure = await Child.start(new URL('azure-process.ts', import.meta.url), [String(TOKEN_LIFE)])
     try {
       await this.#runOn(azure, minutes * 60_000, stop)
@@ -90,7 +85,9 @@ export class Soak {
     const work = ledgers.map((ledger, i) =>
       this.#work(adapter, ledger, new SeededRandom(this.#seed, i + 1), end.signal),
     )
-    await Promise.all([this.#disturb(azure, end.signal), this.#watch(end.signal)])
+    const note = (text: string) => report.note(text)
+    await Promise.all([disturb(azure, faultPlan(this.#seed), this.#spans, note, end.signal), this.#watch(end.signal)])
+    report.faults = this.#spans.filter(({ kind }) => kind !== SLOW).length
     clearTimeout(timer)
     report.seconds = (performance.now() - startedAt) / 1000
     await Promise.race([Promise.all(work), sleep(LAST_WORK, undefined, { ref: false })])
@@ -123,7 +120,7 @@ export class Soak {
       {
         tokenSource: new TokenSource(new ManagedIdentityCredential(), { scope, requestTimeout: 3_000, clock }),
         rotation: { waitTimeout: WAIT_TIMEOUT, connectRetryInterval: 500, loginsAtOnce: LOGINS_AT_ONCE },
-        onEvent: (event) => this.#note(textOf(event)),
+        onEvent: (event) => this.#report.note(textOf(event)),
         clock,
       },
     )
@@ -149,36 +146,12 @@ export class Soak {
       const cause = causeOf(error)
       if (tally !== undefined && undecided() && mayHaveRun(cause)) tally.unsure++
       const why = explain(cause, from, Date.now(), this.#spans, ownLength, adapter.stats().inFlight >= MAX)
-      this.#note(`${cause} after ${Date.now() - from} ms: ${why ?? 'unexplained'}`)
-      const { explained, unexplained } = this.#report
-      if (why === undefined) unexplained.push({ cause, detail: reasonOf(error), before: [...this.#lines] })
-      else explained[`${cause}: ${why}`] = (explained[`${cause}: ${why}`] ?? 0) + 1
+      this.#report.note(`${cause} after ${Date.now() - from} ms: ${why ?? 'unexplained'}`)
+      this.#report.failed(cause, why, reasonOf(error))
       return false
     } finally {
       this.#running--
       this.#report.longest = Math.max(this.#report.longest, Date.now() - from - ownLength)
-    }
-  }
-
-  async #disturb(azure: Azure, until: AbortSignal): Promise<void> {
-    const pause = (ms: number) => sleep(ms, undefined, { signal: until }).catch(() => {})
-    for (const { calm, lasts, faults } of faultPlan(this.#seed)) {
-      await pause(calm)
-      if (until.aborted) return
-      const begun: [FaultSpan, number][] = []
-      for (const { kind, fault } of faults) {
-        this.#report.faults++
-        this.#note(`fault begins: ${kind}`)
-        const span: FaultSpan = { kind, from: Date.now(), until: Number.POSITIVE_INFINITY }
-        this.#spans.push(span)
-        begun.push([span, (await azure.ask({ begin: fault })) as number])
-      }
-      await pause(lasts)
-      for (const [span, number] of begun) {
-        await azure.ask({ end: number })
-        span.until = Date.now()
-        this.#note(`fault ends: ${span.kind}`)
-      }
     }
   }
 
@@ -197,12 +170,6 @@ export class Soak {
       }
     }
   }
-
-  /** Keeps a line, to show with a failure. */
-  #note(text: string): void {
-    this.#lines.push(`${new Date().toISOString().slice(11, 23)} ${text}`)
-    if (this.#lines.length > KEPT_LINES) this.#lines.shift()
-  }
 }
 
 function textOf({ type, at, ...fields }: AdapterEvent): string {
@@ -212,27 +179,4 @@ function textOf({ type, at, ...fields }: AdapterEvent): string {
     return `${name} ${isTime ? `in ${Math.round(value - at)} ms` : value}`
   })
   return `${type}: ${shown.join(', ')}`
-}
-
-/** TCP sockets of this process that are open or opening, without idle keep-alive connections. */
-function socketCount(): number {
-  return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
-}
-
-/** What keeps the process alive that was not there before. */
-function leftOver(before: readonly string[]): string[] {
-  const left = process.getActiveResourcesInfo()
-  for (const kind of before) {
-    const i = left.indexOf(kind)
-    if (i >= 0) left.splice(i, 1)
-  }
-  return left
-}
-
-/** Bytes in use on the heap. Collects twice, because the first time runs finalizers. */
-async function heapInUse(): Promise<number> {
-  globalThis.gc?.()
-  await new Promise((resolve) => setImmediate(resolve))
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
 }

@@ -1,21 +1,22 @@
 import type { ConnectionInfo, SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
-import { ClientAdapter } from './client/client-adapter.ts'
+import { ADAPTER_NAME, ClientAdapter } from './client/client-adapter.ts'
 import type { ClientConnection } from './client/client-connection.ts'
+import { WaitNotice } from './client/wait-notice.ts'
 import type { ConfigWarning } from './config/config.ts'
-import { ConnectionOpener } from './driver/open-connection.ts'
+import { mayUsePassword } from './config/sql-login.ts'
+import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
+import type { OpenConnection, PoolContext } from './pool/connection.ts'
+import { MeasuredPool } from './pool/measured-pool.ts'
 import { Pool } from './pool/pool.ts'
-import { type PoolSettings, poolSettings } from './pool/settings.ts'
+import { poolSettings } from './pool/settings.ts'
 import { type AdapterStats, statsOf } from './pool/stats.ts'
 import { setUp } from './setup.ts'
-import type { Clock, Random } from './time/clock.ts'
+import type { AdapterTelemetry, TelemetrySubject } from './telemetry.ts'
 import { holdEventLoop } from './time/event-loop.ts'
-import type { TokenSource } from './token/token-source.ts'
-
-const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 
 /**
  * The driver adapter to give to Prisma Client: connects to Azure SQL or SQL Server with Microsoft Entra tokens, and
@@ -32,13 +33,11 @@ const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
 export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly provider = 'sqlserver'
   readonly adapterName = ADAPTER_NAME
-  readonly #tokenSource: TokenSource
   readonly #opener: ConnectionOpener
   readonly #connectionInfo: ConnectionInfo
-  readonly #settings: PoolSettings
-  readonly #clock: Clock
-  readonly #random: Random
+  readonly #context: PoolContext
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
+  readonly #notice: WaitNotice | undefined
   /** One for each connected client, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
   /** The one that was warmed up for the client that connects next. */
@@ -46,27 +45,48 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   /** Those that a client waits for in `connect()`. */
   readonly #connecting = new Set<Pool<ClientConnection>>()
   #finishedRotations = 0
+  readonly #observe: () => AdapterTelemetry | undefined
+  /** While there are clients. */
+  #telemetry: AdapterTelemetry | undefined
   #unsubscribe: (() => void) | undefined
 
   /**
    * @param config - a `sqlserver://host:port;database=…` string or a config object of `mssql`, as `PrismaMssql` takes
-   * them, without a credential. The object is copied.
+   * them, without a credential; only for a server on this machine with a user and a password. The object is copied.
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const { mssql, tokenSource, audience, timing, clock, random, warnings, ...said } = setUp(config, options)
+    const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
+    const {
+      mssql,
+      tokenSource: source,
+      sqlLogin,
+      timing,
+      clock,
+      random,
+      ...said
+    } = setUp(config, options, withPassword)
+    const { audience, warnings } = said
     const schema = options.schema ?? said.schema
-    this.#clock = clock
-    this.#random = random
-    this.#settings = poolSettings(mssql, timing)
     this.#onEvent = options.onEvent
-    this.#tokenSource = tokenSource
+    const emit = (event: AdapterEvent) => this.#emit(event)
+    const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
+    const onWait = () => this.#notice?.begin()
+    this.#context = { source, settings, clock, random, emit, onWait, hasConnected: false }
+    const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
+    this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited)
+    this.#observe = () => options.telemetry?.observe(this.#subject(mssql))
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
       ...(options.onConnectionError && { onConnectionError: options.onConnectionError }),
     }
-    this.#opener = new ConnectionOpener(mssql, official, audience, timing.sessionsOutliveTokens)
+    this.#opener = connectionOpener(mssql, official, audience, {
+      sessionsOutliveTokens: timing.sessionsOutliveTokens,
+      sqlLogin,
+      onConnect: options.onConnect,
+      onInexact: (column) => emit({ type: 'decimal.inexact', at: clock.now(), ...column }),
+    })
     // As in the official adapter.
     this.#connectionInfo = {
       maxBindValues: 2098,
@@ -134,42 +154,50 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     } finally {
       this.#connecting.delete(pool)
     }
-    return new ClientAdapter(this.adapterName, pool, this.#connectionInfo, this.#clock, () => this.#forget(pool))
+    const adapter = new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool))
+    return this.#telemetry?.measured(adapter) ?? adapter
   }
 
   #newPool(): Pool<ClientConnection> {
     // If the driver cannot be loaded, opening a connection says so.
     this.#opener.load().catch(() => {})
-    const pool = new Pool<ClientConnection>(
-      this.#tokenSource,
-      (lease, signal) => this.#opener.open(lease, signal),
-      this.#settings,
-      this.#clock,
-      this.#random,
-      (event) => this.#emit(event),
-    )
+    const open: OpenConnection<ClientConnection> = (lease, signal) => this.#opener.open(lease, signal)
+    this.#telemetry ??= this.#observe()
+    const pool =
+      this.#telemetry === undefined
+        ? new Pool(open, this.#context)
+        : new MeasuredPool(open, this.#context, this.#telemetry)
     this.#remember(pool)
     return pool
   }
 
   /** Numbers for a health endpoint: tokens, rotations, connections, work in flight. */
   stats(): AdapterStats {
+    const { source, clock } = this.#context
     const pools = [...this.#pools].map((pool) => pool.stats())
-    return statsOf(this.#tokenSource.stats(), pools, this.#finishedRotations, this.#clock.now())
+    return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
+  }
+
+  #subject({ server, port = 1433, database, options }: MssqlConfig): TelemetrySubject {
+    const { settings, clock } = this.#context
+    const { max, min } = settings
+    return { server, port, instance: options?.instanceName, database, max, min, clock, stats: () => this.stats() }
   }
 
   #emit(event: AdapterEvent): void {
+    if (event.type === 'connection.opened') this.#notice?.end()
     emit(event, this.#onEvent)
+    this.#telemetry?.onEvent(event)
   }
 
   #warn(warning: ConfigWarning): void {
-    this.#emit({ type: 'config.warning', at: this.#clock.now(), ...warning })
+    this.#emit({ type: 'config.warning', at: this.#context.clock.now(), ...warning })
     if (this.#onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
   }
 
   #remember(pool: Pool<ClientConnection>): void {
     this.#pools.add(pool)
-    this.#unsubscribe ??= this.#tokenSource.observe((event) => notify(this.#onEvent, event))
+    this.#unsubscribe ??= this.#context.source.observe((event) => notify(this.#onEvent, event))
   }
 
   #forget(pool: Pool<ClientConnection>): void {
@@ -178,5 +206,13 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     if (this.#pools.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
+    this.#telemetry?.end()
+    this.#telemetry = undefined
+    this.#notice?.end()
+  }
+
+  get #awaited(): string | undefined {
+    for (const { awaited } of this.#pools) if (awaited !== undefined) return awaited
+    return undefined
   }
 }

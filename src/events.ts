@@ -133,6 +133,18 @@ export interface ConfigWarningEvent extends EventBase {
   parameter: string
 }
 
+/**
+ * A column was read whose values the driver rounds to 15 to 17 digits: `decimal` and `numeric` with a precision above 15,
+ * and `money`. Comes once for each adapter, with the first such column, whether or not its values are that long.
+ */
+export interface InexactDecimalEvent extends EventBase {
+  type: 'decimal.inexact'
+  /** Its name in the result. */
+  column: string
+  precision: number
+  scale: number
+}
+
 /** Events of a `TokenSource`. */
 export type TokenEvent = TokenAcquiredEvent | TokenUnchangedEvent | TokenRefreshFailedEvent | ClockSkewEvent
 
@@ -143,7 +155,7 @@ export type RotationEvent = RotationStartedEvent | RotationFinishedEvent | Rotat
 export type PoolEvent = RotationEvent | ConnectRetryEvent | ConnectionOpenedEvent | ConnectionClosedEvent
 
 /** Every event that `onEvent` may be called with. None ever holds a token or a secret. */
-export type AdapterEvent = TokenEvent | PoolEvent | ConfigWarningEvent
+export type AdapterEvent = TokenEvent | PoolEvent | ConfigWarningEvent | InexactDecimalEvent
 
 /**
  * Publishes an event on the `node:diagnostics_channel` named after its type, for example

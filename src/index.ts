@@ -3,6 +3,7 @@ export { serviceConnectorConfig } from './config/service-connector.ts'
 export type { CredentialFunction, CredentialFunctionOptions, CredentialLike } from './credentials/credential.ts'
 export type { AuthenticationMethod, IdentityOptions } from './credentials/methods.ts'
 export type { SignInOptions } from './credentials/sign-in-options.ts'
+export type { NewConnection, OnConnect } from './driver/on-connect.ts'
 export { EntraError, type EntraErrorCode } from './errors/entra-error.ts'
 export type { EntraErrorMeta } from './errors/prisma-error.ts'
 export type {
@@ -13,6 +14,7 @@ export type {
   ConnectionClosedEvent,
   ConnectionOpenedEvent,
   ConnectRetryEvent,
+  InexactDecimalEvent,
   RotationEvent,
   RotationFailedEvent,
   RotationFinishedEvent,
@@ -25,6 +27,7 @@ export type {
 } from './events.ts'
 export type { PrismaMssqlEntraOptions, RotationOptions } from './options.ts'
 export type { AdapterStats } from './pool/stats.ts'
+export type { Telemetry } from './telemetry.ts'
 export type { Clock, Random, Timer } from './time/clock.ts'
 export type { Lease } from './token/lease.ts'
 export type { RefreshTiming } from './token/refresh-policy.ts'

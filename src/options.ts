@@ -1,7 +1,9 @@
 import type { SignInOptions } from './credentials/sign-in-options.ts'
+import type { OnConnect } from './driver/on-connect.ts'
 import { EntraError } from './errors/entra-error.ts'
 import type { AdapterEvent } from './events.ts'
 import { defaultRotationTiming, type RotationTiming } from './pool/settings.ts'
+import type { Telemetry } from './telemetry.ts'
 import type { Clock, Random } from './time/clock.ts'
 import { defaultRefreshTiming, type RefreshTiming } from './token/refresh-policy.ts'
 import type { TokenSource } from './token/token-source.ts'
@@ -28,6 +30,14 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    */
   tokenSource?: TokenSource
   /**
+   * Allows a config with a user and a password for a server that is not on this machine, such as a container by its name. On
+   * this machine it is always allowed, and on Azure never. Such a config decides: no token is requested, whatever the
+   * options say.
+   *
+   * @defaultValue false
+   */
+  allowPassword?: boolean
+  /**
    * What the token is for.
    *
    * @defaultValue by the server's host name: `https://database.windows.net/.default`, or that of the US government's
@@ -41,10 +51,22 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    * @defaultValue false
    */
   eager?: boolean
+  /**
+   * Runs once on each new connection, before it is lent: for `sp_set_session_context`, `SET` options or a check. Work waits
+   * for it as for the login. If it throws, the connection is closed, and work fails with `ON_CONNECT_FAILED`.
+   */
+  onConnect?: OnConnect
   /** When to refresh tokens and replace connections. */
   rotation?: RotationOptions
   /** Called with each event. If it throws, or its promise is rejected, you get a warning and nothing else changes. */
   onEvent?: (event: AdapterEvent) => void
+  /**
+   * Measures operations, connections, logins, tokens and rotations: `openTelemetry()` of
+   * `prisma-adapter-mssql-entra/opentelemetry`. Give it to a shared `tokenSource` too: the adapter does not.
+   *
+   * @defaultValue nothing is measured
+   */
+  telemetry?: Telemetry
   /** For tests. @defaultValue the machine's clock */
   clock?: Clock
   /** For tests. @defaultValue `Math.random` */

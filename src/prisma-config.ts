@@ -1,9 +1,12 @@
 import type { config as MssqlConfig } from 'mssql'
+import { NO_CONFIG, readConfig } from './config/config.ts'
 import { recordDatasource } from './config/datasource-recorder.ts'
+import { mayUsePassword } from './config/sql-login.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
-import { temporaryCaFile } from './proxy/connection-strings.ts'
+import { clientSettingsOf } from './proxy/client-settings.ts'
+import { notPassedOn, temporaryCaFile } from './proxy/connection-strings.ts'
 import { type ProxyEvent, progressOf } from './proxy/events.ts'
 import { checkShadowDatabase, refusedDatabase, refusedStatement } from './proxy/prisma-guards.ts'
 import { startProxy } from './proxy/proxy.ts'
@@ -36,6 +39,8 @@ export interface EntraDatasourceOptions extends SignInOptions, Pick<ProxyOptions
    * @defaultValue false
    */
   encrypt?: boolean
+  /** As the adapter's: allows a user and a password for a server that is not on this machine. @defaultValue false */
+  allowPassword?: boolean
   /** Called with the proxy's events. Must not throw. */
   onEvent?: (event: ProxyEvent) => void
 }
@@ -52,6 +57,9 @@ export interface EntraDatasource {
   close(): Promise<void>
 }
 
+/** Commands of Prisma that need no connection string. */
+const WITHOUT_DATABASE = ['generate', 'validate', 'format', 'version', 'init']
+
 /** The datasources that are open, with what they were made for. */
 const open = new Set<{ made: readonly unknown[]; datasource: Promise<EntraDatasource> }>()
 
@@ -66,6 +74,9 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  *
  * Calls with the same arguments share one proxy, until it is closed.
  *
+ * A connection string with a user and a password for a server on this machine, or with `allowPassword` for another one
+ * outside of Azure, is handed to Prisma as it is.
+ *
  * On Azure and Fabric, where databases are billed, Prisma creates none: no shadow database, and no missing main one.
  *
  * @example
@@ -78,7 +89,7 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  * })
  * ```
  * @param config - what `PrismaMssqlEntra` takes; it must name the database. If it is undefined or empty, because a variable is
- * not set, so is the result: `prisma generate` still works, and commands that need a database say so
+ * not set, so is the result, and standard error says so: `prisma generate` still works
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export async function entraDatasource(
@@ -88,7 +99,11 @@ export async function entraDatasource(
   // The command line tool reads the file to connect by itself.
   const recorded = recordDatasource({ config, options })
   if (recorded !== undefined) return closedBy({ url: recorded }, async () => {})
-  if (config === undefined || config === '') return closedBy({}, async () => {})
+  if (config === undefined || config === '') {
+    if (!WITHOUT_DATABASE.some((command) => process.argv.includes(command))) tell(NO_CONFIG)
+    return closedBy({}, async () => {})
+  }
+  if (hasPassword(config, options)) return closedBy({ url: config as string }, async () => {})
   const made = [config, options] as const
   const same = [...open].find((each) => isSame(each.made, made))
   if (same !== undefined) return same.datasource
@@ -98,6 +113,15 @@ export async function entraDatasource(
   open.add(entry)
   datasource.catch(forget)
   return datasource
+}
+
+/** Whether a connection string has a user and a password that are allowed for its server: then Prisma needs no proxy. */
+function hasPassword(config: MssqlConfig | string, options: EntraDatasourceOptions): boolean {
+  const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
+  return (
+    typeof config === 'string' &&
+    readConfig(config, options.credential === undefined ? options : {}, withPassword).sqlLogin !== undefined
+  )
 }
 
 /** Whether two values are the same data. Credentials, functions and other instances are only the same as themselves. */
@@ -118,6 +142,9 @@ async function openDatasource(
 ): Promise<EntraDatasource> {
   const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
   for (const { message } of warnings) tell(message)
+  const settings = clientSettingsOf(setup.mssql)
+  const lost = notPassedOn(settings, 'engine')
+  if (lost !== undefined) tell(lost)
   if (target.database === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=â€¦')
   }
@@ -147,7 +174,7 @@ async function openDatasource(
   }
   try {
     const url = (database?: string) =>
-      proxy.url({ ...(database !== undefined && { database }), schema, caFile: ca?.file })
+      proxy.url({ format: 'engine', ...(database !== undefined && { database }), schema, settings, caFile: ca?.file })
     const urls = { url: url(), ...(shadowDatabase !== undefined && { shadowDatabaseUrl: url(shadowDatabase) }) }
     return closedBy(urls, close)
   } catch (error) {

@@ -15,7 +15,9 @@ export function installConsumer(folder: string, tarball: string): void {
   cpSync(join(ROOT, 'generated'), join(folder, 'generated'), { recursive: true })
   const packages = [
     tarball,
-    ...['@prisma/adapter-mssql', '@prisma/client', 'jose', '@types/node', 'expect-type'].map(developedWith),
+    ...['@opentelemetry/api', '@prisma/adapter-mssql', '@prisma/client', 'jose', '@types/node', 'expect-type'].map(
+      developedWith,
+    ),
     ...TYPESCRIPTS,
   ]
   runNpm(['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: folder })

@@ -3,7 +3,8 @@ import { join, posix } from 'node:path'
 import { ROOT } from '../support/commands.ts'
 
 /** What a user reads. `docs/simulation.md` is for those who work on the package. */
-const FOR_READING = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/(?!simulation\.)[a-z-]+\.(md|svg))$/
+const FOR_READING =
+  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/(?!simulation\.)[a-z-]+\.(md|svg|json)|skills\/[a-z-]+\/SKILL\.md)$/
 
 const MUST_BE_THERE = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs/errors.md']
 

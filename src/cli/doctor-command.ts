@@ -59,8 +59,9 @@ export function doctorCommand(
       const onStep: OnStep = (id, result) => {
         current = result === undefined ? id : undefined
         print(id, result)
+        waits.look()
       }
-      using _waits = sayWaits(context, () => current && STEPS[current])
+      using waits = sayWaits(context, () => current && STEPS[current])
       const results = await holdEventLoop(
         diagnose(
           config,

@@ -7,6 +7,7 @@ import { DATABASE_URL, isConnectionString } from './flags.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import type { Datasource } from './prisma-config-file.ts'
 import { type CliContext, ExitCode, say } from './process.ts'
+import { summarizeRefusals } from './refusals.ts'
 
 interface ExecFlags extends ProxyFlags {
   env: string
@@ -66,11 +67,14 @@ async function exec(
   context: CliContext,
 ): Promise<number> {
   let opened: OpenProxy
+  const refused = summarizeRefusals((text) => say(context, text))
   try {
     opened = await openProxy(url, flags, context, {
+      format: flags.format,
       refuse: ({ database }, target) => refusedDatabase(database, target),
       refuseStatement: (sql, target) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
       onEvent(event) {
+        if (event.type === 'proxy.login-refused') refused(event.reason)
         const problem = problemIn(event)
         if (problem !== undefined) say(context, problem)
       },
@@ -101,14 +105,15 @@ function withoutString(environment: NodeJS.ProcessEnv, config: Datasource['confi
 }
 
 function variablesFor(
-  { proxy, target, datasource, schema, caFile }: OpenProxy,
+  { proxy, setup, datasource, url, caFile }: OpenProxy,
   { env, format, shadowDatabase = datasource.options.shadowDatabase }: ExecFlags,
 ): Record<string, string> {
+  const { target } = setup
   checkShadowDatabase(target, shadowDatabase, '--shadow-database')
   return {
-    [env]: proxy.url({ schema, format }),
+    [env]: url({ format }),
     ...(shadowDatabase !== undefined && {
-      SHADOW_DATABASE_URL: proxy.url({ database: shadowDatabase, schema, format }),
+      SHADOW_DATABASE_URL: url({ database: shadowDatabase, format }),
     }),
     SQLCMDSERVER: `${proxy.host},${proxy.port}`,
     SQLCMDUSER: proxy.user,

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { printable } from '../errors/wording.ts'
 import type { ProxyStats } from '../proxy/events.ts'
 
 /** The prefix of the metrics' names. */
@@ -38,15 +39,19 @@ export function metricsAsText(stats: ProxyStats): string {
 type Answer = readonly [status: number, text: string]
 
 /**
- * Serves `/livez` (the process answers), `/readyz` (the last sign-in, if there was one, succeeded; else 503) and `/metrics`
- * on 127.0.0.1.
+ * Serves `/livez` (the process answers), `/readyz` (a sign-in has worked; else 503) and `/metrics` on 127.0.0.1.
  *
+ * @param whyNotReady - undefined if it is ready
  * @throws the system's error if the port is taken
  */
-export async function serveHealth(port: number, stats: () => ProxyStats, isReady: () => boolean): Promise<Server> {
+export async function serveHealth(
+  port: number,
+  stats: () => ProxyStats,
+  whyNotReady: () => string | undefined,
+): Promise<Server> {
   const answers = new Map<string | undefined, () => Answer>([
     ['/livez', () => [200, 'ok\n']],
-    ['/readyz', () => (isReady() ? [200, 'ok\n'] : [503, 'the last sign-in failed\n'])],
+    ['/readyz', () => [whyNotReady() === undefined ? 200 : 503, `${printable(whyNotReady() ?? 'ok')}\n`]],
     ['/metrics', () => [200, metricsAsText(stats())]],
   ])
   const answerTo = ({ method, url }: IncomingMessage): Answer => {

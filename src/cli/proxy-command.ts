@@ -10,19 +10,26 @@ import { portNumber } from './flags.ts'
 import { serveHealth } from './health.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
 import { type CliContext, ExitCode, type Output, say, stopOn } from './process.ts'
+import { type LoginFlags, loginFlags, loginOf } from './proxy-login.ts'
+import { Readiness, type SignInEvent, signIn } from './proxy-sign-in.ts'
+import { summarizeRefusals } from './refusals.ts'
 
-interface ProxyCommandFlags extends ProxyFlags {
-  port: number
+interface ProxyCommandFlags extends ProxyFlags, LoginFlags {
+  port?: number
   healthPort?: number
   json?: boolean
 }
 
+/** The port if the login is kept, unless you name another one. */
+const FIXED_PORT = 14_330
+
 const HELP = `
-Listens on 127.0.0.1 only, and accepts one login, created at each start, from processes of your own user. Ctrl-C closes
-it.
+Listens on 127.0.0.1 only, and accepts one login from processes of your own user. That is created at each start, unless
+--password-file keeps it. Signs in once at its start, and says whether that works. Ctrl-C closes it.
 
 Examples:
   $ prisma-mssql-entra proxy "sqlserver://myserver.database.windows.net;database=app" --port 14330
+  $ prisma-mssql-entra proxy --password-file ~/.entra-proxy         # the same login and port at each start
   $ prisma-mssql-entra proxy --ca-file proxy.pem                   # for clients that encrypt and verify
   $ prisma-mssql-entra proxy --authentication AzureCli --json | jq -r 'select(.type == "ready").url.jdbc'
 `
@@ -32,8 +39,12 @@ export function proxyCommand(context: CliContext): Command {
   const command = new Command('proxy')
     .description('run a local proxy for SQL tools, and show who uses it')
     .argument('[url]', 'a connection string')
-  return proxyFlags(command)
-    .option('--port <number>', 'the port to listen on, 0 for a free one', portNumber, 0)
+  return loginFlags(proxyFlags(command))
+    .option(
+      '--port <number>',
+      `the port to listen on, 0 for a free one (default: 0, or ${FIXED_PORT} with --password-file)`,
+      portNumber,
+    )
     .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) there, on 127.0.0.1', portNumber)
     .optionsGroup('Output:')
     .option('--json', 'print one JSON object per line: the proxy, then each event')
@@ -45,33 +56,38 @@ export function proxyCommand(context: CliContext): Command {
 
 async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, context: CliContext): Promise<number> {
   const { out } = context
-  const { json = false, port, healthPort } = flags
+  const { json = false, healthPort } = flags
+  const port = flags.port ?? (flags.passwordFile === undefined ? 0 : FIXED_PORT)
   context.outliveReader()
   using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
   const stopped = once(stop.signal, 'abort')
+  const login = await loginOf(flags)
+  const readiness = new Readiness()
   let opened: OpenProxy
-  let health: Server | undefined
-  let lastFailed = false
-  const onEvent = (event: ProxyEvent) => {
-    if (event.type === 'proxy.login-failed') lastFailed = true
-    if (event.type === 'proxy.session-opened') lastFailed = false
-    out.write(json ? eventAsJson(event) : eventAsText(event, opened.proxy.stats().sessionsOpen, out))
+  const onEvent = (event: ProxyEvent | SignInEvent) => {
+    if (event.type === 'proxy.session-opened') readiness.worked()
+    if (json) out.write(eventAsJson(event))
+    else if (event.type === 'proxy.login-refused') refused(event.reason)
+    else out.write(eventAsText(event, opened.proxy.stats().sessionsOpen, out))
   }
+  const refused = summarizeRefusals((text) => out.write(problemAsText(Date.now(), 'red', text, out)))
   try {
-    opened = await openProxy(url, flags, context, { port, onEvent })
+    const options = { port, onEvent, ...(login !== undefined && { login }) }
+    opened = await openProxy(url, flags, context, { ...options, isSigningIn: () => readiness.trying })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
     const why = code === 'EACCES' ? 'needs privileges that you do not have' : 'is taken'
-    say(context, `Port ${port} ${why}. Choose another one with --port, or leave it out for a free one.`)
+    say(context, `Port ${port} ${why}. Choose another one with --port, or 0 for a free one.`)
     return ExitCode.FAILED
   }
+  let health: Server | undefined
   if (healthPort !== undefined) {
     try {
       health = await serveHealth(
         healthPort,
         () => opened.proxy.stats(),
-        () => !lastFailed,
+        () => readiness.whyNot,
       )
       say(context, `Health: http://127.0.0.1:${(health.address() as AddressInfo).port}/readyz`)
     } catch (error) {
@@ -81,6 +97,8 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
     }
   }
   out.write(json ? proxyAsJson(opened) : proxyAsText(opened, out))
+  const { setup, waits } = opened
+  void signIn(setup, readiness, { signal: stop.signal, emit: onEvent, onAttempt: () => waits.look() })
   await stopped
   health?.close()
   health?.closeAllConnections()
@@ -91,7 +109,8 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
 
 /** All that you need to use a proxy. */
 function proxyAsText(opened: OpenProxy, { style }: Output): string {
-  const { proxy, target, caFile } = opened
+  const { proxy, setup, caFile } = opened
+  const { target } = setup
   const { host, port, user, password } = proxy
   const database = target.database ?? "the login's own"
   const login = { host, port, user, password, database, ...(caFile !== undefined && { 'CA file': caFile }) }
@@ -108,31 +127,44 @@ function proxyAsText(opened: OpenProxy, { style }: Output): string {
 }
 
 /** A line per event; more if an error says what to do. */
-function eventAsText(event: ProxyEvent, sessionsOpen: number, { style, width }: Output): string {
-  const time = style('dim', new Date(event.at).toLocaleTimeString('en-GB'))
+function eventAsText(event: ProxyEvent | SignInEvent, sessionsOpen: number, out: Output): string {
+  const { style } = out
   const open = style('dim', `(${sessionsOpen} open)`)
+  const line = (mark: string, text: string) => `${timeOf(event.at, out)} ${mark} ${text}\n`
   switch (event.type) {
+    case 'proxy.signed-in': {
+      const { principal, database = '(default)' } = event
+      return line(style('green', '✓'), printable(`Signed in as ${principal}, database ${database}.`))
+    }
+    case 'proxy.sign-in-failed': {
+      const { at, error, changed } = event
+      return changed ? problemAsText(at, 'red', `${error.message}\nTrying again until a login works.`, out) : ''
+    }
     case 'proxy.session-opened': {
       const who = printable(event.applicationName) || 'a client'
       const database = printable(event.database) || '(default)'
-      return `${time} ${style('green', '+')} #${event.session} ${who}, database ${database} ${open}\n`
+      return line(style('green', '+'), `#${event.session} ${who}, database ${database} ${open}`)
     }
     case 'proxy.session-closed': {
       const seconds = (event.durationMs / 1000).toFixed(1)
-      return `${time} ${style('blue', '-')} #${event.session} after ${seconds} s, ${traffic(event)} ${open}\n`
+      return line(style('blue', '-'), `#${event.session} after ${seconds} s, ${traffic(event)} ${open}`)
     }
     default: {
-      const text = problemAsText(event, width)
-      return `${time} ${style(event.type === 'connect.retry' ? 'yellow' : 'red', '!')} ${text}\n`
+      const colour = event.type === 'connect.retry' ? 'yellow' : 'red'
+      return problemAsText(event.at, colour, problemIn(event) ?? event.type, out)
     }
   }
 }
 
-/** Below each other, to the right of the time. */
-function problemAsText(event: ProxyEvent, width: number): string {
+function timeOf(at: number, { style }: Output): string {
+  return style('dim', new Date(at).toLocaleTimeString('en-GB'))
+}
+
+/** Its lines stand below each other, to the right of the time. */
+function problemAsText(at: number, colour: 'red' | 'yellow', text: string, out: Output): string {
   const indent = 'HH:MM:SS ! '.length
-  const text = wrapped(printable(problemIn(event) ?? event.type), width - indent)
-  return text.replaceAll('\n', `\n${' '.repeat(indent)}`)
+  const lines = wrapped(printable(text), out.width - indent).replaceAll('\n', `\n${' '.repeat(indent)}`)
+  return `${timeOf(at, out)} ${out.style(colour, '!')} ${lines}\n`
 }
 
 function statsAsText(stats: ProxyStats): string {
@@ -145,23 +177,23 @@ function statsAsText(stats: ProxyStats): string {
 
 /** The first line of `--json`. */
 function proxyAsJson(opened: OpenProxy): string {
-  const { proxy, target, caFile = null } = opened
+  const { proxy, setup, caFile = null } = opened
   const { host, port, user, password } = proxy
-  const { database = null } = target
-  const server = `${target.host}:${target.port}`
+  const { database = null } = setup.target
+  const server = `${setup.target.host}:${setup.target.port}`
   return lineOf({ type: 'ready', host, port, user, password, database, server, caFile, url: urlsOf(opened) })
 }
 
 /** The other lines of `--json`: each event, its error by code, number and message. */
-function eventAsJson(event: ProxyEvent): string {
+function eventAsJson(event: ProxyEvent | SignInEvent): string {
   if (!('error' in event)) return lineOf(event)
   const { error, ...rest } = event
   const { code, number } = error instanceof EntraError ? error : { code: undefined, number: undefined }
   return lineOf({ ...rest, error: { code, number, message: error.message } })
 }
 
-function urlsOf({ proxy, schema }: OpenProxy): Record<string, string> {
-  return Object.fromEntries(URL_FORMATS.map((format) => [format, proxy.url({ format, schema })]))
+function urlsOf({ url }: OpenProxy): Record<string, string> {
+  return Object.fromEntries(URL_FORMATS.map((format) => [format, url({ format })]))
 }
 
 function lineOf(value: object): string {

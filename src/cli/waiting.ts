@@ -7,6 +7,12 @@ const INTERVAL = 250
 /** A wait is said from this age on, in s. */
 const SAID_FROM = 2
 
+/** Looks for what a command waits for, until disposed. */
+export interface Waits extends Disposable {
+  /** To be called when something begins to be waited for. Goes on looking until nothing is. */
+  look(): void
+}
+
 /**
  * Says on stderr what a command waits for: after 2, 4, 8, … s, until disposed.
  *
@@ -16,11 +22,11 @@ export function sayWaits(
   context: Pick<CliContext, 'err'>,
   what: () => string | undefined,
   clock: Clock = systemClock,
-): Disposable {
+): Waits {
   let awaited: string | undefined
   let age = new Stopwatch(clock)
   let next = SAID_FROM
-  let timer: Timer
+  let timer: Timer | undefined
   const look = () => {
     const now = what()
     if (now !== awaited) {
@@ -33,8 +39,14 @@ export function sayWaits(
       say(context, `Waiting for ${awaited}, for ${seconds} s so far.`)
       next = seconds * 2
     }
-    timer = clock.setTimer(INTERVAL, look)
+    timer = now === undefined ? undefined : clock.setTimer(INTERVAL, look)
   }
-  look()
-  return { [Symbol.dispose]: () => timer.cancel() }
+  const waits: Waits = {
+    look() {
+      if (timer === undefined) timer = clock.setTimer(INTERVAL, look)
+    },
+    [Symbol.dispose]: () => timer?.cancel(),
+  }
+  waits.look()
+  return waits
 }

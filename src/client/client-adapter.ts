@@ -9,33 +9,26 @@ import type {
 import { prismaError } from '../errors/prisma-error.ts'
 import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
-import { type Clock, Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { type ClientConnection, explainOn, reportFailure } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
 import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
 
+/** What Prisma shows of an adapter. */
+export const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
+
 /** The driver adapter that Prisma Client holds: each piece of work runs on a connection that the pool lends for it. */
 export class ClientAdapter implements SqlDriverAdapter {
   readonly provider = 'sqlserver'
-  readonly adapterName: string
+  readonly adapterName = ADAPTER_NAME
   readonly #pool: Pool<ClientConnection>
   readonly #connectionInfo: ConnectionInfo
-  readonly #clock: Clock
   readonly #onDisposed: () => void
 
   /** @param onDisposed - called when the pool is closed */
-  constructor(
-    adapterName: string,
-    pool: Pool<ClientConnection>,
-    connectionInfo: ConnectionInfo,
-    clock: Clock,
-    onDisposed: () => void,
-  ) {
-    this.adapterName = adapterName
+  constructor(pool: Pool<ClientConnection>, connectionInfo: ConnectionInfo, onDisposed: () => void) {
     this.#pool = pool
     this.#connectionInfo = connectionInfo
-    this.#clock = clock
     this.#onDisposed = onDisposed
   }
 
@@ -69,7 +62,7 @@ export class ClientAdapter implements SqlDriverAdapter {
   }
 
   async #attempt<T>(kind: Work, work: (connection: ClientConnection) => Promise<T>): Promise<T> {
-    const started = new Stopwatch(this.#clock)
+    const started = this.#pool.startWork()
     const counts: FailureCounts = {}
     try {
       for (let again = false; ; again = true) {

@@ -3,7 +3,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import type { Clock, Timer } from '../time/clock.ts'
 import type { AskOptions, NamedCredential } from './credential.ts'
 import { type CredentialFailure, credentialsFailed, linesOf } from './failures.ts'
-import { oneAtATime, SoleRequest } from './one-at-a-time.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 
 export interface ChainOptions {
   clock: Clock
@@ -25,8 +25,7 @@ export class CredentialChain {
 
   /** @param credentials - at least one */
   constructor(credentials: readonly NamedCredential[], options: ChainOptions) {
-    // For those that prompt a person, `oneAtATime` does the same across all chains that share the credential.
-    this.#credentials = credentials.map((each) => (each.interactive ? each : new SoleRequest(each, options.clock)))
+    this.#credentials = credentials
     this.#options = options
   }
 
@@ -110,11 +109,7 @@ export class CredentialChain {
 
   async #ask(credential: NamedCredential, scope: string, abortSignal: AbortSignal): Promise<AccessToken | null> {
     const { clock, accept } = this.#options
-    const ask = async () => {
-      abortSignal.throwIfAborted()
-      return credential.getToken(scope, { abortSignal })
-    }
-    const answer = await (credential.interactive ? oneAtATime(credential, clock, ask) : ask())
+    const answer = await oneAtATime(credential, scope, clock, abortSignal)
     accept(answer)
     return answer
   }

@@ -1,101 +1,65 @@
 import type { AccessToken } from '@azure/identity'
 import { type Clock, Stopwatch } from '../time/clock.ts'
-import { type AskOptions, NamedCredential } from './credential.ts'
-
-/**
- * How long to wait for an abandoned request, in ms. If it still has no answer then, it hangs for good, and the credential
- * is asked again.
- */
-const HANGS_AFTER = 180_000
-
-/** A request that was aborted, and went on nevertheless. */
-interface Abandoned {
-  answer: Promise<AccessToken | null>
-  age: Stopwatch
-}
-
-/**
- * Never asks a credential again while it still works on an abandoned request: some, such as
- * `ManagedIdentityCredential`, ignore the signal. The next request gets the late answer.
- */
-export class SoleRequest extends NamedCredential {
-  readonly #credential: NamedCredential
-  readonly #clock: Clock
-  #abandoned: Abandoned | undefined
-
-  constructor(credential: NamedCredential, clock: Clock) {
-    super(credential.name, credential.interactive)
-    this.#credential = credential
-    this.#clock = clock
-  }
-
-  async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
-    if (this.#abandoned !== undefined) {
-      const late = await this.#late(this.#abandoned, abortSignal)
-      abortSignal.throwIfAborted()
-      if (late !== undefined) return late
-    }
-    const answer = this.#credential.getToken(scope, { abortSignal })
-    const onAbort = () => {
-      this.#abandoned = { answer, age: new Stopwatch(this.#clock) }
-    }
-    abortSignal.addEventListener('abort', onAbort, { once: true })
-    try {
-      return await answer
-    } finally {
-      abortSignal.removeEventListener('abort', onAbort)
-    }
-  }
-
-  /** The token of the abandoned request; undefined if that fails, as it does if it heeds its signal. */
-  async #late(abandoned: Abandoned, abortSignal: AbortSignal): Promise<AccessToken | undefined> {
-    const answer = abandoned.age.left(HANGS_AFTER) > 0 ? await this.#answerOf(abandoned, abortSignal) : undefined
-    // The next request goes on waiting for it.
-    if (abortSignal.aborted) return undefined
-    this.#abandoned = undefined
-    return answer != null && answer.expiresOnTimestamp > this.#clock.now() ? answer : undefined
-  }
-
-  /** Its answer; undefined if it fails or hangs, and once the signal is aborted. */
-  #answerOf({ answer, age }: Abandoned, abortSignal: AbortSignal): Promise<AccessToken | null | undefined> {
-    return new Promise((resolve) => {
-      const end = (value?: AccessToken | null) => {
-        timer.cancel()
-        abortSignal.removeEventListener('abort', onAbort)
-        resolve(value)
-      }
-      const onAbort = () => end()
-      const timer = this.#clock.setTimer(age.left(HANGS_AFTER), () => end())
-      abortSignal.addEventListener('abort', onAbort, { once: true })
-      answer.then(end, () => end())
-    })
-  }
-}
+import type { NamedCredential } from './credential.ts'
 
 /**
  * How long a person has to answer, in ms: as long as Microsoft.Data.SqlClient waits for a browser. Nothing tells us that
- * somebody closed the window without an answer.
+ * somebody closed the window without an answer. Any other request that has no answer by then hangs for good.
  */
 export const PROMPT_TIMEOUT = 180_000
 
-const open = new WeakMap<object, Promise<void>>()
+interface TokenRequest {
+  scope: string
+  age: Stopwatch
+  answer: Promise<AccessToken | null>
+}
+
+/** The last request of each credential, unless its answer was taken. */
+const requests = new WeakMap<NamedCredential, TokenRequest>()
 
 /**
- * Keeps a credential from prompting a person twice at the same time. The later request waits until the earlier one is
- * answered, and by then rarely needs a prompt.
- *
- * @param ask - called in its turn, after {@link PROMPT_TIMEOUT} at the latest
+ * Asks a credential, but never while it works on another request: a person would be prompted twice, and some, such as
+ * `ManagedIdentityCredential`, ignore the signal and go on. If the other request brings a token for this scope, that is
+ * the answer.
  */
-export function oneAtATime<T>(credential: object, clock: Clock, ask: () => Promise<T>): Promise<T> {
-  let over = () => {}
-  const closed = new Promise<void>((resolve) => {
-    over = resolve
+export async function oneAtATime(
+  credential: NamedCredential,
+  scope: string,
+  clock: Clock,
+  abortSignal: AbortSignal,
+): Promise<AccessToken | null> {
+  abortSignal.throwIfAborted()
+  for (let other = requests.get(credential); other !== undefined; other = requests.get(credential)) {
+    const token = other.age.left(PROMPT_TIMEOUT) > 0 ? await answerTo(other, clock, abortSignal) : undefined
+    abortSignal.throwIfAborted()
+    if (requests.get(credential) === other) requests.delete(credential)
+    if (token != null && other.scope === scope && token.expiresOnTimestamp > clock.now()) return token
+  }
+  const request = { scope, age: new Stopwatch(clock), answer: credential.getToken(scope, { abortSignal }) }
+  requests.set(credential, request)
+  try {
+    return await request.answer
+  } finally {
+    // An answer that comes after all is for the next request.
+    if (!abortSignal.aborted && requests.get(credential) === request) requests.delete(credential)
+  }
+}
+
+/** The answer to a request; undefined if it fails or hangs, and once the signal is aborted. */
+function answerTo(
+  { answer, age }: TokenRequest,
+  clock: Clock,
+  abortSignal: AbortSignal,
+): Promise<AccessToken | null | undefined> {
+  return new Promise((resolve) => {
+    const end = (value?: AccessToken | null) => {
+      timer.cancel()
+      abortSignal.removeEventListener('abort', onAbort)
+      resolve(value)
+    }
+    const onAbort = () => end()
+    const timer = clock.setTimer(age.left(PROMPT_TIMEOUT), () => end())
+    abortSignal.addEventListener('abort', onAbort, { once: true })
+    answer.then(end, () => end())
   })
-  const answer = (open.get(credential) ?? Promise.resolve()).then(() => {
-    const timer = clock.setTimer(PROMPT_TIMEOUT, over)
-    return ask().finally(() => timer.cancel())
-  })
-  answer.then(over, over)
-  open.set(credential, closed)
-  return answer
 }

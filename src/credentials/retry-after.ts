@@ -72,9 +72,15 @@ const WRONG_REQUEST =
 /** Our own codes for what is permanently wrong here. */
 const WRONG_HERE: readonly unknown[] = ['CONFIG_INVALID', 'DEPENDENCY_MISSING', 'TOKEN_INVALID']
 
+/** A mistake in code. Node's `fetch` and others throw these for a network error too, which they then name as the cause. */
+function isProgramError(link: ErrorLike): boolean {
+  const isKind = link instanceof TypeError || link instanceof ReferenceError || link instanceof RangeError
+  return isKind && link.cause === undefined
+}
+
 /**
- * Whether asking again cannot help unless something changes: the credential is not set up here, or Entra answered that the
- * request itself is wrong. Most errors of `@azure/identity` have no status, only a text, and a credential that could not
+ * Whether asking again cannot help unless something changes: the credential is not set up here, its code has a mistake, or
+ * Entra answered that the request itself is wrong. Most errors of `@azure/identity` have no status, only a text, and a credential that could not
  * reach its endpoint is called unavailable too. With several credentials, this must be true of each.
  */
 export function isLasting(error: unknown, depth = 0): boolean {
@@ -83,7 +89,7 @@ export function isLasting(error: unknown, depth = 0): boolean {
     if (Array.isArray(link.errors) && link.errors.length > 0) {
       return depth < 8 && link.errors.every((part) => isLasting(part, depth + 1))
     }
-    if (WRONG_HERE.includes(link.code)) return true
+    if (WRONG_HERE.includes(link.code) || isProgramError(link)) return true
     const status = link.statusCode ?? link.response?.status
     if (typeof status === 'number') return status === 400 || status === 401 || status === 403
     const message = typeof link.message === 'string' ? link.message : ''

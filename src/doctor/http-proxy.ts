@@ -29,15 +29,17 @@ export function checkHttpProxy(environment: Environment, options?: ProxyOptions)
   const useless = noProxy.filter((each) => /[*/]/.test(each))
   const warnings: string[] = []
   if (proxy === undefined) {
-    warnings.push(`${from} does not name a URL such as http://proxy.example:8080: token requests fail.`)
+    warnings.push(`${from} holds no URL such as http://proxy.example:8080, so token requests fail.`)
   }
   if (!noProxy.includes(IMDS)) {
     warnings.push(
-      `NO_PROXY does not name ${IMDS}: a managed identity of this machine would be asked through the proxy. Add it.`,
+      `NO_PROXY lacks ${IMDS}, so a request for a managed identity of this machine would go through the proxy. Add it.`,
     )
   }
   if (useless.length > 0) {
-    warnings.push(`NO_PROXY takes hosts and .domains here: ${useless.join(', ')} has no effect on token requests.`)
+    warnings.push(
+      `In NO_PROXY, ${useless.join(', ')} has no effect on token requests. Write host names, addresses and .domains.`,
+    )
   }
   const summary = `token requests go through ${proxy ?? 'an invalid URL'} (${from})`
   return { value: true, summary, details: { proxy, from, noProxy }, warnings }

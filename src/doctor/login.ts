@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { EntraConnection } from '../driver/entra-connection.ts'
-import { ConnectionOpener } from '../driver/open-connection.ts'
+import { connectionOpener } from '../driver/open-connection.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { ServerConnection } from '../login/client-login.ts'
 import { withinConnectTimeout } from '../login/connect.ts'
@@ -45,7 +45,7 @@ export async function checkEntraLogins(
     if (refusal.code === 'ENTRA_LOGIN_UNSUPPORTED') throw refusal
     return undecided(reasonOf(refusal))
   }
-  return undecided(connection.prelogin.fedAuthRequired ? 'It says so in PRELOGIN only.' : 'It did not mention them.')
+  return undecided(connection.prelogin.fedAuthRequired ? 'Its answer to PRELOGIN suggests that it does.' : '')
 }
 
 function accepted(info: FedAuthInfo, server: Target, target: Target): Finding<FedAuthInfo> {
@@ -60,8 +60,8 @@ function accepted(info: FedAuthInfo, server: Target, target: Target): Finding<Fe
 }
 
 function undecided(why: string): Finding<null> {
-  const warnings = [`The server did not say whether it accepts Entra logins. ${why}`]
-  return { value: null, summary: 'not known before the login', warnings }
+  const warnings = [`The server did not say whether it accepts Entra logins. ${why}`.trim()]
+  return { value: null, summary: 'the login will show', warnings }
 }
 
 /** What a login is doing, by tedious's names for its states. */
@@ -103,8 +103,9 @@ export async function checkLogin(setup: Setup, lease: Lease, signal: AbortSignal
       })
     },
   }
-  const opener = new ConnectionOpener(watched, schema === undefined ? {} : { schema }, audience)
+  const opener = connectionOpener(watched, schema === undefined ? {} : { schema }, audience)
   await opener.load()
+  const shown = () => (redirectedTo.length === 0 ? {} : { redirectedTo })
   const time = new Stopwatch(clock)
   try {
     const session = await opener.open(lease, signal)
@@ -112,10 +113,10 @@ export async function checkLogin(setup: Setup, lease: Lease, signal: AbortSignal
     return {
       value: { session, loginMs: time.elapsed },
       summary: `accepted, ${to === '' ? 'no redirect' : `redirected to ${to}`}`,
-      details: { redirectedTo },
+      details: shown(),
     }
   } catch (error) {
     const failedAt = error instanceof EntraError && error.code === 'SERVER_NOT_FOUND' && !error.number ? 'DNS' : doing
-    return { error: error as Error, summary: '', details: { failedAt, redirectedTo } }
+    return { error: error as Error, summary: '', details: { failedAt, ...shown() } }
   }
 }

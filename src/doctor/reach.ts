@@ -26,7 +26,7 @@ export function checkConnectionString(
   const warnings = setup.warnings.map(({ message }) => message)
   if (database === undefined) {
     warnings.push(
-      'It names no database. Prisma Migrate needs one, and most Azure SQL users exist in only one: database=…',
+      'No database is named. Prisma Migrate needs one, and most users of Azure SQL exist in only one. Add database=….',
     )
   }
   warnings.push(...overriddenConfigWarning(process.cwd()))
@@ -96,7 +96,7 @@ export function privateEndpointWarning(
   if (alias === undefined) return []
   if (alias === host) {
     const usual = host.replace(/\.privatelink\./i, '.')
-    return [`Connect by ${usual}: Azure's gateway and its certificate know the server by that name only.`]
+    return [`Connect to ${usual} instead: Azure's gateway and its certificate use only that name.`]
   }
   if (addresses.every((address) => PRIVATE.test(address))) return []
   const zone = alias.slice(alias.indexOf('.') + 1)

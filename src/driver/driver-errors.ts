@@ -48,11 +48,25 @@ export function explainDriverError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const expired = expiredInSession(error)
   if (expired !== undefined || isDriverAdapterError(error)) return expired ?? error
-  const { code } = error as DriverError
-  if (NOT_SENT.has(code) || error.message === 'aborted') return notSent(error)
   if (isOfRolledBack(error)) return rolledBack(error)
-  if (code === 'ETIMEOUT') return statementTimeout(error)
-  if (LOST.has(code) || error.message === CUT_SHORT) return connectionLost(error)
+  const { code } = error as DriverError
+  const reason = reasonOf(error)
+  if (NOT_SENT.has(code) || error.message === 'aborted') {
+    const text = `The connection was closed before the statement was sent (${reason}). It did not run; it can be run again.`
+    return new EntraError('NOT_SENT', text, { cause: error })
+  }
+  if (code === 'ETIMEOUT') {
+    const text =
+      `The statement took too long and was canceled (${reason}). It was not run again: if the cancellation did not ` +
+      'reach the server, it may have run. Make it faster, or allow it more time (socketTimeout, in ms).'
+    return new EntraError('STATEMENT_TIMEOUT', text, { cause: error })
+  }
+  if (LOST.has(code) || error.message === CUT_SHORT) {
+    const text =
+      `The connection was lost while a statement was running (${reason}). It may have run, so it was not run again: look ` +
+      'at the data before you do.'
+    return new EntraError('CONNECTION_LOST', text, { cause: error })
+  }
   return error
 }
 
@@ -103,23 +117,6 @@ function numberOfExpiryInCauses(error: Error): number | undefined {
   return undefined
 }
 
-function notSent(cause: Error): EntraError {
-  return new EntraError(
-    'NOT_SENT',
-    `The connection was closed before the statement was sent (${reasonOf(cause)}). It did not run; it can be run again.`,
-    { cause },
-  )
-}
-
-function connectionLost(cause: Error): EntraError {
-  return new EntraError(
-    'CONNECTION_LOST',
-    `The connection was lost while a statement was running (${reasonOf(cause)}). It may have run, so it was not run ` +
-      'again: look at the data before you do.',
-    { cause },
-  )
-}
-
 /**
  * The server has rolled the transaction back by itself (XACT_ABORT, a deadlock). Prisma Client shows it with the code of
  * its own for a transaction that has ended.
@@ -128,13 +125,4 @@ function rolledBack(error: Error): Error {
   const [, reason = error] = causesOf(error) as Iterable<Error>
   const message = `Transaction API error: The server rolled the transaction back: ${reason.message}`
   return Object.assign(new Error(message, { cause: error }), { code: 'P2028' })
-}
-
-function statementTimeout(cause: Error): EntraError {
-  return new EntraError(
-    'STATEMENT_TIMEOUT',
-    `The statement took too long and was canceled (${reasonOf(cause)}). It was not run again: if the cancellation ` +
-      'did not reach the server, it may have run. Make it faster, or allow it more time (socketTimeout, in ms).',
-    { cause },
-  )
 }

@@ -24,60 +24,50 @@ interface MssqlPoolInternals {
 /** Loads the official adapter: most of it is tedious. */
 export const loadOfficialAdapter = () => import('@prisma/adapter-mssql')
 
-/**
- * `@prisma/adapter-mssql`, `mssql` and `tedious`: makes connections of the driver, and an official adapter on each. The
- * classes that are not exported come from a first login, which is answered in memory.
- */
-export class OfficialDriver {
-  readonly #config: MssqlConfig
-  readonly #options: OfficialOptions
-  readonly #connectionClass: ConnectionClass
-  readonly #adapterClass: OfficialAdapterClass
-  readonly #pool: MssqlPool & MssqlPoolInternals
-
-  private constructor(
-    config: MssqlConfig,
-    options: OfficialOptions,
-    adapter: OfficialAdapter,
-    connection: DriverConnection,
-  ) {
-    // mssql writes its defaults into it, at three levels.
-    this.#config = { ...config, options: { ...config.options }, pool: { ...config.pool } }
-    this.#options = options
-    this.#connectionClass = connection.constructor as ConnectionClass
-    this.#adapterClass = adapter.constructor as OfficialAdapterClass
-    const PoolClass = adapter.underlyingDriver().constructor as MssqlPoolClass
-    this.#pool = new PoolClass(this.#config) as MssqlPool & MssqlPoolInternals
-  }
-
-  /** @throws {@link EntraError} `DRIVER_UNSUPPORTED` if the driver lacks something that is needed here */
-  static async load(config: MssqlConfig, options: OfficialOptions): Promise<OfficialDriver> {
-    const { PrismaMssql } = await loadOfficialAdapter()
-    let connection: DriverConnection | undefined
-    const first = firstLoginConfig((made) => {
-      connection = made
-    })
-    try {
-      const adapter = await new PrismaMssql(first, options).connect()
-      if (connection === undefined) throw new Error('mssql does not call beforeConnect')
-      const driver = new OfficialDriver(config, options, adapter, connection)
-      driver.#check()
-      return driver
-    } catch (cause) {
-      throw driverUnsupported(reasonOf(cause), cause)
-    }
-  }
-
+/** Makes connections of the driver, and official adapters on them. */
+export interface OfficialDriver {
   /** A connection that is not open yet. @param authentication - in tedious's form */
-  newConnection(authentication: object, options: object): DriverConnection {
-    const made = this.#pool._config()
-    return new this.#connectionClass({ ...made, authentication, options: { ...made.options, ...options } })
-  }
-
+  newConnection(authentication: object, options: object): DriverConnection
   /** The official adapter on one open connection. */
-  adapterOn(connection: DriverConnection): OfficialAdapter {
-    const config = this.#config
-    const pool: MssqlPool = Object.create(this.#pool, {
+  adapterOn(connection: DriverConnection): OfficialAdapter
+}
+
+/**
+ * Loads `@prisma/adapter-mssql`, `mssql` and `tedious`. The classes that are not exported come from a first login, which
+ * is answered in memory.
+ *
+ * @throws {@link EntraError} `DRIVER_UNSUPPORTED` if the driver lacks something that is needed here
+ */
+export async function loadOfficialDriver(config: MssqlConfig, options: OfficialOptions): Promise<OfficialDriver> {
+  const { PrismaMssql } = await loadOfficialAdapter()
+  let connection: DriverConnection | undefined
+  const first = firstLoginConfig((made) => {
+    connection = made
+  })
+  try {
+    const adapter = await new PrismaMssql(first, options).connect()
+    if (connection === undefined) throw new Error('mssql does not call beforeConnect')
+    return driverOf(config, options, adapter, connection)
+  } catch (cause) {
+    throw driverUnsupported(reasonOf(cause), cause)
+  }
+}
+
+/** Checks everything that is not in the driver's types. */
+function driverOf(
+  given: MssqlConfig,
+  options: OfficialOptions,
+  firstAdapter: OfficialAdapter,
+  firstConnection: DriverConnection,
+): OfficialDriver {
+  // mssql writes its defaults into it, at three levels.
+  const config = { ...given, options: { ...given.options }, pool: { ...given.pool } }
+  const Connection = firstConnection.constructor as ConnectionClass
+  const Adapter = firstAdapter.constructor as OfficialAdapterClass
+  const PoolClass = firstAdapter.underlyingDriver().constructor as MssqlPoolClass
+  const shared = new PoolClass(config) as MssqlPool & MssqlPoolInternals
+  const adapterOn = (connection: DriverConnection) => {
+    const pool: MssqlPool = Object.create(shared, {
       connected: { value: true },
       acquire: {
         value(_requester: unknown, callback: (error: null, connection: unknown, config: MssqlConfig) => void) {
@@ -88,17 +78,18 @@ export class OfficialDriver {
       },
       release: { value: () => pool },
     })
-    return new this.#adapterClass(pool, this.#options)
+    return new Adapter(pool, options)
   }
-
-  /** Checks everything that is not in the driver's types. */
-  #check(): void {
-    if (typeof this.#pool._config().options !== 'object')
-      throw new Error('mssql creates its connections in a different way')
-    const adapter = this.adapterOn({} as DriverConnection)
-    if (Object.getPrototypeOf(adapter.underlyingDriver()) !== this.#pool) {
-      throw new Error('the official adapter does not take a pool')
-    }
+  if (typeof shared._config().options !== 'object') throw new Error('mssql creates its connections in a different way')
+  if (Object.getPrototypeOf(adapterOn(firstConnection).underlyingDriver()) !== shared) {
+    throw new Error('the official adapter does not take a pool')
+  }
+  return {
+    newConnection(authentication, extra) {
+      const made = shared._config()
+      return new Connection({ ...made, authentication, options: { ...made.options, ...extra } })
+    },
+    adapterOn,
   }
 }
 

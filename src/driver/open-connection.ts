@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
-import type { IsolationLevel } from '@prisma/driver-adapter-utils'
 import type { config as MssqlConfig } from 'mssql'
 import { isolationLevelName } from '../config/isolation-levels.ts'
+import type { SqlLogin } from '../config/sql-login.ts'
 import { claimsOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { requireEncryption } from '../login/client-login.ts'
@@ -11,75 +11,94 @@ import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { explainLoginFailure } from './driver-errors.ts'
 import { EntraConnection } from './entra-connection.ts'
-import { type DriverConnection, OfficialDriver, type OfficialOptions } from './official-adapter.ts'
-import { watchRequests } from './requests.ts'
+import {
+  type DriverConnection,
+  loadOfficialDriver,
+  type OfficialDriver,
+  type OfficialOptions,
+} from './official-adapter.ts'
+import { type OnConnect, prepare } from './on-connect.ts'
+import { type InexactColumn, watchRequests } from './requests.ts'
 import { mendConnection } from './tedious-fixes.ts'
 
+interface OpenerSettings {
+  /** Whether statements may be sent after the token's end. @defaultValue false */
+  sessionsOutliveTokens?: boolean
+  /** Instead of the leases' tokens. */
+  sqlLogin?: SqlLogin | undefined
+  onConnect?: OnConnect | undefined
+  /** Called once, with the first column that is read whose values the driver rounds. */
+  onInexact?: (column: InexactColumn) => void
+}
+
 /** Opens connections of the driver, each with a lease's token in LOGIN7: that takes no more round trips than a password. */
-export class ConnectionOpener {
-  readonly #config: MssqlConfig
-  readonly #options: OfficialOptions
-  readonly #audience: string
-  readonly #isolationLevel: IsolationLevel
-  readonly #sessionsOutliveTokens: boolean
-  #driver: Promise<OfficialDriver> | undefined
-
-  /**
-   * @param audience - what the tokens of the server are for, to explain a refusal
-   * @param sessionsOutliveTokens - whether statements may be sent after the token's end
-   */
-  constructor(config: MssqlConfig, options: OfficialOptions, audience: string, sessionsOutliveTokens = false) {
-    this.#sessionsOutliveTokens = sessionsOutliveTokens
-    this.#config = config
-    this.#options = options
-    this.#audience = audience
-    this.#isolationLevel = isolationLevelName(config.options?.isolationLevel)
-  }
-
+export interface ConnectionOpener {
   /** Loads the driver. Harmless at any time. */
-  load(): Promise<OfficialDriver> {
-    this.#driver ??= OfficialDriver.load(this.#config, this.#options)
-    return this.#driver
-  }
-
+  load(): Promise<OfficialDriver>
   /**
    * @param signal - aborted when the connection is no longer needed
    * @throws {@link EntraError} if no connection can be opened with this lease; the signal's reason
    */
-  async open(lease: Lease, signal: AbortSignal): Promise<EntraConnection> {
-    const driver = await this.load()
+  open(lease: Lease, signal: AbortSignal): Promise<EntraConnection>
+}
+
+/** @param audience - what the tokens of the server are for, to explain a refusal */
+export function connectionOpener(
+  config: MssqlConfig,
+  options: OfficialOptions,
+  audience: string,
+  { sessionsOutliveTokens = false, sqlLogin, onConnect, onInexact = () => {} }: OpenerSettings = {},
+): ConnectionOpener {
+  const { server, database } = config
+  const { isolationLevel, maxRetriesOnTransientErrors = 0, database: inOptions = database } = config.options ?? {}
+  const level = isolationLevelName(isolationLevel)
+  let driver: Promise<OfficialDriver> | undefined
+  let inexact: InexactColumn | undefined
+
+  const load = () => {
+    driver ??= loadOfficialDriver(config, options)
+    return driver
+  }
+  const contextOf = (lease: Lease): LoginContext => {
+    return { server, database: inOptions, audience, claims: claimsOf(lease.token), now: lease.now() }
+  }
+
+  async function open(lease: Lease, signal: AbortSignal): Promise<EntraConnection> {
+    const { newConnection, adapterOn } = await load()
     signal.throwIfAborted()
-    const connection = driver.newConnection(
-      { type: 'azure-active-directory-access-token', options: { token: lease.token } },
+    const connection = newConnection(
+      sqlLogin?.authentication() ?? { type: 'azure-active-directory-access-token', options: { token: lease.token } },
       {
         // The pool retries logins.
-        maxRetriesOnTransientErrors: this.#config.options?.maxRetriesOnTransientErrors ?? 0,
-        connectionIsolationLevel: this.#config.options?.isolationLevel,
-        connector: connectorFor(this.#config, lease, signal),
+        maxRetriesOnTransientErrors,
+        connectionIsolationLevel: isolationLevel,
+        connector: connectorFor(config, lease, signal),
       },
     )
     connection.on('error', (error) => {
       // The work on the socket reports its end.
-      if ((error as { code?: unknown }).code !== 'ESOCKET') this.#options?.onPoolError?.(error)
+      if ((error as { code?: unknown }).code !== 'ESOCKET') options?.onPoolError?.(error)
     })
-    this.#config.beforeConnect?.(connection)
+    config.beforeConnect?.(connection)
     mendConnection(connection)
-    watchRequests(connection, () => this.#sessionsOutliveTokens || lease.maySend)
-    await logIn(connection, signal, () => this.#context(lease))
+    const maySend = () => sessionsOutliveTokens || lease.maySend
+    watchRequests(connection, maySend, (column) => {
+      if (inexact === undefined) onInexact(column)
+      inexact ??= column
+    })
+    await logIn(connection, signal, () => contextOf(lease))
     await socketsPolled()
     try {
-      return new EntraConnection(connection, driver.adapterOn(connection), lease, this.#isolationLevel)
+      const opened = new EntraConnection(connection, adapterOn(connection), lease, level)
+      if (onConnect !== undefined) await prepare(opened, onConnect, signal)
+      return opened
     } catch (error) {
       connection.close()
       throw error
     }
   }
 
-  #context(lease: Lease): LoginContext {
-    const { server, database, options } = this.#config
-    const claims = claimsOf(lease.token)
-    return { server, database: options?.database ?? database, audience: this.#audience, claims, now: lease.now() }
-  }
+  return { load, open }
 }
 
 /** Has the driver log in. @throws what the failed login means; the signal's reason */

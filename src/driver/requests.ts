@@ -43,19 +43,63 @@ export function declareBySizeClass(parameters: readonly DriverParameter[]): void
   }
 }
 
+/** A column of a result, as tedious describes it. */
+export interface DriverColumn {
+  colName: string
+  type: { name: string }
+  precision?: number | undefined
+  scale?: number | undefined
+  dataLength?: number | undefined
+}
+
+/** A column whose values tedious reads as doubles, though they may have more digits than a double holds. */
+export interface InexactColumn {
+  column: string
+  precision: number
+  scale: number
+}
+
+/** The decimal digits that every double holds. */
+const EXACT_DIGITS = 15
+
+/** The first column whose values may be read inexactly. */
+export function inexactColumn(columns: readonly DriverColumn[]): InexactColumn | undefined {
+  for (const { colName: column, type, precision = 0, scale = 0, dataLength } of columns) {
+    if (/^(?:Decimal|Numeric)/.test(type.name) && precision > EXACT_DIGITS) return { column, precision, scale }
+    // `smallmoney` has 4 bytes.
+    if (/^Money/.test(type.name) && dataLength !== 4) return { column, precision: 19, scale: 4 }
+  }
+  return undefined
+}
+
 /** The parts of a tedious connection and request that are not in their types. */
 interface Requesting {
   makeRequest(request: { parameters?: DriverParameter[]; callback(error: Error): void }, ...rest: unknown[]): void
-  execSql(request: { parameters?: DriverParameter[] }): void
+  execSql(request: {
+    parameters?: DriverParameter[]
+    on?(event: 'columnMetadata', listener: (columns: DriverColumn[] | Record<string, DriverColumn>) => void): void
+  }): void
 }
 
-/** Makes each statement of a connection declare its parameters by size class, and sends none after the token's end. */
-export function watchRequests(connection: DriverConnection, maySend: () => boolean): void {
+/**
+ * Makes each statement of a connection declare its parameters by size class, and sends none after the token's end.
+ *
+ * @param onInexact - called for each result that has a column whose values tedious rounds
+ */
+export function watchRequests(
+  connection: DriverConnection,
+  maySend: () => boolean,
+  onInexact: (column: InexactColumn) => void,
+): void {
   const driver = connection as unknown as Requesting
   if (typeof driver.makeRequest !== 'function') throw driverUnsupported('its connection has no makeRequest')
   const { execSql, makeRequest } = driver
   driver.execSql = (request) => {
     declareBySizeClass(request.parameters ?? [])
+    request.on?.('columnMetadata', (columns) => {
+      const inexact = inexactColumn(Object.values(columns))
+      if (inexact !== undefined) onInexact(inexact)
+    })
     execSql.call(driver, request)
   }
   driver.makeRequest = (request, ...rest) => {

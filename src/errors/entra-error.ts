@@ -15,6 +15,11 @@ interface ErrorCode {
   prisma?: string
   /** `by-number`: SQL Server's error number decides. Without one, the failure is the work's own, or is permanent. */
   failure?: Failure | 'by-number'
+  /**
+   * Whether it is most likely a mistake as long as an adapter has never had a connection. Then it is
+   * told after a second, and not waited for. What has no `failure` is told at once anyway.
+   */
+  mistake?: true
 }
 
 /** Every error code, with all that depends on the code alone. `docs/errors.md` has a section for each. */
@@ -42,6 +47,7 @@ export const ERROR_CODES = {
   TOKEN_INVALID: {
     means: 'The credential returned nothing, an empty token, or one without a known expiry.',
     prisma: 'P1000',
+    mistake: true,
   },
   TOKEN_EXPIRED: { means: 'The credential returned a token that has already expired.', prisma: 'P1000' },
   TOKEN_REFUSED: { means: 'The server does not accept the token.', prisma: 'P1000', failure: 'by-number' },
@@ -72,11 +78,13 @@ export const ERROR_CODES = {
     means: 'There is no server with that name, in DNS or at the gateway of Azure SQL.',
     prisma: 'P1001',
     failure: 'unavailable',
+    mistake: true,
   },
   SERVER_UNREACHABLE: {
     means: 'Nothing answers at that address and port.',
     prisma: 'P1001',
     failure: 'unavailable',
+    mistake: true,
   },
   LOGIN_TIMEOUT: {
     means: 'The server was reached, but the login took too long.',
@@ -92,6 +100,7 @@ export const ERROR_CODES = {
     prisma: 'P1001',
     failure: 'unavailable',
   },
+  ON_CONNECT_FAILED: { means: 'Your `onConnect` failed on a new connection.' },
   CONNECT_TIMEOUT: { means: 'Work waited too long for a free connection.', prisma: 'P2024' },
   STATEMENT_TIMEOUT: { means: 'A statement took too long and was canceled.', prisma: 'P1008' },
   CONNECTION_LOST: {
@@ -128,6 +137,11 @@ export function rowOf(code: EntraErrorCode): ErrorCode {
   return ERROR_CODES[code]
 }
 
+/** Whether an error is most likely a mistake, if there has never been a connection. */
+export function isMistake(error: unknown): boolean {
+  return error instanceof EntraError && rowOf(error.code).mistake === true
+}
+
 /** What an {@link EntraError} may carry besides its message. */
 export interface EntraErrorDetails {
   /** The error underneath, kept as it was thrown. */
@@ -159,11 +173,29 @@ export class EntraError extends Error {
     if (details.number !== undefined) this.number = details.number
     if (details.state !== undefined) this.state = details.state
   }
+
+  /** For `JSON.stringify`, which leaves out the message of an error: of the causes only what they say. */
+  toJSON(): unknown {
+    return jsonOf(this)
+  }
 }
 
-/** A path that is right without a network: the documentation is installed with the package. */
+/** What `JSON.stringify` shows of an error and its causes. Their other properties may hold a request with its secrets. */
+export function jsonOf(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return String(error)
+  const { name, message, cause, code, number, state, errors } = error as Error & Partial<EntraError>
+  const shown = { name, code, message, number, state }
+  if (depth === 5) return shown
+  return {
+    ...shown,
+    cause: cause === undefined ? undefined : jsonOf(cause, depth + 1),
+    errors: Array.isArray(errors) ? errors.map((each) => jsonOf(each, depth + 1)) : undefined,
+  }
+}
+
+/** The page, which is installed with the package: right without a network, and short in a log. */
 function linkTo(code: EntraErrorCode): string {
-  return `\nSee node_modules/prisma-adapter-mssql-entra/docs/errors.md#${code.toLowerCase()}`
+  return `\nSee prisma-adapter-mssql-entra/docs/errors.md#${code.toLowerCase()}`
 }
 
 /** An error's message without the line that says where to read on, for use inside another message. */

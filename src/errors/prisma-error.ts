@@ -1,4 +1,4 @@
-import { EntraError, type EntraErrorCode, rowOf } from './entra-error.ts'
+import { EntraError, type EntraErrorCode, jsonOf, rowOf } from './entra-error.ts'
 
 /** What Prisma Client shows as `meta` of an error that this package threw. */
 export interface EntraErrorMeta {
@@ -33,6 +33,12 @@ export class PrismaCodeError extends Error {
       ...(state !== undefined && { state }),
       driverAdapterError: cause,
     }
+  }
+
+  /** As of {@link EntraError}. */
+  toJSON(): object {
+    const { name, code, message, cause } = this
+    return { name, code, message, meta: { ...this.meta, driverAdapterError: undefined }, cause: jsonOf(cause) }
   }
 }
 

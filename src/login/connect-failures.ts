@@ -37,7 +37,9 @@ const NETWORK_FAILURES: ReadonlyArray<
     ['ECONNREFUSED'],
     'SERVER_UNREACHABLE',
     'Nothing listens at that address and port.',
-    'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections.',
+    'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections. If it ' +
+      'starts together with your application (docker compose), set rotation.connectRetryTimeout: then the first connect ' +
+      'waits for it.',
   ],
   [
     ['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'EADDRNOTAVAIL'],

@@ -10,7 +10,7 @@ import { redirected, type Target } from './target.ts'
 import { MAX_REDIRECTS, tooManyRedirects } from './token-login.ts'
 
 /** What drivers ask for in a login, and nothing unusual. */
-const LOGIN7: Login7 = {
+export const ORDINARY_LOGIN: Login7 = {
   tdsVersion: TdsVersion.TDS_7_4,
   packetSize: 4096,
   clientProgramVersion: 0,
@@ -61,7 +61,7 @@ export async function beginWithoutToken(
       const echo = prelogin.fedAuthRequired ?? false
       const data = encodeFedAuthRequest({ library: FedAuthLibrary.ADAL, echo, workflow: WORKFLOW_INTEGRATED })
       const { tokens } = await beginLogin(stream, {
-        ...LOGIN7,
+        ...ORDINARY_LOGIN,
         serverName: server.loginName ?? server.host,
         database: server.database ?? '',
         features: [{ id: Feature.FEDAUTH, data }],

@@ -1,6 +1,21 @@
-import type { CloseReason } from '../events.ts'
-import { type Clock, Stopwatch } from '../time/clock.ts'
+import type { CloseReason, PoolEvent } from '../events.ts'
+import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
+import type { TokenSource } from '../token/token-source.ts'
+import type { PoolSettings } from './settings.ts'
+
+/** What everything in one pool shares. */
+export interface PoolContext {
+  readonly source: TokenSource
+  readonly settings: PoolSettings
+  readonly clock: Clock
+  readonly random: Random
+  readonly emit: (event: PoolEvent) => void
+  /** Called when work has to wait for a connection. */
+  readonly onWait: () => void
+  /** Whether there has ever been a connection, in this pool or another one of the same adapter. */
+  hasConnected: boolean
+}
 
 /** One session of the driver, as the pool sees it: opened with one lease, and kept with it. */
 export interface PoolConnection {
@@ -19,9 +34,14 @@ export interface PoolConnection {
  * Logs in with a lease's token.
  *
  * @param signal - aborted when the connection is no longer needed: then it rejects, and leaves nothing open
+ * @param forRotation - whether it is a replacement; otherwise work waits for it
  * @throws {@link EntraError} if no connection can be opened with this lease
  */
-export type OpenConnection<C extends PoolConnection> = (lease: Lease, signal: AbortSignal) => Promise<C>
+export type OpenConnection<C extends PoolConnection> = (
+  lease: Lease,
+  signal: AbortSignal,
+  forRotation: boolean,
+) => Promise<C>
 
 /** One connection in the pool, and what the pool knows about it. */
 export class PoolEntry<C extends PoolConnection> {
@@ -32,6 +52,8 @@ export class PoolEntry<C extends PoolConnection> {
   state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
   /** Whether its replacement is open, so that it is closed as soon as nothing runs on it. */
   retired = false
+  /** Whether nothing has run on it since it was validated; a login counts too. */
+  validated = true
   /** Why the pool closed it; undefined if it has not. */
   reason: CloseReason | undefined
   readonly #clock: Clock
@@ -40,7 +62,6 @@ export class PoolEntry<C extends PoolConnection> {
   #heard: Stopwatch
   /** The last suspicion that an answer has cleared. */
   #cleared: number
-  #validated = true
 
   /** @param maxAge - how long it lives, in ms */
   constructor(connection: C, id: number, maxAge: number, suspicion: number, clock: Clock) {
@@ -68,33 +89,30 @@ export class PoolEntry<C extends PoolConnection> {
     return this.#heard.elapsed
   }
 
-  /** Whether nothing has run on it since it was validated; a login counts too. */
-  get validated(): boolean {
-    return this.#validated
-  }
-
   lend(): void {
     this.state = 'lent'
-    this.#validated = false
+    this.validated = false
   }
 
   /** @param answered - whether the server answered just now */
   giveBack(suspicion: number, answered: boolean): void {
     this.state = 'idle'
-    if (!answered) return
-    this.#heard = new Stopwatch(this.#clock)
-    this.#cleared = suspicion
+    if (answered) this.#hear(suspicion)
   }
 
   /** @param suspicion - the last one when its validation began */
   answered(suspicion: number): void {
-    this.#validated = true
-    this.#heard = new Stopwatch(this.#clock)
-    this.#cleared = suspicion
+    this.validated = true
+    this.#hear(suspicion)
   }
 
   /** Whether there was reason to doubt it since it last answered. */
   isSuspect(suspicion: number): boolean {
     return this.#cleared < suspicion
+  }
+
+  #hear(suspicion: number): void {
+    this.#heard = new Stopwatch(this.#clock)
+    this.#cleared = suspicion
   }
 }

@@ -1,18 +1,12 @@
-import type { CloseReason, PoolEvent } from '../events.ts'
-import { type Clock, type Random, Stopwatch, type Timer } from '../time/clock.ts'
+import type { CloseReason } from '../events.ts'
+import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
 import type { RefreshTiming } from '../token/refresh-policy.ts'
-import type { TokenSource } from '../token/token-source.ts'
-import { type PoolConnection, PoolEntry } from './connection.ts'
+import { type PoolConnection, type PoolContext, PoolEntry } from './connection.ts'
 import { deadlineIn, dueFor, maxAgeOf, replacementsFor, timeLeft } from './schedule.ts'
-import type { PoolSettings } from './settings.ts'
 
 /** The open connections of a pool: which one to lend next, which are outdated, which are due to be closed. */
 export class Connections<C extends PoolConnection> {
-  readonly #source: TokenSource
-  readonly #settings: PoolSettings
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #emit: (event: PoolEvent) => void
+  readonly #pool: PoolContext
   readonly #onEnded: () => void
   readonly #busiest: RecentPeak
   readonly #entries = new Map<C, PoolEntry<C>>()
@@ -23,21 +17,10 @@ export class Connections<C extends PoolConnection> {
   #suspicion = 0
 
   /** @param onEnded - called when either end has ended a connection */
-  constructor(
-    source: TokenSource,
-    settings: PoolSettings,
-    clock: Clock,
-    random: Random,
-    emit: (event: PoolEvent) => void,
-    onEnded: () => void,
-  ) {
-    this.#source = source
-    this.#settings = settings
-    this.#clock = clock
-    this.#random = random
-    this.#emit = emit
+  constructor(pool: PoolContext, onEnded: () => void) {
+    this.#pool = pool
     this.#onEnded = onEnded
-    this.#busiest = new RecentPeak(clock)
+    this.#busiest = new RecentPeak(pool.clock)
   }
 
   get size(): number {
@@ -59,11 +42,10 @@ export class Connections<C extends PoolConnection> {
 
   /** Adds one that was just opened. It is not idle yet. */
   add(connection: C): PoolEntry<C> {
+    const { settings, clock, random, emit } = this.#pool
     const id = ++this.#opened
-    const maxAge = maxAgeOf(this.#settings.maxAge, this.#random())
-    const entry = new PoolEntry(connection, id, maxAge, this.#suspicion, this.#clock)
-    const { expiresOn } = connection.lease
-    this.#emit({ type: 'connection.opened', at: this.#clock.now(), connection: id, expiresOn })
+    const entry = new PoolEntry(connection, id, maxAgeOf(settings.maxAge, random()), this.#suspicion, clock)
+    emit({ type: 'connection.opened', at: clock.now(), connection: id, expiresOn: connection.lease.expiresOn })
     this.#entries.set(connection, entry)
     connection.onEnd(() => this.#ended(entry))
     return entry
@@ -127,7 +109,7 @@ export class Connections<C extends PoolConnection> {
 
   /** Whether it should be replaced: there is a newer token, or it has reached its maximum age. */
   isOutdated(entry: PoolEntry<C>): boolean {
-    const { current } = this.#source
+    const { current } = this.#pool.source
     const { lease } = entry.connection
     // If the clock was set, the same token may come again as another lease. It needs no rotation.
     const isOlder = current !== undefined && lease !== current && lease.token !== current.token
@@ -148,7 +130,7 @@ export class Connections<C extends PoolConnection> {
   get replacementsNeeded(): number {
     const outdated = this.outdated.length
     const upToDate = this.all.filter((entry) => entry.state !== 'closing' && !this.isOutdated(entry)).length
-    return replacementsFor(outdated, upToDate, this.#busiest.of(this.#lent), this.#settings.min)
+    return replacementsFor(outdated, upToDate, this.#busiest.of(this.#lent), this.#pool.settings.min)
   }
 
   /** Closes one idle outdated connection. @returns whether there was one */
@@ -171,11 +153,12 @@ export class Connections<C extends PoolConnection> {
 
   /** Closes what is due. @returns how long until something may be due again, in ms */
   closeDue(): number {
+    const { settings } = this.#pool
     let next = Number.POSITIVE_INFINITY
     // Retired connections do not count towards `min`.
     let staying = this.all.filter(({ state, retired }) => state !== 'closing' && !retired).length
     for (const entry of this.all) {
-      const due = dueFor(entry, staying > this.#settings.min, this.#settings, this.#timing)
+      const due = dueFor(entry, staying > settings.min, settings, this.#timing)
       if (typeof due === 'number') next = Math.min(next, due)
       else {
         if (!entry.retired) staying--
@@ -191,15 +174,16 @@ export class Connections<C extends PoolConnection> {
    * @returns the timer for them
    */
   disconnect(): Timer {
+    const { settings, clock } = this.#pool
     for (const entry of this.all) if (entry.state !== 'lent') this.close(entry, 'disconnected')
-    const lives = this.all.map((entry) => timeLeft(entry, this.#settings))
-    return this.#clock.setTimer(Math.min(this.#settings.disconnectTimeout, ...lives), () => {
+    const lives = this.all.map((entry) => timeLeft(entry, settings))
+    return clock.setTimer(Math.min(settings.disconnectTimeout, ...lives), () => {
       for (const entry of this.all) this.close(entry, 'disconnected')
     })
   }
 
   get #timing(): RefreshTiming {
-    return this.#source.timing
+    return this.#pool.source.timing
   }
 
   #leave(entry: PoolEntry<C>): void {
@@ -213,7 +197,7 @@ export class Connections<C extends PoolConnection> {
     this.#entries.delete(entry.connection)
     const { id, reason = 'lost', age: ageMs } = entry
     if (reason === 'lost') this.suspect()
-    this.#emit({ type: 'connection.closed', at: this.#clock.now(), connection: id, reason, ageMs })
+    this.#pool.emit({ type: 'connection.closed', at: this.#pool.clock.now(), connection: id, reason, ageMs })
     this.#onEnded()
   }
 }

@@ -1,10 +1,9 @@
-import { EntraError } from '../errors/entra-error.ts'
+import { EntraError, isMistake } from '../errors/entra-error.ts'
 import type { ConnectRetryEvent } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
-import { type ConnectTiming, connectRetryInterval } from '../login/retry.ts'
-import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
-import type { TokenSource } from '../token/token-source.ts'
-import type { OpenConnection, PoolConnection } from './connection.ts'
+import { connectRetryInterval } from '../login/retry.ts'
+import { Stopwatch } from '../time/clock.ts'
+import type { OpenConnection, PoolConnection, PoolContext } from './connection.ts'
 import type { Queue } from './queue.ts'
 import { loginDelay } from './schedule.ts'
 
@@ -22,25 +21,18 @@ interface Backoff {
 
 /** Logs in for the pool. While logins fail, it waits between them, and makes one at a time. */
 export class Logins<C extends PoolConnection> {
-  readonly #source: TokenSource
+  readonly #pool: PoolContext
   readonly #open: OpenConnection<C>
-  readonly #timing: ConnectTiming
-  readonly #clock: Clock
-  readonly #random: Random
   #underWay = 0
   #waitingForToken = 0
-  #succeeded = false
   /** Aborted when no work waits any more: then the wait for a token ends. */
   #demand = new AbortController()
   #tokenWait: Stopwatch | undefined
   #backoff: Backoff | undefined
 
-  constructor(source: TokenSource, open: OpenConnection<C>, timing: ConnectTiming, clock: Clock, random: Random) {
-    this.#source = source
+  constructor(pool: PoolContext, open: OpenConnection<C>) {
+    this.#pool = pool
     this.#open = open
-    this.#timing = timing
-    this.#clock = clock
-    this.#random = random
   }
 
   /** Logins in progress, including those that wait for a token. */
@@ -51,7 +43,7 @@ export class Logins<C extends PoolConnection> {
   /** How long all of them have waited for a token, in ms; undefined if one of them has one, or gets one at once. */
   get tokenWait(): number | undefined {
     const all = this.#underWay > 0 && this.#waitingForToken === this.#underWay
-    return all && this.#source.stats().waiting > 0 ? this.#tokenWait?.elapsed : undefined
+    return all && this.#pool.source.stats().waiting > 0 ? this.#tokenWait?.elapsed : undefined
   }
 
   /** Why the last login failed; undefined if it succeeded, or there was none. */
@@ -79,7 +71,7 @@ export class Logins<C extends PoolConnection> {
   /** As `open`, for work that waits: aborted by `abandon`. */
   openForWork(stopped: AbortSignal): Promise<C> {
     if (this.#demand.signal.aborted) this.#demand = new AbortController()
-    return this.open(this.#demand.signal, stopped)
+    return this.open(this.#demand.signal, stopped, false)
   }
 
   /** Ends logins that wait for a token, because no work waits for them any more. */
@@ -97,25 +89,32 @@ export class Logins<C extends PoolConnection> {
    *
    * @param signal - ends the wait for a token
    * @param stopped - ends all of it
+   * @param forRotation - whether it opens a replacement
    * @throws the signal's reason; {@link EntraError} if there was no token or the server accepted no login
    */
-  async open(signal: AbortSignal, stopped: AbortSignal): Promise<C> {
+  async open(signal: AbortSignal, stopped: AbortSignal, forRotation: boolean): Promise<C> {
     const lease = await this.#lease(signal)
-    const connection = await this.#open(lease, stopped).catch(async (error) => {
+    const connection = await this.#open(lease, stopped, forRotation).catch(async (error) => {
       stopped.throwIfAborted()
-      const next = error instanceof EntraError && (await this.#source.refused(lease, error, { signal }))
+      const next = error instanceof EntraError && (await this.#pool.source.refused(lease, error, { signal }))
       if (!next) throw error
-      return this.#open(next, stopped)
+      return this.#open(next, stopped, forRotation)
     })
-    this.#succeeded = true
+    this.#pool.hasConnected = true
     this.#backoff = undefined
     return connection
   }
 
   /** Whether a failed login may succeed later. */
   mayPass(error: unknown): boolean {
-    const failure = failureOf(error, this.#succeeded)
+    const failure = failureOf(error, this.#pool.hasConnected)
     return failure === 'unavailable' || failure === 'not-sent'
+  }
+
+  /** How long work waits for a login that failed with this, in ms. */
+  longestWait(error: unknown): number {
+    const { settings, hasConnected } = this.#pool
+    return !hasConnected && isMistake(error) ? settings.mistakeTimeout : settings.connectRetryTimeout
   }
 
   /**
@@ -125,7 +124,8 @@ export class Logins<C extends PoolConnection> {
    * @returns the event that announces the next one; undefined if none is needed, or an earlier failure has announced it
    */
   failed(error: unknown, served: boolean, queue: Queue<C>): ConnectRetryEvent | undefined {
-    const { connectRetryTimeout: longest } = this.#timing
+    const { settings, clock, random } = this.#pool
+    const longest = this.longestWait(error)
     const mayPass = this.mayPass(error)
     if (!served) queue.reject(error, mayPass ? longest : 0)
     const known = this.#backoff
@@ -136,17 +136,17 @@ export class Logins<C extends PoolConnection> {
     const timeLeft = queue.length === 0 ? undefined : longest - queue.longestWait
     // What passes by itself is tried again soon, however often something else failed before.
     const attempt = known !== undefined && this.mayPass(known.error) === mayPass ? known.attempt + 1 : 1
-    const interval = connectRetryInterval(attempt, this.#random(), this.#timing)
+    const interval = connectRetryInterval(attempt, random(), settings)
     const retryInMs = loginDelay(interval, mayPass, served, timeLeft, longest)
-    this.#backoff = { error, attempt, since: new Stopwatch(this.#clock), delay: retryInMs }
+    this.#backoff = { error, attempt, since: new Stopwatch(clock), delay: retryInMs }
     if (queue.length === 0) return undefined
-    return { type: 'connect.retry', at: this.#clock.now(), error: error as Error, attempt, retryInMs }
+    return { type: 'connect.retry', at: clock.now(), error: error as Error, attempt, retryInMs }
   }
 
   async #lease(signal: AbortSignal) {
-    if (this.#waitingForToken++ === 0) this.#tokenWait = new Stopwatch(this.#clock)
+    if (this.#waitingForToken++ === 0) this.#tokenWait = new Stopwatch(this.#pool.clock)
     try {
-      return await this.#source.get({ timeout: Number.POSITIVE_INFINITY, signal })
+      return await this.#pool.source.get({ timeout: Number.POSITIVE_INFINITY, signal })
     } finally {
       this.#waitingForToken--
     }

@@ -1,11 +1,10 @@
 import { setMaxListeners } from 'node:events'
-import type { EntraError } from '../errors/entra-error.ts'
-import type { CloseReason, PoolEvent } from '../events.ts'
+import { type EntraError, reasonOf } from '../errors/entra-error.ts'
+import type { CloseReason } from '../events.ts'
 import { Alarm } from '../time/alarm.ts'
-import type { Clock, Random, Stopwatch } from '../time/clock.ts'
+import { Stopwatch } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
-import type { TokenSource } from '../token/token-source.ts'
-import type { OpenConnection, PoolConnection, PoolEntry } from './connection.ts'
+import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
 import { disconnected, Queue, type WaitLimit, waitLimit } from './queue.ts'
@@ -19,9 +18,8 @@ import { Validations } from './validations.ts'
  * and replaces it before the lease ends. With no open connection and no work it requests no tokens.
  */
 export class Pool<C extends PoolConnection> {
-  readonly #source: TokenSource
+  readonly #context: PoolContext
   readonly #settings: PoolSettings
-  readonly #emit: (event: PoolEvent) => void
   readonly #connections: Connections<C>
   readonly #queue: Queue<C>
   readonly #logins: Logins<C>
@@ -36,18 +34,11 @@ export class Pool<C extends PoolConnection> {
   /** After `close`: called when a connection or a login has ended. */
   #onChange: (() => void) | undefined
 
-  constructor(
-    source: TokenSource,
-    open: OpenConnection<C>,
-    settings: PoolSettings,
-    clock: Clock,
-    random: Random,
-    emit: (event: PoolEvent) => void,
-  ) {
-    this.#source = source
+  constructor(open: OpenConnection<C>, context: PoolContext) {
+    const { settings, clock } = context
+    this.#context = context
     this.#settings = settings
-    this.#emit = emit
-    this.#connections = new Connections(source, settings, clock, random, emit, () => this.#step())
+    this.#connections = new Connections(context, () => this.#step())
     const shortestLimit = Math.min(settings.poolTimeout, settings.waitTimeout)
     this.#queue = new Queue(
       clock,
@@ -55,18 +46,15 @@ export class Pool<C extends PoolConnection> {
       () => this.#waitLimit(),
       () => this.#logins.abandon(),
     )
-    this.#logins = new Logins(source, open, settings, clock, random)
-    this.#validations = new Validations(this.#connections, settings, clock, () => this.#serve())
+    this.#logins = new Logins(context, open)
+    this.#validations = new Validations(context, this.#connections, () => this.#serve())
     const { signal } = this.#stopped
     this.#rotation = new Rotation(
+      context,
       this.#connections,
       () => this.#size < settings.max + settings.loginsAtOnce,
-      (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal))),
+      (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
-      settings,
-      clock,
-      random,
-      emit,
     )
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
@@ -103,6 +91,7 @@ export class Pool<C extends PoolConnection> {
     }
     const connection = this.#queue.join(since)
     this.#serve()
+    this.#context.onWait()
     return connection
   }
 
@@ -115,6 +104,25 @@ export class Pool<C extends PoolConnection> {
     if (reason !== undefined) this.#connections.close(entry, reason)
     else this.#rest(entry)
     if (this.#queue.length > 0) this.#serve()
+  }
+
+  /**
+   * What work waits for, how long at most, and why, as the end of a sentence; undefined if none waits, or only for an open
+   * connection.
+   */
+  get awaited(): string | undefined {
+    if (this.#queue.length === 0 || this.#connections.canServe) return undefined
+    const { tokenWait, error } = this.#logins
+    const [what, most, why] =
+      error === undefined && tokenWait !== undefined
+        ? ['a token', this.#settings.waitTimeout, this.#context.source.lack]
+        : ['the database', this.#logins.longestWait(error), reasonOf(error ?? 'the login has not been answered yet.')]
+    return `${what}, for up to ${Math.round(most / 1000)} s: ${why}`
+  }
+
+  /** When a piece of work begins, for {@link acquire}. */
+  startWork(): Stopwatch {
+    return new Stopwatch(this.#context.clock)
   }
 
   /** How long after it began a piece of work may be run again, in ms. */
@@ -140,7 +148,7 @@ export class Pool<C extends PoolConnection> {
       this.#rotation.plan('refused', 0)
       this.#step()
     }
-    this.#source.refused(lease, error, { signal: this.#stopped.signal }).then(rotateNow, () => {})
+    this.#context.source.refused(lease, error, { signal: this.#stopped.signal }).then(rotateNow, () => {})
   }
 
   /**
@@ -254,14 +262,14 @@ export class Pool<C extends PoolConnection> {
 
   async #open(): Promise<void> {
     // From the first login on, so that a token request goes on for as long as a login may need it.
-    this.#unsubscribe ??= this.#source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
+    this.#unsubscribe ??= this.#context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
       } catch (error) {
         if (this.#closed || this.#logins.wasAbandoned(error)) return
         const retry = this.#logins.failed(error, this.#connections.canServe, this.#queue)
-        if (retry !== undefined) this.#emit(retry)
+        if (retry !== undefined) this.#context.emit(retry)
       }
     })
     this.#step()
@@ -294,7 +302,7 @@ export class Pool<C extends PoolConnection> {
 
   #waitLimit(): WaitLimit {
     const { tokenWait, error } = this.#logins
-    const noToken = (waited: number) => this.#source.unavailable(waited)
+    const noToken = (waited: number) => this.#context.source.unavailable(waited)
     return waitLimit(this.#connections.canServe, tokenWait, error, noToken, this.#settings)
   }
 }

@@ -1,12 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import type { RotationEvent, RotationReason } from '../events.ts'
-import { type Clock, type Random, Stopwatch } from '../time/clock.ts'
+import type { RotationReason } from '../events.ts'
+import { Stopwatch } from '../time/clock.ts'
 import { retryDelay } from '../token/refresh-policy.ts'
-import type { PoolConnection } from './connection.ts'
+import type { PoolConnection, PoolContext } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { rotationDelay } from './schedule.ts'
-import type { PoolSettings } from './settings.ts'
 
 interface Plan {
   reason: RotationReason
@@ -33,14 +32,11 @@ interface Run {
  * before the old connection is closed.
  */
 export class Rotation<C extends PoolConnection> {
+  readonly #pool: PoolContext
   readonly #connections: Connections<C>
   readonly #mayOpenOne: () => boolean
   readonly #open: (wanted: AbortSignal) => Promise<void>
   readonly #onLoginEnded: () => void
-  readonly #settings: PoolSettings
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #emit: (event: RotationEvent) => void
   #plan: Plan | undefined
   #run: Run | undefined
   #failures = 0
@@ -52,33 +48,22 @@ export class Rotation<C extends PoolConnection> {
    * @param onLoginEnded - called when a replacement is open, or has failed
    */
   constructor(
+    pool: PoolContext,
     connections: Connections<C>,
     mayOpenOne: () => boolean,
     open: (wanted: AbortSignal) => Promise<void>,
     onLoginEnded: () => void,
-    settings: PoolSettings,
-    clock: Clock,
-    random: Random,
-    emit: (event: RotationEvent) => void,
   ) {
+    this.#pool = pool
     this.#connections = connections
     this.#mayOpenOne = mayOpenOne
     this.#open = open
     this.#onLoginEnded = onLoginEnded
-    this.#settings = settings
-    this.#clock = clock
-    this.#random = random
-    this.#emit = emit
   }
 
   /** Rotations finished so far. */
   get finished(): number {
     return this.#finished
-  }
-
-  /** Whether one runs or is planned. */
-  get pending(): boolean {
-    return this.#plan !== undefined || this.#run !== undefined
   }
 
   /** How long until the next one begins, in ms; `Infinity` if none is planned, or one runs. */
@@ -89,15 +74,18 @@ export class Rotation<C extends PoolConnection> {
   /** Plans a rotation, unless one runs, is planned for an earlier time, or will be retried after a failure. */
   plan(reason: RotationReason, delay: number): void {
     if (this.#plan !== undefined && this.#failures > 0) return
-    if (this.#run === undefined && delay < this.delay) this.#plan = { reason, delay, age: new Stopwatch(this.#clock) }
+    if (this.#run === undefined && delay < this.delay)
+      this.#plan = { reason, delay, age: new Stopwatch(this.#pool.clock) }
   }
 
   /** Plans a rotation if connections are outdated and none is planned. */
   planWhatIsDue(): void {
+    const { settings, random } = this.#pool
     const { outdated, deadlineIn } = this.#connections
     if (outdated.length === 0) return
     if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.plan('max-age', 0)
-    else if (!this.pending) this.plan('token', rotationDelay(deadlineIn, this.#settings.spread, this.#random()))
+    else if (this.#plan === undefined && this.#run === undefined)
+      this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
   }
 
   cancel(): void {
@@ -126,7 +114,7 @@ export class Rotation<C extends PoolConnection> {
   #mayOpen(run: Run): boolean {
     const underWay = run.begun - run.opened
     // After a failure, try one login first.
-    const atOnce = this.#failures > 0 && run.opened === 0 ? 1 : this.#settings.loginsAtOnce
+    const atOnce = this.#failures > 0 && run.opened === 0 ? 1 : this.#pool.settings.loginsAtOnce
     return run.begun < run.wanted && underWay < atOnce && this.#mayOpenOne()
   }
 
@@ -136,7 +124,7 @@ export class Rotation<C extends PoolConnection> {
     if (outdated.length === 0) return
     this.#run = {
       reason,
-      age: new Stopwatch(this.#clock),
+      age: new Stopwatch(this.#pool.clock),
       wanted,
       begun: 0,
       opened: 0,
@@ -145,7 +133,7 @@ export class Rotation<C extends PoolConnection> {
     }
     // Each of its logins listens to it.
     setMaxListeners(0, this.#run.ended.signal)
-    this.#emit({ type: 'rotation.started', at: this.#clock.now(), reason, connections: wanted })
+    this.#pool.emit({ type: 'rotation.started', at: this.#pool.clock.now(), reason, connections: wanted })
   }
 
   async #openOne(run: Run): Promise<void> {
@@ -166,15 +154,15 @@ export class Rotation<C extends PoolConnection> {
     this.#failures = 0
     this.#finished++
     this.#connections.retireOutdated()
-    const durationMs = age.elapsed
-    this.#emit({ type: 'rotation.finished', at: this.#clock.now(), reason, durationMs, connections: opened })
+    const at = this.#pool.clock.now()
+    this.#pool.emit({ type: 'rotation.finished', at, reason, durationMs: age.elapsed, connections: opened })
   }
 
   #fail({ reason }: Run, cause: unknown): void {
     this.#run = undefined
-    const retryInMs = retryDelay(++this.#failures, this.#random(), 0, this.#connections.deadlineIn)
+    const retryInMs = retryDelay(++this.#failures, this.#pool.random(), 0, this.#connections.deadlineIn)
     this.plan(reason, retryInMs)
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
-    this.#emit({ type: 'rotation.failed', at: this.#clock.now(), reason, error, retryInMs })
+    this.#pool.emit({ type: 'rotation.failed', at: this.#pool.clock.now(), reason, error, retryInMs })
   }
 }

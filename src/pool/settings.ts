@@ -72,10 +72,24 @@ export interface PoolSettings extends RotationTiming {
   /** A connection is closed when it has been idle for this long, in ms. @defaultValue 30_000 */
   maxIdleConnectionLifetime: number
   validation: Validation
+  /**
+   * How long work waits after a login that failed with what is most likely a mistake, in ms, as long as there has never
+   * been a connection.
+   *
+   * @defaultValue the user's own `connectRetryTimeout`, else 1_000
+   */
+  mistakeTimeout: number
 }
 
-/** The settings by an `mssql` config and the user's timing. */
-export function poolSettings(config: MssqlConfig, timing: RotationTiming): PoolSettings {
+/** Together with the attempt that ends it, this is less than two seconds. */
+const MISTAKE_TIMEOUT = 1_000
+
+/**
+ * The settings by an `mssql` config and the user's timing.
+ *
+ * @param connectRetryTimeout - the user's own
+ */
+export function poolSettings(config: MssqlConfig, timing: RotationTiming, connectRetryTimeout?: number): PoolSettings {
   const { max = 10, min = 0, acquireTimeoutMillis = 30_000, idleTimeoutMillis = 30_000 } = config.pool ?? {}
   const { validateConnection } = config as { validateConnection?: unknown }
   const validation = validateConnection === true ? 'always' : validateConnection === false ? 'never' : 'after-idle'
@@ -86,5 +100,6 @@ export function poolSettings(config: MssqlConfig, timing: RotationTiming): PoolS
     poolTimeout: acquireTimeoutMillis,
     maxIdleConnectionLifetime: idleTimeoutMillis,
     validation,
+    mistakeTimeout: connectRetryTimeout ?? MISTAKE_TIMEOUT,
   }
 }

@@ -1,7 +1,5 @@
-import type { Clock } from '../time/clock.ts'
-import type { PoolConnection, PoolEntry } from './connection.ts'
+import type { PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import type { Connections } from './connections.ts'
-import type { PoolSettings } from './settings.ts'
 
 /**
  * An answer is late after two of these, in ms: then work looks for another connection. There are two, because after the
@@ -15,16 +13,14 @@ const VALIDATION_TIMEOUT = 5_000
 /** Decides which connections are validated before they are lent, and validates them. */
 export class Validations<C extends PoolConnection> {
   readonly #connections: Connections<C>
-  readonly #settings: PoolSettings
-  readonly #clock: Clock
+  readonly #pool: PoolContext
   readonly #onLate: () => void
   #coming = 0
 
   /** @param onLate - called when an answer is late */
-  constructor(connections: Connections<C>, settings: PoolSettings, clock: Clock, onLate: () => void) {
+  constructor(pool: PoolContext, connections: Connections<C>, onLate: () => void) {
+    this.#pool = pool
     this.#connections = connections
-    this.#settings = settings
-    this.#clock = clock
     this.#onLate = onLate
   }
 
@@ -35,7 +31,7 @@ export class Validations<C extends PoolConnection> {
 
   /** Whether to validate a connection before it is lent. */
   isNeeded(entry: PoolEntry<C>): boolean {
-    const { validation, validateAfter } = this.#settings
+    const { validation, validateAfter } = this.#pool.settings
     if (validation === 'never') return false
     if (entry.silence > validateAfter || this.suspects(entry)) return true
     return validation === 'always' && !entry.validated
@@ -57,8 +53,9 @@ export class Validations<C extends PoolConnection> {
       late = true
       this.#coming--
     }
-    let timer = this.#clock.setTimer(LATE_STEP, () => {
-      timer = this.#clock.setTimer(LATE_STEP, () => {
+    const { clock } = this.#pool
+    let timer = clock.setTimer(LATE_STEP, () => {
+      timer = clock.setTimer(LATE_STEP, () => {
         stopCounting()
         this.#onLate()
       })
@@ -77,7 +74,7 @@ export class Validations<C extends PoolConnection> {
 
   #inTime(answer: Promise<boolean>): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(VALIDATION_TIMEOUT, () => resolve(false))
+      const timer = this.#pool.clock.setTimer(VALIDATION_TIMEOUT, () => resolve(false))
       answer.then((isAlive) => {
         timer.cancel()
         resolve(isAlive)

@@ -19,9 +19,7 @@ export class LocalLogin {
 
   /** In a time that does not tell where they differ. */
   matches(user: string, password: string): boolean {
-    const sameUser = timingSafeEqual(digest(user), digest(this.user))
-    const samePassword = timingSafeEqual(digest(password), digest(this.#password))
-    return sameUser && samePassword
+    return timingSafeEqual(digest([user, password]), digest([this.user, this.#password]))
   }
 
   /** What `util.inspect` shows: it would call the getter when told to show hidden properties. */
@@ -30,14 +28,14 @@ export class LocalLogin {
   }
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text, 'utf8').digest()
+function digest(login: readonly string[]): Buffer {
+  return createHash('sha256').update(JSON.stringify(login)).digest()
 }
 
 /** What a client that is refused after its login is told, by the reason. */
 export const REFUSED_CLIENTS = {
   credentials:
-    'This is the loopback proxy of prisma-adapter-mssql-entra: it only accepts the user and password generated at its start.',
+    'This is the loopback proxy of prisma-adapter-mssql-entra: it only accepts the user and password that it shows at its start.',
   'tds-version':
     'This client uses a TDS version before 7.4, which has no Entra logins: set it to 7.4 (FreeTDS: tds version = 7.4).',
 } as const

@@ -3,13 +3,11 @@ import { passedFeatures } from '../login/token-login.ts'
 import { Feature, type FeatureData } from '../tds/features.ts'
 import { LoginRefusedError, type LoginToken } from '../tds/login-response.ts'
 import { isTds72, TdsVersion } from '../tds/login7.ts'
-import { encodeOldDone, encodeOldMessage } from '../tds/old-tokens.ts'
 import {
   DoneStatus,
   encodeDone,
-  encodeError,
   encodeFeatureExtAck,
-  encodeInfo,
+  encodeServerMessage,
   type ServerMessage,
   TokenType,
 } from '../tds/tokens.ts'
@@ -35,9 +33,8 @@ export function acceptedLogin(tokens: readonly LoginToken[], asked: readonly Fea
       case 'sessionState':
         return wanted.has(Feature.SESSION_RECOVERY) ? token.bytes : NOTHING
       case 'done':
-      case 'elsewhere':
       case 'fedAuthInfo':
-      case 'procedure':
+      case 'private':
       case 'unknown':
         return NOTHING
       default:
@@ -76,33 +73,34 @@ const MAX_MESSAGE = 511
 /** SQL Server's longest name, in characters. */
 const MAX_NAME = 128
 
+/** Severity of an error after which a connection is over (from 20 on). */
+const FATAL = 20
+
+function ownMessage(number: number, severity: number, message: string): ServerMessage {
+  return { number, state: 1, class: severity, message, serverName: 'loopback-proxy' }
+}
+
 /** SQL Server's own words for a LOGIN7 that it cannot read. */
 export const UNREADABLE_LOGIN: FailureAnswer = {
   errors: [
-    {
-      number: 17832,
-      state: 1,
-      class: 20,
-      message:
-        'The login packet used to open the connection is structurally invalid; the connection has been closed. ' +
+    ownMessage(
+      17832,
+      FATAL,
+      'The login packet used to open the connection is structurally invalid; the connection has been closed. ' +
         'Please contact the vendor of the client library.',
-      serverName: 'loopback-proxy',
-    },
+    ),
   ],
   advice: '',
 }
 
-/** What a client is told whose session ends with its token (`endAtExpiry`). From severity 20 on, a connection is over. */
+/** What a client is told whose session ends with its token (`endAtExpiry`). */
 export const EXPIRED_SESSION: FailureAnswer = {
   errors: [
-    {
-      number: OWN_MESSAGE,
-      state: 1,
-      class: 20,
-      message:
-        'The loopback proxy has ended this session, because the token that it was opened with has expired. Connect again.',
-      serverName: 'loopback-proxy',
-    },
+    ownMessage(
+      OWN_MESSAGE,
+      FATAL,
+      'The loopback proxy has ended this session, because the token that it was opened with has expired. Connect again.',
+    ),
   ],
   advice: '',
 }
@@ -166,9 +164,8 @@ function ownAnswer(number: number, opening: string, why: string): FailureAnswer 
   const space = MAX_MESSAGE - beginning.length
   const [head = '', ...lines] = why.length <= space ? [why] : why.split('\n')
   const [reason = '', ...rest] = splitText(head, space)
-  const message = beginning + reason.replace(/:$/, '.')
   return {
-    errors: [{ number, state: 1, class: LOGIN_SEVERITY, message, serverName: 'loopback-proxy' }],
+    errors: [ownMessage(number, LOGIN_SEVERITY, beginning + reason.replace(/:$/, '.'))],
     advice: [...rest, ...lines].join('\n'),
   }
 }
@@ -179,16 +176,13 @@ function ownAnswer(number: number, opening: string, why: string): FailureAnswer 
  * @param tdsVersion - the client's: earlier ones have other tokens
  */
 export function encodeFailure({ errors, advice }: FailureAnswer, tdsVersion: number = TdsVersion.TDS_7_4): Buffer {
-  const infos = splitText(advice, MAX_MESSAGE).map(
-    (message): ServerMessage => ({ number: 0, state: 1, class: 0, message, serverName: 'loopback-proxy' }),
-  )
-  if (isTds72(tdsVersion)) {
-    return Buffer.concat([...errors.map(encodeError), ...infos.map(encodeInfo), encodeDone(DoneStatus.ERROR)])
-  }
+  const infos = splitText(advice, MAX_MESSAGE).map((text) => ownMessage(0, 0, text))
+  const done = encodeDone(DoneStatus.ERROR)
   return Buffer.concat([
-    ...errors.map((each) => encodeOldMessage(TokenType.ERROR, each, tdsVersion)),
-    ...infos.map((each) => encodeOldMessage(TokenType.INFO, each, tdsVersion)),
-    encodeOldDone(DoneStatus.ERROR),
+    ...errors.map((each) => encodeServerMessage(TokenType.ERROR, each, tdsVersion)),
+    ...infos.map((each) => encodeServerMessage(TokenType.INFO, each, tdsVersion)),
+    // Before TDS 7.2, rows are counted in four bytes, not eight.
+    isTds72(tdsVersion) ? done : done.subarray(0, -4),
   ])
 }
 

@@ -1,13 +1,9 @@
-/** How many connections a proxy has at most. */
-export interface BudgetLimits {
-  /** Logged in or not. */
-  maxConnections: number
-  /** Not logged in yet. */
-  maxLogins: number
-}
+import type { ProxySettings } from './settings.ts'
 
 /** How many connections may wait for the system to say whose they are: those of strangers end there. */
 const MAX_STRANGERS = 10_000
+
+type Limits = Pick<ProxySettings, 'maxConnections' | 'maxLogins'>
 
 /** A connection that the budget counts. */
 export interface BudgetedConnection {
@@ -20,13 +16,13 @@ export interface BudgetedConnection {
  * logged in, and is removed.
  */
 export class ConnectionBudget {
-  readonly #limits: BudgetLimits
+  readonly #limits: Limits
   readonly #unknown = new Set<BudgetedConnection>()
   /** In the order in which they came. */
   readonly #loggingIn = new Set<BudgetedConnection>()
   readonly #loggedIn = new Set<BudgetedConnection>()
 
-  constructor(limits: BudgetLimits) {
+  constructor(limits: Limits) {
     this.#limits = limits
   }
 
@@ -41,8 +37,8 @@ export class ConnectionBudget {
     if (!this.#unknown.delete(connection)) return
     this.#loggingIn.add(connection)
     const { maxConnections, maxLogins } = this.#limits
-    if (this.#loggingIn.size > maxLogins)
-      for (const oldest of [...this.#loggingIn].slice(0, 1)) oldest.refuseAsTooMany()
+    const [oldest] = this.#loggingIn
+    if (this.#loggingIn.size > maxLogins) oldest?.refuseAsTooMany()
     if (this.#loggingIn.size + this.#loggedIn.size > maxConnections) connection.refuseAsTooMany()
   }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EntraError } from '../errors/entra-error.ts'
+import type { ClientSettings } from './client-settings.ts'
 
 /** Options of `LoopbackProxy.url`. */
 export interface UrlOptions {
@@ -11,6 +12,8 @@ export interface UrlOptions {
   schema?: string | undefined
   /** The file with `LoopbackProxy.ca`: makes Prisma's engine encrypt. */
   caFile?: string | undefined
+  /** What else it says, as far as it can. @defaultValue nothing */
+  settings?: ClientSettings | undefined
   /** @defaultValue 'prisma' */
   format?: UrlFormat
 }
@@ -29,25 +32,29 @@ const LONG = 600_000
 /** In s. The proxy has its own connect timeout. A client must wait longer than that, and for a paused database. */
 const LONG_SECONDS = 600
 
+/** For Prisma, where braces quote any name. */
+function prismaString({ host, port, user, password, database, schema, caFile }: ProxyLogin): string {
+  return [
+    `sqlserver://${host}:${port}`,
+    ...Object.entries({ database, schema }).flatMap(([key, name]) =>
+      name === undefined ? [] : [`${key}={${quotable(key, name)}}`],
+    ),
+    `user=${user}`,
+    `password=${password}`,
+    ...(caFile === undefined
+      ? ['encrypt=DANGER_PLAINTEXT']
+      : ['encrypt=true', `trustServerCertificateCA={${quotable('file', caFile)}}`]),
+    `connectTimeout=${LONG}`,
+  ].join(';')
+}
+
 /**
  * Connection strings, by the kind of tool that reads them. They turn encryption off, since a client could only verify a
  * certificate that the machine trusts.
  */
 const FORMATS = {
-  /** Prisma, where braces quote any name. */
-  prisma: ({ host, port, user, password, database, schema, caFile }: ProxyLogin) =>
-    [
-      `sqlserver://${host}:${port}`,
-      ...Object.entries({ database, schema }).flatMap(([key, name]) =>
-        name === undefined ? [] : [`${key}={${quotable(key, name)}}`],
-      ),
-      `user=${user}`,
-      `password=${password}`,
-      ...(caFile === undefined
-        ? ['encrypt=DANGER_PLAINTEXT']
-        : ['encrypt=true', `trustServerCertificateCA={${quotable('file', caFile)}}`]),
-      `connectTimeout=${LONG}`,
-    ].join(';'),
+  prisma: prismaString,
+  engine: prismaString,
   /** SqlClient, node-mssql, Entity Framework. */
   'ado.net': ({ host, port, user, password, database }: ProxyLogin) =>
     [
@@ -76,11 +83,47 @@ const FORMATS = {
 /** The kinds of connection strings. */
 export type UrlFormat = keyof typeof FORMATS
 
-export const URL_FORMATS = Object.keys(FORMATS) as UrlFormat[]
+/** Those that you can choose. `engine`: Prisma's, for its own engine, which reads times in s. */
+export const URL_FORMATS = (Object.keys(FORMATS) as UrlFormat[]).filter((format) => format !== 'engine')
+
+const seconds = (ms: number) => Math.ceil(ms / 1000)
+
+type Parameters = { [K in keyof ClientSettings]?: (value: NonNullable<ClientSettings[K]>) => string }
+
+const PRISMA: Parameters = {
+  // As the official adapter reads it. Prisma's engine would take seconds for milliseconds, and wait too long: the other way
+  // round, no statement would end in time.
+  socketTimeout: (ms) => `socketTimeout=${ms}`,
+  connectionLimit: (limit) => `connectionLimit=${limit}`,
+  poolTimeout: (ms) => `poolTimeout=${seconds(ms)}`,
+  isolationLevel: (name) => `isolationLevel=${name}`,
+}
+
+/** How each kind of string says what clients set for themselves. */
+const PARAMETERS: Record<UrlFormat, Parameters> = {
+  prisma: PRISMA,
+  engine: { ...PRISMA, socketTimeout: (ms) => `socketTimeout=${seconds(ms)}` },
+  'ado.net': {
+    socketTimeout: (ms) => `Command Timeout=${seconds(ms)}`,
+    connectionLimit: (limit) => `Max Pool Size=${limit}`,
+  },
+  jdbc: { socketTimeout: (ms) => `queryTimeout=${seconds(ms)}` },
+  uri: {},
+}
 
 /** @throws {@link EntraError} `CONFIG_INVALID` for a name with `}`, which Prisma's strings cannot hold */
 export function connectionStringFor(login: ProxyLogin, format: UrlFormat = 'prisma'): string {
-  return FORMATS[format](login)
+  const parameters = Object.entries(login.settings ?? {}).flatMap(
+    ([name, value]) => PARAMETERS[format][name as keyof Parameters]?.(value as never) ?? [],
+  )
+  return [FORMATS[format](login), ...parameters].join(';')
+}
+
+/** A warning that names what a string of this kind cannot hold; undefined if it holds all. */
+export function notPassedOn(settings: ClientSettings, format: UrlFormat = 'prisma'): string | undefined {
+  const names = Object.keys(settings).filter((name) => !(name in PARAMETERS[format]))
+  if (names.length === 0) return undefined
+  return `The proxy cannot pass on ${names.join(' and ')}, which each client sets for itself: set it in your tool.`
 }
 
 function quotable(key: string, name: string): string {

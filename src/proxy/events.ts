@@ -54,38 +54,28 @@ export function progressOf({ error, attempt, retryInMs }: ConnectRetryEvent): st
 }
 
 /** What `proxy.stats()` gives. */
-export interface ProxyStats {
-  /** TCP connections accepted. */
-  connections: number
-  /** Of those, the ones that are open now, logged in or not. */
-  connectionsOpen: number
-  /** Connections refused, by reason. */
-  refused: Record<RefusalReason, number>
-  /** Clients that were admitted, and are being signed in upstream now. */
-  signingIn: number
-  /** Sessions opened upstream. */
-  sessions: number
-  /** Sessions that are open now. */
-  sessionsOpen: number
-  /** Clients that were admitted but could not be signed in upstream. */
-  failures: number
-  /** Redirects that were followed. */
-  redirects: number
-  /** Bytes from and to clients, of connections that have ended. */
-  bytesIn: number
-  bytesOut: number
-}
+export type ProxyStats = ReturnType<typeof emptyStats>
 
-export function emptyStats(): ProxyStats {
+export function emptyStats() {
+  const none = Object.fromEntries(Object.keys(REFUSAL_REASONS).map((reason) => [reason, 0]))
   return {
+    /** TCP connections accepted. */
     connections: 0,
+    /** Of those, the ones that are open now, logged in or not. */
     connectionsOpen: 0,
-    refused: Object.fromEntries(Object.keys(REFUSAL_REASONS).map((reason) => [reason, 0])) as ProxyStats['refused'],
+    /** Connections refused, by reason. */
+    refused: none as Record<RefusalReason, number>,
+    /** Clients that were admitted, and are being signed in upstream now. */
     signingIn: 0,
+    /** Sessions opened upstream. */
     sessions: 0,
+    /** Sessions that are open now. */
     sessionsOpen: 0,
+    /** Clients that were admitted but could not be signed in upstream. */
     failures: 0,
+    /** Redirects that were followed. */
     redirects: 0,
+    /** Bytes from and to clients, of connections that have ended. */
     bytesIn: 0,
     bytesOut: 0,
   }

@@ -27,55 +27,44 @@ const ATTEMPTS = 3
  * @param server - our end of it
  */
 export async function peerOf(client: SocketAddress, server: SocketAddress): Promise<Peer> {
-  if (platform !== 'linux' || geteuid === undefined) return 'unknown'
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const reading = await currentReading()
-    if (!reading.hasTables) return 'unknown'
-    const owner = reading.ownerOf(client, server)
-    if (owner === 'none') return 'gone'
-    if (owner !== undefined) return owner === geteuid() ? 'same-user' : 'other-user'
-  }
-  return 'other-user'
+  const owner = await currentOwner(client, server)
+  if (owner === 'unknown') return owner
+  if (owner === 'none') return 'gone'
+  return owner === geteuid?.() ? 'same-user' : 'other-user'
 }
 
 /** Whether the system says that nobody holds the client's end any more. */
 export async function isGone(client: SocketAddress, server: SocketAddress): Promise<boolean> {
-  if (platform !== 'linux') return false
+  const owner = await currentOwner(client, server)
+  return owner === 'none' || owner === undefined
+}
+
+/** Undefined if the system does not know such a connection, `unknown` if it does not tell. */
+async function currentOwner(client: SocketAddress, server: SocketAddress): Promise<Owner | 'unknown' | undefined> {
+  if (platform !== 'linux') return 'unknown'
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const reading = await currentReading()
-    const owner = reading.hasTables ? reading.ownerOf(client, server) : 0
-    if (owner !== undefined) return owner === 'none'
+    const owners = (await currentTables())(server.port)
+    if (owners === undefined) return 'unknown'
+    const owner = ownerOf(owners, client, server)
+    if (owner !== undefined) return owner
   }
-  return true
+  return undefined
 }
 
-/** The tables at one time. Connections to one port are looked for together: thousands may ask at once. */
-class Reading {
-  readonly #tables: readonly string[]
-  readonly #byPort = new Map<number, Map<string, number | 'none'>>()
-
-  constructor(tables: readonly string[]) {
-    this.#tables = tables
+/**
+ * What the tables say, by the port of the remote end; undefined without tables. The kernel takes some ms to list its
+ * sockets, so callers share one reading that begins after they asked, and what it says of a port: thousands may ask at once.
+ */
+const currentTables = coalesced(async () => {
+  const read = await Promise.all(TABLES.map((table) => readFile(table, 'latin1').catch(() => undefined)))
+  const tables = read.filter((table) => table !== undefined)
+  const byPort = new Map<number, Owners>()
+  return (port: number): Owners | undefined => {
+    if (tables.length === 0) return undefined
+    const owners = byPort.get(port) ?? new Map(tables.flatMap((table) => [...ownersIn(table, port)]))
+    byPort.set(port, owners)
+    return owners
   }
-
-  get hasTables(): boolean {
-    return this.#tables.length > 0
-  }
-
-  ownerOf(client: SocketAddress, server: SocketAddress): number | 'none' | undefined {
-    let owners = this.#byPort.get(server.port)
-    if (owners === undefined) {
-      owners = new Map(this.#tables.flatMap((table) => [...ownersIn(table, server.port)]))
-      this.#byPort.set(server.port, owners)
-    }
-    return ownerOf(owners, client, server)
-  }
-}
-
-/** The kernel takes some ms to list its sockets, so callers share one reading that begins after they asked. */
-const currentReading = coalesced(async () => {
-  const tables = await Promise.all(TABLES.map((table) => readFile(table, 'latin1').catch(() => undefined)))
-  return new Reading(tables.filter((table) => table !== undefined))
 })
 
 /** Runs an action for all who ask while one is running: they share the next run, which begins after they asked. */
@@ -96,17 +85,22 @@ export function coalesced<T>(action: () => Promise<T>): () => Promise<T> {
   }
 }
 
+/** A user id; `none` for a socket that its process has closed. */
+type Owner = number | 'none'
+
+/** By both ends of a socket. */
+type Owners = ReadonlyMap<string, Owner>
+
 /**
- * The user ids of the sockets whose remote end has this port, by both their ends; `none` for a socket that its process
- * has closed.
+ * The owners of the sockets whose remote end has this port.
  *
  * @param table - the text of `/proc/net/tcp` or `/proc/net/tcp6` (proc_net(5)): `sl local_address rem_address st
  * tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …`
  */
-export function ownersIn(table: string, port: number): Map<string, number | 'none'> {
+export function ownersIn(table: string, port: number): Owners {
   const hexPort = port.toString(16).padStart(4, '0').toUpperCase()
   const line = new RegExp(`^ *\\d+: (\\w+:\\w+ \\w+:${hexPort}) \\w+ \\S+ \\S+ \\S+ +(\\d+) +\\d+ +(\\d+)`, 'gm')
-  const owners = new Map<string, number | 'none'>()
+  const owners = new Map<string, Owner>()
   for (const [, ends = '', uid, inode] of table.matchAll(line)) {
     // What is left of a socket without a process has no inode, and passes for root's.
     owners.set(ends, inode === '0' ? 'none' : Number(uid))
@@ -116,11 +110,11 @@ export function ownersIn(table: string, port: number): Map<string, number | 'non
 
 /** The owner, of those in {@link ownersIn}, of the socket whose local end is `local` and whose remote end is `remote`. */
 export function ownerOf(
-  owners: ReadonlyMap<string, number | 'none'>,
+  owners: Owners,
   local: SocketAddress,
   remote: SocketAddress,
   order: 'LE' | 'BE' = endianness(),
-): number | 'none' | undefined {
+): Owner | undefined {
   const [ends, mapped] = spellings(local, order).map((end, i) => `${end} ${spellings(remote, order)[i]}`)
   return owners.get(ends ?? '') ?? owners.get(mapped ?? '')
 }

@@ -9,13 +9,7 @@ import type { Login7 } from '../tds/login7.ts'
 import { hasRecords, limitRecords, writeMessage } from '../tds/messages.ts'
 import { DEFAULT_PACKET_SIZE, encodeMessage, PacketType } from '../tds/packet.ts'
 import { Encryption } from '../tds/prelogin.ts'
-import {
-  type GreetedClient,
-  greetClient,
-  OldClientError,
-  readLogin7,
-  UnreadableLoginError,
-} from '../tds/server-login.ts'
+import { greetClient, OldClientError, readLogin7 } from '../tds/server-login.ts'
 import { Alarm } from '../time/alarm.ts'
 import type { Lease } from '../token/lease.ts'
 import type { KeyAndCertificate } from '../x509/certificates.ts'
@@ -42,15 +36,20 @@ import type { ProxySettings } from './settings.ts'
 /** A token that is younger, in ms, was requested by this command, or by the one before it. */
 const JUST_ACQUIRED = 30_000
 
+/** What the connections of one proxy share. */
+export interface Shared {
+  settings: ProxySettings
+  tls: KeyAndCertificate
+  localLogin: LocalLogin
+  stats: ProxyStats
+  databases: Databases
+  budget: ConnectionBudget
+}
+
 /** One client connection and, once it is logged in, one connection upstream for all of its life. */
 export class ProxyConnection implements BudgetedConnection {
   readonly #socket: Socket
-  readonly #settings: ProxySettings
-  readonly #localLogin: LocalLogin
-  readonly #tls: KeyAndCertificate
-  readonly #stats: ProxyStats
-  readonly #databases: Databases
-  readonly #budget: ConnectionBudget
+  readonly #shared: Shared
   /** Aborts everything that is under way for this client. */
   readonly #gone = new AbortController()
   /** Ends the session, because its token has expired. */
@@ -58,32 +57,19 @@ export class ProxyConnection implements BudgetedConnection {
   #expiry: Alarm | undefined
   #refused = false
 
-  constructor(
-    socket: Socket,
-    settings: ProxySettings,
-    localLogin: LocalLogin,
-    tls: KeyAndCertificate,
-    stats: ProxyStats,
-    databases: Databases,
-    budget: ConnectionBudget,
-  ) {
+  constructor(socket: Socket, shared: Shared) {
     this.#socket = socket
-    this.#settings = settings
-    this.#localLogin = localLogin
-    this.#tls = tls
-    this.#stats = stats
-    this.#databases = databases
-    this.#budget = budget
+    this.#shared = shared
     socket.on('error', () => {})
   }
 
   /** Serves the client until it goes. Never rejects: bad input from a client only ends its own connection. */
   async serve(): Promise<void> {
     try {
-      this.#budget.add(this)
+      this.#shared.budget.add(this)
       const admitted = await this.#admit()
       if (admitted === undefined) return
-      this.#budget.endLogin(this)
+      this.#shared.budget.endLogin(this)
       await this.#signIn(admitted.login, admitted.client)
     } catch {
       // The client has its answer, if there is one. Only the connection is left to close.
@@ -94,7 +80,7 @@ export class ProxyConnection implements BudgetedConnection {
 
   close(): void {
     this.#expiry?.cancel()
-    this.#budget.remove(this)
+    this.#shared.budget.remove(this)
     this.#gone.abort(new EntraError('CLOSED', 'The client has gone.'))
     this.#socket.destroy()
   }
@@ -105,30 +91,28 @@ export class ProxyConnection implements BudgetedConnection {
 
   /** The client's login; undefined if it was refused. Until it is admitted, neither Entra nor the server is asked. */
   async #admit(): Promise<{ login: Login7; client: Duplex } | undefined> {
-    const { clock, loginTimeout } = this.#settings
+    const { clock, loginTimeout } = this.#shared.settings
     const timer = clock.setTimer(loginTimeout, () => this.#refuse('timeout'))
     try {
       if (!(await this.#isOurs())) return undefined
-      this.#budget.beginLogin(this)
-      const greeted = await this.#greet()
-      const login = await readLogin7(greeted.login).catch(ifUnreadable)
-      const client = greeted.session()
+      this.#shared.budget.beginLogin(this)
+      const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
+      const client = await greetClient(this.#socket, { ...this.#shared.tls, answer })
+      const login = await readLogin7(client)
       const refused = this.#refusalOf(login)
       if (refused === undefined) return login && { login, client }
-      await this.#refuseWith(refused.reason, client, encodeFailure(refused.answer, login?.tdsVersion))
+      await this.#refuseWith(refused.reason, client, refused.answer, login?.tdsVersion)
     } catch (error) {
-      if (error instanceof OldClientError) await this.#refuseOldClient(error)
+      if (error instanceof OldClientError) {
+        const answer = refusedLogin(LOGIN_FAILED, '', REFUSED_CLIENTS['tds-version'])
+        await this.#refuseWith('tds-version', this.#socket, answer, error.tdsVersion)
+      }
       // A client that went away was not refused.
       else if (!this.#socket.readableEnded && !this.#socket.errored) this.#refuse(faultIn(error))
     } finally {
       timer.cancel()
     }
     return undefined
-  }
-
-  #greet(): Promise<GreetedClient> {
-    const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
-    return greetClient(this.#socket, { ...this.#tls, answer })
   }
 
   /** Whether the client is of our own user, as far as the system tells. */
@@ -151,23 +135,18 @@ export class ProxyConnection implements BudgetedConnection {
   /** Why a client is refused, and what it is told; undefined if it is admitted. */
   #refusalOf(login: Login7 | undefined): { reason: RefusalReason; answer: FailureAnswer } | undefined {
     if (login === undefined) return { reason: 'unreadable', answer: UNREADABLE_LOGIN }
-    const { refuse, target } = this.#settings
+    const { refuse, target } = this.#shared.settings
     const { applicationName, userName } = login
-    const reason = refusalReason(login, this.#localLogin)
+    const reason = refusalReason(login, this.#shared.localLogin)
     if (reason !== undefined) return { reason, answer: refusedLogin(LOGIN_FAILED, userName, REFUSED_CLIENTS[reason]) }
     const why = refuse?.({ database: databaseOf(login, target), applicationName })
     return why === undefined ? undefined : { reason: 'owner', answer: refusedLogin(OWN_MESSAGE, userName, why) }
   }
 
-  async #refuseOldClient({ tdsVersion }: OldClientError): Promise<void> {
-    const answer = refusedLogin(LOGIN_FAILED, '', REFUSED_CLIENTS['tds-version'])
-    await this.#refuseWith('tds-version', this.#socket, encodeFailure(answer, tdsVersion))
-  }
-
   /** Refuses the client and tells it why. */
-  async #refuseWith(reason: RefusalReason, client: Duplex, answer: Buffer): Promise<void> {
+  async #refuseWith(reason: RefusalReason, client: Duplex, answer: FailureAnswer, tdsVersion?: number): Promise<void> {
     this.#countRefusal(reason)
-    await sendLast(client, answer, this.#settings.clock)
+    await sendLast(client, encodeFailure(answer, tdsVersion), this.#shared.settings.clock)
   }
 
   /** Refuses the client without a word. */
@@ -179,27 +158,29 @@ export class ProxyConnection implements BudgetedConnection {
   #countRefusal(reason: RefusalReason): void {
     if (this.#refused) return
     this.#refused = true
-    const { clock, emit } = this.#settings
-    this.#stats.refused[reason]++
+    const { clock, emit } = this.#shared.settings
+    this.#shared.stats.refused[reason]++
     emit({ type: 'proxy.login-refused', at: clock.now(), reason })
   }
 
   /** Signs in upstream for a client that was admitted, and relays until one of the two goes. */
   async #signIn(login: Login7, client: Duplex): Promise<void> {
-    const { clock, emit, target } = this.#settings
+    const { stats, databases, settings } = this.#shared
+    const { clock, emit, target } = settings
+    const database = databaseOf(login, target)
+    const asked = { ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) }
     const unwatch = this.#watch(client)
     let session: UpstreamSession
-    this.#stats.signingIn++
+    stats.signingIn++
     try {
-      session = await this.#open({ ...login, packetSize: packetSizeFor(login.packetSize, hasRecords(client)) }).finally(
-        () => this.#stats.signingIn--,
-      )
+      const opening = databases.open(database, () => this.#open(database, asked), this.#gone.signal)
+      session = await opening.finally(() => stats.signingIn--)
     } catch (error) {
       this.#gone.signal.throwIfAborted()
-      this.#stats.failures++
+      stats.failures++
       emit({ type: 'proxy.login-failed', at: clock.now(), error: error as Error })
-      const named = { user: login.userName, database: databaseOf(login, target), server: target.host }
-      await sendLast(client, encodeFailure(failedLogin(error, named)), clock)
+      const answer = failedLogin(error, { user: login.userName, database, server: target.host })
+      await sendLast(client, encodeFailure(answer), clock)
       return
     } finally {
       unwatch()
@@ -207,38 +188,34 @@ export class ProxyConnection implements BudgetedConnection {
     await this.#run(login, client, session)
   }
 
-  #open(login: Login7): Promise<UpstreamSession> {
-    const database = databaseOf(login, this.#settings.target)
-    return this.#databases.open(database, () => this.#openIn(database, login), this.#gone.signal)
-  }
-
-  async #openIn(database: string, login: Login7): Promise<UpstreamSession> {
-    const { target, audience, clock, unref, endAtExpiry } = this.#settings
+  async #open(database: string, login: Login7): Promise<UpstreamSession> {
+    const { target, audience, clock, unref, endAtExpiry } = this.#shared.settings
     const { lease, opened: session } = await openWithRetries(
       ({ token }, signal) => logInWithToken(target, login, token, { audience, clock, signal }),
       {
-        ...this.#settings,
+        ...this.#shared.settings,
         signal: this.#gone.signal,
         // A credential that has just returned a token has no better one, and may take seconds to say so.
         isReplaceable: (lease) => lease.now() - lease.acquiredAt >= JUST_ACQUIRED,
-        databaseWasOpened: this.#databases.wasOpened(database),
+        databaseWasOpened: this.#shared.databases.wasOpened(database),
         // If the server cannot be reached, say so at once: somebody waits for this command. If it was reached but takes
         // too long, a database is waking up, as Fabric's do.
         isWorthWaiting: (error) => error.number !== undefined || error.code === 'LOGIN_TIMEOUT',
       },
     )
-    this.#stats.redirects += session.redirects.length
+    this.#shared.stats.redirects += session.redirects.length
     if (unref) session.socket.unref()
     if (endAtExpiry) this.#closeAtExpiry(lease)
     return session
   }
 
   async #run(login: Login7, client: Duplex, session: UpstreamSession): Promise<void> {
-    const { clock, emit, target, refuseStatement } = this.#settings
-    const number = ++this.#stats.sessions
+    const { stats, settings } = this.#shared
+    const { clock, emit, target, refuseStatement } = settings
+    const number = ++stats.sessions
     const openedAt = clock.now()
     const { applicationName } = login
-    this.#stats.sessionsOpen++
+    stats.sessionsOpen++
     const database = databaseOf(login, target)
     emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
     try {
@@ -259,7 +236,7 @@ export class ProxyConnection implements BudgetedConnection {
           encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(EXPIRED_SESSION), packetSize, session.spid),
       })
     } finally {
-      this.#stats.sessionsOpen--
+      stats.sessionsOpen--
       const at = clock.now()
       const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#socket
       emit({ type: 'proxy.session-closed', at, session: number, durationMs: at - openedAt, bytesIn, bytesOut })
@@ -281,7 +258,7 @@ export class ProxyConnection implements BudgetedConnection {
   }
 
   #closeAtExpiry(lease: Lease): void {
-    const { clock } = this.#settings
+    const { clock } = this.#shared.settings
     const left = () => lease.expiresOn - clock.now()
     const expiry = new Alarm(clock, () => {
       if (left() <= 0) this.#expired.abort()
@@ -292,15 +269,12 @@ export class ProxyConnection implements BudgetedConnection {
   }
 }
 
-function ifUnreadable(error: unknown): undefined {
-  if (!(error instanceof UnreadableLoginError)) throw error
-}
-
 /**
- * The answer to a client's PRELOGIN, by what it says about encryption. A client that cannot encrypt is served in the
- * clear, which never leaves this machine. If it says OFF, its login is encrypted, as SQL Server does it.
+ * The answer to a client's PRELOGIN, by what it says about encryption. A client that does not ask for it is served in the
+ * clear, which never leaves this machine.
  */
 export function preloginFor(client: number) {
-  const encryption = client === Encryption.OFF || client === Encryption.NOT_SUPPORTED ? client : Encryption.ON
+  const asks = client === Encryption.ON || client === Encryption.REQUIRED
+  const encryption = asks ? Encryption.ON : Encryption.NOT_SUPPORTED
   return { version: { major: 16, minor: 0, build: 1000 }, encryption, mars: false }
 }

@@ -1,4 +1,3 @@
-import type { config as MssqlConfig } from 'mssql'
 import { audienceOf, cloudOf } from '../credentials/clouds.ts'
 import { emit } from '../events.ts'
 import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
@@ -18,6 +17,8 @@ export interface ProxyOptions {
   audience?: string
   /** @defaultValue a free port */
   port?: number
+  /** The SQL login that it accepts. @defaultValue a random one, with 256 bits */
+  login?: { user: string; password: string }
   /** Whether the process may end while the proxy and its connections are open. @defaultValue false */
   unref?: boolean
   /**
@@ -78,45 +79,24 @@ export interface ProxyTiming extends ConnectTiming {
   waitTimeout: number
 }
 
-/** What only a client can set, by the name of its parameter: where a config has it. */
-const OF_THE_CLIENT: Record<string, (config: MssqlConfig) => unknown> = {
-  isolationLevel: ({ options }) => options?.isolationLevel,
-  packetSize: ({ options }) => options?.packetSize,
-  workstationID: ({ options }) => options?.workstationId,
-}
-
-/** A warning that names what a config says and a proxy cannot pass on; undefined if there is nothing. */
-export function notPassedOn(config: MssqlConfig): string | undefined {
-  const names = Object.keys(OF_THE_CLIENT).filter((name) => OF_THE_CLIENT[name]?.(config) !== undefined)
-  if (names.length === 0) return undefined
-  return `The proxy cannot pass on ${names.join(' and ')}, which each client sets for itself: set it in your tool.`
-}
-
 /** {@link ProxyOptions} with the defaults. */
 export type ProxySettings = ReturnType<typeof settingsOf>
 
 export function settingsOf(options: ProxyOptions) {
-  const { target, tokenSource, refuse, refuseStatement, onEvent } = options
-  const { audience = audienceOf(cloudOf(target.host)), loginTimeout = 15_000, port = 0 } = options
-  const { maxConnections = 2_000, maxLogins = 500 } = options
-  const { unref = false, endAtExpiry = false, clock = systemClock, random = Math.random } = options
+  const { target, onEvent } = options
   const waitTimeout = target.connectTimeout || DEFAULT_WAIT
-  const timing: ProxyTiming = { ...defaultConnectTiming, waitTimeout, ...options.timing }
   return {
-    target,
-    tokenSource,
-    refuse,
-    refuseStatement,
-    audience,
-    port,
-    loginTimeout,
-    maxConnections,
-    maxLogins,
-    unref,
-    endAtExpiry,
-    clock,
-    random,
-    timing,
+    audience: audienceOf(cloudOf(target.host)),
+    port: 0,
+    loginTimeout: 15_000,
+    maxConnections: 2_000,
+    maxLogins: 500,
+    unref: false,
+    endAtExpiry: false,
+    clock: systemClock,
+    random: Math.random,
+    ...options,
+    timing: { ...defaultConnectTiming, waitTimeout, ...options.timing },
     emit: (event: ProxyEvent) => emit(event, onEvent),
   }
 }

@@ -82,10 +82,13 @@ export function uint32(value: number): Buffer {
   return bytes
 }
 
-export function bVarchar(text: string): Buffer {
-  return Buffer.concat([Buffer.from([Math.min(text.length, 255)]), Buffer.from(text.slice(0, 255), 'utf16le')])
+/** What a text is encoded in: UTF-16 since TDS 7. */
+type TextEncoding = 'utf16le' | 'latin1'
+
+export function bVarchar(text: string, encoding: TextEncoding = 'utf16le'): Buffer {
+  return Buffer.concat([Buffer.from([Math.min(text.length, 255)]), Buffer.from(text.slice(0, 255), encoding)])
 }
 
-export function usVarchar(text: string): Buffer {
-  return Buffer.concat([uint16(Math.min(text.length, 0xffff)), Buffer.from(text.slice(0, 0xffff), 'utf16le')])
+export function usVarchar(text: string, encoding: TextEncoding = 'utf16le'): Buffer {
+  return Buffer.concat([uint16(Math.min(text.length, 0xffff)), Buffer.from(text.slice(0, 0xffff), encoding)])
 }

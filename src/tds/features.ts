@@ -1,4 +1,4 @@
-import { ByteReader, TdsProtocolError, uint32 } from './bytes.ts'
+import { ByteReader, uint32 } from './bytes.ts'
 
 /** Ids of the features that LOGIN7 asks for and FEATUREEXTACK grants (FeatureExt, MS-TDS 2.2.6.4). */
 export const Feature = {
@@ -59,43 +59,14 @@ export function encodeFedAuthRequest(request: FedAuthRequest): Buffer {
   return Buffer.concat([options, uint32(token.length), token])
 }
 
-/** @throws {@link TdsProtocolError} */
-export function parseFedAuthRequest(data: Buffer): FedAuthRequest {
-  const reader = new ByteReader(data, 'the FEDAUTH feature')
-  const options = reader.uint8()
-  const echo = (options & 1) === 1
-  const library = options >> 1
-  if (library === FedAuthLibrary.ADAL) return { library, echo, workflow: reader.uint8() }
-  if (library !== FedAuthLibrary.SECURITY_TOKEN) {
-    throw new TdsProtocolError(`FEDAUTH library ${library} is not known here.`)
-  }
-  return { library, echo, token: reader.bytes(reader.uint32()).toString('utf16le') }
-}
-
 /** What the server says of where to get a token (FEDAUTHINFO, MS-TDS 2.2.7.12). */
 export interface FedAuthInfo {
   stsUrl: string
   spn: string
 }
 
-const INFO_TOKEN = 0xee
-const InfoId = { STSURL: 0x01, SPN: 0x02 } as const
-
-/** The FEDAUTHINFO token, with its type byte. */
-export function encodeFedAuthInfo({ stsUrl, spn }: FedAuthInfo): Buffer {
-  const values: [number, Buffer][] = [
-    [InfoId.STSURL, Buffer.from(stsUrl, 'utf16le')],
-    [InfoId.SPN, Buffer.from(spn, 'utf16le')],
-  ]
-  let offset = 4 + values.length * 9
-  const index = values.map(([id, value]) => {
-    const entry = Buffer.concat([Buffer.from([id]), uint32(value.length), uint32(offset)])
-    offset += value.length
-    return entry
-  })
-  const body = Buffer.concat([uint32(values.length), ...index, ...values.map(([, value]) => value)])
-  return Buffer.concat([Buffer.from([INFO_TOKEN]), uint32(body.length), body])
-}
+/** Ids of the parts of FEDAUTHINFO. */
+export const FedAuthInfoId = { STSURL: 0x01, SPN: 0x02 } as const
 
 /** Reads the body of a FEDAUTHINFO token. @throws {@link TdsProtocolError} */
 export function parseFedAuthInfo(body: Buffer): FedAuthInfo {
@@ -105,21 +76,8 @@ export function parseFedAuthInfo(body: Buffer): FedAuthInfo {
     const id = reader.uint8()
     const length = reader.uint32()
     const value = reader.at(reader.uint32(), length).toString('utf16le')
-    if (id === InfoId.STSURL) info.stsUrl = value
-    if (id === InfoId.SPN) info.spn = value
+    if (id === FedAuthInfoId.STSURL) info.stsUrl = value
+    if (id === FedAuthInfoId.SPN) info.spn = value
   }
   return info
-}
-
-/** The body of a FEDAUTH_TOKEN message (packet type 0x08, MS-TDS 2.2.6.3). */
-export function encodeFedAuthToken(token: string): Buffer {
-  const bytes = Buffer.from(token, 'utf16le')
-  return Buffer.concat([uint32(bytes.length + 4), uint32(bytes.length), bytes])
-}
-
-/** @throws {@link TdsProtocolError} */
-export function parseFedAuthToken(body: Buffer): string {
-  const reader = new ByteReader(body, 'the FEDAUTH_TOKEN message')
-  reader.uint32()
-  return reader.bytes(reader.uint32()).toString('utf16le')
 }

@@ -10,14 +10,16 @@ type LoginTokenMeaning =
   | { kind: 'error' | 'info'; message: ServerMessage }
   | { kind: 'routing'; routing: Routing }
   | { kind: 'packetSize'; packetSize: number }
+  | { kind: 'database'; database: string }
   | { kind: 'fedAuthInfo'; info: FedAuthInfo }
   | { kind: 'features'; features: FeatureData[] }
   /** `final`: nothing follows. */
   | { kind: 'done'; final: boolean }
-  /** DONEPROC, DONEINPROC, RETURNSTATUS: of procedures that the server ran on its own, as Synapse does. */
-  | { kind: 'procedure' }
-  /** ENVCHANGE 13 and 21: where a client may connect instead, if it knows how. */
-  | { kind: 'elsewhere' }
+  /**
+   * Not for a client: of procedures that the server ran on its own, as Synapse does (DONEPROC, DONEINPROC, RETURNSTATUS),
+   * and where else one may connect (ENVCHANGE 13 and 21).
+   */
+  | { kind: 'private' }
   /** `unknown`: a token that no login is known to have, and everything after it. */
   | { kind: 'loginAck' | 'sessionState' | 'other' | 'unknown' }
 
@@ -52,6 +54,12 @@ export function agreedPacketSize(tokens: readonly LoginToken[]): number {
   return agreed?.kind === 'packetSize' ? agreed.packetSize : DEFAULT_PACKET_SIZE
 }
 
+/** The database that the session is in, if the server names it. */
+export function databaseIn(tokens: readonly LoginToken[]): string | undefined {
+  const named = tokens.findLast((token) => token.kind === 'database')
+  return named?.kind === 'database' ? named.database : undefined
+}
+
 function parseToken(rest: Buffer): LoginToken {
   const reader = new ByteReader(rest, 'the answer to LOGIN7')
   const type = reader.uint8()
@@ -70,10 +78,10 @@ function parseMeaning(type: number, reader: ByteReader): LoginTokenMeaning {
     case TokenType.DONEPROC:
     case TokenType.DONEINPROC:
       reader.bytes(DONE_LENGTH)
-      return { kind: 'procedure' }
+      return { kind: 'private' }
     case TokenType.RETURNSTATUS:
       reader.bytes(4)
-      return { kind: 'procedure' }
+      return { kind: 'private' }
     case TokenType.FEATUREEXTACK:
       return { kind: 'features', features: parseFeatures(reader) }
     case TokenType.FEDAUTHINFO:
@@ -99,6 +107,8 @@ function parseChange(body: Buffer): LoginTokenMeaning {
   switch (body[0]) {
     case EnvChange.ROUTING:
       return { kind: 'routing', routing: parseRouting(body) }
+    case EnvChange.DATABASE:
+      return { kind: 'database', database: new ByteReader(body.subarray(1), 'ENVCHANGE database').bVarchar() }
     case EnvChange.PACKET_SIZE: {
       const reader = new ByteReader(body.subarray(1), 'ENVCHANGE packet size')
       const packetSize = Number(reader.bVarchar())
@@ -108,7 +118,7 @@ function parseChange(body: Buffer): LoginTokenMeaning {
     }
     case EnvChange.MIRRORING_PARTNER:
     case EnvChange.ENHANCED_ROUTING:
-      return { kind: 'elsewhere' }
+      return { kind: 'private' }
     default:
       return { kind: 'other' }
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ByteReader, TdsProtocolError } from './bytes.ts'
+import { ByteReader, TdsProtocolError, uint16, uint32 } from './bytes.ts'
 import { encodeFeatures, type FeatureData, parseFeatures } from './features.ts'
 
 /**
@@ -61,12 +61,8 @@ const FIXED_LENGTH = 94
 /** OptionFlags3: the message holds features. */
 const EXTENSION = 0x10
 
-/** The texts in the order of their offsets. The extension comes between serverName and libraryName. */
-const TEXTS_BEFORE = ['hostName', 'userName', 'password', 'applicationName', 'serverName'] as const
-const TEXTS_AFTER = ['libraryName', 'language', 'database'] as const
-
 /** Swaps the halves of each byte and inverts some bits (MS-TDS 2.2.6.4). This protects nothing. */
-export function obfuscatePassword(password: string): Buffer {
+function obfuscatePassword(password: string): Buffer {
   const bytes = Buffer.from(password, 'utf16le')
   return bytes.map((byte) => (((byte << 4) | (byte >> 4)) & 0xff) ^ 0xa5) as Buffer
 }
@@ -83,56 +79,56 @@ function revealPassword(bytes: Buffer): string {
 
 /** Encodes a LOGIN7 message, without its packet header. @throws {@link TdsProtocolError} if it would be too long */
 export function encodeLogin7(login: Login7): Buffer {
-  const fixed = Buffer.alloc(FIXED_LENGTH)
+  const { features, sspi } = login
+  const [flags1, flags2, typeFlags, flags3] = login.flags
+  const hasFeatures = features.length > 0
+  const extension = Buffer.alloc(hasFeatures ? 4 : 0)
   const data: Buffer[] = []
   let end = FIXED_LENGTH
-  let at = 36
-  const append = (bytes: Buffer, units: number) => {
-    fixed.writeUInt16LE(end, at)
-    fixed.writeUInt16LE(units, at + 2)
-    at += 4
+  /** Puts bytes behind the fixed part; gives their offset, and their length in units of so many bytes. */
+  const entry = (bytes: Buffer, unit: number) => {
+    const offset = end
     data.push(bytes)
     end += bytes.length
+    return Buffer.concat([uint16(offset), uint16(Math.min(bytes.length / unit, 0xffff))])
   }
-  const appendText = (text: string) => append(Buffer.from(text, 'utf16le'), text.length)
-
-  for (const name of TEXTS_BEFORE) {
-    if (name === 'password') append(obfuscatePassword(login.password), login.password.length)
-    else appendText(login[name])
-  }
-  const extension = Buffer.alloc(login.features.length > 0 ? 4 : 0)
-  append(extension, extension.length)
-  for (const name of TEXTS_AFTER) appendText(login[name])
-  login.clientId.copy(fixed, at, 0, 6)
-  at += 6
-  append(login.sspi, Math.min(login.sspi.length, 0xffff))
-  appendText(login.attachDatabaseFile)
-  append(obfuscatePassword(login.changePassword), login.changePassword.length)
-  fixed.writeUInt32LE(login.sspi.length > 0xffff ? login.sspi.length : 0, at)
-
-  if (login.features.length > 0) {
-    extension.writeUInt32LE(end)
-    data.push(encodeFeatures(login.features))
-  }
-  const message = Buffer.concat([fixed, ...data])
-  if (message.length > MAX_LOGIN7_LENGTH) {
-    throw new TdsProtocolError(`LOGIN7 would be ${message.length} bytes long; ${MAX_LOGIN7_LENGTH} is the most.`)
-  }
-  const numbers = [
-    message.length,
+  const text = (value: string) => entry(Buffer.from(value, 'utf16le'), 2)
+  const fixed = [
     login.tdsVersion,
     login.packetSize,
     login.clientProgramVersion,
     login.clientProcessId,
     login.connectionId,
-  ]
-  for (const [i, number] of numbers.entries()) message.writeUInt32LE(number >>> 0, i * 4)
-  const [flags1, flags2, typeFlags, flags3] = login.flags
-  const extended = login.features.length > 0 ? flags3 | EXTENSION : flags3 & ~EXTENSION
-  Buffer.from([flags1, flags2, typeFlags, extended]).copy(message, 24)
-  message.writeInt32LE(login.timeZone, 28)
-  message.writeUInt32LE(login.lcid, 32)
-  return message
+  ].map(uint32)
+  fixed.push(
+    Buffer.from([flags1, flags2, typeFlags, hasFeatures ? flags3 | EXTENSION : flags3 & ~EXTENSION]),
+    uint32(login.timeZone),
+    uint32(login.lcid),
+    text(login.hostName),
+    text(login.userName),
+    entry(obfuscatePassword(login.password), 2),
+    text(login.applicationName),
+    text(login.serverName),
+    entry(extension, 1),
+    text(login.libraryName),
+    text(login.language),
+    text(login.database),
+    login.clientId,
+    entry(sspi, 1),
+    text(login.attachDatabaseFile),
+    entry(obfuscatePassword(login.changePassword), 2),
+    uint32(sspi.length > 0xffff ? sspi.length : 0),
+  )
+  if (hasFeatures) {
+    extension.writeUInt32LE(end)
+    data.push(encodeFeatures(features))
+  }
+  const rest = Buffer.concat([...fixed, ...data])
+  const length = 4 + rest.length
+  if (length > MAX_LOGIN7_LENGTH) {
+    throw new TdsProtocolError(`LOGIN7 would be ${length} bytes long; ${MAX_LOGIN7_LENGTH} is the most.`)
+  }
+  return Buffer.concat([uint32(length), rest])
 }
 
 /** Reads a LOGIN7 message, without its packet header. @throws {@link TdsProtocolError} */

@@ -14,15 +14,15 @@ export const Encryption = {
 } as const
 
 /**
- * What of a session is encrypted, by what client and server said of it; undefined where they cannot agree, and the
- * client must end the connection (MS-TDS 2.2.6.5).
+ * Whether a session is encrypted, by what client and server said of it; undefined where they cannot agree, and the client
+ * must end the connection (MS-TDS 2.2.6.5). No server here says `OFF`, which encrypts only the login.
  */
-export function encryptionScope(client: number, server: number): 'none' | 'login' | 'session' | undefined {
+export function encryptionScope(client: number, server: number): 'none' | 'session' | undefined {
   if (server === Encryption.ON || server === Encryption.REQUIRED) {
     return client === Encryption.NOT_SUPPORTED ? undefined : 'session'
   }
-  if (server === Encryption.OFF) return client === Encryption.OFF ? 'login' : undefined
-  return client === Encryption.OFF || client === Encryption.NOT_SUPPORTED ? 'none' : undefined
+  const agree = client === Encryption.OFF || client === Encryption.NOT_SUPPORTED
+  return server === Encryption.NOT_SUPPORTED && agree ? 'none' : undefined
 }
 
 /** The options of a PRELOGIN message that matter to a login. */

@@ -36,14 +36,6 @@ export interface TlsHandshake {
   messages: number
 }
 
-/** A client after PRELOGIN and TLS. */
-export interface GreetedClient {
-  /** The stream that LOGIN7 comes on. */
-  login: Duplex
-  /** To call after LOGIN7 was read. Gives the stream of the session: bare if only the login is encrypted. */
-  session(): Duplex
-}
-
 /** A client that begins with its login, as before PRELOGIN came with TDS 7.1. */
 export class OldClientError extends TdsProtocolError {
   /** In the form of LOGIN7. */
@@ -68,9 +60,10 @@ const MAX_PRELOGIN_LENGTH = 4096
 /**
  * Does the server's half of PRELOGIN and TLS, in the order of TDS 7.x or TDS 8.0, by how the client begins.
  *
+ * @returns what LOGIN7 and the session come on
  * @throws {@link OldClientError}, another {@link TdsProtocolError}, or TLS's own error
  */
-export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<GreetedClient> {
+export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<Duplex> {
   const tls = { key: greeting.key, cert: greeting.certificate }
   const first = await new MessageStream(link).nextType()
   const strict = first === TLS_HANDSHAKE_RECORD
@@ -86,34 +79,22 @@ export async function greetClient(link: Duplex, greeting: ServerGreeting): Promi
   const answer = await greeting.answer(prelogin, { message: payload, strict })
   messages.write(PacketType.TABULAR_RESULT, encodePrelogin(answer))
   await greeting.answered?.()
-  const scope = strict ? 'none' : encryptionScope(prelogin.encryption, answer.encryption)
-  if (scope === 'none') return { login: stream, session: () => stream }
-  const inTds = await acceptTlsInTds(link, tls, scope)
-  if (scope === 'login') return { login: inTds.stream, session: () => inTds.release() }
-  const encrypted = secured(inTds.stream, inTds.messages)
-  return { login: encrypted, session: () => encrypted }
+  if (strict || encryptionScope(prelogin.encryption, answer.encryption) === 'none') return stream
+  const inTds = await acceptTlsInTds(link, tls)
+  return secured(inTds.stream, inTds.messages)
 }
-
-/** A whole message came instead of LOGIN7, or a LOGIN7 that cannot be read. */
-export class UnreadableLoginError extends TdsProtocolError {}
 
 /**
- * Reads a client's LOGIN7.
+ * Reads a client's LOGIN7; undefined if another message came, or a LOGIN7 that cannot be read.
  *
- * @throws {@link UnreadableLoginError}; {@link TdsProtocolError} if no whole message came
+ * @throws {@link TdsProtocolError} if no whole message came
  */
-export async function readLogin7(stream: Duplex): Promise<Login7> {
-  const message = await readLogin7Message(stream)
-  try {
-    return parseLogin7(message)
-  } catch (cause) {
-    throw new UnreadableLoginError((cause as Error).message, { cause })
-  }
-}
-
-/** The same, raw. @throws {@link UnreadableLoginError}; {@link TdsProtocolError} if no whole message came */
-export async function readLogin7Message(stream: Duplex): Promise<Buffer> {
+export async function readLogin7(stream: Duplex): Promise<Login7 | undefined> {
   const { type, payload } = await new MessageStream(stream).read(MAX_LOGIN7_LENGTH)
-  if (type !== PacketType.LOGIN7) throw new UnreadableLoginError('A login must begin with LOGIN7.')
-  return payload
+  if (type !== PacketType.LOGIN7) return undefined
+  try {
+    return parseLogin7(payload)
+  } catch {
+    return undefined
+  }
 }

@@ -1,5 +1,6 @@
 import { bVarchar, uint16, uint32, usVarchar } from './bytes.ts'
 import { encodeFeatures, type FeatureData } from './features.ts'
+import { isTds72, TdsVersion } from './login7.ts'
 
 /** Types of the tokens of a server's answer (MS-TDS 2.2.7), as far as a login has them. */
 export const TokenType = {
@@ -28,26 +29,37 @@ export interface ServerMessage {
   line?: number
 }
 
-function withLength(type: number, body: Buffer): Buffer {
+/** A token whose length is in 16 bits. */
+export function tokenOf(type: number, ...parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts)
   return Buffer.concat([Buffer.from([type]), uint16(body.length), body])
 }
 
-function encodeMessageToken(type: number, message: ServerMessage): Buffer {
-  return withLength(
+/** The first version with UTF-16. Before it, in versions that MS-TDS leaves out, a character is a byte. */
+const FIRST_TDS_7 = 0x70000000
+
+/** @param tdsVersion - the client's: before TDS 7.2, lines are numbered in 16 bits */
+export function encodeServerMessage(
+  type: number,
+  message: ServerMessage,
+  tdsVersion: number = TdsVersion.TDS_7_4,
+): Buffer {
+  const { number, state, serverName = '', procedureName = '', line = 1 } = message
+  const isOld = !isTds72(tdsVersion)
+  const encoding = isOld && tdsVersion < FIRST_TDS_7 ? 'latin1' : 'utf16le'
+  return tokenOf(
     type,
-    Buffer.concat([
-      uint32(message.number),
-      Buffer.from([message.state, message.class]),
-      usVarchar(message.message),
-      bVarchar(message.serverName ?? ''),
-      bVarchar(message.procedureName ?? ''),
-      uint32(message.line ?? 1),
-    ]),
+    uint32(number),
+    Buffer.from([state, message.class]),
+    usVarchar(message.message, encoding),
+    bVarchar(serverName, encoding),
+    bVarchar(procedureName, encoding),
+    isOld ? uint16(line) : uint32(line),
   )
 }
 
-export const encodeError = (message: ServerMessage): Buffer => encodeMessageToken(TokenType.ERROR, message)
-export const encodeInfo = (message: ServerMessage): Buffer => encodeMessageToken(TokenType.INFO, message)
+export const encodeError = (message: ServerMessage): Buffer => encodeServerMessage(TokenType.ERROR, message)
+export const encodeInfo = (message: ServerMessage): Buffer => encodeServerMessage(TokenType.INFO, message)
 
 /** What changed, by ENVCHANGE's number of it (MS-TDS 2.2.7.9). */
 export const EnvChange = {
@@ -64,17 +76,6 @@ export const EnvChange = {
   ENHANCED_ROUTING: 21,
 } as const
 
-/** An ENVCHANGE of two texts: database, language, packet size. */
-export function encodeTextChange(type: number, value: string, oldValue = ''): Buffer {
-  return withLength(TokenType.ENVCHANGE, Buffer.concat([Buffer.from([type]), bVarchar(value), bVarchar(oldValue)]))
-}
-
-/** An ENVCHANGE of two values of bytes: collation, transaction descriptors, reset. */
-export function encodeBinaryChange(type: number, value: Buffer, oldValue: Buffer = Buffer.alloc(0)): Buffer {
-  const body = [Buffer.from([type, value.length]), value, Buffer.from([oldValue.length]), oldValue]
-  return withLength(TokenType.ENVCHANGE, Buffer.concat(body))
-}
-
 /** Where to connect instead (ENVCHANGE 20). */
 export interface Routing {
   /** A host, or `host\instance` as Fabric has it: then LOGIN7's ServerName must repeat all of it. */
@@ -82,40 +83,16 @@ export interface Routing {
   port: number
 }
 
-export function encodeRouting({ host, port }: Routing): Buffer {
-  return encodeRoutingChange(EnvChange.ROUTING, Buffer.concat([Buffer.from([TCP]), uint16(port), usVarchar(host)]))
-}
-
-/** The same with the database there (ENVCHANGE 21), for clients that asked for the feature. */
-export function encodeEnhancedRouting({ host, port, database }: Routing & { database: string }): Buffer {
-  const data = [Buffer.from([TCP]), uint16(port), usVarchar(host), usVarchar(database)]
-  return encodeRoutingChange(EnvChange.ENHANCED_ROUTING, Buffer.concat(data))
-}
-
-const TCP = 0
-
-function encodeRoutingChange(type: number, data: Buffer): Buffer {
-  return withLength(TokenType.ENVCHANGE, Buffer.concat([Buffer.from([type]), uint16(data.length), data, uint16(0)]))
-}
-
 /** The LOGINACK token (MS-TDS 2.2.7.14). */
 export function encodeLoginAck(program: string, version: readonly [number, number, number, number]): Buffer {
   const SQL_TSQL = 1
-  const body = [Buffer.from([SQL_TSQL, 0x74, 0, 0, 4]), bVarchar(program), Buffer.from(version)]
-  return withLength(TokenType.LOGINACK, Buffer.concat(body))
+  const interfaceAndVersion = Buffer.from([SQL_TSQL, 0x74, 0, 0, 4])
+  return tokenOf(TokenType.LOGINACK, interfaceAndVersion, bVarchar(program), Buffer.from(version))
 }
 
 /** The FEATUREEXTACK token (MS-TDS 2.2.7.11): each feature that the server takes, with its answer. */
 export function encodeFeatureExtAck(features: readonly FeatureData[]): Buffer {
   return Buffer.concat([Buffer.from([TokenType.FEATUREEXTACK]), encodeFeatures(features)])
-}
-
-/** A SESSIONSTATE token (MS-TDS 2.2.7.21): what a session would be restored with after its connection broke. */
-export function encodeSessionState(sequence: number, states: readonly { id: number; value: Buffer }[]): Buffer {
-  const RECOVERABLE = 1
-  const parts = states.flatMap(({ id, value }) => [Buffer.from([id, value.length]), value])
-  const body = Buffer.concat([uint32(sequence), Buffer.from([RECOVERABLE]), ...parts])
-  return Buffer.concat([Buffer.from([TokenType.SESSIONSTATE]), uint32(body.length), body])
 }
 
 /** Bits of DONE's status (MS-TDS 2.2.7.6). */

@@ -55,12 +55,20 @@ export class Lease {
   }
 }
 
+/** A time before 1973 is one in s, or a duration. A time after 5138 is one in µs. */
+const LEAST_MS = 1e11
+const MOST_MS = 1e14
+
+function invalid(returned: string): EntraError {
+  return new EntraError('TOKEN_INVALID', `The credential returned ${returned}`)
+}
+
 /**
  * Makes a lease from a credential's answer.
  *
  * @param answer - what `getToken` gave
  * @param random - from 0 to 1: how late in the time for it the next token is asked for
- * @throws {@link EntraError} `TOKEN_INVALID` without a token or an expiry, `TOKEN_EXPIRED` if it is past
+ * @throws {@link EntraError} `TOKEN_INVALID` without a token or an expiry in ms, `TOKEN_EXPIRED` if it is past
  */
 export function leaseOf(
   answer: AccessToken | null | undefined,
@@ -69,19 +77,19 @@ export function leaseOf(
   random = 0,
 ): Lease {
   if (answer === null || answer === undefined) {
-    throw new EntraError(
-      'TOKEN_INVALID',
-      'The credential returned no token (null). It cannot get one for this scope here; pass a credential that can.',
-    )
+    throw invalid('no token (null). It cannot get one for this scope here; pass a credential that can.')
   }
   const { token, expiresOnTimestamp: expiresOn, refreshAfterTimestamp } = answer
-  if (typeof token !== 'string' || token === '') {
-    throw new EntraError('TOKEN_INVALID', 'The credential returned an empty token. Check its getToken().')
-  }
+  if (typeof token !== 'string' || token === '') throw invalid('an empty token. Check its getToken().')
   if (typeof expiresOn !== 'number' || !Number.isFinite(expiresOn)) {
-    throw new EntraError(
-      'TOKEN_INVALID',
-      'The credential returned a token without an expiry. Its getToken() must return expiresOnTimestamp, in ms since the epoch.',
+    throw invalid('a token without an expiry. Its getToken() must return expiresOnTimestamp, in ms since the epoch.')
+  }
+  if (expiresOn < LEAST_MS || expiresOn > MOST_MS) {
+    throw invalid(
+      `a token with an expiry in the wrong unit: expiresOnTimestamp must be in ms since the epoch, not ${expiresOn}.` +
+        (expiresOn < LEAST_MS
+          ? ' An exp or expires_on in s must be multiplied by 1000; expires_in counts from now.'
+          : ''),
     )
   }
   const now = clock.now()
@@ -89,8 +97,7 @@ export function leaseOf(
     throw new EntraError(
       'TOKEN_EXPIRED',
       `The credential returned a token that expired ${Math.ceil((now - expiresOn) / 1000)} s ago. ` +
-        'If the credential caches tokens, its cache is stale; otherwise check the clock of this machine. ' +
-        '(expiresOnTimestamp is in ms since the epoch.)',
+        'If the credential caches tokens, its cache is stale; otherwise check the clock of this machine.',
     )
   }
   const latest = defaultRefreshAfter(now, expiresOn, timing)

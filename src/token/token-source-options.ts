@@ -1,4 +1,5 @@
 import type { TokenEvent } from '../events.ts'
+import type { Telemetry } from '../telemetry.ts'
 import type { Clock, Random } from '../time/clock.ts'
 import type { RefreshTiming } from './refresh-policy.ts'
 
@@ -15,6 +16,8 @@ export interface TokenSourceOptions {
   timing?: Partial<RefreshTiming>
   /** Called with each event of this source. */
   onEvent?: (event: TokenEvent) => void
+  /** Measures token requests: `openTelemetry()` of `prisma-adapter-mssql-entra/opentelemetry`. @defaultValue off */
+  telemetry?: Telemetry
   /** For tests. @defaultValue the machine's clock */
   clock?: Clock
   /** For tests. @defaultValue `Math.random` */

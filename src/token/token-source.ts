@@ -5,7 +5,7 @@ import type { CredentialLike } from '../credentials/credential.ts'
 import { PROMPT_TIMEOUT } from '../credentials/one-at-a-time.ts'
 import { isLasting } from '../credentials/retry-after.ts'
 import { credentialsForScope } from '../credentials/sign-in-options.ts'
-import { EntraError, textOf } from '../errors/entra-error.ts'
+import { EntraError, isMistake, textOf } from '../errors/entra-error.ts'
 import { emit, type TokenEvent } from '../events.ts'
 import { Alarm } from '../time/alarm.ts'
 import { type Clock, type Random, systemClock } from '../time/clock.ts'
@@ -81,7 +81,18 @@ export class TokenSource {
       clock: this.#clock,
       accept: (answer) => leaseOf(answer, this.#clock, this.#timing),
     })
-    this.#ask = (request) => requestToken(this.#credential, scope, requestTimeout, this.#clock, request)
+    const ask = (request: AbortController) =>
+      requestToken(this.#credential, scope, requestTimeout, this.#clock, request)
+    const { telemetry } = options
+    this.#ask =
+      telemetry === undefined
+        ? ask
+        : (request) =>
+            telemetry.signIn(
+              () => ask(request),
+              this.#demand,
+              () => this.#credential.serving,
+            )
     this.#random = options.random ?? Math.random
     this.#pause = new RequestPause(this.#clock, this.#random)
     this.#onEvent = options.onEvent
@@ -145,9 +156,14 @@ export class TokenSource {
   /** The error of work that has waited too long for a token. @param waited - in ms */
   unavailable(waited: number): EntraError {
     const cause = this.#lastError
-    const why = cause === undefined ? `${this.#credential.progress()}\n${WAIT_LONGER}` : textOf(cause)
-    const text = `No valid token was available within ${Math.round(waited)} ms. ${why}`
+    const remedy = cause === undefined ? `\n${WAIT_LONGER}` : ''
+    const text = `No valid token was available within ${Math.round(waited)} ms. ${this.lack}${remedy}`
     return new EntraError('TOKEN_UNAVAILABLE', text, { cause })
+  }
+
+  /** Why there is no token yet. */
+  get lack(): string {
+    return this.#lastError === undefined ? this.#credential.progress() : textOf(this.#lastError)
   }
 
   /**
@@ -282,7 +298,7 @@ export class TokenSource {
     const { current } = this.#leases
     const timeLeft = current && hardDeadline(current, this.#timing) - current.now()
     const { attempt, retryInMs } = this.#pause.afterFailure(cause, timeLeft)
-    const hopeless = this.#stats.tokensAcquired === 0 && (error.code === 'TOKEN_INVALID' || isLasting(cause))
+    const hopeless = this.#stats.tokensAcquired === 0 && (isMistake(error) || isLasting(cause))
     if (hopeless) this.#waiters.rejectAll(error)
     this.#emit({ type: 'token.refresh-failed', at: now, error, attempt, retryInMs })
   }

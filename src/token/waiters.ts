@@ -1,15 +1,9 @@
 import type { Clock } from '../time/clock.ts'
 
-interface Waiter<T> {
-  resolve(value: T): void
-  reject(error: unknown): void
-  /** Removes its timer and its listener. */
-  stop(): void
-}
-
 /** Work that waits for the same thing, each with its own timeout. */
 export class Waiters<T> {
-  readonly #waiting = new Set<Waiter<T>>()
+  /** Each ends one wait with what the function returns or throws. */
+  readonly #waiting = new Set<(result: () => T) => void>()
   readonly #clock: Clock
   readonly #onLeave: () => void
 
@@ -30,45 +24,41 @@ export class Waiters<T> {
    */
   wait(timeout: number, signal: AbortSignal | undefined, onTimeout: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const leave = (end: () => void) => {
-        this.#release(waiter)
-        end()
+      const end = (result: () => T) => {
+        this.#waiting.delete(end)
+        timer.cancel()
+        signal?.removeEventListener('abort', onAbort)
+        try {
+          resolve(result())
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const leave = (result: () => T) => {
+        end(result)
         this.#onLeave()
       }
-      const onAbort = () => leave(() => reject(signal?.reason))
-      const timer = this.#clock.setTimer(timeout, () => {
+      const onAbort = () =>
         leave(() => {
-          try {
-            resolve(onTimeout())
-          } catch (error) {
-            reject(error)
-          }
+          throw signal?.reason
         })
-      })
-      const waiter: Waiter<T> = {
-        resolve,
-        reject,
-        stop() {
-          timer.cancel()
-          signal?.removeEventListener('abort', onAbort)
-        },
-      }
+      const timer = this.#clock.setTimer(timeout, () => leave(onTimeout))
       signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.add(waiter)
+      this.#waiting.add(end)
     })
   }
 
   resolveAll(value: T): void {
-    for (const waiter of [...this.#waiting]) this.#release(waiter).resolve(value)
+    this.#endAll(() => value)
   }
 
   rejectAll(error: unknown): void {
-    for (const waiter of [...this.#waiting]) this.#release(waiter).reject(error)
+    this.#endAll(() => {
+      throw error
+    })
   }
 
-  #release(waiter: Waiter<T>): Waiter<T> {
-    this.#waiting.delete(waiter)
-    waiter.stop()
-    return waiter
+  #endAll(result: () => T): void {
+    for (const end of [...this.#waiting]) end(result)
   }
 }

@@ -4,14 +4,14 @@ import { metricsAsText, serveHealth } from '../../src/cli/health.ts'
 import { emptyStats } from '../../src/proxy/events.ts'
 
 describe('the health port of proxy', () => {
-  it('answers on loopback whether the process lives, whether the last sign-in worked, and with figures', async () => {
-    let ready = true
+  it('answers on loopback whether the process lives, whether a sign-in has worked, or why not, and with figures', async () => {
+    let why: string | undefined
     const stats = { ...emptyStats(), sessions: 3, sessionsOpen: 1 }
     stats.refused.credentials = 2
     const server = await serveHealth(
       0,
       () => stats,
-      () => ready,
+      () => why,
     )
     const { port, address } = server.address() as AddressInfo
     expect(address).toBe('127.0.0.1')
@@ -21,8 +21,8 @@ describe('the health port of proxy', () => {
     }
     expect(await get('/livez')).toEqual([200, 'ok\n'])
     expect(await get('/readyz')).toEqual([200, 'ok\n'])
-    ready = false
-    expect(await get('/readyz')).toEqual([503, 'the last sign-in failed\n'])
+    why = 'No\u001b[2J token.\nSign in.'
+    expect(await get('/readyz')).toEqual([503, 'No [2J token.\nSign in.\n'])
     expect((await get('/livez'))[0]).toBe(200)
     expect((await get('/else'))[0]).toBe(404)
     expect((await get('/metrics', 'POST'))[0]).toBe(405)

@@ -105,18 +105,61 @@ describe('proxy', () => {
     expect(running.out).not.toContain('\u001b')
   })
 
-  it('makes no request until a client connects, and closes with its process', async () => {
+  it('signs in once at its start, says as whom, and closes with its process', async () => {
     command.azure.authority.resetStats()
     command.azure.gateway.resetStats()
-    const running = command.start('proxy', command.azure.connectionString(), '--json')
-    const { port } = await ready(running)
+    const running = command.start('proxy', command.azure.connectionString())
+    const line = /✓ Signed in as (.+), database (\S+)\.\n/
+    await vi.waitFor(() => expect(running.out).toMatch(line), 60_000)
+    const [, principal = '', database] = line.exec(running.out) ?? []
+    expect(principal).not.toBe('the identity that signs in')
+    expect(database).toBe(command.azure.upstream.database)
+    const [, port] = /port +(\d+)/.exec(running.out) ?? []
     running.process.kill('SIGTERM')
     expect(await running.ended).toBe(0)
-    expect(command.azure.authority.stats().requests).toBe(0)
-    expect(command.azure.gateway.stats().connections).toBe(0)
+    expect(command.azure.authority.stats().requests).toBe(1)
+    expect(command.azure.gateway.stats()).toMatchObject({ logins: 1, sessionsOpen: 0 })
     await expect(
-      new Promise((resolve, reject) => connect(port, '127.0.0.1').once('connect', resolve).once('error', reject)),
+      new Promise((resolve, reject) =>
+        connect(Number(port), '127.0.0.1').once('connect', resolve).once('error', reject),
+      ),
     ).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  it('tells a first sign-in that fails, with the remedy, and is ready when a client could be signed in', async () => {
+    const message = "Client with IP address '192.0.2.1' is not allowed to access the server."
+    command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
+    const running = command.start('proxy', command.azure.connectionString(), '--health-port', '0')
+    await vi.waitFor(
+      () => expect(running.out).toMatch(/! The server refused the login: [\s\S]*Trying again until a login works/),
+      60_000,
+    )
+    expect(running.out).toMatch(/blocks 192\.0\.2\.1/)
+    const [address = ''] = /http:\S+/.exec(running.err) ?? []
+    const response = await fetch(address)
+    expect([response.status, await response.text()]).toEqual([503, expect.stringMatching(/blocks 192\.0\.2\.1/)])
+    command.azure.gateway.clearFaults()
+    await query(/prisma +(sqlserver:\S+)/.exec(running.out)?.[1] ?? '')
+    expect((await fetch(address)).status).toBe(200)
+    running.process.kill('SIGTERM')
+    expect(await running.ended).toBe(0)
+  })
+
+  it('keeps its login in a file, so that a saved connection works after a restart', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'password-file-'))
+    const flags = ['--user', 'me', '--password-file', join(folder, 'password'), '--port', '0', '--json']
+    const logins = []
+    for (let start = 0; start < 2; start++) {
+      const running = command.start('proxy', command.azure.connectionString(), ...flags)
+      const { user, password, url } = await ready(running)
+      logins.push([user, password])
+      await query(url.prisma)
+      running.process.kill('SIGTERM')
+      expect(await running.ended).toBe(0)
+    }
+    expect(logins[0]).toEqual(['me', expect.stringMatching(/^\w{64}$/)])
+    expect(logins[1]).toEqual(logins[0])
+    await rm(folder, { recursive: true })
   })
 
   it('writes no escape that a client sends in its name', async () => {
@@ -138,7 +181,7 @@ describe('proxy', () => {
     const running = command.start('proxy', command.azure.connectionString(), '--json', '--health-port', '0')
     const { port } = await ready(running)
     const [address = ''] = /http:\S+/.exec(running.err) ?? []
-    expect((await fetch(address)).status).toBe(200)
+    await vi.waitFor(async () => expect((await fetch(address)).status).toBe(200), 60_000)
     const taken = ['--health-port', String(port)]
     const result = await command.run('proxy', command.azure.connectionString(), ...taken)
     expect(result).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/--health-port \d+ cannot be used/) })

@@ -22,4 +22,20 @@ describe('what a command waits for', () => {
     )
     expect(seconds).toEqual(['a token 2', 'a token 4', 'a token 8', 'the server 2'])
   })
+
+  it('is looked for only while there is something, and again when asked to', async () => {
+    const clock = new VirtualClock()
+    const { out: err, text } = recordedOutput()
+    let what: string | undefined
+    using waits = sayWaits({ err }, () => what, clock)
+    await clock.advance(1_000)
+    expect(clock.timers).toBe(0)
+    what = 'a token'
+    await clock.advance(10_000)
+    expect(text()).toBe('')
+    for (let i = 0; i < 5; i++) waits.look()
+    expect(clock.timers).toBe(1)
+    await clock.advance(3_000)
+    expect(text()).toContain('Waiting for a token, for 2 s so far.')
+  })
 })

@@ -12,7 +12,7 @@ function client(...args: Parameters<typeof setUp>): Made {
   const made = setUp(...args)
   return {
     ...made,
-    adapter: new ClientAdapter('ours', made.pool, { supportsRelationJoins: false }, made.clock, () => {}),
+    adapter: new ClientAdapter(made.pool, { supportsRelationJoins: false }, () => {}),
   }
 }
 

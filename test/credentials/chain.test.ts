@@ -277,6 +277,21 @@ describe('several credentials', () => {
   })
 })
 
+describe('a credential that several chains share', () => {
+  it('is asked once if its answer is good for all of them, and again for another scope', async () => {
+    const shared = new SlowCredential('AzureCliCredential')
+    const [one, other] = [setUp(shared), setUp(shared)]
+    const outcomes = [one.request(), other.request(), other.chain.getToken('else', { abortSignal: other.stop.signal })]
+    await settle()
+    expect(shared.requests.map(({ scope }) => scope)).toEqual(['scope'])
+    shared.last.answer({ token: 'first', expiresOnTimestamp: Number.MAX_SAFE_INTEGER })
+    await settle()
+    expect(shared.requests.map(({ scope }) => scope)).toEqual(['scope', 'else'])
+    shared.last.answer(token('second'))
+    expect((await Promise.all(outcomes)).map((answer) => answer?.token)).toEqual(['first', 'first', 'second'])
+  })
+})
+
 describe('a credential that asks a person', () => {
   it('is asked one request at a time', async () => {
     const browser = new SlowCredential('InteractiveBrowserCredential', true)

@@ -20,6 +20,7 @@ export async function compile(samples: readonly string[]): Promise<ScriptResult>
       allowImportingTsExtensions: true,
       paths: {
         'prisma-adapter-mssql-entra': [join(ROOT, 'src/index.ts')],
+        'prisma-adapter-mssql-entra/opentelemetry': [join(ROOT, 'src/opentelemetry/index.ts')],
         'prisma-adapter-mssql-entra/testing': [join(ROOT, 'src/testing/index.ts')],
         'prisma-adapter-mssql-entra/*': [join(ROOT, 'src/*.ts')],
       },

@@ -169,7 +169,7 @@ describe('doctor warns about', () => {
 
   it('a string that names no database', async () => {
     const { step } = await practice.examine(`sqlserver://localhost:${practice.azure.gateway.port}`)
-    expect(step('connection-string').warnings).toEqual([expect.stringContaining('names no database')])
+    expect(step('connection-string').warnings).toEqual([expect.stringContaining('No database is named')])
   })
 
   it('a server that does not say whether it accepts tokens, and lets the login show it', async () => {

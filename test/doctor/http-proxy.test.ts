@@ -25,9 +25,7 @@ it('doctor reads proxyOptions before the environment', () => {
     warnings: [],
   })
   expect(JSON.stringify(finding)).not.toContain('geheim')
-  expect(checkHttpProxy({}, { host: 'proxy.test', port: 8080 }).warnings?.[0]).toMatch(
-    /proxyOptions does not name a URL/,
-  )
+  expect(checkHttpProxy({}, { host: 'proxy.test', port: 8080 }).warnings?.[0]).toMatch(/proxyOptions holds no URL/)
 })
 
 const unreachable = new EntraError('TOKEN_REQUEST_FAILED', 'X could not get a token: endpoints_resolution_error: See …')

@@ -103,8 +103,8 @@ it.each<Row>([
     'the alias of a private endpoint as the host name',
     says('dns', () => privateEndpointWarning('s.privatelink.database.windows.net', [], ['10.0.0.4'])),
     'dns',
-    /certificate know the server by that name only/,
-    /Connect by s\.database\.windows\.net/,
+    /certificate use only that name/,
+    /Connect to s\.database\.windows\.net instead/,
   ],
   [
     'a port that nobody listens on',
@@ -205,14 +205,14 @@ it.each<Row>([
     'a proxy that is not a URL',
     says('http-proxy', () => checkHttpProxy({ HTTPS_PROXY: 'proxy.test' }).warnings),
     'http-proxy',
-    /HTTPS_PROXY does not name a URL/,
+    /HTTPS_PROXY holds no URL/,
     /such as http:\/\/proxy\.example:8080/,
   ],
   [
     'a proxy between a managed identity and its endpoint',
     says('http-proxy', () => checkHttpProxy({ HTTP_PROXY: 'http://p:1', NO_PROXY: 'localhost' }).warnings),
     'http-proxy',
-    /NO_PROXY does not name 169\.254\.169\.254/,
+    /NO_PROXY lacks 169\.254\.169\.254/,
     /Add it/,
   ],
   [
@@ -220,7 +220,7 @@ it.each<Row>([
     says('http-proxy', () => checkHttpProxy({ ALL_PROXY: 'http://p:1', NO_PROXY: '10.0.0.0/8,*.test' }).warnings),
     'http-proxy',
     /10\.0\.0\.0\/8, \*\.test has no effect/,
-    /takes hosts and \.domains here/,
+    /Write host names, addresses and \.domains/,
   ],
   [
     'a proxy that inspects TLS',

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { DriverConnection } from '../../src/driver/official-adapter.ts'
-import { ConnectionOpener } from '../../src/driver/open-connection.ts'
+import { connectionOpener } from '../../src/driver/open-connection.ts'
 import { DoneStatus, encodeDone, encodeError } from '../../src/tds/tokens.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { Lease } from '../../src/token/lease.ts'
@@ -27,7 +27,7 @@ async function start(beforeConnect?: (connection: DriverConnection) => void, ans
     options: { cryptoCredentialsDetails: { ca } },
     ...(beforeConnect && { beforeConnect }),
   }
-  return { server, opener: new ConnectionOpener(config, {}, 'https://database.windows.net/') }
+  return { server, opener: connectionOpener(config, {}, 'https://database.windows.net/') }
 }
 
 describe('opening a connection', () => {

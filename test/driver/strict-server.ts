@@ -13,10 +13,9 @@ import {
   encodeDone,
   encodeFeatureExtAck,
   encodeLoginAck,
-  encodeRouting,
-  encodeTextChange,
   type Routing,
 } from '../../src/tds/tokens.ts'
+import { encodeRouting, encodeTextChange } from '../../src/testing/gateway/server-tokens.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 const authority = await createCertificateAuthority()
@@ -62,7 +61,7 @@ export async function startStrictServer(options: StrictServerOptions = {}) {
   async function serve(socket: Socket): Promise<void> {
     const version = { major: 16, minor: 0, build: 1000 }
     const answer = () => ({ version, encryption: Encryption.REQUIRED, fedAuthRequired: true })
-    const { login: client } = await greetClient(socket, { key, certificate, answer })
+    const client = await greetClient(socket, { key, certificate, answer })
     const { servername } = client as TLSSocket
     const records = new Records(client, violations)
     let loggedIn = false
@@ -101,6 +100,10 @@ export async function startStrictServer(options: StrictServerOptions = {}) {
     violations,
     get taken() {
       return taken
+    },
+    /** Sockets that are open. */
+    get open() {
+      return sockets.size
     },
     async close() {
       const closed = once(server, 'close')

@@ -7,7 +7,8 @@ import { mendConnection } from '../../src/driver/tedious-fixes.ts'
 import { PrismaMssqlEntra } from '../../src/index.ts'
 import { dial } from '../../src/login/connect.ts'
 import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
-import { DoneStatus, EnvChange, encodeBinaryChange, encodeDone, encodeError } from '../../src/tds/tokens.ts'
+import { DoneStatus, EnvChange, encodeDone, encodeError } from '../../src/tds/tokens.ts'
+import { encodeBinaryChange } from '../../src/testing/gateway/server-tokens.ts'
 import { ca, type StrictServerOptions, startStrictServer } from './strict-server.ts'
 
 // `npm run try:versions -- mssql=12.6.0 tedious=19.0.1 test/driver` and the like run this on other versions. There may be

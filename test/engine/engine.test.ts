@@ -46,6 +46,25 @@ describe('DBCC USEROPTIONS', () => {
   })
 })
 
+describe('SET', () => {
+  it('holds for the session in a batch, and only for its statement in sp_executesql', async () => {
+    const one = await poolOn({ pool: { max: 1 } }).connect()
+    const options = async () => {
+      const { recordset } = await one.request().batch('DBCC USEROPTIONS')
+      return Object.fromEntries(recordset.map((row) => [row['Set Option'], row.Value]))
+    }
+    const all = 'SET XACT_ABORT ON; SET LOCK_TIMEOUT 100; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'
+    const before = await options()
+    const set = { lock_timeout: '100', xact_abort: 'SET', 'isolation level': 'serializable' }
+    const { recordset } = await one.request().query(`${all}; DBCC USEROPTIONS`)
+    expect(Object.fromEntries(recordset.map((row) => [row['Set Option'], row.Value]))).toMatchObject(set)
+    expect(await options()).toEqual(before)
+    await one.request().batch(all)
+    expect(await options()).toMatchObject(set)
+    await one.close()
+  })
+})
+
 describe('a login', () => {
   it.each([
     ['a wrong password', { password: 'wrong' }, /Login failed for user 'sa'/],

@@ -70,6 +70,8 @@ export type IsolationLevel = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE
 /** One session. SQL errors are items; a rejection is a bug in the engine. */
 export interface EngineSession {
   execute(sql: string, parameters: Parameter[]): AsyncIterable<ResultItem>
+  /** `sp_executesql`: the options that it sets end with it. */
+  executeSql(sql: string, parameters: Parameter[]): AsyncIterable<ResultItem>
   begin(isolation: IsolationLevel | undefined): AsyncIterable<ResultItem>
   commit(): AsyncIterable<ResultItem>
   /** @param name - a savepoint to go back to; empty for all of the transaction */

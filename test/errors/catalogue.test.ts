@@ -28,7 +28,7 @@ describe('each error comes about, says what to do, and is shown by Prisma with i
       expect(error.message).toMatch(what)
       expect(error.message).toMatch(remedy)
       expect(error.message.split('\n').at(-1)).toBe(
-        `See node_modules/prisma-adapter-mssql-entra/docs/errors.md#${code.toLowerCase()}`,
+        `See prisma-adapter-mssql-entra/docs/errors.md#${code.toLowerCase()}`,
       )
       expect(error.message.match(/errors\.md/g)).toHaveLength(1)
       expect(masked(textOf(error))).toBe(masked(sampleOf(code)))

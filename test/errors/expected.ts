@@ -39,6 +39,7 @@ export const EXPECTED: Readonly<
   LOGIN_TIMEOUT: ['P1002', /in 3000ms\.\nThe server was reached/, /longer connectTimeout/],
   TLS_FAILED: ['P1011', /no certificate authority that this machine trusts/, /NODE_EXTRA_CA_CERTS/],
   CONNECT_FAILED: ['P1001', /No connection to the server could be opened/, /check what answers/],
+  ON_CONNECT_FAILED: [undefined, /onConnect failed.*no tenant/, /Correct it/],
   CONNECT_TIMEOUT: ['P2024', /within 500 ms.*All 1 connections/s, /the pool larger/],
   SESSION_TOKEN_EXPIRED: ['P1017', /ended the session because the token/, /can be run again/],
   STATEMENT_TOKEN_EXPIRED: ['P1017', /still running when the token/, /must be shorter/],

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { vi } from 'vitest'
-import { ConnectionOpener } from '../../src/driver/open-connection.ts'
+import { connectionOpener } from '../../src/driver/open-connection.ts'
 import type { EntraErrorCode } from '../../src/errors/entra-error.ts'
 import { PrismaMssqlEntra, type TokenEvent, TokenSource } from '../../src/index.ts'
 import type { FaultError, GatewayFault } from '../../src/testing/gateway/faults.ts'
@@ -72,7 +72,8 @@ export function provocations(db: Database): Provocations {
 
   return {
     CONFIG_INVALID: () => thrownBy(() => new PrismaMssqlEntra('sqlserver://localhost:0;database=app')),
-    CONFIG_CREDENTIALS: () => thrownBy(() => new PrismaMssqlEntra('sqlserver://localhost;user=sa;password=geheim')),
+    CONFIG_CREDENTIALS: () =>
+      thrownBy(() => new PrismaMssqlEntra('sqlserver://h.database.windows.net;user=sa;password=geheim')),
     CONFIG_PLAINTEXT: () => thrownBy(() => new PrismaMssqlEntra('sqlserver://db.example.test;encrypt=false')),
     TOKEN_INVALID: () => query({ credential: () => 'no token' }),
     TOKEN_EXPIRED: () => {
@@ -126,6 +127,12 @@ export function provocations(db: Database): Provocations {
       return query({}, { options: { cryptoCredentialsDetails: { ca: stranger.certificate } } })
     },
     CONNECT_FAILED: () => queryUnder({ at: 'prelogin', action: { drop: true } }, ONCE),
+    ON_CONNECT_FAILED: () => {
+      const onConnect = () => {
+        throw new Error('no tenant is set')
+      }
+      return thrownBy(() => db.connect({ onConnect }).adapter.connect())
+    },
     CONNECT_TIMEOUT: async () => {
       const { prisma } = db.connect({}, { pool: { max: 1, acquireTimeoutMillis: 500 } })
       return prisma.$transaction(() => thrownBy(() => prisma.$queryRaw`SELECT 1 AS one`), { timeout: 60_000 })
@@ -157,7 +164,7 @@ export function provocations(db: Database): Provocations {
       const { token } = await db.azure.authority.issueToken()
       const now = Date.now()
       const lease = new Lease(token, { expiresOn: now, refreshAfter: now - 1 }, systemClock)
-      const opener = new ConnectionOpener(db.azure.config(), {}, 'https://database.windows.net/')
+      const opener = connectionOpener(db.azure.config(), {}, 'https://database.windows.net/')
       return thrownBy(() => opener.open(lease, new AbortController().signal))
     },
     TRANSACTION_TOKEN_EXPIRED: () => {

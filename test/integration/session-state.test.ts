@@ -100,9 +100,8 @@ describe('a transaction that the server has ended (XACT_ABORT)', () => {
   it('fails at its next statement with P2028 and the reason', async () => {
     const { prisma } = db.connect({}, ONE)
     const ended = prisma.$transaction(async (tx) => {
-      await tx.$executeRaw`SET XACT_ABORT ON`
       await tx.tag.create({ data: { name: 'rolled back' } })
-      await tx.$executeRaw`SELECT 1 / 0 AS x`.catch(() => {})
+      await tx.$executeRaw`SET XACT_ABORT ON; SELECT 1 / 0 AS x`.catch(() => {})
       await tx.tag.count()
     })
     await expect(ended).rejects.toMatchObject({

@@ -19,10 +19,9 @@ import {
   encodeFeatureExtAck,
   encodeInfo,
   encodeLoginAck,
-  encodeRouting,
-  encodeTextChange,
   TokenType,
 } from '../../src/tds/tokens.ts'
+import { encodeRouting, encodeTextChange } from '../../src/testing/gateway/server-tokens.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 import { loginFor } from '../proxy/support.ts'
 

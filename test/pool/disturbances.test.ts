@@ -101,7 +101,7 @@ describe('validation', () => {
 
   it('happens after a transaction that the server has ended and whose ROLLBACK is not sent', async () => {
     const it = setUp()
-    const adapter = new ClientAdapter('a', it.pool, { supportsRelationJoins: false }, it.clock, () => {})
+    const adapter = new ClientAdapter(it.pool, { supportsRelationJoins: false }, () => {})
     const transaction = await adapter.startTransaction()
     const [connection] = it.server.open
     if (connection === undefined) return expect.unreachable()

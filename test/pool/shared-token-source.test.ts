@@ -32,7 +32,8 @@ async function tenants() {
     const events: PoolEvent[] = []
     const random = () => number / TENANTS
     const emit = (event: PoolEvent) => events.push(event)
-    return { events, pool: new Pool<ClientConnection>(source, server.connect, settings, clock, random, emit) }
+    const context = { source, settings, clock, random, emit, onWait: () => {}, hasConnected: false }
+    return { events, pool: new Pool<ClientConnection>(server.connect, context) }
   })
   const connected = Promise.all(all.map(({ pool }) => pool.connect()))
   await clock.advance(0)

@@ -20,15 +20,15 @@ export function setUp(
   const credential = new FakeCredential(clock, lifetime)
   const source = new TokenSource(credential, { scope: 's', clock, random: () => random })
   const events: PoolEvent[] = []
-  const all = { ...poolSettings({ server: 'h' }, defaultRotationTiming), ...settings }
-  const pool = new Pool<ClientConnection>(
+  const pool = new Pool<ClientConnection>(server.connect, {
     source,
-    server.connect,
-    all,
+    settings: { ...poolSettings({ server: 'h' }, defaultRotationTiming), ...settings },
     clock,
-    () => random,
-    (event) => events.push(event),
-  )
+    random: () => random,
+    emit: (event) => events.push(event),
+    onWait: () => {},
+    hasConnected: false,
+  })
   return { clock, server, credential, source, pool, events }
 }
 

@@ -54,6 +54,17 @@ describe('entraDatasource', () => {
     expect(shadowDatabaseUrl).toMatch(wanted('app_shadow'))
   })
 
+  it('passes on what the string says of timeouts and limits, and warns of what it cannot', async () => {
+    const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const said = `${AZURE};socketTimeout=30000;poolTimeout=20;connectionLimit=3;isolationLevel=SERIALIZABLE;packetSize=8192`
+    const { url = '', shadowDatabaseUrl = '', close } = await entraDatasource(said, { shadowDatabase: 'app_shadow' })
+    await close()
+    for (const each of [url, shadowDatabaseUrl]) {
+      expect(each).toMatch(/;socketTimeout=30;connectionLimit=3;poolTimeout=20;isolationLevel=SERIALIZABLE$/)
+    }
+    expect(told.mock.calls.flat().join('')).toMatch(/cannot pass on packetSize, which/)
+  })
+
   it('gives Prisma no property that Prisma does not know', async () => {
     const datasource = await entraDatasource(AZURE, { shadowDatabase: 'app_shadow' })
     expect(Reflect.ownKeys(datasource)).toEqual(['url', 'shadowDatabaseUrl'])
@@ -101,8 +112,20 @@ describe('entraDatasource', () => {
     expect(existsSync(dirname(file))).toBe(false)
   })
 
-  it.each([undefined, ''])('says nothing where a variable is not set: %j', async (config) => {
-    expect(await entraDatasource(config, { shadowDatabase: 'app_shadow' })).toEqual({})
+  it.each([
+    ['migrate', undefined, /DATABASE_URL.*does not load \.env/],
+    ['migrate', '', /DATABASE_URL.*does not load \.env/],
+    ['generate', undefined, /^$/],
+  ])('is empty for %s where a variable is not set (%j), and says so if that matters', async (command, config, said) => {
+    const { argv } = process
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    process.argv = [...argv.slice(0, 2), command]
+    try {
+      expect(await entraDatasource(config, { shadowDatabase: 'app_shadow' })).toEqual({})
+      expect(write.mock.calls.join('')).toMatch(said)
+    } finally {
+      process.argv = argv
+    }
   })
 
   it('starts one proxy, however often it is called with the same arguments', async () => {

@@ -13,21 +13,20 @@ import {
   splitText,
   UNREADABLE_LOGIN,
 } from '../../src/proxy/answers.ts'
-import { encodeFedAuthInfo, Feature, type FeatureData } from '../../src/tds/features.ts'
+import { Feature, type FeatureData } from '../../src/tds/features.ts'
 import { LoginRefusedError, parseLoginResponse } from '../../src/tds/login-response.ts'
 import {
   DoneStatus,
   EnvChange,
   encodeDone,
-  encodeEnhancedRouting,
   encodeFeatureExtAck,
   encodeInfo,
   encodeLoginAck,
-  encodeSessionState,
-  encodeTextChange,
   type ServerMessage,
   TokenType,
 } from '../../src/tds/tokens.ts'
+import { encodeFedAuthInfo } from '../../src/testing/gateway/fed-auth.ts'
+import { encodeEnhancedRouting, encodeSessionState, encodeTextChange } from '../../src/testing/gateway/server-tokens.ts'
 
 const FEDAUTH = { id: Feature.FEDAUTH, data: Buffer.alloc(0) }
 const UTF8 = { id: Feature.UTF8_SUPPORT, data: Buffer.from([1]) }

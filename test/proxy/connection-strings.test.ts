@@ -1,6 +1,8 @@
 import mssql from 'mssql'
 import { describe, expect, it } from 'vitest'
-import { connectionStringFor, type ProxyLogin } from '../../src/proxy/connection-strings.ts'
+import { readConfig } from '../../src/config/config.ts'
+import { clientSettingsOf } from '../../src/proxy/client-settings.ts'
+import { connectionStringFor, notPassedOn, type ProxyLogin } from '../../src/proxy/connection-strings.ts'
 import { readUrl } from '../support/sqlserver-url.ts'
 
 const login: ProxyLogin = {
@@ -54,5 +56,29 @@ describe('a connection string of the proxy', () => {
 
   it('for Prisma cannot contain a brace', () => {
     expect(() => connectionStringFor({ ...login, schema: 'a}b' })).toThrow(/schema must not contain/)
+  })
+
+  const said =
+    'sqlserver://h;database=app;connectionLimit=3;socketTimeout=30500;poolTimeout=20;isolationLevel=REPEATABLE READ;' +
+    'packetSize=8192;workstationID=w;connectTimeout=5000'
+  const settings = clientSettingsOf(readConfig(said).config)
+
+  it.each([
+    ['prisma', ';socketTimeout=30500;connectionLimit=3;poolTimeout=20;isolationLevel=REPEATABLE READ'],
+    ['engine', ';socketTimeout=31;connectionLimit=3;poolTimeout=20;isolationLevel=REPEATABLE READ'],
+    ['ado.net', ';Command Timeout=31;Max Pool Size=3'],
+    ['jdbc', ';queryTimeout=31'],
+    ['uri', ''],
+  ] as const)('says what the user’s string said, in names and units of %s', (format, end) => {
+    const without = connectionStringFor(login, format)
+    expect(connectionStringFor({ ...login, settings }, format)).toBe(without + end)
+  })
+
+  it.each([
+    ['prisma', /cannot pass on packetSize and workstationID,/],
+    ['ado.net', /cannot pass on poolTimeout and isolationLevel and packetSize and workstationID,/],
+  ] as const)('has a warning for what %s cannot say', (format, warning) => {
+    expect(notPassedOn(settings, format)).toMatch(warning)
+    expect(notPassedOn({}, format)).toBeUndefined()
   })
 })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Feature, FedAuthLibrary, parseFedAuthRequest } from '../../src/tds/features.ts'
+import { Feature, FedAuthLibrary } from '../../src/tds/features.ts'
 import type { Login7 } from '../../src/tds/login7.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, type Prelogin } from '../../src/tds/prelogin.ts'
@@ -13,10 +13,10 @@ import {
   encodeError,
   encodeFeatureExtAck,
   encodeLoginAck,
-  encodeRouting,
-  encodeTextChange,
   type Routing,
 } from '../../src/tds/tokens.ts'
+import { parseFedAuthRequest } from '../../src/testing/gateway/fed-auth.ts'
+import { encodeRouting, encodeTextChange } from '../../src/testing/gateway/server-tokens.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 /** A login as it arrived. */
@@ -113,7 +113,7 @@ export class EntraServer {
   async #serve(socket: Socket): Promise<void> {
     let prelogin: Prelogin | undefined
     const { encryption = Encryption.ON, fedAuthRequired } = this.#options
-    const greeted = await greetClient(socket, {
+    const stream = await greetClient(socket, {
       ...this.#tls,
       answer: (client) => {
         prelogin = client
@@ -121,8 +121,8 @@ export class EntraServer {
         return { version, encryption, ...(fedAuthRequired !== undefined && { fedAuthRequired }) }
       },
     })
-    const login = await readLogin7(greeted.login)
-    const stream = greeted.session()
+    const login = await readLogin7(stream)
+    if (login === undefined) throw new Error('No LOGIN7 came.')
     const seen: SeenLogin = { login, prelogin: prelogin as Prelogin, ...tokenIn(login) }
     this.logins.push(seen)
     const reply = this.reply(seen)

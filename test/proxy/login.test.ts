@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { targetOf } from '../../src/login/target.ts'
-import { notPassedOn } from '../../src/proxy/settings.ts'
 import { Feature } from '../../src/tds/features.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { SPID } from './entra-server.ts'
@@ -65,7 +64,7 @@ describe('a login', () => {
     )
     expect(answer).toMatchObject({ kind: 'accepted', spid: SPID })
     const tokens = answer.kind === 'accepted' ? answer.tokens : []
-    expect(tokens.map(({ kind }) => kind)).toEqual(['other', 'packetSize', 'loginAck', 'done'])
+    expect(tokens.map(({ kind }) => kind)).toEqual(['database', 'packetSize', 'loginAck', 'done'])
     expect(tokens[0]?.bytes.toString('utf16le', 5, 17)).toBe('shadow')
     const features = [{ id: Feature.UTF8_SUPPORT, data: Buffer.from([1]) }]
     const second = await (await proxies.client(started)).logIn(loginFor(started.proxy, { features }))
@@ -85,14 +84,6 @@ describe('a login', () => {
       { applicationName: 'a', language: 'French', flags: [0xe0, 0x03, 0x20, 0x08] },
       { applicationName: 'own', language: 'German', flags: [0xe0, 0x03, 0x20, 0x08] },
     ])
-  })
-
-  it('has a warning for what the string says and only a client can set', () => {
-    const warning = (url: string) => notPassedOn(readConfig(url).config)
-    expect(warning('sqlserver://h;isolationLevel=SERIALIZABLE;packetSize=8192')).toMatch(
-      /isolationLevel and packetSize/,
-    )
-    expect(warning('sqlserver://h;database=app;applicationName=a')).toBeUndefined()
   })
 
   it.each(['encrypted', 'strict'] as const)('works for a client that requires %s', async (how) => {

@@ -11,7 +11,6 @@ import { connectTls, connectTlsInTds } from '../../src/tds/tls.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { startChopper, writeCut } from './chopper.ts'
 import { type EntraServer, startEntraServer } from './entra-server.ts'
-import { logInEncrypted } from './login-only-client.ts'
 import { loginFor, startTestProxy, TdsClient, type TestProxy } from './support.ts'
 
 let server: EntraServer
@@ -54,12 +53,6 @@ const STAGES = {
   'during the TLS handshake of TDS 7': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.ON))
-    await new MessageStream(socket).read(4096)
-    return socket
-  },
-  'during the TLS handshake of a login': async () => {
-    const socket = await dial()
-    socket.write(prelogin(Encryption.OFF))
     await new MessageStream(socket).read(4096)
     return socket
   },
@@ -153,6 +146,31 @@ describe('a login that is not the proxy’s', () => {
   })
 })
 
+describe('a login that stops anywhere', () => {
+  it('is given up in time, whatever came of it, and asks nobody for anything', async () => {
+    const slow = await startTestProxy(server, { loginTimeout: 100 })
+    const whole = Buffer.concat([prelogin(Encryption.NOT_SUPPORTED), login7(loginFor(slow.proxy))])
+    const { connections } = server
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 0, max: whole.length - 1 }), async (length) => {
+          const socket = connect({ port: slow.proxy.port, host: slow.proxy.host, noDelay: true })
+          socket.on('error', () => {}).resume()
+          const before = slow.proxy.stats().refused.timeout
+          socket.write(whole.subarray(0, length))
+          await new Promise((resolve) => socket.once('close', resolve))
+          expect(slow.proxy.stats().refused.timeout).toBe(before + 1)
+        }),
+        { numRuns: 15 },
+      )
+      expect(slow.credential.requests).toBe(0)
+      expect(server.connections).toBe(connections)
+    } finally {
+      await slow.proxy.close()
+    }
+  })
+})
+
 describe('any split of the stream', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 })
   const batch = encodeMessage(PacketType.SQL_BATCH, Buffer.alloc(5000, 'x'))
@@ -194,36 +212,33 @@ describe('any split of the stream', () => {
     )
   })
 
-  it.each(['encrypted', 'encrypted at login', 'strict'] as const)(
-    'gives the same result where it is %s',
-    async (how) => {
-      await fc.assert(
-        fc.asyncProperty(sizes, async (cut) => {
-          const near = await startChopper(started.proxy.port, cut)
-          const far = await startChopper(server.port, cut)
-          const cutProxy = await startTestProxy({ port: far.port, ca: server.ca })
-          try {
-            for (const [through, login] of [
-              [near.port, started.proxy],
-              [await redirect(cutProxy, cut), cutProxy.proxy],
-            ] as const) {
-              const answers = await exchange(how, through, login)
-              expect(answers).toEqual([
-                encodeDone(DoneStatus.FINAL),
-                encodeDone(DoneStatus.ATTENTION),
-                encodeDone(DoneStatus.FINAL),
-              ])
-            }
-          } finally {
-            for (const chopper of choppers.splice(0)) await chopper.close()
-            await cutProxy.proxy.close()
-            await Promise.all([near.close(), far.close()])
+  it.each(['encrypted', 'strict'] as const)('gives the same result where it is %s', async (how) => {
+    await fc.assert(
+      fc.asyncProperty(sizes, async (cut) => {
+        const near = await startChopper(started.proxy.port, cut)
+        const far = await startChopper(server.port, cut)
+        const cutProxy = await startTestProxy({ port: far.port, ca: server.ca })
+        try {
+          for (const [through, login] of [
+            [near.port, started.proxy],
+            [await redirect(cutProxy, cut), cutProxy.proxy],
+          ] as const) {
+            const answers = await exchange(how, through, login)
+            expect(answers).toEqual([
+              encodeDone(DoneStatus.FINAL),
+              encodeDone(DoneStatus.ATTENTION),
+              encodeDone(DoneStatus.FINAL),
+            ])
           }
-        }),
-        { numRuns: 8 },
-      )
-    },
-  )
+        } finally {
+          for (const chopper of choppers.splice(0)) await chopper.close()
+          await cutProxy.proxy.close()
+          await Promise.all([near.close(), far.close()])
+        }
+      }),
+      { numRuns: 8 },
+    )
+  })
 
   const choppers: Awaited<ReturnType<typeof startChopper>>[] = []
   async function redirect({ proxy }: TestProxy, cut: readonly number[]): Promise<number> {
@@ -233,15 +248,6 @@ describe('any split of the stream', () => {
   }
 
   async function exchange(how: string, port: number, proxy: TestProxy['proxy']): Promise<Buffer[]> {
-    if (how === 'encrypted at login') {
-      const { stream, encryption } = await logInEncrypted(port, proxy.ca, loginFor(proxy), requests)
-      expect(encryption).toBe(Encryption.OFF)
-      const messages = new MessageStream(stream)
-      await messages.read(4096)
-      const answers = [await messages.read(99), await messages.read(99), await messages.read(99)]
-      stream.destroy()
-      return answers.map(({ payload }) => payload)
-    }
     const encrypt = how === 'strict' ? ('strict' as const) : true
     const client = await TdsClient.connect(proxy, { port, encrypt, ca: proxy.ca, serverName: 'localhost' })
     expect(await client.logIn(loginFor(proxy))).toMatchObject({ kind: 'accepted' })

@@ -4,6 +4,7 @@ import type { ClientConnection } from '../../src/client/client-connection.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { PrismaCodeError } from '../../src/errors/prisma-error.ts'
 import type { CloseReason, PoolEvent } from '../../src/events.ts'
+import type { PoolContext } from '../../src/pool/connection.ts'
 import { Pool } from '../../src/pool/pool.ts'
 import type { PoolSettings } from '../../src/pool/settings.ts'
 import type { Lease } from '../../src/token/lease.ts'
@@ -66,6 +67,7 @@ export class SimClient {
   readonly #server: SimServer
   readonly #source: TokenSource
   readonly #watch: ClientWatch
+  #context: PoolContext | undefined
   #connected: Promise<SqlDriverAdapter> | undefined
   #isConnected = false
   #disconnecting = 0
@@ -212,14 +214,16 @@ export class SimClient {
 
   /** As `PrismaMssqlEntra.connect` does. */
   async #open(): Promise<SqlDriverAdapter> {
-    const pool = new Pool<ClientConnection>(
-      this.#source,
-      (lease, signal) => this.#logIn(lease, signal),
-      this.poolSettings,
-      this.#clock.local,
-      this.#random.next,
-      (event) => this.#watch.onEvent(this, event),
-    )
+    this.#context ??= {
+      source: this.#source,
+      settings: this.poolSettings,
+      clock: this.#clock.local,
+      random: this.#random.next,
+      emit: (event) => this.#watch.onEvent(this, event),
+      onWait: () => {},
+      hasConnected: false,
+    }
+    const pool = new Pool<ClientConnection>((lease, signal) => this.#logIn(lease, signal), this.#context)
     this.pool = pool
     try {
       await pool.connect()
@@ -229,7 +233,7 @@ export class SimClient {
       throw error
     }
     this.#isConnected = true
-    return new ClientAdapter('simulated', pool, { supportsRelationJoins: false }, this.#clock.local, () => {})
+    return new ClientAdapter(pool, { supportsRelationJoins: false }, () => {})
   }
 
   async #dispose(adapter: SqlDriverAdapter): Promise<void> {

@@ -44,7 +44,8 @@ export async function run(scenario: Scenario, log?: (line: string) => void): Pro
 /** The pool settings of a scenario. */
 function settingsOf({ max, min, validation, sessionsOutliveTokens, maxAge }: Setting): PoolSettings {
   const own = { max, min, validation, sessionsOutliveTokens, maxAge }
-  return { ...defaultRotationTiming, ...own, poolTimeout: 30_000, maxIdleConnectionLifetime: 30_000 }
+  const waits = { poolTimeout: 30_000, maxIdleConnectionLifetime: 30_000, mistakeTimeout: 1_000 }
+  return { ...defaultRotationTiming, ...own, ...waits }
 }
 
 class World {

@@ -1,16 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TdsProtocolError } from '../../src/tds/bytes.ts'
-import {
-  encodeFedAuthInfo,
-  encodeFedAuthRequest,
-  encodeFedAuthToken,
-  Feature,
-  FedAuthLibrary,
-  parseFedAuthInfo,
-  parseFedAuthRequest,
-  parseFedAuthToken,
-} from '../../src/tds/features.ts'
+import { encodeFedAuthRequest, Feature, FedAuthLibrary, parseFedAuthInfo } from '../../src/tds/features.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../src/tds/login7.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
@@ -22,9 +13,14 @@ import {
   encodeError,
   encodeFeatureExtAck,
   encodeLoginAck,
-  encodeRouting,
-  encodeTextChange,
 } from '../../src/tds/tokens.ts'
+import {
+  encodeFedAuthInfo,
+  encodeFedAuthToken,
+  parseFedAuthRequest,
+  parseFedAuthToken,
+} from '../../src/testing/gateway/fed-auth.ts'
+import { encodeRouting, encodeTextChange } from '../../src/testing/gateway/server-tokens.ts'
 import { fedAuthLoginResponse, loginRequest, loginResponse, preloginRequest } from './specification-examples.ts'
 
 const bytes = fc.uint8Array({ maxLength: 400 }).map((array) => Buffer.from(array))
@@ -234,7 +230,7 @@ describe('FEDAUTH', () => {
 describe('the answer to LOGIN7', () => {
   it('is read as in the specification', () => {
     expect(parseLoginResponse(payloadOf(loginResponse)).map(({ kind }) => kind)).toEqual([
-      'other',
+      'database',
       'info',
       'other',
       'other',
@@ -265,7 +261,7 @@ describe('the answer to LOGIN7', () => {
     const tokens = parseLoginResponse(Buffer.concat(answer))
     expect(tokens.map(({ bytes: token }) => token)).toEqual(answer)
     expect(tokens).toMatchObject([
-      { kind: 'other' },
+      { kind: 'database', database: 'app' },
       { kind: 'error', message: error },
       { kind: 'routing', routing: { host: 'elsewhere', port: 11_000 } },
       { kind: 'fedAuthInfo', info: { stsUrl: 'https://sts', spn: 'spn' } },

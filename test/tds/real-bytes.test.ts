@@ -2,21 +2,14 @@ import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { logIn } from '../../src/login/client-login.ts'
 import { TdsProtocolError } from '../../src/tds/bytes.ts'
-import { FedAuthLibrary, parseFedAuthInfo, parseFedAuthRequest } from '../../src/tds/features.ts'
+import { FedAuthLibrary, parseFedAuthInfo } from '../../src/tds/features.ts'
 import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from '../../src/tds/login-response.ts'
 import { encodeLogin7, parseLogin7 } from '../../src/tds/login7.ts'
 import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../src/tds/prelogin.ts'
-import {
-  EnvChange,
-  encodeBinaryChange,
-  encodeDone,
-  encodeFeatureExtAck,
-  encodeInfo,
-  encodeLoginAck,
-  encodeSessionState,
-  encodeTextChange,
-} from '../../src/tds/tokens.ts'
+import { EnvChange, encodeDone, encodeFeatureExtAck, encodeInfo, encodeLoginAck } from '../../src/tds/tokens.ts'
+import { parseFedAuthRequest } from '../../src/testing/gateway/fed-auth.ts'
+import { encodeBinaryChange, encodeSessionState, encodeTextChange } from '../../src/testing/gateway/server-tokens.ts'
 import * as captured from './captures.ts'
 import * as specified from './specification-examples.ts'
 
@@ -133,8 +126,8 @@ describe('a login that Azure answers with what its own procedures did first', ()
   it('has DONEINPROC before LOGINACK, features, and the packet size that was asked for', () => {
     const tokens = parseLoginResponse(payloadOf(specified.azureSqlLoginResponse))
     expect(tokens.map(({ kind }) => kind)).toEqual([
-      ...Array.from({ length: 14 }, () => 'procedure'),
-      ...['other', 'info', 'other', 'other', 'info', 'loginAck', 'packetSize', 'features', 'done'],
+      ...Array.from({ length: 14 }, () => 'private'),
+      ...['database', 'info', 'other', 'other', 'info', 'loginAck', 'packetSize', 'features', 'done'],
     ])
     expect(agreedPacketSize(tokens)).toBe(8000)
     expect(isWholeAnswer(tokens)).toBe(true)
@@ -145,7 +138,7 @@ describe('a login that Azure answers with what its own procedures did first', ()
 
   it('begins like that on Synapse, and what is cut off there is refused cleanly', () => {
     const whole = captured.beginningOfSynapse.subarray(0, 13)
-    expect(parseLoginResponse(whole)).toMatchObject([{ kind: 'procedure' }])
+    expect(parseLoginResponse(whole)).toMatchObject([{ kind: 'private' }])
     expect(() => parseLoginResponse(captured.beginningOfSynapse)).toThrow(TdsProtocolError)
   })
 

@@ -14,7 +14,7 @@ export function createHandler(credential: TokenCredential): { handler: Handler; 
     credential,
     eager: true,
   })
-  const prisma = new PrismaClient({ adapter })
+  const prisma = new PrismaClient({ adapter, transactionOptions: { maxWait: 20_000 } })
   const handler: Handler = async (event, context) => {
     const role = event.queryStringParameters?.role
     const found = await prisma.user.findMany({

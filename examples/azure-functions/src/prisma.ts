@@ -11,6 +11,6 @@ const adapter = new PrismaMssqlEntra(DATABASE_URL, {
   eager: true,
 })
 
-export const prisma = new PrismaClient({ adapter })
+export const prisma = new PrismaClient({ adapter, transactionOptions: { maxWait: 20_000 } })
 
 app.hook.appTerminate(() => prisma.$disconnect())

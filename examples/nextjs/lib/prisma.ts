@@ -7,7 +7,7 @@ function createClient(): PrismaClient {
   const adapter = new PrismaMssqlEntra(DATABASE_URL, {
     authentication: 'ActiveDirectoryDefault',
   })
-  return new PrismaClient({ adapter })
+  return new PrismaClient({ adapter, transactionOptions: { maxWait: 20_000 } })
 }
 
 const kept: { prisma?: PrismaClient } = globalThis as { prisma?: PrismaClient }

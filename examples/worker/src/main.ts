@@ -12,7 +12,7 @@ if (DATABASE_URL === undefined) throw new Error('DATABASE_URL is not set.')
 const adapter = new PrismaMssqlEntra(DATABASE_URL, {
   authentication: 'ActiveDirectoryManagedIdentity',
 })
-const prisma = new PrismaClient({ adapter })
+const prisma = new PrismaClient({ adapter, transactionOptions: { maxWait: 20_000 } })
 
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())

@@ -2,23 +2,17 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TdsProtocolError } from '../../tds/bytes.ts'
-import {
-  encodeFedAuthInfo,
-  Feature,
-  type FedAuthInfo,
-  FedAuthLibrary,
-  parseFedAuthRequest,
-  parseFedAuthToken,
-} from '../../tds/features.ts'
+import { Feature, type FedAuthInfo, FedAuthLibrary } from '../../tds/features.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../tds/login7.ts'
 import { MessageStream } from '../../tds/messages.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
-import { greetClient, readLogin7Message, type ServerGreeting } from '../../tds/server-login.ts'
+import { greetClient, type ServerGreeting } from '../../tds/server-login.ts'
 import { DoneStatus, encodeDone, encodeError, type Routing } from '../../tds/tokens.ts'
 import { sleep } from '../../time/clock.ts'
 import { azureMessage, echoRefused, LoginError, serverNameRefused, sqlLoginRefused } from './azure-errors.ts'
 import type { FaultAction, Stage } from './faults.ts'
+import { encodeFedAuthInfo, parseFedAuthRequest, parseFedAuthToken } from './fed-auth.ts'
 import { DelayedLink, PacketLink } from './packet-link.ts'
 import { type Listener, type RedirectOptions, redirectTokens } from './redirect.ts'
 import { Relay, type SessionSettings } from './relay.ts'
@@ -113,7 +107,8 @@ export class GatewayConnection {
     await greetClient(link, this.#greeting())
     const client = this.#client
     if (client === undefined) throw new TdsProtocolError('A login must be encrypted.')
-    const message = await readLogin7Message(client)
+    const { type, payload: message } = await new MessageStream(client).read(MAX_LOGIN7_LENGTH)
+    if (type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must begin with LOGIN7.')
     statistics.roundTrip()
     this.#insistOn(rulesBrokenByLogin7(message))
     const login = parseLogin7(message)

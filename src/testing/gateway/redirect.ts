@@ -2,14 +2,9 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { Feature, type FeatureData } from '../../tds/features.ts'
 import type { Login7 } from '../../tds/login7.ts'
-import {
-  encodeEnhancedRouting,
-  encodeFeatureExtAck,
-  encodeLoginAck,
-  encodeRouting,
-  type Routing,
-} from '../../tds/tokens.ts'
+import { encodeFeatureExtAck, encodeLoginAck, type Routing } from '../../tds/tokens.ts'
 import type { GatewayKind } from './rules.ts'
+import { encodeEnhancedRouting, encodeRouting } from './server-tokens.ts'
 
 /** How a gateway leads logins to other servers, as Azure does inside Azure and Fabric always does. */
 export interface RedirectOptions {

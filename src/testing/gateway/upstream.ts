@@ -6,16 +6,10 @@ import { TdsProtocolError } from '../../tds/bytes.ts'
 import { Feature } from '../../tds/features.ts'
 import { agreedPacketSize, type LoginToken } from '../../tds/login-response.ts'
 import type { Login7 } from '../../tds/login7.ts'
-import {
-  DoneStatus,
-  encodeDone,
-  encodeFeatureExtAck,
-  encodeInfo,
-  encodeSessionState,
-  TokenType,
-} from '../../tds/tokens.ts'
+import { DoneStatus, encodeDone, encodeFeatureExtAck, encodeInfo, TokenType } from '../../tds/tokens.ts'
 import { LoginError, upstreamUnavailable } from './azure-errors.ts'
 import type { GatewayKind } from './rules.ts'
+import { encodeSessionState } from './server-tokens.ts'
 
 /** The SQL Server behind a gateway, and a SQL login on it. */
 export interface Upstream {

@@ -336,8 +336,7 @@ export class Interpreter {
     else if (name === 'identity_insert') options.identityInsert = value
     else if (name === 'lock_timeout') {
       options.lockTimeout = Number(value)
-      // 0 means no wait in SQL Server, but wait forever in PostgreSQL.
-      await connection.script(`SET lock_timeout = ${options.lockTimeout < 0 ? 0 : Math.max(options.lockTimeout, 1)}`)
+      await connection.script(lockTimeoutOf(options.lockTimeout))
     } else if (!IGNORED_OPTIONS.has(name)) throw new SqlError(50_001, `The local engine does not support SET ${name}.`)
   }
 
@@ -389,6 +388,11 @@ export class Interpreter {
 
 /** An error raised by THROW. It ends the batch, whatever its number. */
 class Thrown extends SqlError {}
+
+/** PostgreSQL's `SET LOCK_TIMEOUT`. 0 means no wait in SQL Server, but wait forever in PostgreSQL. */
+export function lockTimeoutOf(ms: number): string {
+  return `SET lock_timeout = ${ms < 0 ? 0 : Math.max(ms, 1)}`
+}
 
 /** Options that drivers and tools set, and that match the engine's behaviour or have no effect here. */
 const IGNORED_OPTIONS = new Set([

@@ -2,7 +2,7 @@ import type { EngineLogin, EngineSession, IsolationLevel, Parameter, ResultItem,
 import { type Batch, readBatch } from './batch.ts'
 import { DatabaseConnection } from './connection.ts'
 import type { Databases } from './databases.ts'
-import { Interpreter } from './interpreter.ts'
+import { Interpreter, lockTimeoutOf } from './interpreter.ts'
 import { SqlError } from './sql-error.ts'
 import { TransactionState } from './transaction.ts'
 import { typeName } from './types.ts'
@@ -68,6 +68,24 @@ export class SqlSession implements EngineSession {
       return
     }
     yield* new Interpreter(this.#state, batch, parameters).run()
+  }
+
+  /**
+   * SQL Server restores what a dynamic SQL string has set when it ends (Microsoft Learn, "SET Statements (Transact-SQL)",
+   * considerations).
+   */
+  async *executeSql(sql: string, parameters: Parameter[]): AsyncGenerator<ResultItem> {
+    const { options, transaction } = this.#state
+    const before = { ...options }
+    const { isolation } = transaction
+    try {
+      yield* this.execute(sql, parameters)
+    } finally {
+      const isChanged = options.lockTimeout !== before.lockTimeout
+      Object.assign(options, before)
+      transaction.isolation = isolation
+      if (isChanged) await this.#state.connection.script(lockTimeoutOf(before.lockTimeout)).catch(() => {})
+    }
   }
 
   async #read(sql: string, parameters: Parameter[]): Promise<Batch> {

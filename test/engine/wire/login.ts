@@ -8,14 +8,13 @@ import { Encryption, encodePrelogin, parsePrelogin } from '../../../src/tds/prel
 import {
   DoneStatus,
   EnvChange,
-  encodeBinaryChange,
   encodeDone,
   encodeError,
   encodeInfo,
   encodeLoginAck,
-  encodeTextChange,
   type ServerMessage,
 } from '../../../src/tds/tokens.ts'
+import { encodeBinaryChange, encodeTextChange } from '../../../src/testing/gateway/server-tokens.ts'
 import { COLLATION } from './type-info.ts'
 
 const SERVER = 'local-engine'

@@ -1,15 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { bVarchar, uint16, uint32, usVarchar } from '../../../src/tds/bytes.ts'
 import { encodePacket, PACKET_HEADER_LENGTH, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
-import {
-  DoneStatus,
-  EnvChange,
-  encodeBinaryChange,
-  encodeDone,
-  encodeError,
-  encodeInfo,
-  encodeTextChange,
-} from '../../../src/tds/tokens.ts'
+import { DoneStatus, EnvChange, encodeDone, encodeError, encodeInfo } from '../../../src/tds/tokens.ts'
+import { encodeBinaryChange, encodeTextChange } from '../../../src/testing/gateway/server-tokens.ts'
 import type { Column, ResultItem } from '../session.ts'
 import { encodeTypeInfo } from './type-info.ts'
 import { encodeValue } from './values.ts'

@@ -112,7 +112,7 @@ export class TdsSession {
         return table === undefined ? refuse('rows without INSERT BULK') : load(this.#session, table, request.load)
       }
       case 'statement':
-        return this.#session.execute(request.sql, request.parameters)
+        return this.#session.executeSql(request.sql, request.parameters)
       case 'begin':
         return this.#session.begin(request.isolation)
       case 'commit':

@@ -97,10 +97,13 @@ describe('a login to a server that cannot be reached', () => {
     }
     const away = await startGateway(options)
     await away.close()
-    const { prisma, adapter, events } = azure.connect(SOON, {
-      port: away.port,
-      options: { cryptoCredentialsDetails: { ca: certificates.certificate } },
-    })
+    const { prisma, adapter, events } = azure.connect(
+      { rotation: { ...SOON.rotation, connectRetryTimeout: 60_000 } },
+      {
+        port: away.port,
+        options: { cryptoCredentialsDetails: { ca: certificates.certificate } },
+      },
+    )
     const query = start(prisma.user.count())
     expect(await events.nth(2, 'connect.retry')).toMatchObject({ error: { code: 'SERVER_UNREACHABLE' } })
     const back = await startGateway({ ...options, port: away.port })

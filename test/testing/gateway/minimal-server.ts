@@ -4,14 +4,8 @@ import { MAX_LOGIN7_LENGTH, parseLogin7 } from '../../../src/tds/login7.ts'
 import { MessageStream } from '../../../src/tds/messages.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
-import {
-  DoneStatus,
-  EnvChange,
-  encodeDone,
-  encodeError,
-  encodeLoginAck,
-  encodeTextChange,
-} from '../../../src/tds/tokens.ts'
+import { DoneStatus, EnvChange, encodeDone, encodeError, encodeLoginAck } from '../../../src/tds/tokens.ts'
+import { encodeTextChange } from '../../../src/testing/gateway/server-tokens.ts'
 
 /** What a client asked for at login. */
 export interface SeenLogin {
