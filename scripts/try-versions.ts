@@ -26,8 +26,8 @@ const TESTS = [
 
 /** What Prisma came to do only later: the tests of it fail on versions before. */
 const LATER_IN_PRISMA: readonly { test: string; since: string }[] = [
-  { test: 'constraints unique: P2002 with the table', since: '7.10.0' },
-  { test: 'constraints unique index: P2002 with the index', since: '7.10.0' },
+  { test: 'a violated constraint gives P2002 with the table if it is a unique constraint', since: '7.10.0' },
+  { test: 'a violated constraint gives P2002 with the index if it is a unique index', since: '7.10.0' },
 ]
 
 function isPrismasOwn(test: string, prisma: string): boolean {
