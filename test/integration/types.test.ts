@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.ts'
+import type { AdapterEvent } from '../../src/index.ts'
 import { useDatabase } from './database.ts'
 
 const db = useDatabase()
@@ -206,5 +207,17 @@ describe('a default', () => {
     expect(row.decimal.toString()).toBe('12.34')
     const [now] = await db.prisma.$queryRaw<{ now: Date }[]>`SELECT CURRENT_TIMESTAMP AS now`
     expect(Math.abs(row.dateTime.getTime() - (now?.now.getTime() ?? 0))).toBeLessThan(60_000)
+  })
+})
+
+describe('a column with more digits than the driver can read', () => {
+  it('is told once for each adapter, by an event', async () => {
+    const events: AdapterEvent[] = []
+    const { prisma } = db.connect({ onEvent: (event) => events.push(event) })
+    const told = () => events.filter(({ type }) => type === 'decimal.inexact')
+    await prisma.$queryRaw`SELECT CAST(1 AS bigint) AS exact`
+    expect(told()).toEqual([])
+    for (let n = 0; n < 3; n++) await prisma.$queryRaw`SELECT CAST(1 AS decimal(32, 16)) AS price`
+    expect(told()).toMatchObject([{ column: 'price', precision: expect.toSatisfy((digits) => digits > 15), scale: 16 }])
   })
 })
