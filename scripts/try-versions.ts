@@ -1,8 +1,7 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { generateClient, ROOT, run, runNpm } from './support/commands.ts'
-import { findNode } from './support/nodes.ts'
 
 const help = `Runs tests on other versions of what the package stands on, each set in a copy of the repository.
 
@@ -37,6 +36,22 @@ function isPrismasOwn(test: string, prisma: string): boolean {
 
 /** Runs a JavaScript file in the copy, with the Node of the set. */
 type Runner = (args: readonly string[]) => string
+
+/**
+ * Another Node, as the npm package `node` has it; npx keeps it, so that the next time is quick.
+ *
+ * @returns where it is, and an environment in which `node` is this one too
+ */
+function findNode(version: string): { node: string; env: Record<string, string> } {
+  const folder = mkdtempSync(join(tmpdir(), 'find-node-'))
+  try {
+    const args = ['exec', '--yes', `--package=node@${version}`, '--', 'node', '-p', 'process.execPath']
+    const node = runNpm(args, { cwd: folder }).trim()
+    return { node, env: { PATH: [dirname(node), process.env.PATH].join(delimiter) } }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
 
 /** @param set - `name=version` each */
 function tryVersions(set: readonly string[], tests: readonly string[]): void {
