@@ -1,8 +1,7 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { generateClient, ROOT, run, runNpm } from './support/commands.ts'
-import { findNode } from './support/nodes.ts'
 
 const help = `Runs tests on other versions of what the package stands on, each set in a copy of the repository.
 
@@ -26,8 +25,8 @@ const TESTS = [
 
 /** What Prisma came to do only later: the tests of it fail on versions before. */
 const LATER_IN_PRISMA: readonly { test: string; since: string }[] = [
-  { test: 'constraints unique: P2002 with the table', since: '7.10.0' },
-  { test: 'constraints unique index: P2002 with the index', since: '7.10.0' },
+  { test: 'a violated constraint gives P2002 with the table if it is a unique constraint', since: '7.10.0' },
+  { test: 'a violated constraint gives P2002 with the index if it is a unique index', since: '7.10.0' },
 ]
 
 function isPrismasOwn(test: string, prisma: string): boolean {
@@ -37,6 +36,22 @@ function isPrismasOwn(test: string, prisma: string): boolean {
 
 /** Runs a JavaScript file in the copy, with the Node of the set. */
 type Runner = (args: readonly string[]) => string
+
+/**
+ * Another Node, as the npm package `node` has it; npx keeps it, so that the next time is quick.
+ *
+ * @returns where it is, and an environment in which `node` is this one too
+ */
+function findNode(version: string): { node: string; env: Record<string, string> } {
+  const folder = mkdtempSync(join(tmpdir(), 'find-node-'))
+  try {
+    const args = ['exec', '--yes', `--package=node@${version}`, '--', 'node', '-p', 'process.execPath']
+    const node = runNpm(args, { cwd: folder }).trim()
+    return { node, env: { PATH: [dirname(node), process.env.PATH].join(delimiter) } }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
 
 /** @param set - `name=version` each */
 function tryVersions(set: readonly string[], tests: readonly string[]): void {

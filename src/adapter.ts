@@ -4,6 +4,7 @@ import { ADAPTER_NAME, ClientAdapter } from './client/client-adapter.ts'
 import type { ClientConnection } from './client/client-connection.ts'
 import { WaitNotice } from './client/wait-notice.ts'
 import type { ConfigWarning } from './config/config.ts'
+import { mayUsePassword } from './config/sql-login.ts'
 import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
@@ -51,11 +52,21 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
 
   /**
    * @param config - a `sqlserver://host:port;database=…` string or a config object of `mssql`, as `PrismaMssql` takes
-   * them, without a credential. The object is copied.
+   * them, without a credential; only for a server on this machine with a user and a password. The object is copied.
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const { mssql, tokenSource: source, audience, timing, clock, random, warnings, ...said } = setUp(config, options)
+    const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
+    const {
+      mssql,
+      tokenSource: source,
+      sqlLogin,
+      timing,
+      clock,
+      random,
+      ...said
+    } = setUp(config, options, withPassword)
+    const { audience, warnings } = said
     const schema = options.schema ?? said.schema
     this.#onEvent = options.onEvent
     const emit = (event: AdapterEvent) => this.#emit(event)
@@ -72,6 +83,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     }
     this.#opener = connectionOpener(mssql, official, audience, {
       sessionsOutliveTokens: timing.sessionsOutliveTokens,
+      sqlLogin,
       onConnect: options.onConnect,
       onInexact: (column) => emit({ type: 'decimal.inexact', at: clock.now(), ...column }),
     })

@@ -30,6 +30,14 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    */
   tokenSource?: TokenSource
   /**
+   * Allows a config with a user and a password for a server that is not on this machine, such as a container by its name. On
+   * this machine it is always allowed, and on Azure never. Such a config decides: no token is requested, whatever the
+   * options say.
+   *
+   * @defaultValue false
+   */
+  allowPassword?: boolean
+  /**
    * What the token is for.
    *
    * @defaultValue by the server's host name: `https://database.windows.net/.default`, or that of the US government's

@@ -1,6 +1,8 @@
 import type { config as MssqlConfig } from 'mssql'
-import { NO_CONFIG } from './config/config.ts'
+import { NO_CONFIG, readConfig } from './config/config.ts'
+import { withDatabase } from './config/connection-string.ts'
 import { recordDatasource } from './config/datasource-recorder.ts'
+import { mayUsePassword } from './config/sql-login.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
@@ -38,6 +40,8 @@ export interface EntraDatasourceOptions extends SignInOptions, Pick<ProxyOptions
    * @defaultValue false
    */
   encrypt?: boolean
+  /** As the adapter's: allows a user and a password for a server that is not on this machine. @defaultValue false */
+  allowPassword?: boolean
   /** Called with the proxy's events. Must not throw. */
   onEvent?: (event: ProxyEvent) => void
 }
@@ -71,6 +75,9 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  *
  * Calls with the same arguments share one proxy, until it is closed.
  *
+ * A connection string with a user and a password for a server on this machine, or with `allowPassword` for another one
+ * outside of Azure, is handed to Prisma as it is.
+ *
  * On Azure and Fabric, where databases are billed, Prisma creates none: no shadow database, and no missing main one.
  *
  * @example
@@ -97,6 +104,11 @@ export async function entraDatasource(
     if (!WITHOUT_DATABASE.some((command) => process.argv.includes(command))) tell(NO_CONFIG)
     return closedBy({}, async () => {})
   }
+  if (typeof config === 'string' && hasPassword(config, options)) {
+    const { shadowDatabase } = options
+    const shadow = shadowDatabase !== undefined && { shadowDatabaseUrl: withDatabase(config, shadowDatabase) }
+    return closedBy({ url: config, ...shadow }, async () => {})
+  }
   const made = [config, options] as const
   const same = [...open].find((each) => isSame(each.made, made))
   if (same !== undefined) return same.datasource
@@ -106,6 +118,12 @@ export async function entraDatasource(
   open.add(entry)
   datasource.catch(forget)
   return datasource
+}
+
+/** Whether a connection string has a user and a password that are allowed for its server: then Prisma needs no proxy. */
+function hasPassword(config: string, options: EntraDatasourceOptions): boolean {
+  const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
+  return readConfig(config, options.credential === undefined ? options : {}, withPassword).sqlLogin !== undefined
 }
 
 /** Whether two values are the same data. Credentials, functions and other instances are only the same as themselves. */

@@ -1,5 +1,7 @@
+import type { AccessToken } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { type ConfigWarning, readConfig } from './config/config.ts'
+import type { SqlLogin } from './config/sql-login.ts'
 import { audienceOf, cloudOf } from './credentials/clouds.ts'
 import { PROMPT_TIMEOUT } from './credentials/one-at-a-time.ts'
 import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
@@ -31,6 +33,8 @@ export interface Setup {
   /** Of the models. */
   schema: string | undefined
   tokenSource: TokenSource
+  /** The login without a token, for which the token source is only a form. */
+  sqlLogin: SqlLogin | undefined
   /** The `aud` claim of the tokens for this server. */
   audience: string
   timing: RotationTiming
@@ -39,14 +43,33 @@ export interface Setup {
   warnings: ConfigWarning[]
 }
 
+/** In place of a token, where there is a password: it does not end, so nothing is rotated. */
+class SqlPassword {
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async getToken(): Promise<AccessToken> {
+    return { token: 'none', expiresOnTimestamp: this.#clock.now() + 10 * 365 * 86_400_000 }
+  }
+}
+
 /**
  * Reads a config and what the options say about signing in. Connects to nothing.
  *
+ * @param withPassword - whether the config may have a user and a password for a server. Then it decides, whatever the
+ * options say about tokens
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
-export function setUp(config: MssqlConfig | string, options: SetupOptions): Setup {
-  const read = readConfig(config, options.credential === undefined ? options : {})
-  const { config: mssql, maxAge, signIn, warnings } = read
+export function setUp(
+  config: MssqlConfig | string,
+  options: SetupOptions,
+  withPassword?: (server: string) => boolean,
+): Setup {
+  const read = readConfig(config, options.credential === undefined ? options : {}, withPassword)
+  const { config: mssql, maxAge, signIn, sqlLogin, warnings } = read
   const schema = options.schema ?? read.schema
   const cloud = cloudOf(mssql.server, options.scope)
   const warn = (message: string, parameter: string) => warnings.push({ message, parameter })
@@ -55,13 +78,15 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions): Setu
     name: `${mssql.server}:${mssql.port ?? ''}`,
     tenant: async () => tenantOfServer(targetOf(mssql), clock),
   }
-  const credentials = options.tokenSource ? [] : credentialsFor(options, signIn, { cloud, server }, warn)
+  const given =
+    sqlLogin === undefined ? options.tokenSource : new TokenSource(new SqlPassword(clock), { scope: 'none', clock })
+  const credentials = given ? [] : credentialsFor(options, signIn, { cloud, server }, warn)
   if (options.tokenSource) refuseBesideTokenSource(options)
   // A person takes longer than a server.
   const connectTimeout = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
   const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, connectTimeout)
   const tokenSource =
-    options.tokenSource ??
+    given ??
     new TokenSource(credentials, {
       scope: options.scope ?? cloud.scope,
       timing: timing.refresh,
@@ -69,7 +94,8 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions): Setu
       clock,
       random,
     })
-  return { mssql, schema, tokenSource, audience: audienceOf(cloud), timing: timing.rotation, clock, random, warnings }
+  const audience = audienceOf(cloud)
+  return { mssql, schema, tokenSource, sqlLogin, audience, timing: timing.rotation, clock, random, warnings }
 }
 
 /** A {@link Setup} for logins without the driver: the proxy's and doctor's. */

@@ -48,7 +48,6 @@ export function doctorCommand(
     .option('--timeout <seconds>', 'for all of it (default: 60, or more if a token may take longer)', seconds)
     .option('--verbose', 'show everything that it found')
     .option('--json', 'print one JSON document')
-    .optionsGroup('Help:')
     .addHelpText('after', HELP)
     .action(async (url: string | undefined, flags: DoctorFlags) => {
       const { out } = context

@@ -48,7 +48,6 @@ export function execCommand(context: CliContext): Command {
     .option('--env <name>', 'the variable in which it finds its connection string', DATABASE_URL)
     .addOption(new Option('--format <kind>', 'of that string').choices(URL_FORMATS).default('prisma'))
     .option('--shadow-database <name>', 'an empty database, passed in SHADOW_DATABASE_URL in the same way')
-    .optionsGroup('Help:')
     .addHelpText('after', HELP)
     .action(async (words: string[], flags: ExecFlags) => {
       const [first = ''] = words

@@ -18,8 +18,10 @@ export function signInFlags(command: Command): Command {
     .optionsGroup('Where to connect, and how to sign in:')
     .option('--url <string>', 'the connection string, instead of the argument')
     .option('--config <file>', 'take everything from entraDatasource(…) in this file')
-    .option('--authentication <names>', 'AzureCli, …; several, by commas, in order of preference', (text: string) =>
-      text.split(',').map((name) => name.trim()),
+    .option(
+      '--authentication <names>',
+      'ActiveDirectoryManagedIdentity, AzureCli, …; several, separated by commas, in order of preference',
+      (text: string) => text.split(',').map((name) => name.trim()),
     )
     .option('--tenant-id <id>', 'the tenant to sign in to')
     .option('--client-id <id>', 'the application, or the user-assigned managed identity')
@@ -28,8 +30,8 @@ export function signInFlags(command: Command): Command {
 }
 
 const DEFAULT_DATASOURCE = `
-If you pass neither a connection string nor --config: entraDatasource(…) in prisma.config.ts if it is there, else
-${DATABASE_URL} of the environment, .env or prisma/.env.`
+Where to connect, by default: what prisma.config.ts gives to entraDatasource(…), else ${DATABASE_URL} of the environment, .env
+or prisma/.env.`
 
 /** The values of {@link signInFlags} as options. */
 export function signInOptionsOf({ authentication = [], tenantId, clientId, scope }: SignInFlags) {

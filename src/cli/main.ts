@@ -5,7 +5,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import { printable, wrapped } from '../errors/wording.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { execCommand } from './exec-command.ts'
-import { type CliContext, EXIT_CODES, ExitCode, endWithReader, NAME, outputTo, say } from './process.ts'
+import { type CliContext, EXIT_CODES, ExitCode, endWithReader, NAME, outputTo, reflowed, say } from './process.ts'
 import { proxyCommand } from './proxy-command.ts'
 
 const EXAMPLES = `
@@ -47,7 +47,8 @@ function programOf(context: CliContext): Command {
     .addCommand(execCommand(context))
     .addCommand(proxyCommand(context))
   const writeErr = (text: string) => context.err.write(wrapped(printable(text), context.err.width))
-  for (const command of [program, ...program.commands]) command.exitOverride().configureOutput({ writeErr })
+  const writeOut = (text: string) => context.out.write(reflowed(text, process.stdout.columns ?? 80))
+  for (const command of [program, ...program.commands]) command.exitOverride().configureOutput({ writeErr, writeOut })
   return program
 }
 

@@ -43,6 +43,11 @@ export function say({ err }: Pick<CliContext, 'err'>, message: string): void {
   err.write(`${err.style('dim', `${NAME}:`)}${text.slice(NAME.length + 1)}\n`)
 }
 
+/** Breaks the paragraphs of a help text anew. Lines that begin with a space stay. @param width - in characters */
+export function reflowed(text: string, width: number): string {
+  return wrapped(text.replace(/(?<=\S)\n(?=\S)/g, ' '), width)
+}
+
 /** The exit codes. `exec` passes on its command's, or 128 + the number of the signal that ended it. */
 export const ExitCode = {
   OK: 0,

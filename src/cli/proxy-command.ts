@@ -48,7 +48,6 @@ export function proxyCommand(context: CliContext): Command {
     .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) there, on 127.0.0.1', portNumber)
     .optionsGroup('Output:')
     .option('--json', 'print one JSON object per line: the proxy, then each event')
-    .optionsGroup('Help:')
     .addHelpText('after', HELP)
     .action(async (url: string | undefined, flags: ProxyCommandFlags) => {
       context.setExitCode(await keepOpen(url, flags, context))

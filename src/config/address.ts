@@ -95,7 +95,8 @@ export function refusePlaintext(host: string, encrypt: boolean | string | undefi
   )
 }
 
-function isLoopback(address: string): boolean {
+/** Whether an address is this machine's own. */
+export function isLoopback(address: string): boolean {
   const name = withoutBrackets(address.replace(/\\.*$/, '').toLowerCase())
   return name === 'localhost' || name === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name)
 }

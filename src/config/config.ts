@@ -7,6 +7,7 @@ import { refusePlaintext } from './address.ts'
 import { givenInCode, readConfigObject } from './config-object.ts'
 import { parseConnectionString } from './connection-string.ts'
 import type { ParsedConfig } from './source.ts'
+import { type SqlLogin, sqlLoginIn } from './sql-login.ts'
 
 export type { ConfigWarning } from './source.ts'
 
@@ -14,6 +15,8 @@ export type { ConfigWarning } from './source.ts'
 export interface EntraConfig extends Omit<ParsedConfig, 'authentication' | 'details'> {
   /** `undefined` if the config says nothing about it. */
   signIn: SignIn | undefined
+  /** Instead of a token, where `withPassword` allows it. */
+  sqlLogin: SqlLogin | undefined
 }
 
 /** What to say where there is no connection string, as it comes from a variable that is not set. */
@@ -25,11 +28,13 @@ export const NO_CONFIG =
  * Reads a connection string or a config object of `mssql`, and refuses what would sign in without a token.
  *
  * @param inCode - what the options say about signing in, which the config need not repeat. A warning says so if they differ
+ * @param withPassword - whether the config may have a user and a password for a server
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export function readConfig(
   configOrString: MssqlConfig | string,
   inCode: Pick<SignInOptions, 'authentication' | 'tenantId' | 'clientId'> = {},
+  withPassword: (server: string) => boolean = () => false,
 ): EntraConfig {
   // Whatever the types say: `process.env.DATABASE_URL!`.
   if (configOrString === undefined || configOrString === '') throw new EntraError('CONFIG_INVALID', NO_CONFIG)
@@ -37,6 +42,8 @@ export function readConfig(
     typeof configOrString === 'string' ? parseConnectionString(configOrString) : readConfigObject(configOrString)
   const { config, schema, maxAge, authentication: said, details, warnings } = parsed
   refusePlaintext(config.server, config.options?.encrypt)
+  const sqlLogin = withPassword(config.server) ? sqlLoginIn(details, said, inCode.authentication) : undefined
+  if (sqlLogin !== undefined) return { config, schema, maxAge, signIn: undefined, sqlLogin, warnings }
   for (const name of ['tenantId', 'clientId'] as const) {
     const text = inCode[name]
     if (text === undefined) continue
@@ -50,5 +57,5 @@ export function readConfig(
   if (said !== undefined && authentication !== undefined && authenticationMethod(authentication) !== signIn?.method) {
     throw said.refuse(`The config says authentication=${said.text}, the options say ${authentication}.`)
   }
-  return { config, schema, maxAge, signIn, warnings }
+  return { config, schema, maxAge, signIn, sqlLogin, warnings }
 }

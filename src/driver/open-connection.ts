@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { config as MssqlConfig } from 'mssql'
 import { isolationLevelName } from '../config/isolation-levels.ts'
+import type { SqlLogin } from '../config/sql-login.ts'
 import { claimsOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { requireEncryption } from '../login/client-login.ts'
@@ -23,6 +24,8 @@ import { mendConnection } from './tedious-fixes.ts'
 interface OpenerSettings {
   /** Whether statements may be sent after the token's end. @defaultValue false */
   sessionsOutliveTokens?: boolean
+  /** Instead of the leases' tokens. */
+  sqlLogin?: SqlLogin | undefined
   onConnect?: OnConnect | undefined
   /** Called once, with the first column that is read whose values the driver rounds. */
   onInexact?: (column: InexactColumn) => void
@@ -44,7 +47,7 @@ export function connectionOpener(
   config: MssqlConfig,
   options: OfficialOptions,
   audience: string,
-  { sessionsOutliveTokens = false, onConnect, onInexact = () => {} }: OpenerSettings = {},
+  { sessionsOutliveTokens = false, sqlLogin, onConnect, onInexact = () => {} }: OpenerSettings = {},
 ): ConnectionOpener {
   const { server, database } = config
   const { isolationLevel, maxRetriesOnTransientErrors = 0, database: inOptions = database } = config.options ?? {}
@@ -64,7 +67,7 @@ export function connectionOpener(
     const { newConnection, adapterOn } = await load()
     signal.throwIfAborted()
     const connection = newConnection(
-      { type: 'azure-active-directory-access-token', options: { token: lease.token } },
+      sqlLogin?.authentication() ?? { type: 'azure-active-directory-access-token', options: { token: lease.token } },
       {
         // The pool retries logins.
         maxRetriesOnTransientErrors,

@@ -191,7 +191,8 @@ function unsupported({ server }: LoginContext): Explanation {
     code: 'ENTRA_LOGIN_UNSUPPORTED',
     why: `${server} ignored the token: it does not accept Microsoft Entra logins. SQL Server in a container never does; on premises it needs Azure Arc.`,
     remedy:
-      'Use @prisma/adapter-mssql with a user and password there, or put the gateway of ' +
+      'Put a user and a password into its connection string (see allowPassword), use @prisma/adapter-mssql with a user and ' +
+      'password, or put the gateway of ' +
       'prisma-adapter-mssql-entra/testing in front of it. If it should be Azure SQL, check the host name.',
   }
 }

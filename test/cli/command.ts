@@ -1,14 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll } from 'vitest'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+import { bundleCli } from './bundled-cli.ts'
 
 /** A running command. */
 export interface RunningCommand {
@@ -34,16 +30,19 @@ export interface CommandOnAzure {
 
 export function useCommand(): CommandOnAzure {
   let azure: LocalAzure | undefined
+  let cli: Awaited<ReturnType<typeof bundleCli>>
   let folder = ''
   const running = new Set<ChildProcess>()
   beforeAll(async () => {
     azure = await startLocalAzure()
+    cli = await bundleCli()
     folder = await mkdtemp(join(tmpdir(), 'prisma-mssql-entra-'))
     await writeFile(join(folder, 'gateway.pem'), azure.gateway.ca)
   }, 600_000)
   afterAll(async () => {
     for (const child of running) child.kill('SIGKILL')
     await azure?.close()
+    await cli.remove()
     await rm(folder, { recursive: true, force: true })
   })
   const command: CommandOnAzure = {
@@ -55,9 +54,7 @@ export function useCommand(): CommandOnAzure {
       return command.startIn({}, ...args)
     },
     startOnTerminal(...args) {
-      const words = [process.execPath, '--import', LOADER, MAIN, ...args].map(
-        (word) => `'${word.replaceAll("'", "'\\''")}'`,
-      )
+      const words = [process.execPath, cli.main, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`)
       return command.spawn(
         'script',
         ['--quiet', '--return', '--flush', '--command', words.join(' '), '/dev/null'],
@@ -66,7 +63,7 @@ export function useCommand(): CommandOnAzure {
       )
     },
     startIn(environment, ...args) {
-      return command.spawn(process.execPath, ['--import', LOADER, MAIN, ...args], environment)
+      return command.spawn(process.execPath, [cli.main, ...args], environment)
     },
     spawn(program, args, { IN_FOLDER, ...environment }, stdin = 'ignore') {
       const { DATABASE_URL: _, ...inherited } = process.env

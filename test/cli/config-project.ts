@@ -5,16 +5,21 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** How the text of a config file begins. */
-export const IMPORTS = `
-import { defineConfig } from 'prisma/config'
+/** How a user's config file begins. */
+export const IMPORTS = `import { defineConfig } from 'prisma/config'
 import { entraDatasource } from '${join(ROOT, 'src/prisma-config.ts')}'
-const typed: number = 1
+`
+
+/** The same without all that the real one imports, which takes long to load as TypeScript. */
+export const LIGHT_IMPORTS = `import { defineConfig } from 'prisma/config'
+import { type DatasourceCall, recordDatasource } from '${join(ROOT, 'src/config/datasource-recorder.ts')}'
+const entraDatasource = async (config: DatasourceCall['config'], options: object = {}) =>
+  ({ url: recordDatasource({ config, options }) })
 `
 
 /** The text of a config file whose datasource is that of `entraDatasource`. */
-export function configFile(args: string): string {
-  return `${IMPORTS}
+export function configFile(args: string, imports = LIGHT_IMPORTS): string {
+  return `${imports}
 export default defineConfig({ schema: 'schema.prisma', datasource: await entraDatasource(${args}) })
 `
 }

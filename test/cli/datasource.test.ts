@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { datasourceOf } from '../../src/cli/datasource.ts'
 import type { SignInFlags } from '../../src/cli/flags.ts'
 import { recordedOutput } from '../support/recorded-output.ts'
-import { configFile, IMPORTS, makeProject } from './config-project.ts'
+import { configFile, LIGHT_IMPORTS, makeProject } from './config-project.ts'
 
 const folders: string[] = []
 afterEach(async () => {
@@ -34,7 +34,7 @@ const FROM_FILE = {
 }
 const DATABASE_URL = 'sqlserver://h;database=from_environment'
 const FROM_ENVIRONMENT = { config: DATABASE_URL, options: {}, said: '' }
-const OTHER_DATASOURCE = `${IMPORTS}export default defineConfig({ datasource: { url: 'sqlserver://other' } })`
+const OTHER_DATASOURCE = `${LIGHT_IMPORTS}export default defineConfig({ datasource: { url: 'sqlserver://other' } })`
 
 describe('without a connection string on the command line', () => {
   it.each(['prisma.config.ts', 'prisma7.config.mts', '.config/prisma.ts'])(
@@ -69,7 +69,7 @@ describe('without a connection string on the command line', () => {
   })
 
   it('of several datasources, the one that the file exports counts', async () => {
-    const file = `${IMPORTS}
+    const file = `${LIGHT_IMPORTS}
       const datasource = await entraDatasource('sqlserver://first')
       await entraDatasource('sqlserver://second')
       export default defineConfig({ datasource })`

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { doctorCommand, exitCodeOf } from '../../src/cli/doctor-command.ts'
 import { stepAsText } from '../../src/cli/doctor-report.ts'
 import type { DiagnoseOptions } from '../../src/doctor/diagnose.ts'
@@ -11,6 +10,7 @@ import { EntraError } from '../../src/errors/entra-error.ts'
 import { usePractice } from '../doctor/support.ts'
 import { NO_SUCH_HOST } from '../errors/provoke.ts'
 import { recordedOutput, silentContext } from '../support/recorded-output.ts'
+import { bundleCli } from './bundled-cli.ts'
 
 const practice = usePractice()
 const NOWHERE = `sqlserver://${NO_SUCH_HOST};database=app`
@@ -154,16 +154,20 @@ describe('doctor', () => {
 })
 
 describe('the doctor process', () => {
-  const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  const CHILD = fileURLToPath(new URL('doctor.child.ts', import.meta.url))
-
-  const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-
+  let main: Awaited<ReturnType<typeof bundleCli>>
   /** With a credential that never answers, and keeps nothing open. */
-  const start = (...args: string[]) => run(CHILD, [trusting(), ...args])
+  let child: Awaited<ReturnType<typeof bundleCli>>
+
+  beforeAll(async () => {
+    main = await bundleCli()
+    child = await bundleCli(fileURLToPath(new URL('doctor.child.ts', import.meta.url)))
+  })
+  afterAll(() => Promise.all([main.remove(), child.remove()]))
+
+  const start = (...args: string[]) => run(child.main, [trusting(), ...args])
 
   function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
-    const child = spawn(process.execPath, ['--import', LOADER, program, ...args], {
+    const child = spawn(process.execPath, [program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     })
@@ -179,7 +183,7 @@ describe('the doctor process', () => {
 
   it('is part of prisma-mssql-entra', async () => {
     const environment = { ...practice.azure.authority.environment('app-service'), DATABASE_URL: trusting() }
-    const running = run(MAIN, ['doctor', '--authentication', 'ActiveDirectoryManagedIdentity'], environment)
+    const running = run(main.main, ['doctor', '--authentication', 'ActiveDirectoryManagedIdentity'], environment)
     expect(await running.ended).toEqual([0, null])
     expect(running.out).toMatch(/^✓ Latency /m)
   })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { useCommand } from './command.ts'
-import { configFile, makeProject } from './config-project.ts'
+import { configFile, IMPORTS, makeProject } from './config-project.ts'
 
 const command = useCommand()
 const client = fileURLToPath(new URL('client.mjs', import.meta.url))
@@ -158,8 +158,11 @@ describe('exec', () => {
 
   it('takes string, sign-in, schema and shadow database from entraDatasource in prisma.config.ts', async () => {
     const folder = await makeProject({
-      'prisma.config.ts': configFile(`process.env.TO_AZURE, {
-        authentication: 'ActiveDirectoryManagedIdentity', schema: 'sales', shadowDatabase: 'app_shadow' }`),
+      'prisma.config.ts': configFile(
+        `process.env.TO_AZURE,
+          { authentication: 'ActiveDirectoryManagedIdentity', schema: 'sales', shadowDatabase: 'app_shadow' }`,
+        IMPORTS,
+      ),
     })
     const script = `
       console.log(process.env.DATABASE_URL, process.env.SHADOW_DATABASE_URL, process.env.TO_AZURE)

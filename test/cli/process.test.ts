@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { say } from '../../src/cli/process.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { reflowed, say } from '../../src/cli/process.ts'
 import { printable, printableJson, wrapped } from '../../src/errors/wording.ts'
 import { loginFor, TdsClient } from '../proxy/support.ts'
 import { recordedOutput } from '../support/recorded-output.ts'
+import { bundleCli } from './bundled-cli.ts'
 
 beforeEach(() => {
   for (const name of ['FORCE_COLOR', 'NO_COLOR']) vi.stubEnv(name, undefined)
@@ -61,14 +60,23 @@ describe('a message', () => {
   })
 })
 
+it('breaks the paragraphs of a help text at the width of the terminal, and leaves its lists and examples', () => {
+  const text = 'one two\nthree\n\nExamples:\n  $ a long example\n  $ another\n'
+  expect(reflowed(text, 8)).toBe('one two\nthree\n\nExamples:\n  $ a long example\n  $ another\n')
+  expect(reflowed(text, 80)).toBe('one two three\n\nExamples:\n  $ a long example\n  $ another\n')
+})
+
 describe('a command whose reader has gone away', () => {
-  const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+  let cli: Awaited<ReturnType<typeof bundleCli>>
+  beforeAll(async () => {
+    cli = await bundleCli()
+  })
+  afterAll(() => cli.remove())
   const TARGET = 'sqlserver://localhost;database=app;authentication=AzureCli'
 
   /** Runs the command, and closes the reading end of a stream before anything is written to it. */
   async function withoutReader(stream: 'stdout' | 'stderr', ...args: string[]) {
-    const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [cli.main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     const written = { stdout: '', stderr: '' }
     child.stdout.on('data', (data) => (written.stdout += data))
     child.stderr.on('data', (data) => (written.stderr += data))
@@ -87,7 +95,7 @@ describe('a command whose reader has gone away', () => {
   })
 
   it.each([[[]], [['--json']]])('runs on if it is a standing proxy, until it is told to end: %j', async (flags) => {
-    const args = ['--import', LOADER, MAIN, 'proxy', TARGET, ...flags]
+    const args = [cli.main, 'proxy', TARGET, ...flags]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     const ended = once(child, 'close')
     const [first] = await once(child.stdout, 'data')

@@ -28,6 +28,7 @@ const OPTIONS: Record<keyof PrismaMssqlEntraOptions, true> = {
   scope: true,
   tokenSource: true,
   schema: true,
+  allowPassword: true,
   eager: true,
   rotation: true,
   onConnect: true,

@@ -72,7 +72,8 @@ export function provocations(db: Database): Provocations {
 
   return {
     CONFIG_INVALID: () => thrownBy(() => new PrismaMssqlEntra('sqlserver://localhost:0;database=app')),
-    CONFIG_CREDENTIALS: () => thrownBy(() => new PrismaMssqlEntra('sqlserver://localhost;user=sa;password=geheim')),
+    CONFIG_CREDENTIALS: () =>
+      thrownBy(() => new PrismaMssqlEntra('sqlserver://h.database.windows.net;user=sa;password=geheim')),
     CONFIG_PLAINTEXT: () => thrownBy(() => new PrismaMssqlEntra('sqlserver://db.example.test;encrypt=false')),
     TOKEN_INVALID: () => query({ credential: () => 'no token' }),
     TOKEN_EXPIRED: () => {
@@ -134,6 +135,8 @@ export function provocations(db: Database): Provocations {
     },
     CONNECT_TIMEOUT: async () => {
       const { prisma } = db.connect({}, { pool: { max: 1, acquireTimeoutMillis: 500 } })
+      // The login may take longer than that.
+      await prisma.$connect()
       return prisma.$transaction(() => thrownBy(() => prisma.$queryRaw`SELECT 1 AS one`), { timeout: 60_000 })
     },
     SESSION_TOKEN_EXPIRED: async () => {
