@@ -12,7 +12,15 @@ it('a short soak meets faults, keeps its rows right, leaves nothing behind, and 
 })
 
 it('a short soak of the proxy meets clients of all kinds, and leaves nothing behind', async () => {
-  const { code, output } = await runScript('--expose-gc', 'soak/main.ts', '--proxy', '--seed', '250', '--minutes', '0.4')
+  const { code, output } = await runScript(
+    '--expose-gc',
+    'soak/main.ts',
+    '--proxy',
+    '--seed',
+    '250',
+    '--minutes',
+    '0.4',
+  )
   expect(output).toMatch(/clients: is reset while it waits +[1-9]/)
   expect(output).toMatch(/logins +[1-9]/)
   expect(output).not.toMatch(/left after|never ended|nobody handled/)
