@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { type Cloud, PUBLIC_CLOUD } from './clouds.ts'
@@ -24,18 +25,6 @@ export interface IdentityContext {
   /** The server to sign in for, and how to ask it for its tenant. */
   server?: { name: string; tenant: () => Promise<string> }
 }
-
-/** What distinguishes one sign-in from another. */
-const DETAILS = [
-  'method',
-  'tenantId',
-  'clientId',
-  'objectId',
-  'resourceId',
-  'loginHint',
-  'certificatePath',
-  'secret',
-] as const satisfies readonly (keyof SignIn)[]
 
 const known: IdentityCredential[] = []
 
@@ -77,7 +66,7 @@ export class IdentityCredential extends NamedCredential {
   serves(signIn: SignIn, { cloud, options, server }: IdentityContext): boolean {
     const mine = this.#context
     const sameTenant = this.#tenantFrom === undefined || this.#tenantFrom.name === server?.name
-    const sameSignIn = DETAILS.every((it) => this.#signIn[it] === signIn[it])
+    const sameSignIn = isDeepStrictEqual(this.#signIn, signIn) && this.#signIn.secret === signIn.secret
     return sameSignIn && sameTenant && mine.cloud === cloud && mine.options === options
   }
 

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { causesOf } from '../errors/causes.ts'
 import type { IdentityOptions } from './methods.ts'
 
 /**
@@ -14,18 +15,8 @@ interface ErrorLike {
   response?: { status?: unknown; headers?: { get?: (name: string) => unknown } }
   retryAfterInMs?: unknown
   errors?: unknown
-  cause?: unknown
   name?: unknown
   message?: unknown
-}
-
-/** The error itself, its causes, and the parts of an aggregate. */
-function* chainOf(error: unknown, depth = 0): Generator<ErrorLike> {
-  if (typeof error !== 'object' || error === null || depth > 8) return
-  const link = error as ErrorLike
-  yield link
-  if (Array.isArray(link.errors)) for (const part of link.errors) yield* chainOf(part, depth + 1)
-  yield* chainOf(link.cause, depth + 1)
 }
 
 /**
@@ -34,7 +25,7 @@ function* chainOf(error: unknown, depth = 0): Generator<ErrorLike> {
  * @param now - ms since the epoch, for a `Retry-After` that is a date (RFC 9110, 10.2.3)
  */
 export function retryAfterOf(error: unknown, now: number): number | undefined {
-  for (const link of chainOf(error)) {
+  for (const link of causesOf(error) as Iterable<ErrorLike>) {
     if (typeof link.retryAfterInMs === 'number' && link.retryAfterInMs >= 0) return link.retryAfterInMs
     const headers = link.response?.headers
     if (typeof headers?.get !== 'function') continue
@@ -58,7 +49,7 @@ const THROTTLED = /too many requests|\bthrottl|AADSTS(?:90055|50196|900382)\b/i
 
 /** Whether a token was refused because there were too many requests. */
 export function isThrottled(error: unknown): boolean {
-  for (const link of chainOf(error)) {
+  for (const link of causesOf(error) as Iterable<ErrorLike>) {
     if (link.statusCode === 429 || link.response?.status === 429 || link.status === 429) return true
     if (typeof link.message === 'string' && THROTTLED.test(link.message)) return true
   }
@@ -85,7 +76,7 @@ function isProgramError(link: ErrorLike): boolean {
  */
 export function isLasting(error: unknown, depth = 0): boolean {
   let lasting = false
-  for (const link of chainOf(error)) {
+  for (const link of causesOf(error) as Iterable<ErrorLike>) {
     if (Array.isArray(link.errors) && link.errors.length > 0) {
       return depth < 8 && link.errors.every((part) => isLasting(part, depth + 1))
     }

@@ -36,8 +36,8 @@ export async function checkEntraLogins(
     return undecided(reasonOf(error))
   }
   const { tokens, server } = answer
-  for (const token of tokens) if (token.kind === 'fedAuthInfo') return accepted(token.info, server, target)
   for (const token of tokens) {
+    if (token.kind === 'fedAuthInfo') return accepted(token.info, server, target)
     if (token.kind !== 'error') continue
     const { host, database } = target
     const context = { server: host, database, audience, claims: undefined, now: clock.now() }

@@ -13,23 +13,25 @@ const TOLERANCE = 60_000
  * @param databaseMs - the same for the server's
  */
 export function checkClock(entraMs: number | undefined, databaseMs: number | undefined): Finding<true> {
-  const known = [
-    ...(entraMs === undefined ? [] : [{ skew: entraMs, other: 'Entra ID' }]),
-    ...(databaseMs === undefined ? [] : [{ skew: databaseMs, other: 'the server' }]),
+  const sides = [
+    { skew: entraMs, other: 'Entra ID' },
+    { skew: databaseMs, other: 'the server' },
   ]
-  const off = ({ skew }: { skew: number }) => Math.abs(skew) > TOLERANCE
-  const words = known.map((clock) => {
-    const { skew, other } = clock
-    if (!off(clock)) return `agrees with ${other}`
-    return `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} ${other}`
-  })
-  const advice = 'Tokens are refreshed by this clock. Synchronize it (NTP).'
+  const summary = sides.flatMap(({ skew, other }) => (skew === undefined ? [] : comparison(skew, other))).join(', ')
+  const isOff = sides.some(({ skew = 0 }) => Math.abs(skew) > TOLERANCE)
   return {
     value: true,
-    summary: words.join(', '),
+    summary,
     details: { entraSkewMs: entraMs, databaseSkewMs: databaseMs && Math.round(databaseMs) },
-    warnings: known.some(off) ? [`This machine's clock: ${words.join(', ')}. ${advice}`] : [],
+    warnings: isOff
+      ? [`This machine's clock: ${summary}. Tokens are refreshed by this clock. Synchronize it (NTP).`]
+      : [],
   }
+}
+
+function comparison(skew: number, other: string): string {
+  if (Math.abs(skew) <= TOLERANCE) return `agrees with ${other}`
+  return `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} ${other}`
 }
 
 /** How far this machine's clock is ahead of Entra ID's by the times of a new token, in ms: 0 if less than a minute. */

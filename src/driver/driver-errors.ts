@@ -1,6 +1,7 @@
 import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { causesOf } from '../errors/causes.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import { causesOf, connectFailed } from '../login/connect-failures.ts'
+import { connectFailed } from '../login/connect-failures.ts'
 import { loginRefused } from '../login/refusals.ts'
 import type { LoginContext, LoginRefusal } from '../login/token-refusal.ts'
 

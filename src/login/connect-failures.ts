@@ -1,3 +1,4 @@
+import { causesOf } from '../errors/causes.ts'
 import { EntraError, type EntraErrorCode, type EntraErrorDetails, reasonOf } from '../errors/entra-error.ts'
 
 /** What a failure means, as far as is known. */
@@ -98,10 +99,7 @@ function networkFailure(systemCode: unknown): Explanation | undefined {
 /** The innermost code: the system's own, if there is one. */
 function networkCode(error: Error): unknown {
   let found: unknown
-  for (const link of causesOf(error)) {
-    const { code, errors } = link as { code?: unknown; errors?: { code?: unknown }[] }
-    found = code ?? errors?.[0]?.code ?? found
-  }
+  for (const link of causesOf(error)) found = (link as { code?: unknown }).code ?? found
   return found
 }
 
@@ -185,13 +183,4 @@ export function encryptionRequired(cause?: unknown): EntraError {
 
 function tlsFailed(text: string, cause: unknown): EntraError {
   return new EntraError('TLS_FAILED', text, { cause })
-}
-
-/** The error and its causes: `cause` of ECMAScript, `originalError` of mssql. */
-export function* causesOf(error: unknown): Generator<object> {
-  for (let link = error, depth = 0; typeof link === 'object' && link !== null && depth < 8; depth++) {
-    yield link
-    const { cause, originalError } = link as { cause?: unknown; originalError?: unknown }
-    link = cause ?? originalError
-  }
 }

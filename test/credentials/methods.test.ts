@@ -294,6 +294,31 @@ describe('a missing value is named', () => {
   })
 })
 
+describe('the tenant of a service principal', () => {
+  const at = (name: string) => ({ cloud: PUBLIC_CLOUD, server: { name, tenant: async () => `tenant of ${name}` } })
+  const signIn = (details = {}) =>
+    new SignIn('ActiveDirectoryServicePrincipal', { clientId: 'c', secret: 's', ...details })
+  const tenantFor = async (...parameters: Parameters<typeof identityCredential>) => {
+    await ask(identityCredential(...parameters))
+    return made.at(-1)?.[1]
+  }
+
+  it('is that of the server if nothing else names it', async () => {
+    expect(await tenantFor(signIn(), at('one'))).toBe('tenant of one')
+    expect(await tenantFor(signIn(), at('two'))).toBe('tenant of two')
+    expect(identityCredential(signIn(), at('one'))).toBe(identityCredential(signIn(), at('one')))
+  })
+
+  it('is the one in the config or the environment, for all servers', async () => {
+    expect(await tenantFor(signIn({ tenantId: 't' }), at('one'))).toBe('t')
+    expect(identityCredential(signIn({ tenantId: 't' }), at('two'))).toBe(
+      identityCredential(signIn({ tenantId: 't' }), at('one')),
+    )
+    vi.stubEnv('AZURE_TENANT_ID', 'T')
+    expect(await tenantFor(signIn({ clientId: 'other' }), at('one'))).toBe('T')
+  })
+})
+
 describe('the authority host', () => {
   const of = async (options?: IdentityOptions) => {
     const signIn = new SignIn('ActiveDirectoryDefault', { tenantId: String(Math.random()) })

@@ -192,6 +192,18 @@ describe('doctor warns about', () => {
     })
   })
 
+  it('the proxy that credentialOptions name', async () => {
+    const { step } = await practice.examine(`sqlserver://${NO_SUCH_HOST};database=app`, {
+      authentication: 'ActiveDirectoryManagedIdentity',
+      credentialOptions: { proxyOptions: { host: 'http://127.0.0.1', port: 1 } },
+      rotation: { waitTimeout: 1 },
+    })
+    expect(step('http-proxy')).toMatchObject({
+      summary: 'token requests go through 127.0.0.1:1 (credentialOptions.proxyOptions)',
+      warnings: [expect.stringContaining('NO_PROXY lacks 169.254.169.254')],
+    })
+  })
+
   it('no credential that could not sign in, but lists it', async () => {
     for (const name of Object.keys(process.env)) if (name.startsWith('AZURE_')) vi.stubEnv(name, undefined)
     const credential = ['Environment', giving(() => practice.azure.authority.issueToken()).credential]

@@ -12,6 +12,7 @@ import { EntraError } from '../../src/errors/entra-error.ts'
 import { loginRefused } from '../../src/login/refusals.ts'
 import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
+import { azureMessage } from '../../src/testing/gateway/azure-errors.ts'
 import type { FaultAction, FaultError, Stage } from '../../src/testing/gateway/faults.ts'
 import { freePort, NO_SUCH_HOST } from '../errors/provoke.ts'
 import { secretsIn } from '../integration/secrets.ts'
@@ -194,7 +195,7 @@ it.each<Row>([
   ],
   [
     'a server that requires TLS 1.3',
-    refused({ number: 47072 }),
+    refusal(47072),
     'login',
     /requires a later version of TLS/,
     /Remove the TLS options.*encrypt=strict/,
@@ -464,10 +465,10 @@ it.each<Row>([
   ],
   [
     'a login without a user in the database',
-    refused({ number: 916 }),
+    refusal(916),
     'login',
-    /The server knows "local-app", but the database does not/,
-    /CREATE USER \[local-app\]/,
+    /The server knows "ann@contoso\.com", but the database does not/,
+    /CREATE USER \[ann@contoso\.com\] FROM EXTERNAL PROVIDER/,
   ],
   [
     'a user without rights',
@@ -494,49 +495,43 @@ it.each<Row>([
   ],
   [
     'a subnet without access',
-    refused({ number: 40914 }),
+    refusal(40914),
     'login',
     /only accepts connections from certain subnets/,
     /az sql server vnet-rule create/,
   ],
   [
     'a server without public access',
-    refused({ number: 47073 }),
+    refusal(47073),
     'login',
     /only accepts connections through its private endpoint/,
     /Connect from inside its virtual network/,
   ],
   [
     'a paused database',
-    refused({ number: 40613 }),
+    refusal(40613),
     'login',
     /paused, moving to another node, or busy/,
     /connecting wakes a paused serverless database/,
   ],
   [
     'a paused dedicated SQL pool',
-    refused({ number: 42108 }),
+    refusal(42108),
     'login',
     /dedicated SQL pool is paused/,
     /az synapse sql pool resume/,
   ],
-  [
-    'too many connections',
-    refused({ number: 10928 }),
-    'login',
-    /at its limit of sessions or workers/,
-    /Open fewer connections/,
-  ],
+  ['too many connections', refusal(10928), 'login', /at its limit of sessions or workers/, /Open fewer connections/],
   [
     'a server name that Azure does not know',
-    refused({ number: 40532 }),
+    refusal(40532),
     'login',
     /it knows no server named/,
     /Connect by the full name of the server/,
   ],
   [
     'a refusal for any other reason',
-    refused({ number: 18470, message: 'The account is disabled.' }),
+    refusal(18470, 'The account is disabled.'),
     'login',
     /The account is disabled\. \(error 18470, state 1\)/,
     /Look up error 18470/,
@@ -658,6 +653,17 @@ function says(
 
 /** What is said to 18456 without a reason. @param ahead - how far this machine's clock is ahead, in ms */
 function withoutUser(claims: Claims = {}, { ahead = 0, server = 'sql.example.test' } = {}): () => Promise<Said> {
+  return refusal(18456, "Login failed for user '<token-identified principal>'.", claims, NOW + ahead, server)
+}
+
+/** What is said to a refusal of a login, without a run of doctor. */
+function refusal(
+  number: number,
+  message = azureMessage(number),
+  claims: Claims = {},
+  now = NOW,
+  server = 'sql.example.test',
+): () => Promise<Said> {
   const all = {
     aud: 'https://database.windows.net/',
     nbf: NOW / 1000 - 300,
@@ -668,9 +674,8 @@ function withoutUser(claims: Claims = {}, { ahead = 0, server = 'sql.example.tes
     appid: CLIENT_ID,
     ...claims,
   }
-  const message = "Login failed for user '<token-identified principal>'."
-  const context = { server, database: 'app', audience: all.aud, claims: all, now: NOW + ahead }
-  return says('login', () => [loginRefused({ number: 18456, state: 1, message }, context).message])
+  const context = { server, database: 'app', audience: all.aud, claims: all, now }
+  return says('login', () => [loginRefused({ number, state: 1, message }, context).message])
 }
 
 function entra() {

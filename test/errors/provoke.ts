@@ -135,6 +135,8 @@ export function provocations(db: Database): Provocations {
     },
     CONNECT_TIMEOUT: async () => {
       const { prisma } = db.connect({}, { pool: { max: 1, acquireTimeoutMillis: 500 } })
+      // The login may take longer than that.
+      await prisma.$connect()
       return prisma.$transaction(() => thrownBy(() => prisma.$queryRaw`SELECT 1 AS one`), { timeout: 60_000 })
     },
     SESSION_TOKEN_EXPIRED: async () => {

@@ -358,7 +358,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'two token requests at once',
-    breaks: ['requests in flight'],
+    breaks: ['requests in flight', 'Retry-After ignored'],
     plant: () =>
       replace(
         CredentialChain.prototype,
