@@ -1,5 +1,5 @@
 // The clients of the proxy have a process of their own, so that heap and sockets of the soak's are those of the proxy.
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection, Request } from 'tedious'
@@ -155,9 +155,9 @@ let until = new AbortController()
 let running: Promise<unknown>[] = []
 let report: ClientsReport
 
-function failed(error: unknown, from: number): void {
-  const { code, number, message } = error as { code?: string; number?: number; message: string }
-  const detail = `${message} ${(error as Error).cause ?? ''}`
+function failed(error: unknown, from: number, said = ''): void {
+  const { code, number, message, cause = '' } = error as Error & { code?: string; number?: number }
+  const detail = `${message} ${cause} ${said}`
   report.failures.push({ cause: String(number ?? code), detail, from, until: Date.now() })
 }
 
@@ -171,7 +171,8 @@ async function misbehave(random: SeededRandom): Promise<void> {
       if (/was accepted/.test(error.message)) failed(error, Date.now())
     })
     if ((await Promise.race([over, sleep(STUCK_AFTER, 'stuck')])) === 'stuck') report.stuck.push(kind)
-    await sleep(random.integer(0, 100))
+    // A login costs the local Azure and us some 50 ms of processor: not more of them than a small machine can do.
+    await sleep(random.scaled(500, 8_000), undefined, { signal: until.signal }).catch(() => {})
   }
 }
 
@@ -190,17 +191,21 @@ async function work(random: SeededRandom): Promise<void> {
         requestTimeout: 45_000,
       },
     })
+    let said = ''
     connection.on('error', () => {})
+    connection.on('errorMessage', ({ message }) => {
+      said = message
+    })
     try {
       await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())))
       for (let left = random.scaled(1, 40); left > 0 && !until.signal.aborted; left--) {
-        from = Date.now()
         await query(connection)
         report.done++
+        from = Date.now()
         await sleep(random.integer(0, 300))
       }
     } catch (error) {
-      failed(error, from)
+      failed(error, from, said)
       await sleep(200)
     }
     const gone = once(connection, 'end')
@@ -227,6 +232,7 @@ function query(connection: Connection): Promise<void> {
 serveParent<ClientsOrder>(null, async (order) => {
   if ('start' in order) {
     until = new AbortController()
+    setMaxListeners(AT_ONCE, until.signal)
     report = { done: 0, failures: [], came: {}, stuck: [] }
     running = Array.from({ length: AT_ONCE }, (_, i) => {
       const random = new SeededRandom(order.start, i + 1)

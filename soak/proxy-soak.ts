@@ -19,7 +19,7 @@ export const PROXY_SOCKETS = 250
 /** How long the clients come before they all have to go, and how long what they leave may last, in ms. */
 const STORM = 25_000
 const QUIET_WITHIN = 10_000
-const MEASURE_EVERY = 5_000
+const MEASURE_EVERY = 2_500
 /** How long a login waits for a token, and for a database that is not ready, in ms. */
 const WAIT = 8_000
 /** How far from its token's expiry a session may be closed, in ms. */
@@ -58,10 +58,11 @@ export async function soakProxy(seed: number, minutes: number, stop: AbortSignal
     const plan = faultPlan(seed)
     const spans: FaultSpan[] = []
     const startedAt = performance.now()
-    for (let round = 0; performance.now() - startedAt < minutes * 60_000 && !stop.aborted; round++) {
+    const left = () => startedAt + minutes * 60_000 - performance.now()
+    for (let round = 0; left() > 0 && !stop.aborted; round++) {
       const before = process.getActiveResourcesInfo()
       const end = new AbortController()
-      const timer = setTimeout(() => end.abort(), Math.min(STORM, minutes * 60_000))
+      const timer = setTimeout(() => end.abort(), Math.min(STORM, left()))
       stop.addEventListener('abort', () => end.abort())
       await clients.ask({ start: seed + round })
       const note = (text: string) => report.note(text)
@@ -140,7 +141,7 @@ function explanationOf(
   const fault = spans.find((span) => span.from <= until && span.until >= from - feltAfter(span.kind))
   if (fault !== undefined) return fault.kind
   const isNear = (expiry: number) => Math.abs(until - expiry) < NEAR_EXPIRY
-  return /hang up|ECONNRESET|closed/.test(detail) && expiries.some(isNear) ? "its token's end" : undefined
+  return /hang up|ECONNRESET|closed|Final state/.test(detail) && expiries.some(isNear) ? "its token's end" : undefined
 }
 
 /** How long after its end a fault is felt, in ms: a bad token lives on, and the proxy remembers a missing user for a while. */

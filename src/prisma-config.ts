@@ -1,5 +1,6 @@
 import type { config as MssqlConfig } from 'mssql'
 import { NO_CONFIG, readConfig } from './config/config.ts'
+import { withDatabase } from './config/connection-string.ts'
 import { recordDatasource } from './config/datasource-recorder.ts'
 import { mayUsePassword } from './config/sql-login.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
@@ -103,7 +104,11 @@ export async function entraDatasource(
     if (!WITHOUT_DATABASE.some((command) => process.argv.includes(command))) tell(NO_CONFIG)
     return closedBy({}, async () => {})
   }
-  if (hasPassword(config, options)) return closedBy({ url: config as string }, async () => {})
+  if (typeof config === 'string' && hasPassword(config, options)) {
+    const { shadowDatabase } = options
+    const shadow = shadowDatabase !== undefined && { shadowDatabaseUrl: withDatabase(config, shadowDatabase) }
+    return closedBy({ url: config, ...shadow }, async () => {})
+  }
   const made = [config, options] as const
   const same = [...open].find((each) => isSame(each.made, made))
   if (same !== undefined) return same.datasource
@@ -116,12 +121,9 @@ export async function entraDatasource(
 }
 
 /** Whether a connection string has a user and a password that are allowed for its server: then Prisma needs no proxy. */
-function hasPassword(config: MssqlConfig | string, options: EntraDatasourceOptions): boolean {
+function hasPassword(config: string, options: EntraDatasourceOptions): boolean {
   const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
-  return (
-    typeof config === 'string' &&
-    readConfig(config, options.credential === undefined ? options : {}, withPassword).sqlLogin !== undefined
-  )
+  return readConfig(config, options.credential === undefined ? options : {}, withPassword).sqlLogin !== undefined
 }
 
 /** Whether two values are the same data. Credentials, functions and other instances are only the same as themselves. */

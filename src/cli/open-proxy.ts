@@ -103,8 +103,7 @@ export async function openProxy(
   const caFile = flags.caFile === undefined ? undefined : resolve(flags.caFile)
   try {
     if (caFile !== undefined) await writeFile(caFile, proxy.ca)
-    const schema = options.schema ?? setup.schema
-    const urlFor: OpenProxy['url'] = (chosen) => proxy.url({ schema, settings, ...chosen })
+    const urlFor: OpenProxy['url'] = (chosen) => proxy.url({ schema: setup.schema, settings, ...chosen })
     return { proxy, setup, datasource, url: urlFor, caFile, waits }
   } catch (cause) {
     await proxy.close()

@@ -77,6 +77,15 @@ export function holdsSecret(text: string): boolean {
   return segmentsOf(new Source(format, text), addressOf(format, text, start).end).some(mayHoldSecret)
 }
 
+/** The same connection string with another database. */
+export function withDatabase(text: string, database: string): string {
+  const { format, start } = formatOf(text)
+  const segments = segmentsOf(new Source(format, text), addressOf(format, text, start).end)
+  const named = segments.find(({ parameter }) => parameter?.names[0] === 'database')
+  const { start: from, end: until } = named?.valueSpan ?? { start: text.length, end: text.length }
+  return `${text.slice(0, from)}${named === undefined ? ';database=' : ''}{${database}}${text.slice(until)}`
+}
+
 /** Where the address of a URL is; ADO.NET has none. */
 function addressOf(format: Format, text: string, start: number): Span {
   return { start, end: format === 'ado' ? start : indexOrEnd(text, ';', start) }

@@ -31,7 +31,6 @@ export class MeasuredPool<C extends PoolConnection> extends Pool<C> {
   override release(connection: C, answered?: boolean): void {
     const use = this.#lent.get(connection)
     if (use !== undefined) this.#telemetry.used(use.elapsed)
-    this.#lent.delete(connection)
     super.release(connection, answered)
   }
 

@@ -342,7 +342,7 @@ it.each<Row>([
     }),
     'entra-logins',
     /does not accept Microsoft Entra logins/,
-    /Use @prisma\/adapter-mssql with a user and password/,
+    /use @prisma\/adapter-mssql with a user and password/,
   ],
   [
     'a token for another audience',

@@ -36,7 +36,8 @@ describe('examples/operations', () => {
     metricsServer.listen(0, '127.0.0.1')
     await once(metricsServer, 'listening')
     const { port } = metricsServer.address() as AddressInfo
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const scrape = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const text = await scrape()
     const { database } = db.azure.upstream
     const target = { db_system_name: 'microsoft.sql_server', db_namespace: database, server_address: 'localhost' }
     const operations = 'db_client_operation_duration_count'
@@ -48,6 +49,13 @@ describe('examples/operations', () => {
     expect(valueIn(text, 'db_client_connection_count', { db_client_connection_state: 'idle' })).toBeGreaterThan(0)
     expect(valueIn(text, 'mssql_entra_token_request_duration_count')).toBe(1)
     expect(valueIn(text, 'mssql_entra_token_time_left')).toBeGreaterThan(3_000)
+
+    await prisma.$disconnect()
+    const after = await scrape()
+    expect(valueIn(text, 'db_client_connection_max')).toBe(10)
+    expect(valueIn(after, 'db_client_connection_max')).toBe(0)
+    const closed = { mssql_entra_close_reason: 'disconnected' }
+    expect(valueIn(after, 'mssql_entra_connection_closed_total', closed)).toBeGreaterThan(0)
   })
 
   it('prometheus.ts: prom-client has the numbers of the adapter, and the events of the process', async () => {

@@ -1,6 +1,8 @@
+import { metrics } from '@opentelemetry/api'
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { EntraError } from '../../src/errors/entra-error.ts'
+import { openTelemetry } from '../../src/opentelemetry/index.ts'
 import { MINUTE, query } from '../pool/support.ts'
 import { POOL, Sdk, setUp } from './support.ts'
 
@@ -289,4 +291,24 @@ it('no metric and no span contains a token', async () => {
   ])
   expect(told).toContain('mssql_entra.login')
   expect(told).not.toContain('s3cret')
+})
+
+describe('openTelemetry() without providers', () => {
+  afterEach(() => metrics.disable())
+
+  it('changes nothing without an SDK', async () => {
+    const it = setUp({}, {}, { telemetry: openTelemetry() })
+    expect(await it.adapter.queryRaw(query('SELECT'))).toMatchObject({ rows: [[1]] })
+    await it.adapter.dispose()
+    await expect(it.adapter.queryRaw(query('SELECT'))).rejects.toThrow('disconnected')
+  })
+
+  it('uses the SDK that is registered when a client connects, even if it was called before', async () => {
+    const telemetry = openTelemetry()
+    const sdk = new Sdk()
+    metrics.setGlobalMeterProvider(sdk.providers.meterProvider)
+    const it = setUp({}, {}, { telemetry })
+    await it.adapter.queryRaw(query('SELECT'))
+    expect(await sdk.points('db.client.operation.duration')).toHaveLength(1)
+  })
 })

@@ -73,12 +73,15 @@ export const POOL = { 'db.client.connection.pool.name': 'sql.example.test:1433/a
 export function setUp(
   settings: Partial<PoolSettings> = {},
   subject: Partial<TelemetrySubject> = {},
-  { sdk = new Sdk(), options = {} as OpenTelemetryOptions, lifetime = 3_600_000 } = {},
+  {
+    sdk = new Sdk(),
+    options = {} as OpenTelemetryOptions,
+    telemetry = openTelemetry({ ...sdk.providers, ...options }),
+  } = {},
 ) {
   const clock = new VirtualClock()
   const server = new FakeServer(clock)
-  const credential = new FakeCredential(clock, lifetime)
-  const telemetry = openTelemetry({ ...sdk.providers, ...options })
+  const credential = new FakeCredential(clock)
   const random = () => 0.5
   const source = new TokenSource(credential, { scope: 's', clock, random, telemetry })
   const all = { ...poolSettings({ server: 'h' }, defaultRotationTiming), ...settings }

@@ -188,6 +188,20 @@ describe('entraDatasource', () => {
     await expect(entraDatasource(config, options)).rejects.toThrow(message)
   })
 
+  it.each([
+    [
+      'sqlserver://localhost;database=app;user=sa;password=x',
+      'sqlserver://localhost;database={app_shadow};user=sa;password=x',
+    ],
+    [
+      'sqlserver://localhost;user=sa;password={;database=x}',
+      'sqlserver://localhost;user=sa;password={;database=x};database={app_shadow}',
+    ],
+  ])('names the shadow database in a string with a password, too: %s', async (url, shadowDatabaseUrl) => {
+    expect(await entraDatasource(url, { shadowDatabase: 'app_shadow' })).toEqual({ url, shadowDatabaseUrl })
+    expect(await entraDatasource(url)).toEqual({ url })
+  })
+
   it('signs in with the credential, by any config that the adapter takes', async () => {
     const server = await startEntraServer()
     const credential = new CountingCredential()

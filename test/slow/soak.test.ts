@@ -11,6 +11,22 @@ it('a short soak meets faults, keeps its rows right, leaves nothing behind, and 
   expect(code, output).toBe(output.includes('✓') ? 0 : 1)
 })
 
+it('a short soak of the proxy meets clients of all kinds, and leaves nothing behind', async () => {
+  const { code, output } = await runScript(
+    '--expose-gc',
+    'soak/main.ts',
+    '--proxy',
+    '--seed',
+    '250',
+    '--minutes',
+    '0.4',
+  )
+  expect(output).toMatch(/clients: is reset while it waits +[1-9]/)
+  expect(output).toMatch(/logins +[1-9]/)
+  expect(output).not.toMatch(/left after|never ended|nobody handled/)
+  expect(code, output).toBe(output.includes('✓') ? 0 : 1)
+})
+
 it('a soak without --expose-gc says what it needs', async () => {
   const { code, output } = await runScript('soak/main.ts', '--minutes', '0.2')
   expect(output).toMatch(/--expose-gc/)

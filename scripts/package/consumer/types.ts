@@ -21,6 +21,7 @@ import {
   TokenSource,
   type TokenSourceOptions,
 } from 'prisma-adapter-mssql-entra'
+import { openTelemetry } from 'prisma-adapter-mssql-entra/opentelemetry'
 import { startAuthority, startGateway } from 'prisma-adapter-mssql-entra/testing'
 import { PrismaClient } from './generated/prisma/client.ts'
 
@@ -89,6 +90,12 @@ expectTypeOf<Lease['expiresOn']>().toEqualTypeOf<number>()
 expectTypeOf<TokenSourceOptions['scope']>().toEqualTypeOf<string>()
 expectTypeOf(new PrismaMssqlEntra('', { tokenSource }).stats()).toEqualTypeOf<AdapterStats>()
 expectTypeOf<AdapterStats['inFlight']>().toEqualTypeOf<number>()
+
+// OpenTelemetry, for the adapter and for a source.
+new PrismaMssqlEntra('', { telemetry: openTelemetry({ poolName: 'app' }) })
+new TokenSource('AzureCli', { scope: 'https://database.windows.net/.default', telemetry: openTelemetry() })
+// @ts-expect-error the option takes what measures, not the function that makes it
+new PrismaMssqlEntra('', { telemetry: openTelemetry })
 
 // The stand-ins.
 const authority = await startAuthority({ tokenLifetime: 10_000 })
