@@ -14,7 +14,8 @@ import { type CliContext, ExitCode, type Output, portProblem, say, stopOn } from
 interface DevFlags extends Pick<SignInFlags, 'url' | 'config'> {
   port?: number
   tokenLifetime?: number
-  envFile?: string
+  // Not --env-file: Node 20 takes that for its own, wherever it stands (nodejs/node#54232).
+  writeEnv?: string
 }
 
 /** Where keys come from: standard input. */
@@ -27,8 +28,8 @@ try sign-in, expiry and rotation without Azure. Listens on 127.0.0.1 only. Needs
 
 Examples:
   $ prisma-mssql-entra dev "sqlserver://localhost:1433;user=sa;password=…;database=app;trustServerCertificate=true"
-  $ prisma-mssql-entra dev --token-lifetime 60s --env-file .env.entra      # what DATABASE_URL says
-  $ node --env-file=.env.entra app.js                                    # in another terminal
+  $ prisma-mssql-entra dev --token-lifetime 60s --write-env .env.entra    # what DATABASE_URL says
+  $ node --env-file=.env.entra app.js                                     # in another terminal
 `
 
 const KEYS = `
@@ -48,7 +49,7 @@ export function devCommand(context: CliContext, keyboard: Keyboard = process.std
     .option('--config <file>', 'take it from entraDatasource(…) in this file')
     .option('--port <number>', 'the port of the gateway (default: a free one)', portNumber)
     .option('--token-lifetime <duration>', 'how long tokens live: 90s, 5m, 1h (default: 5m)', duration)
-    .option('--env-file <file>', 'write the environment variables there, for node --env-file and dotenv')
+    .option('--write-env <file>', 'write the environment variables there, for node --env-file and dotenv')
     .addHelpText('after', `\nKeys, on a terminal:${KEYS}${HELP}`)
     .action(async (url: string | undefined, flags: DevFlags) => {
       context.setExitCode(await keepOpen(url, flags, context, keyboard))
@@ -57,7 +58,7 @@ export function devCommand(context: CliContext, keyboard: Keyboard = process.std
 
 async function keepOpen(
   url: string | undefined,
-  { port = 0, tokenLifetime = 300_000, envFile, ...place }: DevFlags,
+  { port = 0, tokenLifetime = 300_000, writeEnv: envFile, ...place }: DevFlags,
   context: CliContext,
   keyboard: Keyboard,
 ): Promise<number> {
@@ -138,7 +139,7 @@ function writeEnvFile(file: string, environment: Readonly<Record<string, string>
     if (!isOurs(file)) throw new Error('it exists, and was not written by dev')
     writeFileSync(file, `${WRITTEN}\n${lines.join('')}`, { mode: 0o600 })
   } catch (cause) {
-    throw new EntraError('CONFIG_INVALID', `--env-file ${file} cannot be written: ${reasonOf(cause)}.`, { cause })
+    throw new EntraError('CONFIG_INVALID', `--write-env ${file} cannot be written: ${reasonOf(cause)}.`, { cause })
   }
 }
 

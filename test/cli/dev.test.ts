@@ -199,14 +199,14 @@ describe('dev', () => {
   it('writes the variables to a file that node --env-file reads, and never over a file of yours', async () => {
     const file = join(tmpdir(), `dev-${process.pid}.env`)
     try {
-      const dev = start({}, ['--env-file', file])
+      const dev = start({}, ['--write-env', file])
       expect(parseEnv(await dev.variables().then(() => readFile(file, 'utf8')))).toEqual(await dev.variables())
       await dev.end()
-      const again = start({}, ['--env-file', file])
+      const again = start({}, ['--write-env', file])
       await again.shows(/Ctrl-C ends it/)
       await again.end()
       await writeFile(file, 'DATABASE_URL=mine\n')
-      await expect(start({}, ['--env-file', file]).ended).rejects.toThrow(/it exists, and was not written by dev/)
+      await expect(start({}, ['--write-env', file]).ended).rejects.toThrow(/it exists, and was not written by dev/)
       expect(await readFile(file, 'utf8')).toBe('DATABASE_URL=mine\n')
     } finally {
       await rm(file, { force: true })
