@@ -26,7 +26,7 @@ export function pictureOf(ours: Recording, moment: Moment, official?: Recording)
       const title = `Tokens live ${tokenLife} s`
       const top = `${palette.style('bold', title)}   ${bar(elapsed / seconds, width - title.length - time.length - 5, 'dim', palette)}  ${time}`
       // Each line but lanes; a terminal scrolls if the last row is written.
-      const room = rows - 1 - 7 - (official === undefined ? 0 : 4)
+      const room = rows - 1 - 8 - (official === undefined ? 0 : 4)
       const officialLanes = Math.min(official?.laneCount ?? 0, Math.floor(room / 2))
       const half = { moment, palette, width }
       return [
@@ -38,7 +38,7 @@ export function pictureOf(ours: Recording, moment: Moment, official?: Recording)
         figuresOf(ours, half),
         ...(official === undefined
           ? []
-          : [...headOf(NAMES.official, official, half), ...lanesOf(official, officialLanes, half)]),
+          : ['', ...headOf(NAMES.official, official, half), ...lanesOf(official, officialLanes, half)]),
       ]
     },
     line() {
