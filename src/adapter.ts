@@ -37,6 +37,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly #connectionInfo: ConnectionInfo
   readonly #context: PoolContext
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
+  readonly #retryReads: boolean
   readonly #notice: WaitNotice | undefined
   /** One for each connected client, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
@@ -69,6 +70,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const { audience, warnings } = said
     const schema = options.schema ?? said.schema
     this.#onEvent = options.onEvent
+    this.#retryReads = options.retryReads === true
     const emit = (event: AdapterEvent) => this.#emit(event)
     const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
     const onWait = () => this.#notice?.begin()
@@ -154,7 +156,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     } finally {
       this.#connecting.delete(pool)
     }
-    const adapter = new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool))
+    const adapter = new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool), this.#retryReads)
     return this.#telemetry?.measured(adapter) ?? adapter
   }
 

@@ -10,6 +10,7 @@ import type { PoolConnection } from '../pool/connection.ts'
 import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { type DriverConnection, driverUnsupported, type OfficialAdapter } from './official-adapter.ts'
+import { isOfMoving } from './session-errors.ts'
 
 /** The parts of a tedious connection that are not in its types. */
 interface DriverConnectionState {
@@ -27,9 +28,6 @@ function missingIn(driver: Partial<DriverConnectionState>): string[] {
     .filter(([name, kind]) => typeof driver[name as keyof DriverConnectionState] !== kind)
     .map(([name]) => name)
 }
-
-/** Error numbers of a session that is moving, or has become read-only. */
-const MOVING = new Set([3906, 40197, 40501, 40613])
 
 const SIGN_OF_LIFE: SqlQuery = { sql: 'SELECT 1', args: [], argTypes: [] }
 
@@ -57,7 +55,7 @@ export class EntraConnection implements PoolConnection {
     this.#adapter = adapter
     this.#isolationLevel = isolationLevel
     driver.on('errorMessage', ({ number }) => {
-      if (MOVING.has(number)) this.#isMoving = true
+      if (isOfMoving(number)) this.#isMoving = true
     })
   }
 

@@ -15,6 +15,8 @@ export interface PoolContext {
   readonly onWait: () => void
   /** Whether there has ever been a connection, in this pool or another one of the same adapter. */
   hasConnected: boolean
+  /** Whether work has ever written. @defaultValue false */
+  hasWritten?: boolean
 }
 
 /** One session of the driver, as the pool sees it: opened with one lease, and kept with it. */
@@ -52,6 +54,8 @@ export class PoolEntry<C extends PoolConnection> {
   state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
   /** Whether its replacement is open, so that it is closed as soon as nothing runs on it. */
   retired = false
+  /** Whether it leads to a server that is no longer the right one. */
+  isAstray = false
   /** Whether nothing has run on it since it was validated; a login counts too. */
   validated = true
   /** Why the pool closed it; undefined if it has not. */

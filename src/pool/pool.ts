@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import { type EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { CloseReason } from '../events.ts'
+import { connectRetryInterval } from '../login/retry.ts'
 import { Alarm } from '../time/alarm.ts'
-import { Stopwatch } from '../time/clock.ts'
+import { Stopwatch, sleep } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
@@ -130,6 +131,30 @@ export class Pool<C extends PoolConnection> {
     return this.#settings.connectRetryTimeout
   }
 
+  /** Whether work has written, in this pool or another one of the same adapter. */
+  get hasWritten(): boolean {
+    return this.#context.hasWritten === true
+  }
+
+  set hasWritten(hasWritten: boolean) {
+    this.#context.hasWritten = hasWritten
+  }
+
+  /**
+   * How long work waits before it runs again that the server refused, in ms: as logins do.
+   *
+   * @param attempt - how often it was refused
+   * @param least - what the cause needs, in ms
+   */
+  pauseBefore(attempt: number, least: number): number {
+    return Math.max(connectRetryInterval(attempt, this.#context.random(), this.#settings), least)
+  }
+
+  /** Waits. @throws {@link EntraError} `CLOSED` if the pool is closed meanwhile */
+  pause(delay: number): Promise<void> {
+    return sleep(this.#context.clock, delay, this.#stopped.signal)
+  }
+
   /** Whether a statement may be sent on a lent connection: not in the last moment of its token. */
   maySend({ lease }: C): boolean {
     return this.#settings.sessionsOutliveTokens || lease.maySend
@@ -138,6 +163,12 @@ export class Pool<C extends PoolConnection> {
   /** Reports that a session is moving, or was lost: idle connections are validated before they are lent. */
   suspect(): void {
     this.#connections.suspect()
+  }
+
+  /** Reports that a connection leads to the wrong server: it and all that are older are closed, or lent no more. */
+  retire(connection: C): void {
+    this.#connections.retireUpTo(connection)
+    this.#step()
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -218,6 +249,7 @@ export class Pool<C extends PoolConnection> {
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
     if (!entry.connection.isUsable) return 'unusable'
+    if (entry.isAstray) return 'unusable'
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.

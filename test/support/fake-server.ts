@@ -23,6 +23,8 @@ export class FakeServer {
   roundTrip = 0
   /** Called at each login: throws what refuses it. */
   onLogin: (lease: Lease) => void = () => {}
+  /** What the statements of a connection, by its number, fail with. */
+  refusal: (connection: number) => Error | undefined = () => undefined
   logins = 0
   readonly statements: Statement[] = []
   readonly open = new Set<FakeConnection>()
@@ -174,7 +176,7 @@ export class FakeConnection implements ClientConnection {
     const { clock } = this.#server
     const { expiresOn } = this.lease
     this.#server.statements.push({ sql, connection: this.number, at: clock.now(), expiresOn })
-    const failure = this.failures.shift()
+    const failure = this.failures.shift() ?? this.#server.refusal(this.number)
     await this.#send(sql, Number(/^after (\d+)$/.exec(sql)?.[1] ?? 0))
     if (failure !== undefined) throw failure
   }
