@@ -161,6 +161,9 @@ export interface EntraErrorDetails {
   state?: number | undefined
 }
 
+/** Marks the errors of every copy of this package: a process may load it as an ES module and as CommonJS. */
+const BRAND = Symbol.for('prisma-adapter-mssql-entra.error')
+
 /**
  * The one class of errors that this package throws. The message says what failed, why as far as is known, and what to
  * do; its last line names the place in `docs/errors.md` where there is more.
@@ -179,6 +182,16 @@ export class EntraError extends Error {
     if (details.errors !== undefined) this.errors = details.errors
     if (details.number !== undefined) this.number = details.number
     if (details.state !== undefined) this.state = details.state
+  }
+
+  /** @internal */
+  static override [Symbol.hasInstance](value: unknown): value is EntraError {
+    return typeof value === 'object' && value !== null && BRAND in value
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true
   }
 
   /** For `JSON.stringify`, which leaves out the message of an error: of the causes only what they say. */
