@@ -8,6 +8,7 @@ import { mayUsePassword } from './config/sql-login.ts'
 import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
+import { addressLookup } from './login/connect.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
 import type { OpenConnection, PoolContext } from './pool/connection.ts'
 import { MeasuredPool } from './pool/measured-pool.ts'
@@ -74,7 +75,9 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const emit = (event: AdapterEvent) => this.#emit(event)
     const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
     const onWait = () => this.#notice?.begin()
-    this.#context = { source, settings, clock, random, emit, onWait, hasConnected: false }
+    // Where the user dials, only the user knows what a name leads to.
+    const lookup = mssql.options?.connector === undefined ? addressLookup(mssql.server) : undefined
+    this.#context = { source, settings, clock, random, emit, onWait, lookup, hasConnected: false }
     const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
     this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited)
     this.#observe = () => options.telemetry?.observe(this.#subject(mssql))

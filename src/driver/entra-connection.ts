@@ -34,6 +34,7 @@ const SIGN_OF_LIFE: SqlQuery = { sql: 'SELECT 1', args: [], argTypes: [] }
 /** One session of the driver, opened with a lease, and the official adapter on it. */
 export class EntraConnection implements PoolConnection {
   readonly lease: Lease
+  readonly address: string | undefined
   readonly #driver: DriverConnection
   readonly #state: DriverConnectionState
   readonly #adapter: OfficialAdapter
@@ -44,10 +45,18 @@ export class EntraConnection implements PoolConnection {
   /**
    * @param driver - logged in
    * @param isolationLevel - of statements outside transactions, as the login set it
+   * @param address - that the server's name led to; a redirect may have led to another one
    * @throws {@link EntraError} `DRIVER_UNSUPPORTED` if it does not show whether it can be used
    */
-  constructor(driver: DriverConnection, adapter: OfficialAdapter, lease: Lease, isolationLevel: IsolationLevel) {
+  constructor(
+    driver: DriverConnection,
+    adapter: OfficialAdapter,
+    lease: Lease,
+    isolationLevel: IsolationLevel,
+    address?: string,
+  ) {
     this.lease = lease
+    this.address = address
     this.#driver = driver
     this.#state = driver as unknown as DriverConnectionState
     const missing = missingIn(this.#state)

@@ -5,6 +5,7 @@ import { connectRetryInterval } from '../login/retry.ts'
 import { Alarm } from '../time/alarm.ts'
 import { Stopwatch, sleep } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
+import { AddressWatch } from './address-watch.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
@@ -26,6 +27,7 @@ export class Pool<C extends PoolConnection> {
   readonly #logins: Logins<C>
   readonly #validations: Validations<C>
   readonly #rotation: Rotation<C>
+  readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
   #unsubscribe: (() => void) | undefined
   readonly #stopped = new AbortController()
@@ -36,7 +38,7 @@ export class Pool<C extends PoolConnection> {
   #onChange: (() => void) | undefined
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
-    const { settings, clock } = context
+    const { settings, clock, lookup } = context
     this.#context = context
     this.#settings = settings
     this.#connections = new Connections(context, () => this.#step())
@@ -57,6 +59,7 @@ export class Pool<C extends PoolConnection> {
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
     )
+    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, signal)
@@ -85,6 +88,7 @@ export class Pool<C extends PoolConnection> {
     if (this.#closed) return Promise.reject(disconnected())
     // A process that slept may get here before its timers run.
     if (this.#alarm.due) this.#step()
+    this.#addresses?.look()
     if (this.#queue.length === 0) {
       const entry = this.#connections.takeIdle()
       if (entry !== undefined && !this.#validations.isNeeded(entry)) return this.#connections.lend(entry)

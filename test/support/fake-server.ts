@@ -25,6 +25,8 @@ export class FakeServer {
   onLogin: (lease: Lease) => void = () => {}
   /** What the statements of a connection, by its number, fail with. */
   refusal: (connection: number) => Error | undefined = () => undefined
+  /** Where its name leads. */
+  address: string | undefined
   logins = 0
   readonly statements: Statement[] = []
   readonly open = new Set<FakeConnection>()
@@ -72,6 +74,7 @@ export class FakeServer {
 export class FakeConnection implements ClientConnection {
   readonly number: number
   readonly lease: Lease
+  readonly address: string | undefined
   readonly #server: FakeServer
   readonly #running = new Set<(error: Error) => void>()
   closedBy: CloseReason | undefined
@@ -89,6 +92,7 @@ export class FakeConnection implements ClientConnection {
   constructor(number: number, lease: Lease, server: FakeServer) {
     this.number = number
     this.lease = lease
+    this.address = server.address
     this.#server = server
   }
 
