@@ -52,7 +52,7 @@ export function drawTerminal(title: string, frames: readonly Frame[], columns: n
     return `@keyframes f${span}{${before}${percent(from)}{visibility:visible}${after}${until === frames.length ? '100%{visibility:visible}' : ''}}`
   })
   const [w, h] = [columns * CELL + 2 * MARGIN, TOP + height * LINE + MARGIN]
-  const animated = `g{animation:${Math.round(total * 10) / 10}s step-end infinite}.off{visibility:hidden}@media(prefers-reduced-motion:reduce){g{animation:none!important}}`
+  const animated = `g{animation:${Math.round(total * 10) / 10}s step-end infinite}.off{visibility:hidden}@media(prefers-reduced-motion:reduce){g{animation:none}}`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" width="${w}" height="${h}" role="img" aria-label="${escaped(title)}">`,
     `<style>${STYLE}${frames.length > 1 ? animated : ''}${keyframes.join('')}</style>`,
