@@ -26,7 +26,7 @@ const target: Target = {
 async function serve(socket: Socket): Promise<void> {
   const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
   const client = await greetClient(socket, { key: '', certificate: '', answer })
-  const login = await readLogin7(client)
+  const login = await readLogin7(client.login)
   if (login === undefined) throw new Error('No LOGIN7 came.')
   const signal = new AbortController().signal
   const { stream, tokens } = await logInWithToken(target, login, 'token', { audience: '', clock: systemClock, signal })

@@ -6,7 +6,14 @@ import { ROOT } from '../support/commands.ts'
 const FOR_READING =
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/(?!simulation\.)[a-z-]+\.(md|svg|json)|skills\/[a-z-]+\/SKILL\.md)$/
 
-const MUST_BE_THERE = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs/errors.md']
+const MUST_BE_THERE = [
+  'package.json',
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+  'docs/errors.md',
+  'dist/cjs/package.json',
+]
 
 /** What a file of `dist` imports. */
 const IMPORT = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*['"](\.[^'"]+)['"]/g

@@ -2,11 +2,13 @@
  * What a failure means for the work that met it.
  *
  * - `token`: the server does not accept the token (any more). The statement did not run.
- * - `unavailable`: no connection could be opened, for a reason that may pass. The statement did not run.
+ * - `unavailable`: no connection could be opened, or the server refused the statement, for a reason that may pass. It did
+ *   not run.
  * - `not-sent`: the connection went away before the statement was sent. It did not run.
  * - `lost`: the connection went away afterwards. The statement may have run.
+ * - `read-only`: the database takes no writes now, or never did. The statement did not run.
  */
-export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost'
+export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost' | 'read-only'
 
 interface ErrorCode {
   /** What went wrong. `docs/errors.md` begins the code's section with it. */
@@ -74,6 +76,7 @@ export const ERROR_CODES = {
     prisma: 'P2037',
     failure: 'by-number',
   },
+  DATABASE_READ_ONLY: { means: 'The database takes no writes here.', prisma: 'P1001', failure: 'read-only' },
   SERVER_NOT_FOUND: {
     means: 'There is no server with that name, in DNS or at the gateway of Azure SQL.',
     prisma: 'P1001',
@@ -127,6 +130,10 @@ export const ERROR_CODES = {
     means: "A transaction was still open when its connection's token expired.",
     prisma: 'P2034',
   },
+  TRANSACTION_INTERRUPTED: {
+    means: 'A transaction was rolled back because its connection was lost, or its database moved or was at its limit.',
+    prisma: 'P2034',
+  },
 } as const satisfies Record<string, ErrorCode>
 
 /** What can go wrong, by a name that does not change between versions. `docs/errors.md` says what to do about each. */
@@ -154,6 +161,9 @@ export interface EntraErrorDetails {
   state?: number | undefined
 }
 
+/** Marks the errors of every copy of this package: a process may load it as an ES module and as CommonJS. */
+const BRAND = Symbol.for('prisma-adapter-mssql-entra.error')
+
 /**
  * The one class of errors that this package throws. The message says what failed, why as far as is known, and what to
  * do; its last line names the place in `docs/errors.md` where there is more.
@@ -172,6 +182,16 @@ export class EntraError extends Error {
     if (details.errors !== undefined) this.errors = details.errors
     if (details.number !== undefined) this.number = details.number
     if (details.state !== undefined) this.state = details.state
+  }
+
+  /** @internal */
+  static override [Symbol.hasInstance](value: unknown): value is EntraError {
+    return typeof value === 'object' && value !== null && BRAND in value
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true
   }
 
   /** For `JSON.stringify`, which leaves out the message of an error: of the causes only what they say. */

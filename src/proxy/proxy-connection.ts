@@ -97,8 +97,9 @@ export class ProxyConnection implements BudgetedConnection {
       if (!(await this.#isOurs())) return undefined
       this.#shared.budget.beginLogin(this)
       const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)
-      const client = await greetClient(this.#socket, { ...this.#shared.tls, answer })
-      const login = await readLogin7(client)
+      const greeted = await greetClient(this.#socket, { ...this.#shared.tls, answer })
+      const login = await readLogin7(greeted.login)
+      const client = greeted.session()
       const refused = this.#refusalOf(login)
       if (refused === undefined) return login && { login, client }
       await this.#refuseWith(refused.reason, client, refused.answer, login?.tdsVersion)
@@ -270,11 +271,11 @@ export class ProxyConnection implements BudgetedConnection {
 }
 
 /**
- * The answer to a client's PRELOGIN, by what it says about encryption. A client that does not ask for it is served in the
- * clear, which never leaves this machine.
+ * The answer to a client's PRELOGIN, by what it says about encryption. A client that cannot encrypt is served in the
+ * clear, which never leaves this machine. If it says OFF, its login is encrypted, as SQL Server does it: tiberius, and so
+ * Prisma's engine with `encrypt=false`, takes any other answer for one that wants all of the session encrypted.
  */
 export function preloginFor(client: number) {
-  const asks = client === Encryption.ON || client === Encryption.REQUIRED
-  const encryption = asks ? Encryption.ON : Encryption.NOT_SUPPORTED
+  const encryption = client === Encryption.OFF || client === Encryption.NOT_SUPPORTED ? client : Encryption.ON
   return { version: { major: 16, minor: 0, build: 1000 }, encryption, mars: false }
 }

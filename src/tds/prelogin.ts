@@ -14,15 +14,15 @@ export const Encryption = {
 } as const
 
 /**
- * Whether a session is encrypted, by what client and server said of it; undefined where they cannot agree, and the client
- * must end the connection (MS-TDS 2.2.6.5). No server here says `OFF`, which encrypts only the login.
+ * What of a session is encrypted, by what client and server said of it; undefined where they cannot agree, and the
+ * client must end the connection (MS-TDS 2.2.6.5).
  */
-export function encryptionScope(client: number, server: number): 'none' | 'session' | undefined {
+export function encryptionScope(client: number, server: number): 'none' | 'login' | 'session' | undefined {
   if (server === Encryption.ON || server === Encryption.REQUIRED) {
     return client === Encryption.NOT_SUPPORTED ? undefined : 'session'
   }
-  const agree = client === Encryption.OFF || client === Encryption.NOT_SUPPORTED
-  return server === Encryption.NOT_SUPPORTED && agree ? 'none' : undefined
+  if (server === Encryption.OFF) return client === Encryption.OFF ? 'login' : undefined
+  return client === Encryption.OFF || client === Encryption.NOT_SUPPORTED ? 'none' : undefined
 }
 
 /** The options of a PRELOGIN message that matter to a login. */

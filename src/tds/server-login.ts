@@ -36,6 +36,14 @@ export interface TlsHandshake {
   messages: number
 }
 
+/** A client after PRELOGIN and TLS. */
+export interface GreetedClient {
+  /** The stream that LOGIN7 comes on. */
+  login: Duplex
+  /** To call after LOGIN7 was read. Gives the stream of the session: bare if only the login is encrypted. */
+  session(): Duplex
+}
+
 /** A client that begins with its login, as before PRELOGIN came with TDS 7.1. */
 export class OldClientError extends TdsProtocolError {
   /** In the form of LOGIN7. */
@@ -60,10 +68,9 @@ const MAX_PRELOGIN_LENGTH = 4096
 /**
  * Does the server's half of PRELOGIN and TLS, in the order of TDS 7.x or TDS 8.0, by how the client begins.
  *
- * @returns what LOGIN7 and the session come on
  * @throws {@link OldClientError}, another {@link TdsProtocolError}, or TLS's own error
  */
-export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<Duplex> {
+export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<GreetedClient> {
   const tls = { key: greeting.key, cert: greeting.certificate }
   const first = await new MessageStream(link).nextType()
   const strict = first === TLS_HANDSHAKE_RECORD
@@ -79,9 +86,12 @@ export async function greetClient(link: Duplex, greeting: ServerGreeting): Promi
   const answer = await greeting.answer(prelogin, { message: payload, strict })
   messages.write(PacketType.TABULAR_RESULT, encodePrelogin(answer))
   await greeting.answered?.()
-  if (strict || encryptionScope(prelogin.encryption, answer.encryption) === 'none') return stream
-  const inTds = await acceptTlsInTds(link, tls)
-  return secured(inTds.stream, inTds.messages)
+  const scope = strict ? 'none' : encryptionScope(prelogin.encryption, answer.encryption)
+  if (scope === 'none') return { login: stream, session: () => stream }
+  const inTds = await acceptTlsInTds(link, tls, scope)
+  if (scope === 'login') return { login: inTds.stream, session: () => inTds.release() }
+  const encrypted = secured(inTds.stream, inTds.messages)
+  return { login: encrypted, session: () => encrypted }
 }
 
 /**

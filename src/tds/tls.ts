@@ -16,22 +16,41 @@ const TDS7_TLS = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
 const MAX_HANDSHAKE = 128 * 1024
 const MAX_HANDSHAKE_PACKETS = 512
 
+/** A server's half of TLS in PRELOGIN packets. */
+export interface TdsTls {
+  stream: TLSSocket
+  /** How many messages the client made of its half of the handshake. */
+  messages: number
+  /** Ends TLS once LOGIN7 was read, if only the login is encrypted. Gives the bare connection. */
+  release(): Duplex
+}
+
 /**
  * Does the server's half of the handshake in PRELOGIN packets (TDS 7.x). Rejects with TLS's own error.
  *
- * @returns `messages`: how many the client made of its half
+ * @param scope - `login`: only the login is encrypted (ENCRYPT_OFF at both ends), so `release` will be called
  */
 export async function acceptTlsInTds(
   below: Duplex,
   options: TLSSocketOptions,
-): Promise<{ stream: TLSSocket; messages: number }> {
-  const transport = new HandshakeTransport(below)
+  scope: 'login' | 'session' = 'session',
+): Promise<TdsTls> {
+  const transport = new HandshakeTransport(below, { releasable: scope === 'login' })
   const handshake = secured(new TLSSocket(transport, { ...options, ...TDS7_TLS, isServer: true }), 'secure')
   const stream = await handshake.catch((error) => {
     // TLS only sees that its transport was closed.
     throw transport.errored ?? error
   })
-  return { stream, messages: transport.messages }
+  return {
+    stream,
+    messages: transport.messages,
+    release() {
+      const bare = transport.release()
+      stream.on('error', () => {})
+      stream.destroy()
+      return bare
+    },
+  }
 }
 
 /** Does the server's half of the handshake before any TDS (TDS 8.0). Rejects with TLS's own error. */
@@ -77,24 +96,32 @@ function secured(socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<
 export class HandshakeTransport extends Duplex {
   readonly #below: Duplex
   readonly #packets = new PacketReader()
+  readonly #records: TlsRecords | undefined
+  readonly #detach: () => void
   #wrapsOutgoing = true
   #messages = 0
   #handshakeBytes = 0
   #handshakePackets = 0
-  #isBare = false
+  #incoming: 'unknown' | 'packets' | 'bare' = 'unknown'
+  #released = false
 
-  constructor(below: Duplex) {
+  /** @param options - `releasable`: whether {@link release} will be called */
+  constructor(below: Duplex, options: { releasable?: boolean } = {}) {
     // TLS goes with what it runs on, whatever it has not been asked for yet: so this ends, but closes only with TLS.
     super({ autoDestroy: false })
     this.#below = below
-    below
-      .on('data', (chunk: Buffer) => this.#receive(chunk))
-      .on('end', () => this.push(null))
-      .on('error', (error) => this.destroy(error))
-      .on('close', () => {
-        // A connection that ended in order closes while what came last on it may still wait here to be read.
-        if (!below.readableEnded) this.destroy(new TdsProtocolError('The connection was closed beneath TLS.'))
-      })
+    if (options.releasable) this.#records = new TlsRecords()
+    const receive = (chunk: Buffer) => this.#receive(chunk)
+    const end = () => this.push(null)
+    const fail = (error: Error) => this.destroy(error)
+    const close = () => {
+      // A connection that ended in order closes while what came last on it may still wait here to be read.
+      if (!below.readableEnded) this.destroy(new TdsProtocolError('The connection was closed beneath TLS.'))
+    }
+    below.on('data', receive).on('end', end).on('error', fail).on('close', close)
+    this.#detach = () => {
+      below.off('data', receive).off('end', end).off('error', fail).off('close', close)
+    }
   }
 
   /** How many messages have come whole. */
@@ -107,10 +134,27 @@ export class HandshakeTransport extends Duplex {
     this.#wrapsOutgoing = false
   }
 
+  /**
+   * Ends TLS and gives the connection below back, with what came behind the last record on it: where only the login is
+   * encrypted, all else goes in the clear.
+   *
+   * @throws {@link TdsProtocolError} within a record
+   */
+  release(): Duplex {
+    const below = this.#below
+    if (this.#records?.atBoundary !== true) throw new TdsProtocolError('TLS cannot end within one of its records.')
+    this.#released = true
+    this.#detach()
+    below.pause()
+    if (this.#records.behind.length > 0) below.unshift(this.#records.behind)
+    return below
+  }
+
   #receive(chunk: Buffer): void {
     try {
-      if (this.#packets.rest.length === 0 && chunk[0] !== PacketType.PRELOGIN) this.#goBare()
-      if (this.#isBare) this.#pass(chunk)
+      const atBoundary = this.#incoming === 'unknown' || this.#packets.rest.length === 0
+      if (this.#incoming !== 'bare' && atBoundary && chunk[0] !== PacketType.PRELOGIN) this.#goBare()
+      if (this.#incoming === 'bare') this.#passBare(chunk)
       else this.#unwrap(chunk)
     } catch (error) {
       this.destroy(error as Error)
@@ -118,11 +162,12 @@ export class HandshakeTransport extends Duplex {
   }
 
   #goBare(): void {
-    this.#isBare = true
+    this.#incoming = 'bare'
     this.stopWrapping()
   }
 
   #unwrap(chunk: Buffer): void {
+    this.#incoming = 'packets'
     for (const packet of this.#packets.push(chunk)) {
       if (packet.type !== PacketType.PRELOGIN) {
         throw new TdsProtocolError(`A packet of type 0x${packet.type.toString(16)} came during the TLS handshake.`)
@@ -137,10 +182,21 @@ export class HandshakeTransport extends Duplex {
       const { rest } = this.#packets
       if (rest.length > 0 && rest[0] !== PacketType.PRELOGIN) {
         this.#goBare()
-        this.#pass(rest)
+        this.#passBare(rest)
         return
       }
     }
+  }
+
+  #passBare(chunk: Buffer): void {
+    const records = this.#records === undefined ? chunk : this.#records.take(chunk)
+    if (records.length > 0) this.#pass(records)
+    if (this.#hasEnded) this.#below.pause()
+  }
+
+  /** Whether TLS has come to its end: the rest is for whoever gets the connection back, and waits there until then. */
+  get #hasEnded(): boolean {
+    return this.#records !== undefined && this.#records.behind.length > 0
   }
 
   #pass(bytes: Buffer): void {
@@ -148,11 +204,11 @@ export class HandshakeTransport extends Duplex {
   }
 
   override _read(): void {
-    this.#below.resume()
+    if (!this.#released && !this.#hasEnded) this.#below.resume()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.#below.readableEnded) done()
+    if (this.#released || this.#below.readableEnded) done()
     else this.#below.write(this.#wrapsOutgoing ? encodeMessage(PacketType.PRELOGIN, chunk) : chunk, done)
   }
 
@@ -162,12 +218,57 @@ export class HandshakeTransport extends Duplex {
   }
 
   override _final(done: () => void): void {
-    if (this.#below.readableEnded) done()
+    if (this.#released || this.#below.readableEnded) done()
     else this.#below.end(done)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#below.destroy()
+    if (!this.#released) this.#below.destroy()
     done(error)
+  }
+}
+
+/** In bytes: type, version, length (RFC 8446, 5.1). */
+const HEADER_LENGTH = 5
+
+/** ContentType of RFC 8446, 5.1: change_cipher_spec, alert, handshake, application_data. No TDS packet has such a type. */
+const isRecordType = (type: number | undefined) => type !== undefined && type >= 0x14 && type <= 0x17
+
+/** Tells where TLS ends in a stream that goes on without it. */
+export class TlsRecords {
+  /** A header that is not complete yet. */
+  #header: Buffer = Buffer.alloc(0)
+  /** What is to come of the current record, in bytes. */
+  #left = 0
+  #behind: Buffer = Buffer.alloc(0)
+
+  /** What came behind the last record. */
+  get behind(): Buffer {
+    return this.#behind
+  }
+
+  /** Whether the last record is complete. */
+  get atBoundary(): boolean {
+    return this.#left === 0 && this.#header.length === 0
+  }
+
+  /** Takes bytes as they come, cut anywhere, and gives those of TLS records. */
+  take(chunk: Buffer): Buffer {
+    const bytes = this.#header.length === 0 ? chunk : Buffer.concat([this.#header, chunk])
+    this.#header = Buffer.alloc(0)
+    let at = 0
+    while (at < bytes.length && this.#behind.length === 0) {
+      if (this.#left > 0) {
+        const taken = Math.min(this.#left, bytes.length - at)
+        this.#left -= taken
+        at += taken
+      } else if (!isRecordType(bytes[at])) break
+      else if (bytes.length - at < HEADER_LENGTH) {
+        this.#header = bytes.subarray(at)
+        return bytes.subarray(0, at)
+      } else this.#left = HEADER_LENGTH + bytes.readUInt16BE(at + 3)
+    }
+    if (at < bytes.length) this.#behind = Buffer.concat([this.#behind, bytes.subarray(at)])
+    return bytes.subarray(0, at)
   }
 }

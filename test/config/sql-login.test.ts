@@ -60,6 +60,7 @@ describe('a user and a password in the config', () => {
   it('are handed to Prisma’s commands as they are, where the adapter accepts them', async () => {
     expect(await entraDatasource(string('localhost'), { shadowDatabase: 'shadow' })).toEqual({
       url: string('localhost'),
+      shadowDatabaseUrl: string('localhost').replace('database=app', 'database={shadow}'),
     })
     expect(await entraDatasource(string('db'), { allowPassword: true })).toEqual({ url: string('db') })
     await expect(entraDatasource(string('db'))).rejects.toMatchObject({ code: 'CONFIG_CREDENTIALS' })

@@ -61,7 +61,7 @@ export async function startStrictServer(options: StrictServerOptions = {}) {
   async function serve(socket: Socket): Promise<void> {
     const version = { major: 16, minor: 0, build: 1000 }
     const answer = () => ({ version, encryption: Encryption.REQUIRED, fedAuthRequired: true })
-    const client = await greetClient(socket, { key, certificate, answer })
+    const { login: client } = await greetClient(socket, { key, certificate, answer })
     const { servername } = client as TLSSocket
     const records = new Records(client, violations)
     let loggedIn = false

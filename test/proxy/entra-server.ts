@@ -113,7 +113,7 @@ export class EntraServer {
   async #serve(socket: Socket): Promise<void> {
     let prelogin: Prelogin | undefined
     const { encryption = Encryption.ON, fedAuthRequired } = this.#options
-    const stream = await greetClient(socket, {
+    const greeted = await greetClient(socket, {
       ...this.#tls,
       answer: (client) => {
         prelogin = client
@@ -121,7 +121,8 @@ export class EntraServer {
         return { version, encryption, ...(fedAuthRequired !== undefined && { fedAuthRequired }) }
       },
     })
-    const login = await readLogin7(stream)
+    const login = await readLogin7(greeted.login)
+    const stream = greeted.session()
     if (login === undefined) throw new Error('No LOGIN7 came.')
     const seen: SeenLogin = { login, prelogin: prelogin as Prelogin, ...tokenIn(login) }
     this.logins.push(seen)

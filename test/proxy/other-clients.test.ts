@@ -60,7 +60,7 @@ function run(command: string, args: string[], options: { env?: Record<string, st
 
 describe.each([
   ['off', 'none'],
-  ['request', 'none: on loopback only on demand'],
+  ['request', 'of the login'],
   ['require', 'of all'],
 ])('FreeTDS, encryption %s (%s)', (encryption) => {
   async function freetds(command: string, args: string[], input?: string, password = proxy.password) {
@@ -120,7 +120,7 @@ with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.enviro
 `
   it.for([
     ['without encryption', '{}'],
-    ['that would encrypt its login alone', "{'cafile': CA, 'enc_login_only': True}"],
+    ['with the login encrypted', "{'cafile': CA, 'enc_login_only': True}"],
     ['with all encrypted', "{'cafile': CA}"],
   ] as const)('%s logs in and gets the answer to a query', async ([, options], context) => {
     needs('pytds', context)

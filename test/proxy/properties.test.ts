@@ -11,6 +11,7 @@ import { connectTls, connectTlsInTds } from '../../src/tds/tls.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { startChopper, writeCut } from './chopper.ts'
 import { type EntraServer, startEntraServer } from './entra-server.ts'
+import { logInEncrypted } from './login-only-client.ts'
 import { loginFor, startTestProxy, TdsClient, type TestProxy } from './support.ts'
 
 let server: EntraServer
@@ -53,6 +54,12 @@ const STAGES = {
   'during the TLS handshake of TDS 7': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.ON))
+    await new MessageStream(socket).read(4096)
+    return socket
+  },
+  'during the TLS handshake of a login': async () => {
+    const socket = await dial()
+    socket.write(prelogin(Encryption.OFF))
     await new MessageStream(socket).read(4096)
     return socket
   },
@@ -212,33 +219,36 @@ describe('any split of the stream', () => {
     )
   })
 
-  it.each(['encrypted', 'strict'] as const)('gives the same result where it is %s', async (how) => {
-    await fc.assert(
-      fc.asyncProperty(sizes, async (cut) => {
-        const near = await startChopper(started.proxy.port, cut)
-        const far = await startChopper(server.port, cut)
-        const cutProxy = await startTestProxy({ port: far.port, ca: server.ca })
-        try {
-          for (const [through, login] of [
-            [near.port, started.proxy],
-            [await redirect(cutProxy, cut), cutProxy.proxy],
-          ] as const) {
-            const answers = await exchange(how, through, login)
-            expect(answers).toEqual([
-              encodeDone(DoneStatus.FINAL),
-              encodeDone(DoneStatus.ATTENTION),
-              encodeDone(DoneStatus.FINAL),
-            ])
+  it.each(['encrypted', 'encrypted at login', 'strict'] as const)(
+    'gives the same result where it is %s',
+    async (how) => {
+      await fc.assert(
+        fc.asyncProperty(sizes, async (cut) => {
+          const near = await startChopper(started.proxy.port, cut)
+          const far = await startChopper(server.port, cut)
+          const cutProxy = await startTestProxy({ port: far.port, ca: server.ca })
+          try {
+            for (const [through, login] of [
+              [near.port, started.proxy],
+              [await redirect(cutProxy, cut), cutProxy.proxy],
+            ] as const) {
+              const answers = await exchange(how, through, login)
+              expect(answers).toEqual([
+                encodeDone(DoneStatus.FINAL),
+                encodeDone(DoneStatus.ATTENTION),
+                encodeDone(DoneStatus.FINAL),
+              ])
+            }
+          } finally {
+            for (const chopper of choppers.splice(0)) await chopper.close()
+            await cutProxy.proxy.close()
+            await Promise.all([near.close(), far.close()])
           }
-        } finally {
-          for (const chopper of choppers.splice(0)) await chopper.close()
-          await cutProxy.proxy.close()
-          await Promise.all([near.close(), far.close()])
-        }
-      }),
-      { numRuns: 8 },
-    )
-  })
+        }),
+        { numRuns: 8 },
+      )
+    },
+  )
 
   const choppers: Awaited<ReturnType<typeof startChopper>>[] = []
   async function redirect({ proxy }: TestProxy, cut: readonly number[]): Promise<number> {
@@ -248,6 +258,15 @@ describe('any split of the stream', () => {
   }
 
   async function exchange(how: string, port: number, proxy: TestProxy['proxy']): Promise<Buffer[]> {
+    if (how === 'encrypted at login') {
+      const { stream, encryption } = await logInEncrypted(port, proxy.ca, loginFor(proxy), requests)
+      expect(encryption).toBe(Encryption.OFF)
+      const messages = new MessageStream(stream)
+      await messages.read(4096)
+      const answers = [await messages.read(99), await messages.read(99), await messages.read(99)]
+      stream.destroy()
+      return answers.map(({ payload }) => payload)
+    }
     const encrypt = how === 'strict' ? ('strict' as const) : true
     const client = await TdsClient.connect(proxy, { port, encrypt, ca: proxy.ca, serverName: 'localhost' })
     expect(await client.logIn(loginFor(proxy))).toMatchObject({ kind: 'accepted' })

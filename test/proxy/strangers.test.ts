@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ConnectionBudget } from '../../src/proxy/connection-budget.ts'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
+import { MessageStream } from '../../src/tds/messages.ts'
 import { encodePacket, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
+import { HandshakeTransport } from '../../src/tds/tls.ts'
 import { useProxies } from './started-proxies.ts'
 import type { TestProxy, TestProxyOptions } from './support.ts'
 
@@ -62,6 +65,22 @@ describe('before a login', () => {
     const headers = Buffer.alloc(65_536, Buffer.from([type, 0, 0, 8, 0, 0, 1, 0]))
     expect(await pour(socket, headers, MUCH)).toBeLessThan(MUCH)
     await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
+  })
+
+  it('what is sent behind the end of TLS waits at the sender', async () => {
+    const started = await start({ loginTimeout: 3_000 })
+    const socket = await open(started)
+    socket.write(prelogin(Encryption.OFF))
+    await new MessageStream(socket).read(4096)
+    const transport = new HandshakeTransport(socket, { releasable: true })
+    const tls = connectTls({ socket: transport, rejectUnauthorized: false, maxVersion: 'TLSv1.2' })
+    tls.on('error', () => {})
+    await once(tls, 'secureConnect')
+    transport.release()
+    await pour(socket, Buffer.alloc(65_536, 1), MUCH)
+    expect(started.reasons()).toEqual(['timeout'])
+    await vi.waitFor(() => expect(started.proxy.stats().connectionsOpen).toBe(0))
+    expect(started.proxy.stats().bytesIn).toBeLessThan(2 ** 20)
   })
 
   it('a login that trickles in is given up', async () => {

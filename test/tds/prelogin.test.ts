@@ -6,8 +6,7 @@ const { OFF, ON, NOT_SUPPORTED, REQUIRED } = Encryption
 describe('what is encrypted', () => {
   // The table of MS-TDS 2.2.6.5, "Encryption"; undefined where the client must end the connection.
   it.each<[number, number, ReturnType<typeof encryptionScope>]>([
-    // By MS-TDS, only the login: no server here says so.
-    [OFF, OFF, undefined],
+    [OFF, OFF, 'login'],
     [OFF, REQUIRED, 'session'],
     [OFF, ON, 'session'],
     [OFF, NOT_SUPPORTED, 'none'],

@@ -31,6 +31,7 @@ async function pair(): Promise<{ client: Socket; accepted: Socket }> {
 describe('a client that goes during the TLS handshake', () => {
   it.each<[string, (below: Duplex) => Promise<unknown>]>([
     ['in PRELOGIN packets', (below) => acceptTlsInTds(below, tls)],
+    ['of a login', (below) => acceptTlsInTds(below, tls, 'login')],
     ['before any TDS', (below) => acceptTls(below, tls)],
   ])('%s is noticed, whether it ends or is cut', async (_, accept) => {
     for (const go of [(client: Socket) => client.end(), (client: Socket) => client.resetAndDestroy()]) {

@@ -99,6 +99,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   615: "Could not find database ID 5, name 'app'.",
   916: 'The server principal "local-app" is not able to access the database "app" under the current security context.',
   926: "Database 'app' cannot be opened. It has been marked SUSPECT by recovery. See the SQL Server errorlog for more information.",
+  3906: 'Failed to update database "app" because the database is read-only.',
   4060: 'Cannot open database "app" requested by the login. The login failed.',
   4221:
     "Login to read-secondary failed due to long wait on 'HADR_DATABASE_WAIT_FOR_TRANSITION_TO_VERSIONING'. The replica " +
