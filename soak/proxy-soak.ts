@@ -142,7 +142,9 @@ function explanationOf(
   if (fault !== undefined) return fault.kind
   const isNear = (expiry: number) => Math.abs(until - expiry) < NEAR_EXPIRY
   // A request that met the end on its way is answered by the server.
-  return /hang up|ECONNRESET|closed|Final state|access token is expired/.test(detail) && expiries.some(isNear) ? "its token's end" : undefined
+  return /hang up|ECONNRESET|closed|Final state|access token is expired/.test(detail) && expiries.some(isNear)
+    ? "its token's end"
+    : undefined
 }
 
 /** How long after its end a fault is felt, in ms: a bad token lives on, and the proxy remembers a missing user for a while. */
