@@ -43,13 +43,11 @@ export function pictureOf(ours: Recording, moment: Moment, official?: Recording)
     },
     line() {
       const last = ours.tokens.length - 1
-      const { open } = tokenOf(ours, last, now)
+      const { left, open } = tokenOf(ours, last, now)
       const old = ours.connections.filter((it) => isOpen(it) && it.token < last).length
       return [
         `${elapsed.toFixed(0).padStart(3)} of ${seconds} s`,
-        `token ${last + 1}: ${secondsLeft(ours.tokens[last] ?? now, now)
-          .toFixed(1)
-          .padStart(4)} s left`,
+        last < 0 ? 'signing in' : `token ${last + 1}: ${left.toFixed(1).padStart(4)} s left`,
         `connections: ${old} old, ${open} new`,
         `${ours.failureCount} failed`,
         ...(official === undefined ? [] : [`official: ${official.failureCount} failed`]),
@@ -66,10 +64,9 @@ interface Half {
 }
 
 const isOpen = ({ closedAt }: ConnectionSpan) => closedAt === undefined
-const secondsLeft = (expiresOn: number, now: number) => Math.max((expiresOn - now) / 1000, 0)
 
 function tokenOf({ tokens, connections }: Recording, token: number, now: number) {
-  const left = secondsLeft(tokens[token] ?? now, now)
+  const left = Math.max(((tokens[token] ?? now) - now) / 1000, 0)
   return { left, open: connections.filter((it) => isOpen(it) && it.token === token).length }
 }
 
@@ -158,7 +155,7 @@ function tokenEnds({ tokens }: Recording, half: Half): string {
     const column = columnOf(expiresOn)
     const text = `token ${token + 1} ends ▾`
     const gap = column + 1 - text.length - length
-    if (gap < 0 || column >= half.width) continue
+    if (gap < Math.min(length, 1) || column >= half.width) continue
     line += ' '.repeat(gap) + half.palette.token(token, text)
     length = column + 1
   }

@@ -13,7 +13,7 @@ import { type DemoOptions, readOptions, USAGE } from './options.ts'
 import { Recording } from './recording.ts'
 import { Screen, stepPicture } from './screen.ts'
 import { faultsOf, summaryOf } from './summary.ts'
-import { tasks } from './workload.ts'
+import { CLIENT_OPTIONS, tasks } from './workload.ts'
 
 /** How often a line is printed if there is no panel, in ms. */
 const LINE_EVERY = 2_000
@@ -49,7 +49,7 @@ async function run(azure: DemoAzure, options: DemoOptions): Promise<number> {
     ...azure.signIn,
     onEvent: (event) => recording.onEvent(event),
   })
-  const prisma = new PrismaClient({ adapter })
+  const prisma = new PrismaClient({ adapter, ...CLIENT_OPTIONS })
   const theirs = options.compare ? new Recording(recording.startedAt) : undefined
   const official = theirs && (await startOfficial(azure, theirs))
   const timer = setTimeout(() => stop.abort(), options.seconds * 1000)

@@ -5,6 +5,7 @@ import { PrismaClient } from '../generated/prisma/client.ts'
 import { type GatewayStats, startGateway } from '../src/testing/index.ts'
 import type { DemoAzure } from './local-azure.ts'
 import type { Recording } from './recording.ts'
+import { CLIENT_OPTIONS } from './workload.ts'
 
 /** The other side of `--compare`. */
 export interface Official {
@@ -37,6 +38,7 @@ export async function startOfficial(azure: DemoAzure, recording: Recording): Pro
         driver.on('end', () => recording.onEvent({ type: 'connection.closed', at: Date.now(), ...report }))
       },
     } as MssqlConfig),
+    ...CLIENT_OPTIONS,
   })
   return {
     prisma,

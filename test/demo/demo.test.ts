@@ -204,6 +204,20 @@ describe('the display', () => {
     expect(second).toMatch(/·+✗{8,} +now$/)
   })
 
+  it('labels the ends of two tokens only where a space fits between them', () => {
+    const ends = (second: number) => {
+      const made = new Recording(start)
+      opened(made, 1, 0, 21)
+      opened(made, 2, 0, second)
+      return picture(made)
+        .lines(numbered, 80, 24)
+        .find((line) => line.includes('ends ▾'))
+    }
+    // A column is half a second: a label takes 14 of them.
+    expect(ends(29)).toMatch(/token 1 ends ▾ +token 2 ends ▾$/)
+    expect(ends(27.9)).toMatch(/token 1 ends ▾$/)
+  })
+
   it('never shows more time than the run has', () => {
     expect(picture(handedOver(), 61).lines(numbered, 80, 24)[0]).toContain(' 60 of 60 s')
   })
@@ -215,6 +229,7 @@ describe('the display', () => {
     const line = ' 20 of 60 s  token 2:  5.0 s left  connections: 1 old, 1 new  1 failed'
     expect(picture(made).line()).toBe(line)
     expect(picture(made, 20, endedWithItsToken()).line()).toBe(`${line}  official: 49 failed`)
+    expect(picture(new Recording(start), 0).line()).toBe('  0 of 60 s  signing in  connections: 0 old, 0 new  0 failed')
   })
 })
 

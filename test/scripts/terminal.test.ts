@@ -15,6 +15,7 @@ describe('the terminal of the recordings', () => {
     ['lines', 'one\r\ntwo', ['one', 'two']],
     ['a line that begins anew', 'abc\rX', ['Xbc']],
     ['a line that is erased', '… DNS\r\u001b[2K✓ DNS', ['✓ DNS']],
+    ['a line that is erased from its end', '… DNS\u001b[2K\r✓', ['✓']],
     [
       'a panel that overwrites itself',
       'a\r\nlong\r\n\u001b[2A\u001b[?7lb\u001b[K\r\nc\u001b[K\r\n\u001b[J',
