@@ -21,7 +21,7 @@ export interface SignInOptions {
    *
    * @example
    * ```ts
-   * { credential: ['ActiveDirectoryManagedIdentity', 'AzureCli'] }
+   * { credential: ['AzureCli', 'ActiveDirectoryManagedIdentity'] }
    * { credential: async (scope, { signal }) => ({ token, expiresOnTimestamp }) }
    * ```
    */
