@@ -7,6 +7,7 @@ import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
 import {
   type Authority,
   type Gateway,
+  type GatewayEvent,
   type GatewayOptions,
   startAuthority,
   startGateway,
@@ -153,15 +154,12 @@ describe('a gateway login', () => {
     await wrong.close()
   })
 
-  it('is refused with 40613 if the server cannot be reached', async () => {
-    const lonely = await start({ upstream: { ...upstream(), port: 1 } })
-    const made = new Client(
-      lonely,
-      { type: 'azure-active-directory-access-token', options: { token: await token() } },
-      { maxRetriesOnTransientErrors: 0 },
-    )
-    clients.push(made)
-    expect(await made.connect()).toMatchObject({ ok: false, number: 40613 })
+  it('is told why if the server behind cannot be reached', async () => {
+    const events: GatewayEvent[] = []
+    const lonely = await start({ upstream: { ...upstream(), port: 1 }, onEvent: (event) => events.push(event) })
+    const message = expect.stringMatching(/^The gateway cannot log in on the server behind it, \S+:1: .*ECONNREFUSED/)
+    expect(await (await client({ on: lonely })).connect()).toMatchObject({ ok: false, number: 53, message })
+    expect(events).toEqual([{ type: 'gateway.login-refused', number: 53, message, byUpstream: true }])
     await lonely.close()
   })
 
