@@ -160,11 +160,16 @@ export class Connections<C extends PoolConnection> {
     for (const entry of this.all) if (entry.connection.address === address) entry.isForsaken = true
   }
 
-  /** Closes a connection and those opened before it, each as soon as nothing runs on it. No work begins on them. */
-  retireUpTo(connection: C): void {
+  /**
+   * Closes a connection, those opened before it, and those to the same address, each as soon as nothing runs on it. No work
+   * begins on them.
+   */
+  retireAlike(connection: C): void {
     const last = this.#entries.get(connection)?.id ?? 0
+    const { address } = connection
     for (const entry of this.all) {
-      if (entry.id > last || entry.state === 'closing') continue
+      const isAlike = entry.id <= last || (address !== undefined && entry.connection.address === address)
+      if (!isAlike || entry.state === 'closing') continue
       entry.isAstray = true
       if (entry.state === 'idle') this.close(entry, 'unusable')
     }

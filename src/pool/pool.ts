@@ -169,9 +169,12 @@ export class Pool<C extends PoolConnection> {
     this.#connections.suspect()
   }
 
-  /** Reports that a connection leads to the wrong server: it and all that are older are closed, or lent no more. */
+  /**
+   * Reports that a connection leads to the wrong server: it, all that are older, and all to the same address are closed, or
+   * lent no more.
+   */
   retire(connection: C): void {
-    this.#connections.retireUpTo(connection)
+    this.#connections.retireAlike(connection)
     this.#step()
   }
 

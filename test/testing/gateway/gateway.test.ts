@@ -253,6 +253,15 @@ describe('a fault', () => {
     expect(outcome).toMatchObject({ ok: false, message: expect.stringContaining('ECONNRESET') })
   })
 
+  it('answers only the requests whose text matches with an error', async () => {
+    const made = await loggedIn()
+    const fault = gateway.inject({ at: 'request', action: { refuse: { number: 3906 } }, matching: /insert into/i })
+    expect(await made.query()).toMatchObject({ ok: true })
+    expect(await made.query('INSERT INTO t VALUES (1)')).toMatchObject({ ok: false })
+    expect(fault.hits).toBe(1)
+    fault.clear()
+  })
+
   it('redirects a login', async () => {
     const other = await start({
       tls: { ...(await certificate()), ca: '' },
