@@ -5,7 +5,20 @@ import { defaultExclude, defineConfig } from 'vitest/config'
 /** Tests that wait for what takes long in life. */
 export const SLOW = 'test/slow/**'
 
-export default defineConfig({
+/**
+ * Files that leave their process as they found it: one process runs them one after the other, and loads the driver and
+ * Prisma Client once. The others patch what all share, or use `ManagedIdentityCredential`, which keeps its endpoint and its
+ * tokens for as long as the process lives.
+ */
+const SHARED = [
+  'test/{client,config,demo,docs,driver,engine,login,pool,proxy,soak,tds,time,token}/**/*.test.ts',
+  'test/testing/gateway/**/*.test.ts',
+  'test/integration/{aggregates,connecting,disconnecting,errors,filters,isolation,nested-writing}.test.ts',
+  'test/integration/{raw,reading,session-state,tls,transactions,types,writing}.test.ts',
+]
+
+/** What all tests have, the slow ones too. */
+export const base = defineConfig({
   resolve: {
     // The examples import the package by its name, without a build; tsconfig.json has the same.
     alias: [
@@ -17,16 +30,31 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/shared-engine.ts'],
-    // `npm run test:slow` runs these: vitest.slow.config.ts.
-    exclude: [...defaultExclude, SLOW],
     testTimeout: 240_000,
     hookTimeout: 240_000,
     restoreMocks: true,
     // No line on stderr for each wait of a test.
     env: { PRISMA_ENTRA_QUIET: '1' },
+  },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      { ...base, test: { ...base.test, name: 'shared', isolate: false, include: SHARED } },
+      {
+        ...base,
+        test: {
+          ...base.test,
+          name: 'alone',
+          include: ['test/**/*.test.ts'],
+          // `npm run test:slow` runs these: vitest.slow.config.ts.
+          exclude: [...defaultExclude, SLOW, ...SHARED],
+        },
+      },
+    ],
     // Most files wait for timers and sockets more than they compute.
-    maxWorkers: Math.max(2, availableParallelism()),
+    maxWorkers: availableParallelism() + 1,
   },
 })

@@ -1,8 +1,36 @@
-import { mergeConfig } from 'vitest/config'
-import base, { SLOW } from './vitest.config.ts'
+import { defineConfig } from 'vitest/config'
+import { base, SLOW } from './vitest.config.ts'
 
-/** The tests that `npm test` leaves out: one file after the other, since each looks at times or fills the machine. */
-const slow = mergeConfig(base, { test: { fileParallelism: false, testTimeout: 900_000, hookTimeout: 240_000 } })
+/** They look at times, or at failures that a full machine causes. */
+const ONE_AT_A_TIME = ['frozen', 'demo', 'soak', 'drill'].map((name) => `test/slow/${name}*.test.ts`)
 
-// Merged lists are joined: these are to be replaced.
-export default { ...slow, test: { ...slow.test, include: [`${SLOW}/*.test.ts`], exclude: [] } }
+const test = { ...base.test, testTimeout: 900_000 }
+
+/** The tests that `npm test` leaves out: first those that may run beside each other, then the others. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...base,
+        test: {
+          ...test,
+          name: 'slow',
+          include: [`${SLOW}/*.test.ts`],
+          exclude: ONE_AT_A_TIME,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        ...base,
+        test: {
+          ...test,
+          name: 'slow, one at a time',
+          include: ONE_AT_A_TIME,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+})

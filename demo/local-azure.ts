@@ -4,7 +4,7 @@ import { PrismaMssqlEntra, type SignInOptions } from '../src/index.ts'
 import type { Authority, Gateway } from '../src/testing/index.ts'
 import { startEngine } from '../test/engine/engine.ts'
 import { applyMigrations } from '../test/integration/schema.ts'
-import { startLocalAzure } from '../test/local-azure.ts'
+import { type LocalAzure, startLocalAzure } from '../test/local-azure.ts'
 import { seed } from './workload.ts'
 
 /** A local Azure with the example database. */
@@ -12,6 +12,8 @@ export interface DemoAzure {
   authority: Authority
   gateway: Gateway
   config: MssqlConfig
+  /** The server behind the gateway. */
+  upstream: LocalAzure['upstream']
   /** How Prisma Client signs in. */
   signIn: SignInOptions
   close(): Promise<void>
@@ -53,6 +55,7 @@ export async function startDemoAzure(tokenLifetime: number, onStep: (step: strin
     authority,
     gateway,
     config,
+    upstream: azure.upstream,
     signIn: { authentication: 'ActiveDirectoryManagedIdentity', credentialOptions: authority.clientOptions() },
     close: () => azure.close(),
   }

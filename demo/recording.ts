@@ -100,9 +100,7 @@ export class Recording {
 
   /** What began in the last `span` ms before `now`. */
   recent(now: number, span: number): Sample[] {
-    let first = this.samples.length
-    while (first > 0 && (this.samples[first - 1]?.at ?? 0) >= now - span) first--
-    return this.samples.slice(first)
+    return this.samples.filter(({ at }) => at >= now - span)
   }
 }
 

@@ -1,11 +1,11 @@
 import { styleText } from 'node:util'
 
-/** Styles text, or leaves it as it is on a terminal without colours. */
+/** Styles text. */
 export interface Palette {
   style(style: Parameters<typeof styleText>[0], text: string): string
   /** Something about a token, by its number: neighbours have different colours. */
   token(token: number, text: string): string
-  /** A cell of a lane: a block in the token's colour, or the last digit of its number. */
+  /** A cell of a lane: a block in the token's colour. */
   cell(token: number): string
 }
 
@@ -14,65 +14,93 @@ const TOKEN_COLOURS = ['blue', 'yellow', 'magenta', 'cyan'] as const
 export function paletteFor(coloured: boolean): Palette {
   const style: Palette['style'] = (each, text) => (coloured ? styleText(each, text, { validateStream: false }) : text)
   const token = (number: number, text: string) => style(TOKEN_COLOURS[number % TOKEN_COLOURS.length] ?? 'blue', text)
-  return { style, token, cell: (number) => (coloured ? token(number, '▆') : String((number + 1) % 10)) }
+  return { style, token, cell: (number) => token(number, '▆') }
 }
 
 /** Something that is shown as it changes. */
 export interface Picture {
-  /** A few lines, for a terminal this wide. */
-  lines(palette: Palette, columns: number): string[]
-  /** The same as one line, if there is no terminal. */
+  /** A few lines, for a terminal of this size. */
+  lines(palette: Palette, columns: number, rows: number): string[]
+  /** The same as one line, if there is no panel. */
   line(): string
 }
 
+/** How often the panel is drawn, in ms. */
+const FRAME_EVERY = 200
 const ERASE_BELOW = '\u001b[J'
+const ERASE_TO_END_OF_LINE = '\u001b[K'
 /** A line that wraps would take two rows, and the panel would no longer overwrite itself. */
 const WRAP_OFF = '\u001b[?7l'
 const WRAP_ON = '\u001b[?7h'
 
-/** Shows a picture: a panel that overwrites itself on a terminal, or else a line now and then. */
+/** Shows a picture: a panel that overwrites itself on a terminal with colours, or else a line now and then. */
 export class Screen {
   readonly palette: Palette
   readonly #stream: NodeJS.WriteStream
   readonly #lineEvery: number
+  readonly #hasPanel: boolean
   #panel: string[] = []
-  #lastLine = Number.NEGATIVE_INFINITY
+  #lastLine = { at: Number.NEGATIVE_INFINITY, text: '' }
 
-  /** @param lineEvery - how often a line is printed if there is no terminal, in ms */
-  constructor(stream: NodeJS.WriteStream, lineEvery: number) {
+  /** @param lineEvery - how often a line is printed if there is no panel, in ms */
+  constructor(stream: NodeJS.WriteStream, lineEvery: number, environment = process.env) {
     this.#stream = stream
     this.#lineEvery = lineEvery
-    this.palette = paletteFor(stream.isTTY && !process.env.NO_COLOR)
+    this.#hasPanel = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
+    this.palette = paletteFor(this.#hasPanel)
   }
 
   /** Prints text above the panel. */
   print(text: string): void {
-    this.#stream.write(`${this.#overPanel()}${text}\n${this.#drawn(this.#panel)}`)
+    this.#stream.write(`${this.#toPanel()}${this.#hasPanel ? ERASE_BELOW : ''}${text}\n${this.#drawn(this.#panel)}`)
   }
 
-  show(picture: Picture, now: number): void {
-    if (this.#stream.isTTY) {
-      const { columns = 80, rows = 24 } = this.#stream
-      const panel = picture.lines(this.palette, columns).slice(0, rows - 1)
-      this.#stream.write(this.#overPanel() + this.#drawn(panel))
-      this.#panel = panel
-    } else if (now - this.#lastLine >= this.#lineEvery) {
-      this.#lastLine = now
-      this.#stream.write(`${picture.line()}\n`)
+  /**
+   * Shows what a picture is at the time, again and again, while this runs: it goes on while nothing happens.
+   *
+   * @param keep - whether the last picture stays, above what is printed from then on
+   */
+  async during<T>(work: Promise<T>, picture: () => Picture, keep: boolean): Promise<T> {
+    const show = () => this.#show(picture(), Date.now())
+    const drawing = setInterval(show, FRAME_EVERY)
+    show()
+    try {
+      return await work
+    } finally {
+      clearInterval(drawing)
+      show()
+      if (this.#hasPanel && !keep) this.#stream.write(this.#toPanel() + ERASE_BELOW)
+      this.#panel = []
     }
   }
 
-  /** Leaves the panel as it is, and prints below it from now on. */
-  leavePanel(): void {
-    this.#panel = []
+  #show(picture: Picture, now: number): void {
+    if (this.#hasPanel) {
+      const { columns = 80, rows = 24 } = this.#stream
+      const panel = picture.lines(this.palette, columns, rows).slice(0, rows - 1)
+      this.#stream.write(this.#toPanel() + this.#drawn(panel))
+      this.#panel = panel
+      return
+    }
+    const text = picture.line()
+    if (text === this.#lastLine.text || now - this.#lastLine.at < this.#lineEvery) return
+    this.#lastLine = { at: now, text }
+    this.#stream.write(`${text}\n`)
   }
 
-  /** Moves to the start of the panel, and erases it. */
-  #overPanel(): string {
-    return this.#panel.length === 0 ? '' : `\u001b[${this.#panel.length}A${ERASE_BELOW}`
+  /** Moves to the start of the panel. */
+  #toPanel(): string {
+    return this.#panel.length === 0 ? '' : `\u001b[${this.#panel.length}A`
   }
 
   #drawn(panel: readonly string[]): string {
-    return panel.length === 0 ? '' : WRAP_OFF + panel.map((line) => `${line}\n`).join('') + WRAP_ON
+    if (panel.length === 0) return ''
+    return WRAP_OFF + panel.map((line) => `${line}${ERASE_TO_END_OF_LINE}\n`).join('') + ERASE_BELOW + WRAP_ON
   }
+}
+
+/** A step of which nothing is known but how long it has taken. */
+export function stepPicture(step: string, startedAt: number): Picture {
+  const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1)
+  return { lines: ({ style }) => [style('dim', `${step} … ${seconds()} s`)], line: () => `${step} …` }
 }

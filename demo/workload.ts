@@ -1,5 +1,8 @@
 import type { PrismaClient } from '../generated/prisma/client.ts'
 
+/** As README.md has it: a transaction waits for a sign-in. */
+export const CLIENT_OPTIONS = { transactionOptions: { maxWait: 20_000 } }
+
 /** Fills the example database with a little to read. */
 export async function seed(prisma: PrismaClient): Promise<void> {
   for (const name of ['Ada', 'Grace', 'Linus', 'Margaret']) {

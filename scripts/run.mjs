@@ -10,6 +10,7 @@ const [task, ...args] = process.argv.slice(2)
 
 const tasks = {
   demo: () => run('tsx', ['demo/main.ts', ...args]),
+  drill: () => run('tsx', ['drill/main.ts', ...args]),
   soak: () => run('tsx', ['--expose-gc', 'soak/main.ts', ...args]),
   test() {
     console.log('Lint, types and tests take about seven minutes on two cores. Each test file is shown as it ends.')

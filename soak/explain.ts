@@ -49,6 +49,7 @@ const REFUSED = {
 const REASONS: Record<string, Reason> = {
   CONNECTION_LOST: { faults: CUT, felt: IN_FLIGHT, mayHaveRun: true },
   NOT_SENT: { faults: CUT, felt: IN_FLIGHT },
+  TRANSACTION_INTERRUPTED: { faults: CUT, felt: IN_FLIGHT },
   SESSION_TOKEN_EXPIRED: { faults: ['request: 37396'], felt: IN_FLIGHT },
   STATEMENT_TOKEN_EXPIRED: { faults: STUCK, felt: IN_FLIGHT, mayHaveRun: true },
   // A rotation that a fault delays leaves transactions less time, as long as the token lives.

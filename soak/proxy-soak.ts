@@ -63,7 +63,7 @@ export async function soakProxy(seed: number, minutes: number, stop: AbortSignal
       const before = process.getActiveResourcesInfo()
       const end = new AbortController()
       const timer = setTimeout(() => end.abort(), Math.min(STORM, left()))
-      stop.addEventListener('abort', () => end.abort())
+      stop.addEventListener('abort', () => end.abort(), { signal: end.signal })
       await clients.ask({ start: seed + round })
       const note = (text: string) => report.note(text)
       await Promise.all([disturb(azure, plan, spans, note, end.signal), watch(report, spans, end.signal)])
@@ -141,7 +141,10 @@ function explanationOf(
   const fault = spans.find((span) => span.from <= until && span.until >= from - feltAfter(span.kind))
   if (fault !== undefined) return fault.kind
   const isNear = (expiry: number) => Math.abs(until - expiry) < NEAR_EXPIRY
-  return /hang up|ECONNRESET|closed|Final state/.test(detail) && expiries.some(isNear) ? "its token's end" : undefined
+  // A request that met the end on its way is answered by the server.
+  return /hang up|ECONNRESET|closed|Final state|access token is expired/.test(detail) && expiries.some(isNear)
+    ? "its token's end"
+    : undefined
 }
 
 /** How long after its end a fault is felt, in ms: a bad token lives on, and the proxy remembers a missing user for a while. */

@@ -8,6 +8,7 @@ import { mayUsePassword } from './config/sql-login.ts'
 import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
+import { addressLookup } from './login/connect.ts'
 import type { PrismaMssqlEntraOptions } from './options.ts'
 import type { OpenConnection, PoolContext } from './pool/connection.ts'
 import { MeasuredPool } from './pool/measured-pool.ts'
@@ -37,6 +38,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   readonly #connectionInfo: ConnectionInfo
   readonly #context: PoolContext
   readonly #onEvent: ((event: AdapterEvent) => void) | undefined
+  readonly #retryReads: boolean
   readonly #notice: WaitNotice | undefined
   /** One for each connected client, and the warm one. */
   readonly #pools = new Set<Pool<ClientConnection>>()
@@ -69,10 +71,13 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const { audience, warnings } = said
     const schema = options.schema ?? said.schema
     this.#onEvent = options.onEvent
+    this.#retryReads = options.retryReads === true
     const emit = (event: AdapterEvent) => this.#emit(event)
     const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
     const onWait = () => this.#notice?.begin()
-    this.#context = { source, settings, clock, random, emit, onWait, hasConnected: false }
+    // Where the user dials, only the user knows what a name leads to.
+    const lookup = mssql.options?.connector === undefined ? addressLookup(mssql.server) : undefined
+    this.#context = { source, settings, clock, random, emit, onWait, lookup, hasConnected: false }
     const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
     this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited)
     this.#observe = () => options.telemetry?.observe(this.#subject(mssql))
@@ -154,7 +159,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     } finally {
       this.#connecting.delete(pool)
     }
-    const adapter = new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool))
+    const adapter = new ClientAdapter(pool, this.#connectionInfo, () => this.#forget(pool), this.#retryReads)
     return this.#telemetry?.measured(adapter) ?? adapter
   }
 

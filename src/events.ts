@@ -63,8 +63,11 @@ export interface ClockSkewEvent extends EventBase {
   skewMs: number
 }
 
-/** Why a rotation began: a new token, `maxAge`, or a token that the server no longer accepts. */
-export type RotationReason = 'token' | 'max-age' | 'refused'
+/**
+ * Why a rotation began: a new token, `maxAge`, a token that the server no longer accepts, or an address that the server's
+ * name no longer leads to.
+ */
+export type RotationReason = 'token' | 'max-age' | 'refused' | 'address'
 
 /** A rotation began: replacements are being opened. Work goes on meanwhile. */
 export interface RotationStartedEvent extends EventBase {

@@ -56,6 +56,15 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    * for it as for the login. If it throws, the connection is closed, and work fails with `ON_CONNECT_FAILED`.
    */
   onConnect?: OnConnect
+  /**
+   * Runs a read again, on another connection, whose connection was lost while it ran, up to three times. It relies on the
+   * statement's text: one or more plain `SELECT`s, with no word of T-SQL outside of quotes that could change something
+   * (`INTO`, `OUTPUT`, `EXEC`, `NEXT VALUE FOR` …). What a function of yours does inside a `SELECT` is your business. In a
+   * transaction nothing is run again.
+   *
+   * @defaultValue false: what may have run is never run again
+   */
+  retryReads?: boolean
   /** When to refresh tokens and replace connections. */
   rotation?: RotationOptions
   /** Called with each event. If it throws, or its promise is rejected, you get a warning and nothing else changes. */

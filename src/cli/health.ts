@@ -26,7 +26,10 @@ function metricsOf(stats: ProxyStats): readonly Metric[] {
   ]
 }
 
-/** The figures of a proxy in Prometheus's text format (version 0.0.4). */
+/**
+ * The figures of a proxy in Prometheus's text format (version 0.0.4). By hand: a library for it (`prom-client`, with
+ * `@opentelemetry/api`) would come with each installation of the adapter, for ten numbers of one command.
+ */
 export function metricsAsText(stats: ProxyStats): string {
   return metricsOf(stats)
     .map(([name, type, help, values]) => {

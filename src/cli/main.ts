@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { printable, wrapped } from '../errors/wording.ts'
+import { devCommand } from './dev-command.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { execCommand } from './exec-command.ts'
 import { type CliContext, EXIT_CODES, ExitCode, endWithReader, NAME, outputTo, reflowed, say } from './process.ts'
@@ -43,6 +44,7 @@ function programOf(context: CliContext): Command {
     .version(version)
     .enablePositionalOptions()
     .addHelpText('after', EXAMPLES + EXIT_CODES)
+    .addCommand(devCommand(context))
     .addCommand(doctorCommand(context))
     .addCommand(execCommand(context))
     .addCommand(proxyCommand(context))

@@ -43,6 +43,14 @@ export function say({ err }: Pick<CliContext, 'err'>, message: string): void {
   err.write(`${err.style('dim', `${NAME}:`)}${text.slice(NAME.length + 1)}\n`)
 }
 
+/** Why a command cannot listen on a port, and what to do; undefined for any other error. */
+export function portProblem(error: unknown, port: number): string | undefined {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') return undefined
+  const why = code === 'EACCES' ? 'needs privileges that you do not have' : 'is taken'
+  return `Port ${port} ${why}. Choose another one with --port, or 0 for a free one.`
+}
+
 /** Breaks the paragraphs of a help text anew. Lines that begin with a space stay. @param width - in characters */
 export function reflowed(text: string, width: number): string {
   return wrapped(text.replace(/(?<=\S)\n(?=\S)/g, ' '), width)
@@ -51,7 +59,7 @@ export function reflowed(text: string, width: number): string {
 /** The exit codes. `exec` passes on its command's, or 128 + the number of the signal that ended it. */
 export const ExitCode = {
   OK: 0,
-  /** A check of `doctor` failed; `proxy` could not start. */
+  /** A check of `doctor` failed; `proxy` or `dev` could not start. */
   FAILED: 1,
   /** Wrong arguments, or a wrong connection string. */
   USAGE: 2,
@@ -67,7 +75,7 @@ export const ExitCode = {
 export const EXIT_CODES = `
 Exit codes:
   0        success
-  1        a check of doctor failed; proxy could not start
+  1        a check of doctor failed; proxy or dev could not start
   2        wrong arguments, or a wrong connection string
   125      exec: the proxy could not start
   126 127  exec: the command cannot be run; was not found

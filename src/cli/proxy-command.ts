@@ -3,13 +3,14 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
-import { printable, printableJson, wrapped } from '../errors/wording.ts'
+import { printable, printableJson } from '../errors/wording.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
 import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
+import { eventLine, timeOf } from './event-lines.ts'
 import { portNumber } from './flags.ts'
 import { serveHealth } from './health.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
-import { type CliContext, ExitCode, type Output, say, stopOn } from './process.ts'
+import { type CliContext, ExitCode, type Output, portProblem, say, stopOn } from './process.ts'
 import { type LoginFlags, loginFlags, loginOf } from './proxy-login.ts'
 import { Readiness, type SignInEvent, signIn } from './proxy-sign-in.ts'
 import { summarizeRefusals } from './refusals.ts'
@@ -70,15 +71,14 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
     else if (event.type === 'proxy.login-refused') refused(event.reason)
     else out.write(eventAsText(event, opened.proxy.stats().sessionsOpen, out))
   }
-  const refused = summarizeRefusals((text) => out.write(problemAsText(Date.now(), 'red', text, out)))
+  const refused = summarizeRefusals((text) => out.write(eventLine(Date.now(), '!', 'red', text, out)))
   try {
     const options = { port, onEvent, ...(login !== undefined && { login }) }
     opened = await openProxy(url, flags, context, { ...options, isSigningIn: () => readiness.trying })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
-    const why = code === 'EACCES' ? 'needs privileges that you do not have' : 'is taken'
-    say(context, `Port ${port} ${why}. Choose another one with --port, or 0 for a free one.`)
+    const problem = portProblem(error, port)
+    if (problem === undefined) throw error
+    say(context, problem)
     return ExitCode.FAILED
   }
   let health: Server | undefined
@@ -138,7 +138,7 @@ function eventAsText(event: ProxyEvent | SignInEvent, sessionsOpen: number, out:
     }
     case 'proxy.sign-in-failed': {
       const { at, error, changed } = event
-      return changed ? problemAsText(at, 'red', `${error.message}\nTrying again until a login works.`, out) : ''
+      return changed ? eventLine(at, '!', 'red', `${error.message}\nTrying again until a login works.`, out) : ''
     }
     case 'proxy.session-opened': {
       const who = printable(event.applicationName) || 'a client'
@@ -151,20 +151,9 @@ function eventAsText(event: ProxyEvent | SignInEvent, sessionsOpen: number, out:
     }
     default: {
       const colour = event.type === 'connect.retry' ? 'yellow' : 'red'
-      return problemAsText(event.at, colour, problemIn(event) ?? event.type, out)
+      return eventLine(event.at, '!', colour, problemIn(event) ?? event.type, out)
     }
   }
-}
-
-function timeOf(at: number, { style }: Output): string {
-  return style('dim', new Date(at).toLocaleTimeString('en-GB'))
-}
-
-/** Its lines stand below each other, to the right of the time. */
-function problemAsText(at: number, colour: 'red' | 'yellow', text: string, out: Output): string {
-  const indent = 'HH:MM:SS ! '.length
-  const lines = wrapped(printable(text), out.width - indent).replaceAll('\n', `\n${' '.repeat(indent)}`)
-  return `${timeOf(at, out)} ${out.style(colour, '!')} ${lines}\n`
 }
 
 function statsAsText(stats: ProxyStats): string {

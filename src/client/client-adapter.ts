@@ -6,13 +6,16 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
+import { pauseAfter } from '../driver/session-errors.ts'
+import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { type ClientConnection, explainOn, reportFailure } from './client-connection.ts'
+import { type ClientConnection, explainOn, noteWrite, reportFailure } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
 import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
+import { isRead } from './sql-text.ts'
 
 /** What Prisma shows of an adapter. */
 export const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
@@ -24,25 +27,35 @@ export class ClientAdapter implements SqlDriverAdapter {
   readonly #pool: Pool<ClientConnection>
   readonly #connectionInfo: ConnectionInfo
   readonly #onDisposed: () => void
+  readonly #retryReads: boolean
 
-  /** @param onDisposed - called when the pool is closed */
-  constructor(pool: Pool<ClientConnection>, connectionInfo: ConnectionInfo, onDisposed: () => void) {
+  /**
+   * @param onDisposed - called when the pool is closed
+   * @param retryReads - whether what certainly only reads is run again even if it may have run
+   */
+  constructor(
+    pool: Pool<ClientConnection>,
+    connectionInfo: ConnectionInfo,
+    onDisposed: () => void,
+    retryReads = false,
+  ) {
+    this.#retryReads = retryReads
     this.#pool = pool
     this.#connectionInfo = connectionInfo
     this.#onDisposed = onDisposed
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#attempt('statement', (connection) => connection.queryRaw(query))
+    return this.#attempt('statement', (connection) => connection.queryRaw(query), query)
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#attempt('statement', (connection) => connection.executeRaw(query))
+    return this.#attempt('statement', (connection) => connection.executeRaw(query), query)
   }
 
   /** Runs the script as one batch: it is not split at semicolons, and `GO` is not a statement. */
   executeScript(script: string): Promise<void> {
-    return this.#attempt('statement', (connection) => connection.executeScript(script))
+    return this.#attempt('script', (connection) => connection.executeScript(script))
   }
 
   /** A transaction that could not be begun has done nothing yet, so BEGIN is run again. */
@@ -61,7 +74,7 @@ export class ClientAdapter implements SqlDriverAdapter {
     return this.#pool.close().finally(this.#onDisposed)
   }
 
-  async #attempt<T>(kind: Work, work: (connection: ClientConnection) => Promise<T>): Promise<T> {
+  async #attempt<T>(kind: Work, work: (connection: ClientConnection) => Promise<T>, query?: SqlQuery): Promise<T> {
     const started = this.#pool.startWork()
     const counts: FailureCounts = {}
     try {
@@ -71,19 +84,37 @@ export class ClientAdapter implements SqlDriverAdapter {
         try {
           const result = await work(connection)
           // A transaction gives it back when it ends.
-          if (kind === 'statement') this.#pool.release(connection)
+          if (kind !== 'begin') this.#pool.release(connection)
+          if (query !== undefined) noteWrite(this.#pool, query)
           return result
         } catch (raw) {
           const error = explainOn(connection, raw)
           const failure = failureOf(error, true)
-          if (failure !== undefined) counts[failure] = (counts[failure] ?? 0) + 1
           reportFailure(this.#pool, connection, failure, error)
           this.#pool.release(connection)
-          if (!mayRunAgain(kind, failure, counts) || started.left(this.#pool.workTimeout) <= 0) throw error
+          if (failure === undefined || !(error instanceof EntraError)) throw error
+          counts[failure] = (counts[failure] ?? 0) + 1
+          const left = started.left(this.#pool.workTimeout)
+          if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
+          // What the server refused needs a moment; what it has not seen goes to another connection at once.
+          if (failure === 'unavailable' || failure === 'read-only') {
+            const pause = this.#pool.pauseBefore(counts[failure], pauseAfter(error))
+            if (pause > left) throw error
+            await holdEventLoop(this.#pool.pause(pause))
+          }
         }
       }
     } catch (error) {
       throw prismaError(error)
     }
+  }
+
+  #kindOf(kind: Work, query: SqlQuery | undefined): Work {
+    return this.#retryReads && kind === 'statement' && query !== undefined && isRead(query.sql) ? 'read' : kind
+  }
+
+  /** A database that has taken writes has become read-only because it moves. */
+  #meaningOf(failure: Failure): Failure {
+    return failure === 'read-only' && this.#pool.hasWritten ? 'unavailable' : failure
   }
 }

@@ -1,11 +1,12 @@
 import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
 import { explainDriverError } from '../driver/driver-errors.ts'
-import { EntraError, type Failure } from '../errors/entra-error.ts'
+import { EntraError, type Failure, reasonOf } from '../errors/entra-error.ts'
 import { iso } from '../errors/wording.ts'
 import type { CloseReason } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
 import type { PoolConnection } from '../pool/connection.ts'
 import type { Pool } from '../pool/pool.ts'
+import { mentionsWrite } from './sql-text.ts'
 
 /** The connection that work runs on. */
 export interface ClientConnection extends PoolConnection {
@@ -49,9 +50,16 @@ export function reportFailure(
   error: unknown,
 ): void {
   if (failure === 'lost' || connection.isMoving) pool.suspect()
+  // Its older connections lead to the same server, and would pass a validation.
+  if (failure === 'read-only') pool.retire(connection)
   if (failure !== 'token' || !(error instanceof EntraError)) return
   connection.close('unusable')
   pool.refused(connection.lease, error)
+}
+
+/** Tells the pool of a statement that has written: then its database is one that takes writes. */
+export function noteWrite(pool: Pool<ClientConnection>, { sql }: SqlQuery): void {
+  if (!pool.hasWritten && mentionsWrite(sql)) pool.hasWritten = true
 }
 
 /** The error of a statement that was cut off at its token's end. */
@@ -85,5 +93,18 @@ export function transactionRefused(cause: unknown): EntraError {
     'The server ended the session of the transaction because it no longer accepts the token, and the transaction ' +
       'was rolled back. It can be run again.',
     { cause },
+  )
+}
+
+/**
+ * The error of a transaction whose connection was lost, or whose statement the server refused, before COMMIT was sent: it
+ * was rolled back and may be run again.
+ */
+export function transactionInterrupted(error: EntraError): EntraError {
+  const { cause, number } = error
+  return new EntraError(
+    'TRANSACTION_INTERRUPTED',
+    `The transaction was interrupted, and rolled back: ${reasonOf(cause ?? error).replace(/\.$/, '')}. It can be run again.`,
+    { cause: error, number },
   )
 }

@@ -6,15 +6,18 @@ import type {
   TransactionOptions,
 } from '@prisma/driver-adapter-utils'
 import { isOfRolledBack } from '../driver/driver-errors.ts'
+import { EntraError } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
 import {
   type ClientConnection,
   explainOn,
+  noteWrite,
   reportFailure,
   statementExpired,
   transactionExpired,
+  transactionInterrupted,
   transactionRefused,
 } from './client-connection.ts'
 
@@ -52,11 +55,11 @@ export class ClientTransaction implements Transaction {
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#next(() => this.#inner.queryRaw(query))
+    return this.#next(() => this.#inner.queryRaw(query), transactionExpired, query)
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#next(() => this.#inner.executeRaw(query))
+    return this.#next(() => this.#inner.executeRaw(query), transactionExpired, query)
   }
 
   async createSavepoint(name: string): Promise<void> {
@@ -84,10 +87,12 @@ export class ClientTransaction implements Transaction {
   }
 
   /** @param cutOff - the error of a statement that is cut off at the token's end; a COMMIT may have taken effect */
-  #next<T>(statement: () => Promise<T>, cutOff = transactionExpired): Promise<T> {
+  #next<T>(statement: () => Promise<T>, cutOff = transactionExpired, query?: SqlQuery): Promise<T> {
     return this.#after(async () => {
       if (this.#isExpired) throw transactionExpired(this.#connection.lease.expiresOn)
-      return this.#explained(statement, cutOff)
+      const result = await this.#explained(statement, cutOff)
+      if (query !== undefined) noteWrite(this.#pool, query)
+      return result
     })
   }
 
@@ -104,7 +109,10 @@ export class ClientTransaction implements Transaction {
       if (failure === 'token') throw transactionRefused(error)
       // The driver looks at the clock once more.
       const expired = failure === 'not-sent' && (this.#isExpired || this.#connection.closedBy === 'expired')
-      throw expired ? transactionExpired(this.#connection.lease.expiresOn, error) : error
+      if (expired) throw transactionExpired(this.#connection.lease.expiresOn, error)
+      if (failure === undefined || !(error instanceof EntraError)) throw error
+      // A COMMIT that was lost may have taken effect; anything else has not.
+      throw failure === 'lost' && cutOff === statementExpired ? error : transactionInterrupted(error)
     }
   }
 

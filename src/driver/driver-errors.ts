@@ -4,6 +4,7 @@ import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { connectFailed } from '../login/connect-failures.ts'
 import { loginRefused } from '../login/refusals.ts'
 import type { LoginContext, LoginRefusal } from '../login/token-refusal.ts'
+import { explainSessionError } from './session-errors.ts'
 
 interface DriverError extends Error {
   code?: unknown
@@ -47,8 +48,8 @@ export function isOfRolledBack(error: unknown): boolean {
  */
 export function explainDriverError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
-  const expired = expiredInSession(error)
-  if (expired !== undefined || isDriverAdapterError(error)) return expired ?? error
+  const told = expiredInSession(error) ?? explainSessionError(error)
+  if (told !== undefined || isDriverAdapterError(error)) return told ?? error
   if (isOfRolledBack(error)) return rolledBack(error)
   const { code } = error as DriverError
   const reason = reasonOf(error)

@@ -10,6 +10,7 @@ import type { PoolConnection } from '../pool/connection.ts'
 import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
 import { type DriverConnection, driverUnsupported, type OfficialAdapter } from './official-adapter.ts'
+import { isOfMoving } from './session-errors.ts'
 
 /** The parts of a tedious connection that are not in its types. */
 interface DriverConnectionState {
@@ -28,14 +29,12 @@ function missingIn(driver: Partial<DriverConnectionState>): string[] {
     .map(([name]) => name)
 }
 
-/** Error numbers of a session that is moving, or has become read-only. */
-const MOVING = new Set([3906, 40197, 40501, 40613])
-
 const SIGN_OF_LIFE: SqlQuery = { sql: 'SELECT 1', args: [], argTypes: [] }
 
 /** One session of the driver, opened with a lease, and the official adapter on it. */
 export class EntraConnection implements PoolConnection {
   readonly lease: Lease
+  readonly address: string | undefined
   readonly #driver: DriverConnection
   readonly #state: DriverConnectionState
   readonly #adapter: OfficialAdapter
@@ -46,10 +45,18 @@ export class EntraConnection implements PoolConnection {
   /**
    * @param driver - logged in
    * @param isolationLevel - of statements outside transactions, as the login set it
+   * @param address - that the server's name led to; a redirect may have led to another one
    * @throws {@link EntraError} `DRIVER_UNSUPPORTED` if it does not show whether it can be used
    */
-  constructor(driver: DriverConnection, adapter: OfficialAdapter, lease: Lease, isolationLevel: IsolationLevel) {
+  constructor(
+    driver: DriverConnection,
+    adapter: OfficialAdapter,
+    lease: Lease,
+    isolationLevel: IsolationLevel,
+    address?: string,
+  ) {
     this.lease = lease
+    this.address = address
     this.#driver = driver
     this.#state = driver as unknown as DriverConnectionState
     const missing = missingIn(this.#state)
@@ -57,7 +64,7 @@ export class EntraConnection implements PoolConnection {
     this.#adapter = adapter
     this.#isolationLevel = isolationLevel
     driver.on('errorMessage', ({ number }) => {
-      if (MOVING.has(number)) this.#isMoving = true
+      if (isOfMoving(number)) this.#isMoving = true
     })
   }
 

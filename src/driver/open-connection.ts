@@ -66,13 +66,16 @@ export function connectionOpener(
   async function open(lease: Lease, signal: AbortSignal): Promise<EntraConnection> {
     const { newConnection, adapterOn } = await load()
     signal.throwIfAborted()
+    let address: string | undefined
     const connection = newConnection(
       sqlLogin?.authentication() ?? { type: 'azure-active-directory-access-token', options: { token: lease.token } },
       {
         // The pool retries logins.
         maxRetriesOnTransientErrors,
         connectionIsolationLevel: isolationLevel,
-        connector: connectorFor(config, lease, signal),
+        connector: connectorFor(config, lease, signal, (dialled) => {
+          address ??= dialled
+        }),
       },
     )
     connection.on('error', (error) => {
@@ -89,7 +92,7 @@ export function connectionOpener(
     await logIn(connection, signal, () => contextOf(lease))
     await socketsPolled()
     try {
-      const opened = new EntraConnection(connection, adapterOn(connection), lease, level)
+      const opened = new EntraConnection(connection, adapterOn(connection), lease, level, address)
       if (onConnect !== undefined) await prepare(opened, onConnect, signal)
       return opened
     } catch (error) {
@@ -154,9 +157,15 @@ interface SocketTarget {
  * follows.
  *
  * @param closed - aborted when the connection is no longer needed
+ * @param onDialled - called with each address that was dialled
  * @throws {@link EntraError} `NOT_SENT` after the token's end, and when closed
  */
-function connectorFor(config: MssqlConfig, lease: Lease, closed: AbortSignal): Connector {
+function connectorFor(
+  config: MssqlConfig,
+  lease: Lease,
+  closed: AbortSignal,
+  onDialled: (address: string | undefined) => void,
+): Connector {
   const { server, port = 1433, options = {} } = config
   const { connector: usersOwn, multiSubnetFailover: parallel, encrypt = true } = options
   return async (to: SocketTarget = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
@@ -171,6 +180,7 @@ function connectorFor(config: MssqlConfig, lease: Lease, closed: AbortSignal): C
     const socket = usersOwn
       ? await (usersOwn as (...passed: unknown[]) => Promise<Socket>)(to, ...rest)
       : await dial({ ...to, parallel, signal: AbortSignal.any([signal, closed]) })
+    onDialled(socket.remoteAddress)
     if (encrypt === true) requireEncryption(socket)
     return socket
   }

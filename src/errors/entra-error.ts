@@ -2,11 +2,13 @@
  * What a failure means for the work that met it.
  *
  * - `token`: the server does not accept the token (any more). The statement did not run.
- * - `unavailable`: no connection could be opened, for a reason that may pass. The statement did not run.
+ * - `unavailable`: no connection could be opened, or the server refused the statement, for a reason that may pass. It did
+ *   not run.
  * - `not-sent`: the connection went away before the statement was sent. It did not run.
  * - `lost`: the connection went away afterwards. The statement may have run.
+ * - `read-only`: the database takes no writes now, or never did. The statement did not run.
  */
-export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost'
+export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost' | 'read-only'
 
 interface ErrorCode {
   /** What went wrong. `docs/errors.md` begins the code's section with it. */
@@ -74,6 +76,7 @@ export const ERROR_CODES = {
     prisma: 'P2037',
     failure: 'by-number',
   },
+  DATABASE_READ_ONLY: { means: 'The database takes no writes here.', prisma: 'P1001', failure: 'read-only' },
   SERVER_NOT_FOUND: {
     means: 'There is no server with that name, in DNS or at the gateway of Azure SQL.',
     prisma: 'P1001',
@@ -125,6 +128,10 @@ export const ERROR_CODES = {
   // P2034 is the code that retry wrappers look for.
   TRANSACTION_TOKEN_EXPIRED: {
     means: "A transaction was still open when its connection's token expired.",
+    prisma: 'P2034',
+  },
+  TRANSACTION_INTERRUPTED: {
+    means: 'A transaction was rolled back because its connection was lost, or its database moved or was at its limit.',
     prisma: 'P2034',
   },
 } as const satisfies Record<string, ErrorCode>

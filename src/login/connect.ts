@@ -1,9 +1,15 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Clock } from '../time/clock.ts'
 import { connectFailed } from './connect-failures.ts'
+
+/** What resolves the name of a server to its addresses; undefined for an address. */
+export function addressLookup(host: string): (() => Promise<string[]>) | undefined {
+  if (isIP(host) !== 0) return undefined
+  return async () => (await lookup(host, { all: true })).map(({ address }) => address)
+}
 
 /** Options of {@link dial}. */
 export interface DialOptions {

@@ -42,7 +42,7 @@ const REFUSALS: readonly Refusal[] = [
       `Entra administrator:\n${createUser(claims)}`,
   },
   {
-    numbers: [615, 926, 4221, 40197, 40501, 40613, 49918, 49919, 49920],
+    numbers: [615, 926, 983, 4221, 40197, 40501, 40613, 49918, 49919, 49920],
     code: 'DATABASE_UNAVAILABLE',
     transient: true,
     why: 'The database is paused, moving to another node, or busy.',

@@ -13,8 +13,12 @@ export interface PoolContext {
   readonly emit: (event: PoolEvent) => void
   /** Called when work has to wait for a connection. */
   readonly onWait: () => void
+  /** Resolves to the addresses of the server's name; undefined where no name is to be resolved. */
+  readonly lookup?: (() => Promise<readonly string[]>) | undefined
   /** Whether there has ever been a connection, in this pool or another one of the same adapter. */
   hasConnected: boolean
+  /** Whether work has ever written. @defaultValue false */
+  hasWritten?: boolean
 }
 
 /** One session of the driver, as the pool sees it: opened with one lease, and kept with it. */
@@ -22,6 +26,8 @@ export interface PoolConnection {
   readonly lease: Lease
   /** Whether work may run on it, as far as this end knows: logged in, its socket open, in no transaction. */
   readonly isUsable: boolean
+  /** The address that the server's name led to; undefined if it is not known. */
+  readonly address?: string | undefined
   /** Makes one round trip. Resolves to whether the server answered; never rejects. */
   validate(): Promise<boolean>
   /** Closes it now, whatever runs on it. Does nothing if it has ended. */
@@ -52,6 +58,10 @@ export class PoolEntry<C extends PoolConnection> {
   state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
   /** Whether its replacement is open, so that it is closed as soon as nothing runs on it. */
   retired = false
+  /** Whether it leads to a server that is no longer the right one. */
+  isAstray = false
+  /** Whether its server's name no longer leads to its address: it is replaced at leisure. */
+  isForsaken = false
   /** Whether nothing has run on it since it was validated; a login counts too. */
   validated = true
   /** Why the pool closed it; undefined if it has not. */

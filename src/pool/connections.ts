@@ -92,6 +92,10 @@ export class Connections<C extends PoolConnection> {
 
   /** Makes it idle: it may be lent from now on. */
   rest(entry: PoolEntry<C>): void {
+    if (entry.isAstray) {
+      this.close(entry, 'unusable')
+      return
+    }
     entry.state = 'idle'
     this.#idle.push(entry)
   }
@@ -103,17 +107,17 @@ export class Connections<C extends PoolConnection> {
   }
 
   /** Whether new work may begin with its token. */
-  isFresh({ connection }: PoolEntry<C>): boolean {
-    return deadlineIn(connection.lease, this.#timing) > 0
+  isFresh({ connection, isAstray }: PoolEntry<C>): boolean {
+    return !isAstray && deadlineIn(connection.lease, this.#timing) > 0
   }
 
-  /** Whether it should be replaced: there is a newer token, or it has reached its maximum age. */
+  /** Whether it should be replaced: there is a newer token, or it has reached its maximum age, or its address is gone. */
   isOutdated(entry: PoolEntry<C>): boolean {
     const { current } = this.#pool.source
     const { lease } = entry.connection
     // If the clock was set, the same token may come again as another lease. It needs no rotation.
     const isOlder = current !== undefined && lease !== current && lease.token !== current.token
-    return isOlder || entry.ageLeft <= 0
+    return isOlder || entry.isForsaken || entry.ageLeft <= 0
   }
 
   /** Whether an open connection may be lent as soon as it is given back or has answered. */
@@ -144,6 +148,31 @@ export class Connections<C extends PoolConnection> {
   retireOutdated(): void {
     while (this.closeOutdated());
     for (const entry of this.outdated) entry.retired = true
+  }
+
+  /** The addresses that connections are open to. */
+  get addresses(): string[] {
+    return this.all.flatMap(({ connection: { address } }) => address ?? [])
+  }
+
+  /** Has the connections to an address replaced. */
+  forsake(address: string): void {
+    for (const entry of this.all) if (entry.connection.address === address) entry.isForsaken = true
+  }
+
+  /**
+   * Closes a connection, those opened before it, and those to the same address, each as soon as nothing runs on it. No work
+   * begins on them.
+   */
+  retireAlike(connection: C): void {
+    const last = this.#entries.get(connection)?.id ?? 0
+    const { address } = connection
+    for (const entry of this.all) {
+      const isAlike = entry.id <= last || (address !== undefined && entry.connection.address === address)
+      if (!isAlike || entry.state === 'closing') continue
+      entry.isAstray = true
+      if (entry.state === 'idle') this.close(entry, 'unusable')
+    }
   }
 
   /** Until new work may no longer begin on the first of the outdated connections, in ms. */

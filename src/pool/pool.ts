@@ -1,9 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import { type EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { CloseReason } from '../events.ts'
+import { connectRetryInterval } from '../login/retry.ts'
 import { Alarm } from '../time/alarm.ts'
-import { Stopwatch } from '../time/clock.ts'
+import { Stopwatch, sleep } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
+import { AddressWatch } from './address-watch.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
@@ -25,6 +27,7 @@ export class Pool<C extends PoolConnection> {
   readonly #logins: Logins<C>
   readonly #validations: Validations<C>
   readonly #rotation: Rotation<C>
+  readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
   #unsubscribe: (() => void) | undefined
   readonly #stopped = new AbortController()
@@ -35,7 +38,7 @@ export class Pool<C extends PoolConnection> {
   #onChange: (() => void) | undefined
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
-    const { settings, clock } = context
+    const { settings, clock, lookup } = context
     this.#context = context
     this.#settings = settings
     this.#connections = new Connections(context, () => this.#step())
@@ -56,6 +59,7 @@ export class Pool<C extends PoolConnection> {
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
     )
+    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, signal)
@@ -84,6 +88,7 @@ export class Pool<C extends PoolConnection> {
     if (this.#closed) return Promise.reject(disconnected())
     // A process that slept may get here before its timers run.
     if (this.#alarm.due) this.#step()
+    this.#addresses?.look()
     if (this.#queue.length === 0) {
       const entry = this.#connections.takeIdle()
       if (entry !== undefined && !this.#validations.isNeeded(entry)) return this.#connections.lend(entry)
@@ -130,6 +135,30 @@ export class Pool<C extends PoolConnection> {
     return this.#settings.connectRetryTimeout
   }
 
+  /** Whether work has written, in this pool or another one of the same adapter. */
+  get hasWritten(): boolean {
+    return this.#context.hasWritten === true
+  }
+
+  set hasWritten(hasWritten: boolean) {
+    this.#context.hasWritten = hasWritten
+  }
+
+  /**
+   * How long work waits before it runs again that the server refused, in ms: as logins do.
+   *
+   * @param attempt - how often it was refused
+   * @param least - what the cause needs, in ms
+   */
+  pauseBefore(attempt: number, least: number): number {
+    return Math.max(connectRetryInterval(attempt, this.#context.random(), this.#settings), least)
+  }
+
+  /** Waits. @throws {@link EntraError} `CLOSED` if the pool is closed meanwhile */
+  pause(delay: number): Promise<void> {
+    return sleep(this.#context.clock, delay, this.#stopped.signal)
+  }
+
   /** Whether a statement may be sent on a lent connection: not in the last moment of its token. */
   maySend({ lease }: C): boolean {
     return this.#settings.sessionsOutliveTokens || lease.maySend
@@ -138,6 +167,15 @@ export class Pool<C extends PoolConnection> {
   /** Reports that a session is moving, or was lost: idle connections are validated before they are lent. */
   suspect(): void {
     this.#connections.suspect()
+  }
+
+  /**
+   * Reports that a connection leads to the wrong server: it, all that are older, and all to the same address are closed, or
+   * lent no more.
+   */
+  retire(connection: C): void {
+    this.#connections.retireAlike(connection)
+    this.#step()
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -218,6 +256,7 @@ export class Pool<C extends PoolConnection> {
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
     if (!entry.connection.isUsable) return 'unusable'
+    if (entry.isAstray) return 'unusable'
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.

@@ -5,7 +5,7 @@ import { Stopwatch } from '../time/clock.ts'
 import { retryDelay } from '../token/refresh-policy.ts'
 import type { PoolConnection, PoolContext } from './connection.ts'
 import type { Connections } from './connections.ts'
-import { rotationDelay } from './schedule.ts'
+import { addressDelay, rotationDelay } from './schedule.ts'
 
 interface Plan {
   reason: RotationReason
@@ -84,8 +84,9 @@ export class Rotation<C extends PoolConnection> {
     const { outdated, deadlineIn } = this.#connections
     if (outdated.length === 0) return
     if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.plan('max-age', 0)
-    else if (this.#plan === undefined && this.#run === undefined)
-      this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
+    else if (this.#plan !== undefined || this.#run !== undefined) return
+    else if (outdated.some(({ isForsaken }) => isForsaken)) this.plan('address', addressDelay(random()))
+    else this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
   }
 
   cancel(): void {

@@ -21,6 +21,11 @@ export function rotationDelay(timeAtHand: number, spread: number, random: number
   return Math.max(timeAtHand, 0) * spread * random
 }
 
+/** How long to wait before connections to an address that is gone are replaced: not all instances at once. */
+export function addressDelay(random: number): number {
+  return 10_000 * random
+}
+
 /** How long a connection lives: `maxAge` less up to a tenth at random, so that connections drift apart. */
 export function maxAgeOf(maxAge: number | undefined, random: number): number {
   return maxAge === undefined ? Number.POSITIVE_INFINITY : maxAge * (1 - random / 10)

@@ -1,6 +1,7 @@
 export { createCertificateAuthority } from '../x509/certificates.ts'
 export { Authority, startAuthority } from './authority/authority.ts'
 export type { EnvironmentKind } from './authority/environment.ts'
+export type { AuthorityEvent } from './authority/events.ts'
 export type { Fault } from './authority/faults.ts'
 export type {
   AuthorityClientOptions,
@@ -12,6 +13,7 @@ export { defaultPrincipals, type Principal, type PrincipalKind } from './authori
 export type { AuthorityStats } from './authority/statistics.ts'
 export type { IssuedToken } from './authority/token-issuer.ts'
 export type { InjectedFault } from './fault-list.ts'
+export type { GatewayEvent } from './gateway/events.ts'
 export type { FaultAction, FaultError, GatewayFault, Stage } from './gateway/faults.ts'
 export { type DropOptions, Gateway, type GatewayOptions, type PrincipalLogin, startGateway } from './gateway/gateway.ts'
 export type { RedirectOptions } from './gateway/redirect.ts'

@@ -113,6 +113,165 @@ describe('a statement', () => {
   })
 })
 
+const refused = (number: number) =>
+  new DriverAdapterError({ kind: 'mssql', code: number, message: `Error ${number} of the server.` })
+
+/** Runs one statement whose connection answers with errors of these numbers first. */
+async function runAfter(it: Made, numbers: readonly number[], sql = 'UPDATE') {
+  const connection = await opened(it)
+  connection.failures.push(...numbers.map(refused))
+  const started = it.clock.now()
+  const done = it.adapter.queryRaw(query(sql)).then(
+    () => it.clock.now() - started,
+    (error: unknown) => error,
+  )
+  await it.clock.advance(120_000)
+  return done
+}
+
+describe('a statement that the server refused because its database moves or is at its limit', () => {
+  it.each([
+    [40613, 450],
+    [615, 450],
+    [926, 450],
+    [4221, 450],
+    [10928, 450],
+    [10929, 450],
+    [10936, 450],
+    [40501, 10_000],
+    [49918, 10_000],
+  ])('with %i did not run, and runs again after %i ms', async (number, pause) => {
+    const it = client({}, { random: 0.5 })
+    expect(await runAfter(it, [number])).toBe(pause)
+    expect(sent(it)).toHaveLength(3)
+  })
+
+  it('waits longer each time, and is told when connectRetryTimeout is up', async () => {
+    const it = client({ connectRetryTimeout: 10_000 }, { random: 0 })
+    const error = await runAfter(
+      it,
+      Array.from({ length: 50 }, () => 10928),
+    )
+    expect(error).toMatchObject({
+      code: 'P2037',
+      message: expect.stringMatching(/refused a statement.*10928.*did not run/),
+      cause: { code: 'TOO_MANY_CONNECTIONS', number: 10928 },
+    })
+    // At 0, 0.5, 1.5, 3.5 and 7.5 s; the next pause would be too long.
+    expect(it.server.statements.slice(1).map(({ at }) => at - (it.server.statements[1]?.at ?? 0))).toEqual([
+      0, 500, 1_500, 3_500, 7_500,
+    ])
+  })
+
+  it.each([40197, 596])('with %i may have run, and is not run again', async (number) => {
+    const it = client()
+    expect(await runAfter(it, [number])).toMatchObject({
+      code: 'P1017',
+      message: expect.stringContaining('may have run'),
+      cause: { code: 'CONNECTION_LOST', number },
+    })
+    expect(sent(it)).toHaveLength(2)
+  })
+
+  it('in a script is told, since the statements before it may have run', async () => {
+    const it = client()
+    ;(await opened(it)).failures.push(refused(40613))
+    await expect(it.adapter.executeScript('UPDATE')).rejects.toMatchObject({ code: 'P1001' })
+    expect(sent(it)).toHaveLength(2)
+  })
+
+  it('is not waited for after $disconnect', async () => {
+    const it = client()
+    ;(await opened(it)).failures.push(refused(40501))
+    const failed = it.adapter.executeRaw(query('UPDATE')).catch((error: unknown) => error)
+    await it.clock.advance(1_000)
+    await it.adapter.dispose()
+    expect(await failed).toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('in a transaction is not run again: the caller may repeat the transaction', async () => {
+    const it = client()
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    connection?.failures.push(refused(40613))
+    await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({
+      code: 'P2034',
+      cause: { code: 'TRANSACTION_INTERRUPTED', number: 40613 },
+    })
+    expect(sent(it)).toEqual(['1: BEGIN', '1: UPDATE'])
+  })
+})
+
+describe('a statement that found its database read-only', () => {
+  /** Writes while the first logins lead to the old primary. */
+  const writeWhile = async (it: Made, logins: number) => {
+    it.server.refusal = (connection) => (connection <= logins ? refused(3906) : undefined)
+    const done = it.adapter.executeRaw(query('UPDATE')).catch((error: unknown) => error)
+    await it.clock.advance(20_000)
+    return done
+  }
+
+  it('runs on a new connection, and not on one that was opened before', async () => {
+    const it = client()
+    const both = [it.adapter.executeRaw(query('after 1')), it.adapter.executeRaw(query('after 1'))]
+    await it.clock.advance(1)
+    await Promise.all(both)
+    const last = [...it.server.open].at(-1)
+    last?.failures.push(refused(3906))
+    const done = it.adapter.executeRaw(query('UPDATE'))
+    await it.clock.advance(1_000)
+    expect([await done, [...it.server.open].map(({ number }) => number)]).toEqual([3, [3]])
+  })
+
+  it('on a second connection too is told at once where nothing was ever written: it is a replica', async () => {
+    const it = client()
+    await opened(it)
+    expect(await writeWhile(it, 100)).toMatchObject({ code: 'P1001', cause: { code: 'DATABASE_READ_ONLY' } })
+    expect(it.server.logins).toBe(2)
+  })
+
+  it('waits for the new primary where the same client has written before', async () => {
+    const it = client()
+    await opened(it)
+    await it.adapter.executeRaw(query('UPDATE'))
+    expect(await writeWhile(it, 3)).toBe(4)
+  })
+
+  it('in a transaction closes what leads to the old primary, too', async () => {
+    const it = client()
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    connection?.failures.push(refused(3906))
+    await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({ code: 'P2034' })
+    await transaction.rollback()
+    await it.clock.advance(0)
+    expect(connection?.closedBy).toBe('unusable')
+  })
+})
+
+describe('a read whose connection was lost', () => {
+  const lose = async (sql: string, retryReads: boolean) => {
+    const it = setUp()
+    const adapter = new ClientAdapter(it.pool, { supportsRelationJoins: false }, () => {}, retryReads)
+    await adapter.queryRaw(query('SELECT 1'))
+    const [connection] = it.server.open
+    connection?.failures.push(withCode('ESOCKET'))
+    return adapter.queryRaw(query(sql)).then(
+      () => 'done',
+      ({ cause }) => cause.code,
+    )
+  }
+
+  it.each([
+    ['SELECT 1', true, 'done'],
+    ['SELECT 1', false, 'CONNECTION_LOST'],
+    ['INSERT INTO t OUTPUT inserted.id VALUES (1)', true, 'CONNECTION_LOST'],
+    ['SELECT * INTO t2 FROM t', true, 'CONNECTION_LOST'],
+  ])('is run again only if it is certainly one and retryReads is on (%s, %s)', async (sql, retryReads, outcome) => {
+    expect(await lose(sql, retryReads)).toBe(outcome)
+  })
+})
+
 describe('a session that reports that it is moving', () => {
   it('is closed, and the others are validated before they are lent', async () => {
     const it = client()
@@ -120,7 +279,7 @@ describe('a session that reports that it is moving', () => {
     await it.clock.advance(1)
     await Promise.all(both)
     const [first, second] = [...it.server.open] as [FakeConnection, FakeConnection]
-    second.failures.push(new DriverAdapterError({ kind: 'mssql', code: 3906, message: 'It is read-only.' }))
+    second.failures.push(refused(40197))
     const failed = it.adapter.executeRaw(query('UPDATE')).catch((error: unknown) => error)
     second.isMoving = true
     await failed

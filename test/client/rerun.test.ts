@@ -11,8 +11,14 @@ describe('work that failed', () => {
     ['statement', 'lost', 1, false],
     ['begin', 'lost', 3, true],
     ['begin', 'lost', 4, false],
-    ['statement', 'unavailable', 1, false],
-    ['begin', 'unavailable', 1, false],
+    ['read', 'lost', 3, true],
+    ['read', 'lost', 4, false],
+    ['script', 'token', 1, true],
+    ['script', 'unavailable', 1, false],
+    ['statement', 'unavailable', 100, true],
+    ['begin', 'unavailable', 100, true],
+    ['statement', 'read-only', 1, true],
+    ['statement', 'read-only', 2, false],
   ] as const)('as a %s by %s for the %i. time is run again: %s', (work, failure, times, again) => {
     expect(mayRunAgain(work, failure, failure === undefined ? {} : { [failure]: times })).toBe(again)
   })

@@ -1,22 +1,36 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { drawChart } from '../../demo/chart.ts'
 import { pictureOf } from '../../demo/display.ts'
 import { insertsOf, type Migrated, migrationSummaryOf } from '../../demo/migration.ts'
 import { readOptions } from '../../demo/options.ts'
 import { percentile, Recording } from '../../demo/recording.ts'
-import { paletteFor, Screen } from '../../demo/screen.ts'
-import { faultsOf, summaryOf } from '../../demo/summary.ts'
+import { type Palette, type Picture, paletteFor, Screen, stepPicture } from '../../demo/screen.ts'
+import { type Counts, faultsOf, summaryOf } from '../../demo/summary.ts'
 import { UsageError } from '../../scripts/support/command-line.ts'
-import type { AdapterStats } from '../../src/index.ts'
 
 describe('the options of the demo', () => {
   it('have defaults', () => {
-    expect(readOptions([])).toEqual({ seconds: 60, workers: 8, tokenLife: 15, svg: undefined, migrate: false })
+    expect(readOptions([])).toEqual({
+      seconds: 60,
+      workers: 8,
+      tokenLife: 15,
+      compare: false,
+      svg: undefined,
+      migrate: false,
+    })
+    expect(readOptions(['--compare'])).toMatchObject({ compare: true, workers: 4 })
   })
 
   it('are read', () => {
-    const args = ['--seconds', '5', '--workers=2', '--token-life', '6', '--svg', 'a.svg', '--migrate']
-    expect(readOptions(args)).toEqual({ seconds: 5, workers: 2, tokenLife: 6, svg: 'a.svg', migrate: true })
+    const args = ['--seconds', '5', '--workers=2', '--token-life', '6', '--svg', 'a.svg', '--compare', '--migrate']
+    expect(readOptions(args)).toEqual({
+      seconds: 5,
+      workers: 2,
+      tokenLife: 6,
+      compare: true,
+      svg: 'a.svg',
+      migrate: true,
+    })
     expect(readOptions(['--help'])).toBeUndefined()
   })
 
@@ -33,7 +47,7 @@ describe('the options of the demo', () => {
 })
 
 const start = Date.UTC(2026, 0, 1)
-const [colourless, coloured] = [paletteFor(false), paletteFor(true)]
+const colourless = paletteFor(false)
 
 function recording(samples: [at: number, latency: number, failed?: boolean][]): Recording {
   const made = new Recording(start)
@@ -118,26 +132,31 @@ describe('a recording', () => {
   })
 })
 
-const stats: AdapterStats = {
-  tokensRequested: 2,
-  tokensAcquired: 2,
-  refreshesFailed: 0,
-  rotations: 1,
-  connectionsOpen: 2,
-  connecting: 0,
-  inFlight: 2,
-  waiting: 0,
-  tokenExpiresOn: start + 25_000,
-  tokenSecondsLeft: 5,
+/** At 20 s of 60. */
+const picture = (made: Recording, elapsed = 20, official?: Recording) =>
+  pictureOf(made, { now: start + elapsed * 1000, seconds: 60, tokenLife: 15 }, official)
+
+/** Without colours, a lane shows the number of its token. */
+const numbered: Palette = { ...colourless, cell: (token) => String(token + 1) }
+
+/** A busy run: 13 connections of two tokens, ten thousand slow queries. */
+function crowded(): Recording {
+  const made = recording(Array.from({ length: 10_000 }, (_, i) => [i * 2, 12_345.6, i % 2 === 0]))
+  for (let connection = 1; connection <= 13; connection++) opened(made, connection, 0, connection < 6 ? 21 : 25)
+  return made
 }
 
-/** At 20 s of 60. */
-const picture = (made: Recording, elapsed = 20) =>
-  pictureOf(made, stats, { now: start + elapsed * 1000, seconds: 60, tokenLife: 15 })
+/** What the official adapter does with a token given once: two connections end with it, and all that follows fails. */
+function endedWithItsToken(): Recording {
+  const made = recording(Array.from({ length: 200 }, (_, i) => [i * 100, 5, i > 150]))
+  for (const connection of [1, 2]) opened(made, connection, 0, 15)
+  for (const connection of [1, 2]) closed(made, connection, 15.1)
+  return made
+}
 
 describe('the display', () => {
   it('shows each connection as a lane that changes from one token to the next', () => {
-    const lines = picture(handedOver()).lines(colourless, 80)
+    const lines = picture(handedOver()).lines(numbered, 80, 24)
     const lanes = lines.filter((line) => /[12]{10}/.test(line))
     // 39 s in 79 columns: 10 s are 20 of them.
     expect(lanes).toHaveLength(3)
@@ -146,70 +165,162 @@ describe('the display', () => {
     expect(lanes[2]).toMatch(/^ +2{18,22} +┊ +$/)
   })
 
-  it('fits 80 columns and 24 rows with as many connections as a pool may have', () => {
-    const made = recording(Array.from({ length: 100_000 }, (_, i) => [i / 5, 12_345.6]))
-    made.credential = 'ManagedIdentityCredential'
-    for (let connection = 1; connection <= 13; connection++) opened(made, connection, 0, 25)
-    const lines = picture(made).lines(colourless, 80)
-    expect(lines.length).toBeLessThan(24)
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
-    expect(picture(made).line().length).toBeLessThanOrEqual(80)
+  it('says how long tokens live, how long each has, and how many connections are of it', () => {
+    const text = picture(handedOver(), 10.2).lines(numbered, 80, 24).join('\n')
+    expect(text).toMatch(/^Tokens live 15 s .* 10 of 60 s\n/)
+    expect(text).toMatch(/token 1, old +4\.8 s left +█+░+ + 0 connections\n/)
+    expect(text).toMatch(/token 2, new +14\.8 s left +█+░* + 2 connections\n/)
+    expect(text).toMatch(/prisma-adapter-mssql-entra +10 failures in 5000 queries\n/)
   })
 
-  it('has colours only on a terminal that wants them', () => {
-    expect(picture(handedOver()).lines(coloured, 80).join('')).toContain('\u001b[34m▆')
-    expect(picture(handedOver()).lines(colourless, 80).join('')).not.toContain('\u001b')
+  it.each([60, 80, 120])('fits %i columns and 24 rows, with as many connections as there may be', (columns) => {
+    for (const official of [undefined, crowded()]) {
+      const lines = picture(crowded(), 20, official).lines(numbered, columns, 24)
+      expect(lines.length).toBeLessThan(24)
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(columns)
+      // Letters, lines, blocks and a few signs: nothing that a terminal draws two columns wide.
+      for (const line of lines) expect(line).toMatch(/^[ -~·–…─-▟▾✗]*$/)
+      if (official !== undefined) expect(lines.filter((line) => /^… \d+ more$/.test(line))).toHaveLength(2)
+    }
+    expect(picture(crowded()).line().length).toBeLessThanOrEqual(80)
+  })
+
+  it('keeps its height while tokens come and go, or else it would jump', () => {
+    const heights = [1, 5, 9].map((at) => {
+      const made = new Recording(start)
+      opened(made, 1, 0, 15)
+      if (at > 5) opened(made, 2, 6, 25)
+      return picture(made, at).lines(numbered, 80, 24).length - made.laneCount
+    })
+    expect(new Set(heights).size).toBe(1)
+  })
+
+  it('shows in its second half how the official adapter fails when its token ends', () => {
+    const lines = picture(handedOver(), 20, endedWithItsToken()).lines(numbered, 80, 24)
+    const second = lines.slice(lines.findIndex((line) => line.startsWith('@prisma/adapter-mssql'))).join('\n')
+    expect(second).toMatch(/^@prisma\/adapter-mssql +49 failures in 200 queries\n/)
+    expect(second).toMatch(/token 1, given once +expired +░+ + 0 connections\n/)
+    expect(second.match(/^ *1{20,} +$/gm)).toHaveLength(2)
+    expect(second).toMatch(/·+✗{8,} +now$/)
+  })
+
+  it('labels the ends of two tokens only where a space fits between them', () => {
+    const ends = (second: number) => {
+      const made = new Recording(start)
+      opened(made, 1, 0, 21)
+      opened(made, 2, 0, second)
+      return picture(made)
+        .lines(numbered, 80, 24)
+        .find((line) => line.includes('ends ▾'))
+    }
+    // A column is half a second: a label takes 14 of them.
+    expect(ends(29)).toMatch(/token 1 ends ▾ +token 2 ends ▾$/)
+    expect(ends(27.9)).toMatch(/token 1 ends ▾$/)
   })
 
   it('never shows more time than the run has', () => {
-    expect(picture(handedOver(), 61).lines(colourless, 80)[0]).toContain(' 60 of 60 s')
+    expect(picture(handedOver(), 61).lines(numbered, 80, 24)[0]).toContain(' 60 of 60 s')
   })
 
-  it('shows figures of the last seconds', () => {
-    const made = recording([
-      [0, 500],
-      [19_000, 4],
-      [19_500, 6, true],
-    ])
-    opened(made, 1, 0, 25)
-    expect(picture(made).line()).toBe(' 20 s  token 1:  5.0 s left  2 open  1 queries/s  p99 6 ms  1 failed')
+  it('is one line too', () => {
+    const made = recording([[19_500, 6, true]])
+    opened(made, 1, 0, 15)
+    opened(made, 2, 10, 25)
+    const line = ' 20 of 60 s  token 2:  5.0 s left  connections: 1 old, 1 new  1 failed'
+    expect(picture(made).line()).toBe(line)
+    expect(picture(made, 20, endedWithItsToken()).line()).toBe(`${line}  official: 49 failed`)
+    expect(picture(new Recording(start), 0).line()).toBe('  0 of 60 s  signing in  connections: 0 old, 0 new  0 failed')
   })
 })
 
-/** What a terminal was sent. */
-function terminal(): { stream: NodeJS.WriteStream; sent(): string } {
+/** What a stream was sent. */
+function recordedStream(isTTY: boolean): { stream: NodeJS.WriteStream; sent(): string } {
   let sent = ''
   const write = (text: string) => {
     sent += text
     return true
   }
-  return { stream: { isTTY: true, columns: 80, rows: 5, write } as unknown as NodeJS.WriteStream, sent: () => sent }
+  return { stream: { isTTY, columns: 80, rows: 5, write } as unknown as NodeJS.WriteStream, sent: () => sent }
 }
 
 describe('the screen', () => {
-  const panel = (...lines: string[]) => ({ lines: () => lines, line: () => '' })
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+  const panel = (...lines: string[]): Picture => ({ lines: () => lines, line: () => lines.join(' ') })
+  const screenOn = (isTTY: boolean, environment = {}) => {
+    const { stream, sent } = recordedStream(isTTY)
+    return { screen: new Screen(stream, 2_000, environment), sent }
+  }
+  /** Work that ends when it is told to. */
+  function untilDone() {
+    let done = () => {}
+    const work = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    return { work, done: () => done() }
+  }
 
-  it('overwrites the panel, and keeps it below other output', () => {
-    const { stream, sent } = terminal()
-    const screen = new Screen(stream, 0)
-    screen.show(panel('one', 'two'), 0)
+  it('overwrites the panel, keeps it below other output, and leaves it above what comes after', async () => {
+    const { screen, sent } = screenOn(true)
+    const drawn = '\u001b[?7lone\u001b[K\ntwo\u001b[K\n\u001b[J\u001b[?7h'
+    const { work, done } = untilDone()
+    const shown = screen.during(work, () => panel('one', 'two'), true)
     screen.print('told')
-    expect(sent()).toBe('\u001b[?7lone\ntwo\n\u001b[?7h' + '\u001b[2A\u001b[Jtold\n' + '\u001b[?7lone\ntwo\n\u001b[?7h')
-    screen.leavePanel()
+    done()
+    await shown
     screen.print('summary')
-    expect(sent()).toMatch(/\?7hsummary\n$/)
+    expect(sent()).toBe(`${drawn}\u001b[2A\u001b[Jtold\n${drawn}\u001b[2A${drawn}\u001b[Jsummary\n`)
   })
 
-  it('draws no more lines than the terminal has', () => {
-    const { stream, sent } = terminal()
-    new Screen(stream, 0).show(panel('1', '2', '3', '4', '5', '6'), 0)
-    expect(sent()).toContain('4\n')
-    expect(sent()).not.toContain('5\n')
+  it('draws at least twice a second, also while nothing happens, and no longer than the work lasts', async () => {
+    const { screen, sent } = screenOn(true)
+    const { work, done } = untilDone()
+    const shown = screen.during(work, () => stepPicture('starting', 0), false)
+    const draws = () => sent().split('starting').length - 1
+    for (let second = 0; second < 3; second++) {
+      const before = draws()
+      vi.advanceTimersByTime(1_000)
+      expect(draws() - before).toBeGreaterThanOrEqual(2)
+    }
+    done()
+    await shown
+    expect(sent().endsWith('\u001b[1A\u001b[J')).toBe(true)
+    const before = draws()
+    vi.advanceTimersByTime(1_000)
+    expect(draws()).toBe(before)
+  })
+
+  it('draws no more lines than the terminal has', async () => {
+    const { screen, sent } = screenOn(true)
+    await screen.during(Promise.resolve(), () => panel('1', '2', '3', '4', '5', '6'), true)
+    expect(sent()).toContain('4\u001b[K')
+    expect(sent()).not.toContain('5\u001b[K')
+  })
+
+  it.each([
+    ['without a terminal', false, {}],
+    ['with NO_COLOR', true, { NO_COLOR: '1' }],
+    ['on a dumb terminal', true, { TERM: 'dumb' }],
+  ])('prints plain lines %s, one every two seconds', async (_, isTTY, environment) => {
+    const { screen, sent } = screenOn(isTTY, environment)
+    const { work, done } = untilDone()
+    let count = 0
+    const shown = screen.during(work, () => panel(`line ${count++}`), true)
+    vi.advanceTimersByTime(3_900)
+    screen.print(screen.palette.style('green', 'told'))
+    done()
+    await shown
+    expect(sent()).toBe('line 0\nline 10\ntold\n')
   })
 })
 
 describe('the summary', () => {
-  const counts = { tokensRequested: 3, logins: 20, rotations: 2, requestsAfterExpiry: 0, leastTimeLeft: 3_500 }
+  const server = { logins: 20, loginFailures: {}, requestsAfterExpiry: 0, leastTimeLeft: 3_500 }
+  const counts: Counts = { ...server, tokensRequested: 3, rotations: 2 }
 
   it('is happy if nothing went wrong', () => {
     const made = recording([[0, 5]])
@@ -217,7 +328,7 @@ describe('the summary', () => {
     expect(faultsOf(made, counts)).toEqual([])
     const text = summaryOf(made, counts, colourless)
     expect(text).toMatch(/tokens from +ManagedIdentityCredential\n/)
-    expect(text).toMatch(/least time left on a token in use +3\.5 s[\s\S]*✓/)
+    expect(text).toMatch(/least time left on a token +3\.5 s[\s\S]*✓/)
   })
 
   it.each([
@@ -227,6 +338,18 @@ describe('the summary', () => {
   ])('names what went wrong: %j', (change, made, reason) => {
     expect(faultsOf(made, { ...counts, ...change }).join()).toContain(reason)
     expect(summaryOf(made, { ...counts, ...change }, colourless)).toContain(`✗ ${reason}`)
+  })
+
+  it('has both sides in one table', () => {
+    const refused = { ...server, loginFailures: { 18456: 45, 4060: 1 }, requestsAfterExpiry: 4 }
+    const official = { recording: endedWithItsToken(), counts: refused }
+    const text = summaryOf(recording([[0, 5]]), counts, colourless, official)
+    expect(text).toMatch(/^ +prisma-adapter-mssql-entra +@prisma\/adapter-mssql$/m)
+    expect(text).toMatch(/^ +failures +0 +49$/m)
+    expect(text).toMatch(/^ +requests after expiry +0 +4$/m)
+    expect(text).toMatch(/^ +logins refused +0 +45$/m)
+    expect(text).toMatch(/✓ No query failed/)
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 })
 
@@ -260,6 +383,9 @@ describe('the migration at the end', () => {
 })
 
 describe('the picture', () => {
+  const dots = (svg: string, style: string) =>
+    (new RegExp(`class="${style}" d="([^"]*)"`).exec(svg)?.[1]?.split('M').length ?? 1) - 1
+
   it('has a bar for each connection in the colour of its token, and a line where each token ended', () => {
     const svg = drawChart(handedOver(), start + 20_000, 15)
     const [run = '', handover = ''] = svg.split('One handover, ')
@@ -273,9 +399,19 @@ describe('the picture', () => {
 
   it('shows every failure, and some of the other queries', () => {
     const svg = drawChart(handedOver(), start + 20_000, 15)
-    expect(svg.match(/class="failed"/g)).toHaveLength(10)
-    expect(svg.match(/<circle/g)?.length).toBeLessThan(1_600)
+    expect(dots(svg, 'failed')).toBe(10)
+    expect(dots(svg, 'dot')).toBeGreaterThan(300)
+    expect(svg.length).toBeLessThan(60_000)
     expect(svg).toContain('5,000 queries on tokens of 15 s: 10 failures')
+  })
+
+  it('shows the official adapter below, whose bars end with its token, and says both numbers of failures', () => {
+    const svg = drawChart(recording([[0, 5]]), start + 20_000, 15, endedWithItsToken())
+    const [, second = ''] = svg.split('@prisma/adapter-mssql, token given once: 200 queries, 49 failures')
+    expect(svg).toContain('The same load on tokens of 15 s: 0 failures, or 49 with a token given once')
+    expect([...second.matchAll(/rect class="(t\d)"/g)].map(([, token]) => token)).toEqual(['t0', 't0'])
+    expect(dots(second, 'failed')).toBe(49)
+    expect(svg).not.toContain('One handover')
   })
 
   it('is readable on a dark page too', () => {

@@ -30,6 +30,7 @@ const OPTIONS: Record<keyof PrismaMssqlEntraOptions, true> = {
   schema: true,
   allowPassword: true,
   eager: true,
+  retryReads: true,
   rotation: true,
   onConnect: true,
   onEvent: true,

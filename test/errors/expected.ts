@@ -34,6 +34,7 @@ export const EXPECTED: Readonly<
   ],
   DATABASE_UNAVAILABLE: ['P1001', /is not currently available.*error 40613.*paused, moving/s, /clears up by itself/],
   TOO_MANY_CONNECTIONS: ['P2037', /request limit .* has been reached.*error 10928/s, /fewer connections/],
+  DATABASE_READ_ONLY: ['P1001', /database is read-only.*error 3906.*did not run/s, /connect to the primary/],
   SERVER_NOT_FOUND: ['P1001', /DNS has no entry for that name/, /Check the host name/],
   SERVER_UNREACHABLE: ['P1001', /ECONNREFUSED.*Nothing listens/s, /Check the host and port/],
   LOGIN_TIMEOUT: ['P1002', /in 3000ms\.\nThe server was reached/, /longer connectTimeout/],
@@ -47,6 +48,7 @@ export const EXPECTED: Readonly<
   CONNECTION_LOST: ['P1017', /lost while a statement was running/, /look at the data/],
   NOT_SENT: ['P1017', /did not run/, /can be run again/],
   TRANSACTION_TOKEN_EXPIRED: ['P2034', /transaction was still open when the token/, /can be run again/],
+  TRANSACTION_INTERRUPTED: ['P2034', /interrupted, and rolled back/, /can be run again/],
   CLOSED: [undefined, /was disconnected/, /Call \$connect/],
   DEPENDENCY_MISSING: [undefined, /could not be loaded/, /npm install @azure\/identity-vscode/],
   DRIVER_UNSUPPORTED: [undefined, /The installed driver, tedious.* cannot be used/, /npm install tedious@19\.2\.2/],
@@ -62,5 +64,7 @@ export const NUMBERS: Partial<Record<EntraErrorCode, number>> = {
   DATABASE_NOT_FOUND: 4060,
   DATABASE_UNAVAILABLE: 40613,
   TOO_MANY_CONNECTIONS: 10928,
+  DATABASE_READ_ONLY: 3906,
+  TRANSACTION_INTERRUPTED: 40613,
   SESSION_TOKEN_EXPIRED: 37396,
 }

@@ -119,6 +119,12 @@ export function provocations(db: Database): Provocations {
     DATABASE_NOT_FOUND: () => query(ONCE, { database: 'no_such_database' }),
     DATABASE_UNAVAILABLE: () => refused({ number: 40613 }),
     TOO_MANY_CONNECTIONS: () => refused({ number: 10928 }),
+    DATABASE_READ_ONLY: async () => {
+      const { prisma } = db.connect(ONCE)
+      await prisma.$queryRaw`SELECT 1 AS one`
+      const fault: GatewayFault = { at: 'request', action: { refuse: { number: 3906 } }, times: 1 }
+      return under(db, fault, () => thrownBy(() => prisma.$executeRaw`UPDATE [User] SET [credits] = 1 WHERE 1 = 0`))
+    },
     SERVER_NOT_FOUND: () => query(ONCE, { server: NO_SUCH_HOST }),
     SERVER_UNREACHABLE: async () => query(ONCE, { port: await freePort() }),
     LOGIN_TIMEOUT: () => queryUnder({ at: 'prelogin', action: { hang: true } }, ONCE, { connectionTimeout: 3_000 }),
@@ -180,6 +186,13 @@ export function provocations(db: Database): Provocations {
       )
       return thrownBy(() => work)
     },
+    TRANSACTION_INTERRUPTED: () =>
+      thrownBy(() =>
+        db.connect().prisma.$transaction(async (tx) => {
+          const fault: GatewayFault = { at: 'request', action: { refuse: { number: 40613 } }, times: 1 }
+          await under(db, fault, () => tx.$queryRaw`SELECT 1 AS one`)
+        }),
+      ),
     CLOSED: async () => {
       const adapter = await db.connect().adapter.connect()
       await adapter.dispose()

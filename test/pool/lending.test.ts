@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { EntraError } from '../../src/errors/entra-error.ts'
 import { Stopwatch } from '../../src/time/clock.ts'
+import type { FakeConnection } from '../support/fake-server.ts'
 import { acquire, HOUR, numbers, setUp } from './support.ts'
 
 describe('a pool', () => {
@@ -192,5 +193,23 @@ describe('closing a pool', () => {
     await silent.clock.advance(1_000)
     await silent.pool.close()
     expect([await token, silent.credential.aborted]).toEqual(['CLOSED', 1])
+  })
+})
+
+describe('a connection that leads to the wrong server', () => {
+  it('is closed with the older ones and those to the same address, each as soon as nothing runs on it', async () => {
+    const it = setUp()
+    const connections: FakeConnection[] = []
+    for (const address of ['10.0.0.3', '10.0.0.1', '10.0.0.1', '10.0.0.2']) {
+      it.server.address = address
+      connections.push(await acquire(it))
+    }
+    const [older, wrong, alike, other] = connections as [FakeConnection, FakeConnection, FakeConnection, FakeConnection]
+    for (const idle of [older, wrong, other]) it.pool.release(idle)
+    it.pool.retire(wrong)
+    expect(connections.map(({ closedBy }) => closedBy)).toEqual(['unusable', 'unusable', undefined, undefined])
+    it.pool.release(alike)
+    expect(connections.map(({ closedBy }) => closedBy)).toEqual(['unusable', 'unusable', 'unusable', undefined])
+    expect(await acquire(it)).toBe(other)
   })
 })

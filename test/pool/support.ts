@@ -14,7 +14,12 @@ export const HOUR = 60 * MINUTE
 /** A pool on a server and a credential in memory, on a virtual clock. Tokens live for an hour. */
 export function setUp(
   settings: Partial<PoolSettings> = {},
-  { lifetime = HOUR, random = 0.5, clock = new VirtualClock() } = {},
+  {
+    lifetime = HOUR,
+    random = 0.5,
+    clock = new VirtualClock(),
+    lookup = undefined as (() => Promise<string[]>) | undefined,
+  } = {},
 ) {
   const server = new FakeServer(clock)
   const credential = new FakeCredential(clock, lifetime)
@@ -27,6 +32,7 @@ export function setUp(
     random: () => random,
     emit: (event) => events.push(event),
     onWait: () => {},
+    lookup,
     hasConnected: false,
   })
   return { clock, server, credential, source, pool, events }

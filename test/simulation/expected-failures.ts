@@ -68,6 +68,12 @@ export function isExpected(failure: Failure, faults: FaultLog): boolean {
       return waitedLongEnough() && wasFaulty(database, SERVER_RECOVERED)
     case 'CONNECT_TIMEOUT':
       return waitedLongEnough() && (failure.exhausted || faults.any([database, 'process', 'credential'], from, until))
+    case 'TRANSACTION_INTERRUPTED':
+      return session?.endedBy === 'the network' || faults.any([database, 'credential', 'process'], from, until)
+    case 'TRANSACTION_INTERRUPTED 3906':
+    case 'TRANSACTION_INTERRUPTED 40613':
+    case 'DATABASE_READ_ONLY 3906':
+      return session?.isMoving === true
     case 'SESSION_TOKEN_EXPIRED 37396':
       return failure.unvalidated || faults.any([database, 'credential', 'process'], from, until)
     case 'NOT_SENT':

@@ -7,10 +7,13 @@ const JSON_WEB_TOKEN = /eyJ[\w-]{8,}/
 /** On a busy machine queries may outlive tokens of a few seconds, and the demo says so. */
 const codeOf = (output: string) => (/^✗ \d+ queries failed/m.test(output) ? 1 : 0)
 
-it('the demo rotates, exits and prints no token', async () => {
-  const { code, output } = await runScript('demo/main.ts', '--seconds', '12', '--token-life', '6', '--workers', '2')
-  expect(output).toMatch(/tokens from +ManagedIdentityCredential\n/)
-  expect(output).toMatch(/ rotations +[1-9]/)
+it('the demo rotates while the official adapter fails at its token’s expiry, exits and prints no token', async () => {
+  const args = ['--seconds', '12', '--token-life', '6', '--workers', '2', '--compare']
+  const { code, output } = await runScript('demo/main.ts', ...args)
+  expect(output).toMatch(/tokens from +ManagedIdentityCredential /)
+  expect(output).toMatch(/^ +rotations +[1-9]/m)
+  expect(output).toMatch(/^ +failures +\d+ +[1-9]/m)
+  expect(output).toMatch(/^ +logins refused +0 +[1-9]/m)
   expect(output).not.toMatch(JSON_WEB_TOKEN)
   expect(code, output).toBe(codeOf(output))
 })

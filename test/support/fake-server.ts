@@ -23,6 +23,10 @@ export class FakeServer {
   roundTrip = 0
   /** Called at each login: throws what refuses it. */
   onLogin: (lease: Lease) => void = () => {}
+  /** What the statements of a connection, by its number, fail with. */
+  refusal: (connection: number) => Error | undefined = () => undefined
+  /** Where its name leads. */
+  address: string | undefined
   logins = 0
   readonly statements: Statement[] = []
   readonly open = new Set<FakeConnection>()
@@ -70,6 +74,7 @@ export class FakeServer {
 export class FakeConnection implements ClientConnection {
   readonly number: number
   readonly lease: Lease
+  readonly address: string | undefined
   readonly #server: FakeServer
   readonly #running = new Set<(error: Error) => void>()
   closedBy: CloseReason | undefined
@@ -87,6 +92,7 @@ export class FakeConnection implements ClientConnection {
   constructor(number: number, lease: Lease, server: FakeServer) {
     this.number = number
     this.lease = lease
+    this.address = server.address
     this.#server = server
   }
 
@@ -174,7 +180,7 @@ export class FakeConnection implements ClientConnection {
     const { clock } = this.#server
     const { expiresOn } = this.lease
     this.#server.statements.push({ sql, connection: this.number, at: clock.now(), expiresOn })
-    const failure = this.failures.shift()
+    const failure = this.failures.shift() ?? this.#server.refusal(this.number)
     await this.#send(sql, Number(/^after (\d+)$/.exec(sql)?.[1] ?? 0))
     if (failure !== undefined) throw failure
   }

@@ -248,6 +248,7 @@ export async function startAuthority(options: AuthorityOptions = {}): Promise<Au
     systemAccessToken: randomUUID(),
     faults: new FaultList<Fault>(),
     statistics: new Statistics(),
+    onEvent: options.onEvent,
   }
   const server = await certificateAuthority.issue({ hosts: ['127.0.0.1', 'localhost'] })
   const http = await listen({ port: options.httpPort ?? 0 }, (request, closed) =>

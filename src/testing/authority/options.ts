@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose'
 import type { Clock } from '../../time/clock.ts'
 import type { CertificateAuthority } from '../../x509/certificates.ts'
+import type { AuthorityEvent } from './events.ts'
 import type { Principal } from './principals.ts'
 
 /** How `startAuthority` is to start. */
@@ -15,6 +16,8 @@ export interface AuthorityOptions {
   httpsPort?: number
   /** Who certifies the HTTPS server. @defaultValue a new one */
   certificateAuthority?: CertificateAuthority
+  /** Called with each token that an endpoint gives or refuses. Must not throw. */
+  onEvent?: (event: AuthorityEvent) => void
   /** Where tokens get their times, and delays theirs. @defaultValue the machine's */
   clock?: Clock
 }

@@ -1,11 +1,12 @@
 import type { Clock } from '../../time/clock.ts'
 import type { FaultList } from '../fault-list.ts'
 import { EntraRefusal } from './entra-error.ts'
+import type { AuthorityEvent } from './events.ts'
 import { appliesTo, type Fault, outcomeOf, type TokenFault } from './faults.ts'
 import type { Answer, EndpointRequest, Outcome } from './http.ts'
 import { answerAppService, answerAzurePipelines, answerImds } from './identity-endpoints.ts'
 import { type Principal, WRONG_AUDIENCE } from './principals.ts'
-import type { Endpoint, Statistics } from './statistics.ts'
+import { type Endpoint, givesTokens, type Statistics } from './statistics.ts'
 import { answerTokenRequest, type EndpointContext, inTenant } from './token-endpoint.ts'
 import type { Signer, TokenIssuer } from './token-issuer.ts'
 
@@ -20,6 +21,7 @@ export interface AuthorityState {
   systemAccessToken: string
   faults: FaultList<Fault>
   statistics: Statistics
+  onEvent: ((event: AuthorityEvent) => void) | undefined
 }
 
 /** Counts a request, and applies a fault that fits, or answers it. */
@@ -30,6 +32,20 @@ export async function handleRequest(
   closed: Promise<void>,
 ): Promise<Outcome> {
   const endpoint = route?.endpoint ?? 'other'
+  const outcome = await outcomeAt(endpoint, state, route, request, closed)
+  if (givesTokens(endpoint) && typeof outcome === 'object' && outcome.status >= 400) {
+    state.onEvent?.({ type: 'authority.refused', endpoint, status: outcome.status })
+  }
+  return outcome
+}
+
+async function outcomeAt(
+  endpoint: Endpoint,
+  state: AuthorityState,
+  route: Route | undefined,
+  request: EndpointRequest,
+  closed: Promise<void>,
+): Promise<Outcome> {
   state.statistics.request(endpoint, closed)
   const fault = state.faults.take((fault) => appliesTo(fault, endpoint))
   if (fault?.delay !== undefined) await pause(state.clock, fault.delay, closed)
@@ -82,6 +98,7 @@ function endpointContext(state: AuthorityState, { wrongAudience, lifetime, sameT
     async issue(principal, asked) {
       const issued = await issuer.issue({ principal, audience: instead ?? asked, lifetime, reuse: sameToken })
       statistics.tokenIssued()
+      state.onEvent?.({ type: 'authority.token', principal: principal.name, expiresOn: issued.expiresOnTimestamp })
       return issued
     },
   }

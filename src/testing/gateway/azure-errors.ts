@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { reasonOf } from '../../errors/entra-error.ts'
 import type { ServerMessage } from '../../tds/tokens.ts'
 
 type Refusal = Omit<ServerMessage, 'serverName' | 'line'>
@@ -7,16 +8,20 @@ type Refusal = Omit<ServerMessage, 'serverName' | 'line'>
 export class LoginError extends Error {
   /** The reason first. */
   readonly tokens: readonly ServerMessage[]
+  /** Whether the server behind the gateway said so, or could not be reached. */
+  readonly byUpstream: boolean
 
-  constructor(reason: Refusal, options?: ErrorOptions) {
+  /** @param options - `said`: what the server behind the gateway answered, to be passed on as it is */
+  constructor(reason: Refusal, options: ErrorOptions & { said?: readonly ServerMessage[] } = {}) {
     super(reason.message, options)
+    this.byUpstream = options.said !== undefined
     // A server ends the login with 18456, whatever was wrong.
     const refusals = reason.number === CANNOT_OPEN_DATABASE ? [reason, tokenLoginFailed()] : [reason]
-    this.tokens = refusals.map((refusal) => ({ ...refusal, serverName: 'local-gateway', line: 1 }))
+    this.tokens = options.said ?? refusals.map((refusal) => ({ ...refusal, serverName: 'local-gateway', line: 1 }))
   }
 
-  get number(): number | undefined {
-    return this.tokens[0]?.number
+  get number(): number {
+    return this.tokens[0]?.number ?? 0
   }
 }
 
@@ -74,9 +79,14 @@ export function echoRefused(): LoginError {
   return new LoginError(tokenLoginFailed())
 }
 
-/** The error if the server behind cannot be reached. */
-export function upstreamUnavailable(database: string, cause: unknown): LoginError {
-  return new LoginError({ number: 40613, state: 1, class: 17, message: databaseUnavailable(database) }, { cause })
+/** SqlClient's number for a server that cannot be reached. Azure has none: its gateways and databases are one service. */
+const NOT_REACHED = 53
+
+/** The error if there is no login on the server behind, and no answer of it to pass on. @param where - `host:port` */
+export function upstreamNotReached(where: string, cause: unknown): LoginError {
+  const message = `The gateway cannot log in on the server behind it, ${where}: ${reasonOf(cause)}`
+  const reason = { number: NOT_REACHED, state: 1, class: 17, message }
+  return new LoginError(reason, { said: [reason], cause })
 }
 
 /**
@@ -89,6 +99,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   615: "Could not find database ID 5, name 'app'.",
   916: 'The server principal "local-app" is not able to access the database "app" under the current security context.',
   926: "Database 'app' cannot be opened. It has been marked SUSPECT by recovery. See the SQL Server errorlog for more information.",
+  3906: 'Failed to update database "app" because the database is read-only.',
   4060: 'Cannot open database "app" requested by the login. The login failed.',
   4221:
     "Login to read-secondary failed due to long wait on 'HADR_DATABASE_WAIT_FOR_TRANSITION_TO_VERSIONING'. The replica " +

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TdsProtocolError } from '../../tds/bytes.ts'
 import { Feature, type FedAuthInfo, FedAuthLibrary } from '../../tds/features.ts'
+import { databaseIn } from '../../tds/login-response.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../tds/login7.ts'
 import { MessageStream } from '../../tds/messages.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
@@ -11,6 +12,7 @@ import { greetClient, type ServerGreeting } from '../../tds/server-login.ts'
 import { DoneStatus, encodeDone, encodeError, type Routing } from '../../tds/tokens.ts'
 import { sleep } from '../../time/clock.ts'
 import { azureMessage, echoRefused, LoginError, serverNameRefused, sqlLoginRefused } from './azure-errors.ts'
+import type { GatewayEvent } from './events.ts'
 import type { FaultAction, Stage } from './faults.ts'
 import { encodeFedAuthInfo, parseFedAuthRequest, parseFedAuthToken } from './fed-auth.ts'
 import { DelayedLink, PacketLink } from './packet-link.ts'
@@ -35,6 +37,7 @@ export interface GatewaySettings extends SessionSettings {
   rules: ReadonlySet<GatewayRule>
   redirect: RedirectOptions
   loginAnswer: LoginAnswerOptions
+  onEvent: ((event: GatewayEvent) => void) | undefined
 }
 
 /** Features of LOGIN7 that the gateway handles itself. */
@@ -127,12 +130,16 @@ export class GatewayConnection {
       const reset = () => this.close('reset')
       const relay = new Relay(client, upstream.stream, token, this.#settings, reset)
       this.#relay = relay
+      const { objectId } = token
+      this.#settings.onEvent?.({ type: 'gateway.login', objectId, database: databaseIn(upstream.answer) })
       const tokens = acceptance(upstream.answer, login, this.#settings.kind, this.#settings.loginAnswer)
       const answer = encodeMessage(PacketType.TABULAR_RESULT, tokens)
       return { relay, answer, client, packetSize: upstream.packetSize }
     } catch (error) {
       if (!(error instanceof LoginError)) throw error
-      statistics.loginFailed(error.number ?? 0)
+      const { number, message, byUpstream } = error
+      statistics.loginFailed(number)
+      this.#settings.onEvent?.({ type: 'gateway.login-refused', number, message, byUpstream })
       return this.#end(client, Buffer.concat([...error.tokens.map(encodeError), done(DoneStatus.ERROR)]))
     }
   }

@@ -36,6 +36,8 @@ export type FaultAction =
 export interface GatewayFault {
   at: Stage
   action: FaultAction
+  /** At a request: only one whose text matches. @defaultValue any */
+  matching?: RegExp
   /** How many connections or requests it hits. @defaultValue all, until it is cleared */
   times?: number
 }

@@ -7,6 +7,7 @@ import { createCertificateAuthority } from '../../x509/certificates.ts'
 import { FaultList, type InjectedFault } from '../fault-list.ts'
 import { tokenRefused } from './azure-errors.ts'
 import { GatewayConnection, type GatewaySettings } from './connection.ts'
+import type { GatewayEvent } from './events.ts'
 import type { GatewayFault } from './faults.ts'
 import { dialledAs, hostIn, type Listener, type RedirectOptions, routedAs, workersOf } from './redirect.ts'
 import { type GatewayKind, type RuleChoice, rulesOf } from './rules.ts'
@@ -52,6 +53,8 @@ export interface GatewayOptions {
   loginTimeout?: number
   /** @defaultValue a free one */
   port?: number
+  /** Called with each login that was taken or refused. Must not throw. */
+  onEvent?: (event: GatewayEvent) => void
   /** What the time is for tokens. @defaultValue the machine's clock */
   clock?: Clock
 }
@@ -172,6 +175,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     rules: rulesOf(kind, options.rules),
     redirect: options.redirect ?? {},
     loginAnswer: options.loginAnswer ?? {},
+    onEvent: options.onEvent,
   }
   const connections = new Set<GatewayConnection>()
   const listen = (listener: Listener, port = 0) => listenAs(listener, port, settings, connections)

@@ -108,18 +108,20 @@ export class Relay {
     this.#withinMessage = (packet.status & PacketStatus.END_OF_MESSAGE) === 0
     if (begins) {
       this.#swallowing = false
-      if (REQUESTS.has(packet.type)) this.#swallowing = !(await this.#admitsRequest())
+      if (REQUESTS.has(packet.type)) this.#swallowing = !(await this.#admitsRequest(packet))
     }
     return !this.#swallowing
   }
 
-  async #admitsRequest(): Promise<boolean> {
+  async #admitsRequest({ payload }: Packet): Promise<boolean> {
     const { clock, faults, statistics, enforceExpiry } = this.#settings
     const timeLeft = this.#token.expiresOn - clock.now()
     statistics.request(timeLeft)
     statistics.roundTrip()
     if (timeLeft <= 0 && enforceExpiry) return this.#answer(TOKEN_EXPIRED)
-    const fault = faults.take(({ at }) => at === 'request')?.action
+    const fault = faults.take(
+      ({ at, matching }) => at === 'request' && (matching === undefined || has(payload, matching)),
+    )?.action
     if (fault === undefined || 'redirect' in fault) return true
     if ('refuse' in fault) return this.#answer(fault.refuse)
     if ('hang' in fault) await new Promise<never>(() => {})
@@ -146,6 +148,11 @@ export class Relay {
     }
     return false
   }
+}
+
+/** Whether the text of a request matches: UTF-16, which may begin at any byte of an RPC. */
+function has(data: Buffer, text: RegExp): boolean {
+  return text.test(data.toString('utf16le')) || text.test(data.subarray(1).toString('utf16le'))
 }
 
 function drained(stream: Duplex): Promise<void> {

@@ -11,6 +11,8 @@ export interface TokenVerification {
   audience: string | string[]
   /** The public keys (RFC 7517), found by `kid`. */
   jwks: { keys: JWK[] }
+  /** Tokens to take for expired before their time. @defaultValue none */
+  isExpired?: (token: string) => boolean
 }
 
 /** Who a token speaks for, and until when. */
@@ -46,6 +48,7 @@ export async function createTokenCheck(verification: TokenVerification, clock: C
     return isIssuer ? TokenRefusal.NOT_CONFIGURED : TokenRefusal.INVALID
   }
   return async (token) => {
+    if (verification.isExpired?.(token)) throw tokenRefused(TokenRefusal.EXPIRED)
     try {
       const { payload } = await jwtVerify(token, keys, {
         issuer: verification.issuer,

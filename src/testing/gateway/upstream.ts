@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream'
+import type { config as MssqlConfig } from 'mssql'
+import { readConfigObject } from '../../config/config-object.ts'
 import { parseConnectionString } from '../../config/connection-string.ts'
 import { EntraError } from '../../errors/entra-error.ts'
 import { connectToServer, logIn } from '../../login/client-login.ts'
@@ -6,8 +8,15 @@ import { TdsProtocolError } from '../../tds/bytes.ts'
 import { Feature } from '../../tds/features.ts'
 import { agreedPacketSize, type LoginToken } from '../../tds/login-response.ts'
 import type { Login7 } from '../../tds/login7.ts'
-import { DoneStatus, encodeDone, encodeFeatureExtAck, encodeInfo, TokenType } from '../../tds/tokens.ts'
-import { LoginError, upstreamUnavailable } from './azure-errors.ts'
+import {
+  DoneStatus,
+  encodeDone,
+  encodeFeatureExtAck,
+  encodeInfo,
+  type ServerMessage,
+  TokenType,
+} from '../../tds/tokens.ts'
+import { LoginError, upstreamNotReached } from './azure-errors.ts'
 import type { GatewayKind } from './rules.ts'
 import { encodeSessionState } from './server-tokens.ts'
 
@@ -27,12 +36,13 @@ export interface Upstream {
 }
 
 /**
- * Reads an upstream from `sqlserver://host:port;user=…;password=…;database=…;encrypt=…;trustServerCertificate=…`.
+ * Reads an upstream from `sqlserver://host:port;user=…;password=…;database=…;encrypt=…;trustServerCertificate=…`, or from a
+ * config object of `mssql` that says the same.
  *
  * @throws EntraError `CONFIG_INVALID`
  */
-export function upstreamOf(text: string): Upstream {
-  const { config, details } = parseConnectionString(text)
+export function upstreamOf(given: MssqlConfig | string): Upstream {
+  const { config, details } = typeof given === 'string' ? parseConnectionString(given) : readConfigObject(given)
   const { user, password } = details
   if (user === undefined || password === undefined) {
     throw new EntraError('CONFIG_INVALID', 'The upstream of a gateway needs a SQL login: …;user=…;password=…')
@@ -63,7 +73,7 @@ const MAX_PACKET_SIZE_IN_TLS = 16_383
  * Logs in upstream with a SQL login and otherwise as the client requests.
  *
  * @param signal - destroys the connection at any time
- * @throws {@link LoginError} with the server's own error if it refuses
+ * @throws {@link LoginError} with the server's own error if it refuses, or why it cannot be reached
  */
 export async function logInUpstream(upstream: Upstream, login: Login7, signal: AbortSignal): Promise<UpstreamLogin> {
   const { host, port = 1433, user, password, database = '', encrypt = true, trustServerCertificate = false } = upstream
@@ -77,17 +87,19 @@ export async function logInUpstream(upstream: Upstream, login: Login7, signal: A
       serverName: host,
       packetSize: Math.min(login.packetSize, MAX_PACKET_SIZE_IN_TLS),
     })
-    if (answer.kind === 'refused') throw new LoginError(answer.message)
+    if (answer.kind === 'refused') throw new LoginError(answer.message, { said: errorsIn(answer.tokens) })
     if (answer.kind === 'routed') throw new TdsProtocolError('The server behind a gateway must not redirect.')
     const packetSize = agreedPacketSize(answer.tokens)
     if (packetSize > MAX_PACKET_SIZE_IN_TLS)
       throw new TdsProtocolError(`Packets of ${packetSize} bytes do not fit TLS.`)
     return { stream, answer: answer.tokens, packetSize }
   } catch (error) {
-    throw error instanceof LoginError
-      ? error
-      : upstreamUnavailable(login.database || (upstream.database ?? 'master'), error)
+    throw error instanceof LoginError ? error : upstreamNotReached(`${host}:${port}`, error)
   }
+}
+
+function errorsIn(tokens: readonly LoginToken[]): ServerMessage[] {
+  return tokens.flatMap((token) => (token.kind === 'error' ? [token.message] : []))
 }
 
 /** What a login's answer holds besides what it must. */

@@ -63,7 +63,7 @@ describe.each(CUTS)('a server that %s', (_, action) => {
       azure.gateway.inject({ at: 'response', action, times: 1 })
       await counter.increment(tx)
     })
-    expect(await failureOf(transaction)).toMatchObject(LOST)
+    expect(await failureOf(transaction)).toMatchObject({ code: 'P2034', meta: { code: 'TRANSACTION_INTERRUPTED' } })
     await until(async () => expect(await counter.value()).toBe(0))
     await prisma.$transaction((tx) => counter.increment(tx))
     expect(await counter.value()).toBe(1)

@@ -7,6 +7,7 @@ import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
 import {
   type Authority,
   type Gateway,
+  type GatewayEvent,
   type GatewayOptions,
   startAuthority,
   startGateway,
@@ -153,15 +154,12 @@ describe('a gateway login', () => {
     await wrong.close()
   })
 
-  it('is refused with 40613 if the server cannot be reached', async () => {
-    const lonely = await start({ upstream: { ...upstream(), port: 1 } })
-    const made = new Client(
-      lonely,
-      { type: 'azure-active-directory-access-token', options: { token: await token() } },
-      { maxRetriesOnTransientErrors: 0 },
-    )
-    clients.push(made)
-    expect(await made.connect()).toMatchObject({ ok: false, number: 40613 })
+  it('is told why if the server behind cannot be reached', async () => {
+    const events: GatewayEvent[] = []
+    const lonely = await start({ upstream: { ...upstream(), port: 1 }, onEvent: (event) => events.push(event) })
+    const message = expect.stringMatching(/^The gateway cannot log in on the server behind it, \S+:1: .*ECONNREFUSED/)
+    expect(await (await client({ on: lonely })).connect()).toMatchObject({ ok: false, number: 53, message })
+    expect(events).toEqual([{ type: 'gateway.login-refused', number: 53, message, byUpstream: true }])
     await lonely.close()
   })
 
@@ -253,6 +251,15 @@ describe('a fault', () => {
     gateway.inject({ at, action: { reset: true } })
     const outcome = at === 'prelogin' ? login : await made.query()
     expect(outcome).toMatchObject({ ok: false, message: expect.stringContaining('ECONNRESET') })
+  })
+
+  it('answers only the requests whose text matches with an error', async () => {
+    const made = await loggedIn()
+    const fault = gateway.inject({ at: 'request', action: { refuse: { number: 3906 } }, matching: /insert into/i })
+    expect(await made.query()).toMatchObject({ ok: true })
+    expect(await made.query('INSERT INTO t VALUES (1)')).toMatchObject({ ok: false })
+    expect(fault.hits).toBe(1)
+    fault.clear()
   })
 
   it('redirects a login', async () => {
