@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Applications } from './package/applications.ts'
 import { overBudget } from './package/budget.ts'
-import { bundleProgram, ownSize } from './package/bundle.ts'
+import { bundleProgram, ownSize, splitProgram } from './package/bundle.ts'
 import { compileConsumer, installConsumer, installed, loadModules, runCommands } from './package/consumer.ts'
 import { wrongFiles } from './package/file-list.ts'
 import { publintMessages, typeProblems } from './package/linters.ts'
@@ -59,19 +59,22 @@ async function checkPackage(temporary: string): Promise<void> {
   if (commands.length > 0) await step(`--help of ${commands.join(', ')}`, () => runCommands(folder))
 
   const bundle = bundleProgram(folder, 'bundled.ts', deployed)
-  await step('One minified file by esbuild, run by itself on the local Azure', async () => {
-    assert.deepEqual(await runOnLocalAzure([bundle.file]), {
-      found: 'bundled',
-      twice: 'P2002',
-      refusal: 'P1000',
-      isEntraError: true,
-      code: 'TOKEN_REFUSED',
-      name: 'EntraError',
-      tokensRequested: 1,
-      plugin: 'DEPENDENCY_MISSING',
-      named: ['ManagedIdentityCredential'],
+  const split = await splitProgram(folder, 'bundled.ts', join(temporary, 'split'))
+  for (const [title, file] of Object.entries({ 'One minified file': bundle.file, 'Files with --splitting': split })) {
+    await step(`${title} by esbuild, run by itself on the local Azure`, async () => {
+      assert.deepEqual(await runOnLocalAzure([file]), {
+        found: 'bundled',
+        twice: 'P2002',
+        refusal: 'P1000',
+        isEntraError: true,
+        code: 'TOKEN_REFUSED',
+        name: 'EntraError',
+        tokensRequested: 1,
+        plugin: 'DEPENDENCY_MISSING',
+        named: ['ManagedIdentityCredential'],
+      })
     })
-  })
+  }
   await step(`Size of ${manifest.name}`, async () => {
     const own = await ownSize(folder)
     const official = bundleProgram(folder, 'official.ts', deployed)

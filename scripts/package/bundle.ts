@@ -31,6 +31,16 @@ export function bundleProgram(folder: string, program: string, deployed: string)
   return { file, size: output.bytes, ours }
 }
 
+/** The same in several files (`--splitting`), where esbuild gives `import()` of CommonJS no names. @returns the first */
+export async function splitProgram(folder: string, program: string, deployed: string): Promise<string> {
+  await build({
+    ...{ bundle: true, splitting: true, platform: 'node', target: 'node20', format: 'esm', logLevel: 'error' },
+    ...{ absWorkingDir: folder, entryPoints: [program], outdir: deployed, outExtension: { '.js': '.mjs' } },
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  })
+  return join(deployed, program.replace(/\.ts$/, '.mjs'))
+}
+
 function documentedCommand(): string {
   const text = readFileSync(join(ROOT, 'docs/bundling.md'), 'utf8')
   const [, command] = /```sh\nnpx (esbuild [\s\S]*?)\n```/.exec(text) ?? []
