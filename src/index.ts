@@ -1,7 +1,7 @@
 export { PrismaMssqlEntra } from './adapter.ts'
 export { serviceConnectorConfig } from './config/service-connector.ts'
 export type { CredentialFunction, CredentialFunctionOptions, CredentialLike } from './credentials/credential.ts'
-export type { AuthenticationMethod, IdentityOptions } from './credentials/methods.ts'
+export type { AuthenticationMethod, AuthenticationName, IdentityOptions } from './credentials/methods.ts'
 export type { SignInOptions } from './credentials/sign-in-options.ts'
 export type { NewConnection, OnConnect } from './driver/on-connect.ts'
 export { EntraError, type EntraErrorCode } from './errors/entra-error.ts'

@@ -69,7 +69,7 @@ export function setUp(
   withPassword?: (server: string) => boolean,
 ): Setup {
   const read = readConfig(config, options.credential === undefined ? options : {}, withPassword)
-  const { config: mssql, maxAge, signIn, sqlLogin, warnings } = read
+  const { config: mssql, maxAge, signIns, sqlLogin, warnings } = read
   const schema = options.schema ?? read.schema
   const cloud = cloudOf(mssql.server, options.scope)
   const warn = (message: string, parameter: string) => warnings.push({ message, parameter })
@@ -80,7 +80,7 @@ export function setUp(
   }
   const given =
     sqlLogin === undefined ? options.tokenSource : new TokenSource(new SqlPassword(clock), { scope: 'none', clock })
-  const credentials = given ? [] : credentialsFor(options, signIn, { cloud, server }, warn)
+  const credentials = given ? [] : credentialsFor(options, signIns, { cloud, server }, warn)
   if (options.tokenSource) refuseBesideTokenSource(options)
   // A person takes longer than a server.
   const connectTimeout = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout

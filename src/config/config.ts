@@ -1,6 +1,6 @@
 import type { config as MssqlConfig } from 'mssql'
-import { authenticationMethod } from '../credentials/methods.ts'
-import { type SignIn, signInBy } from '../credentials/sign-in.ts'
+import { authenticationMethods } from '../credentials/methods.ts'
+import { type SignIn, signInsBy } from '../credentials/sign-in.ts'
 import type { SignInOptions } from '../credentials/sign-in-options.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { refusePlaintext } from './address.ts'
@@ -13,8 +13,8 @@ export type { ConfigWarning } from './source.ts'
 
 /** Where to connect to, and how to sign in. */
 export interface EntraConfig extends Omit<ParsedConfig, 'authentication' | 'details'> {
-  /** `undefined` if the config says nothing about it. */
-  signIn: SignIn | undefined
+  /** In order of preference; none if the config says nothing about it. */
+  signIns: readonly SignIn[]
   /** Instead of a token, where `withPassword` allows it. */
   sqlLogin: SqlLogin | undefined
 }
@@ -42,8 +42,9 @@ export function readConfig(
     typeof configOrString === 'string' ? parseConnectionString(configOrString) : readConfigObject(configOrString)
   const { config, schema, maxAge, authentication: said, details, warnings } = parsed
   refusePlaintext(config.server, config.options?.encrypt)
-  const sqlLogin = withPassword(config.server) ? sqlLoginIn(details, said, inCode.authentication) : undefined
-  if (sqlLogin !== undefined) return { config, schema, maxAge, signIn: undefined, sqlLogin, warnings }
+  const authentication = inCode.authentication === undefined ? undefined : [inCode.authentication].flat().join(',')
+  const sqlLogin = withPassword(config.server) ? sqlLoginIn(details, said, authentication) : undefined
+  if (sqlLogin !== undefined) return { config, schema, maxAge, signIns: [], sqlLogin, warnings }
   for (const name of ['tenantId', 'clientId'] as const) {
     const text = inCode[name]
     if (text === undefined) continue
@@ -51,11 +52,11 @@ export function readConfig(
     if (inConfig !== undefined && inConfig.text !== text) inConfig.warn(`The ${name} of the options is used instead.`)
     details[name] = givenInCode(name, text, warnings)
   }
-  const { authentication } = inCode
   const inOptions = authentication === undefined ? undefined : givenInCode('authentication', authentication, warnings)
-  const signIn = signInBy(said ?? inOptions, details)
-  if (said !== undefined && authentication !== undefined && authenticationMethod(authentication) !== signIn?.method) {
-    throw said.refuse(`The config says authentication=${said.text}, the options say ${authentication}.`)
+  const signIns = signInsBy(said ?? inOptions, details)
+  const methods = signIns.map(({ method }) => method)
+  if (said !== undefined && inOptions !== undefined && `${authenticationMethods(inOptions.text)}` !== `${methods}`) {
+    throw said.refuse(`The config says authentication=${said.text}, the options say ${inOptions.text}.`)
   }
-  return { config, schema, maxAge, signIn, sqlLogin, warnings }
+  return { config, schema, maxAge, signIns, sqlLogin, warnings }
 }

@@ -1,5 +1,5 @@
 import { isAzureHost } from '../credentials/clouds.ts'
-import { authenticationMethod, METHODS } from '../credentials/methods.ts'
+import { authenticationMethods, METHODS } from '../credentials/methods.ts'
 import type { Given, GivenDetails } from '../credentials/sign-in.ts'
 import { isLoopback } from './address.ts'
 
@@ -27,7 +27,7 @@ export function mayUsePassword(server: string, allowed = false): boolean {
 /**
  * The login of a config that has a user and a password, and no `authentication`.
  *
- * @param inOptions - the option `authentication`, which may need the password for itself
+ * @param inOptions - the option `authentication`, of one or several methods, which may need the password for itself
  */
 export function sqlLoginIn(
   { user, password }: GivenDetails,
@@ -35,6 +35,8 @@ export function sqlLoginIn(
   inOptions: string | undefined,
 ): SqlLogin | undefined {
   if (user === undefined || password === undefined || authentication !== undefined) return undefined
-  const isSecret = inOptions !== undefined && METHODS[authenticationMethod(inOptions)].takes.includes('secret')
-  return isSecret ? undefined : new SqlLogin(user.text, password.text)
+  const methods = inOptions === undefined ? [] : authenticationMethods(inOptions)
+  return methods.some((method) => METHODS[method].takes.includes('secret'))
+    ? undefined
+    : new SqlLogin(user.text, password.text)
 }

@@ -1,7 +1,7 @@
 import type { AccessToken, TokenCredential } from '@azure/identity'
 import { EntraError } from '../errors/entra-error.ts'
 import { claimsOf, dateOf } from './claims.ts'
-import { type AuthenticationMethod, authenticationMethod } from './methods.ts'
+import { type AuthenticationMethod, type AuthenticationName, authenticationMethod } from './methods.ts'
 
 /** The options of a request for a token. */
 export interface AskOptions {
@@ -52,7 +52,7 @@ export type CredentialFunction = (
  * What gives tokens: a credential of `@azure/identity` or your own object with `getToken(scope)`, a function, or a way
  * to sign in by its name (`AzureCli`, `ActiveDirectoryManagedIdentity`).
  */
-export type CredentialLike = TokenCredential | CredentialFunction | AuthenticationMethod | (string & {})
+export type CredentialLike = TokenCredential | CredentialFunction | AuthenticationName
 
 /**
  * The credentials in the user's order of preference.

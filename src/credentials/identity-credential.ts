@@ -22,6 +22,8 @@ type IdentityPlugin = Parameters<Identity['useIdentityPlugin']>[0]
 export interface IdentityContext {
   cloud: Cloud
   options?: IdentityOptions | undefined
+  /** Whether others are asked if it cannot get a token. @defaultValue false */
+  inList?: boolean
   /** The server to sign in for, and how to ask it for its tenant. */
   server?: { name: string; tenant: () => Promise<string> }
 }
@@ -63,11 +65,12 @@ export class IdentityCredential extends NamedCredential {
   }
 
   /** Whether this is the credential for that sign-in. */
-  serves(signIn: SignIn, { cloud, options, server }: IdentityContext): boolean {
+  serves(signIn: SignIn, { cloud, options, inList = false, server }: IdentityContext): boolean {
     const mine = this.#context
     const sameTenant = this.#tenantFrom === undefined || this.#tenantFrom.name === server?.name
     const sameSignIn = isDeepStrictEqual(this.#signIn, signIn) && this.#signIn.secret === signIn.secret
-    return sameSignIn && sameTenant && mine.cloud === cloud && mine.options === options
+    const asksAlike = (mine.inList ?? false) === inList || this.#method.optionsInList === undefined
+    return sameSignIn && sameTenant && asksAlike && mine.cloud === cloud && mine.options === options
   }
 
   /** The server, if only it can name the tenant. */
@@ -123,12 +126,13 @@ export class IdentityCredential extends NamedCredential {
   }
 
   #options(): IdentityOptions {
-    const { cloud, options } = this.#context
+    const { cloud, options, inList } = this.#context
     const elsewhere = cloud !== PUBLIC_CLOUD && !this.#environment.AZURE_AUTHORITY_HOST
     return {
       ...(elsewhere && { authorityHost: cloud.authorityHost }),
       ...options,
       ...this.#method.options,
+      ...(inList && this.#method.optionsInList),
       additionalPolicies: [...(options?.additionalPolicies ?? []), { policy: hearRefusals, position: 'perCall' }],
     }
   }

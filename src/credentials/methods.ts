@@ -65,6 +65,8 @@ export interface Method<Needed extends ValueName = ValueName> {
   readonly tenantOfServer?: true
   /** Options of the credential that are always the same. */
   readonly options?: object
+  /** More of them where others are asked if this one cannot get a token. */
+  readonly optionsInList?: object
   /** Makes a credential whose constructor takes more than options with the values among them. */
   make?(identity: Identity, values: Values & Record<Needed, string>, options: IdentityOptions): TokenCredential
 }
@@ -98,6 +100,9 @@ const ROWS = {
     synonyms: ['activedirectorymsi'],
     user: 'clientId',
     takes: ['clientId', 'objectId', 'resourceId'],
+    // As DefaultAzureCredential does: one request to IMDS shows within 1 s whether there is one. Otherwise, outside of Azure,
+    // its requests hang for minutes, and hold the process.
+    optionsInList: { sendProbeRequest: true },
   }),
   ActiveDirectoryServicePrincipal: method({
     credential: 'ClientSecretCredential',
@@ -221,6 +226,9 @@ const ROWS = {
 /** How to get tokens, by the name that `authentication=…` has in a connection string. */
 export type AuthenticationMethod = keyof typeof ROWS
 
+/** An {@link AuthenticationMethod}, or another name of one. Editors complete the first. */
+export type AuthenticationName = AuthenticationMethod | (string & {})
+
 /** The ways to sign in: JDBC's and SqlClient's names, or else the credential's own name in `@azure/identity`. */
 export const METHODS: Readonly<Record<AuthenticationMethod, Method>> = ROWS
 
@@ -279,4 +287,9 @@ export function authenticationMethod(text: string): AuthenticationMethod {
   }
   const hint = didYouMean(key, AUTHENTICATION_METHODS) ?? `Choose one of ${AUTHENTICATION_METHODS.join(', ')}.`
   throw new EntraError('CONFIG_INVALID', `There is no authentication ${quoted(text)}. ${hint}`)
+}
+
+/** The methods that a text names, separated by commas. @throws as {@link authenticationMethod} */
+export function authenticationMethods(text: string): AuthenticationMethod[] {
+  return text.split(',').map(authenticationMethod)
 }

@@ -2,16 +2,16 @@ import { EntraError } from '../errors/entra-error.ts'
 import { cloudOfScope } from './clouds.ts'
 import { type CredentialLike, type NamedCredential, namedCredentials } from './credential.ts'
 import { type IdentityContext, identityCredential } from './identity-credential.ts'
-import type { AuthenticationMethod, IdentityOptions } from './methods.ts'
+import type { AuthenticationMethod, AuthenticationName, IdentityOptions } from './methods.ts'
 import { SignIn } from './sign-in.ts'
 
 /** How to sign in. Everything is optional. The default is `DefaultAzureCredential`. */
 export interface SignInOptions {
   /**
    * How to sign in, by the name that `authentication=…` has in a connection string: `ActiveDirectoryManagedIdentity`,
-   * `AzureCli`. Not beside `credential`.
+   * `AzureCli`; or several in order of preference. Not beside `credential`.
    */
-  authentication?: string
+  authentication?: AuthenticationName | readonly AuthenticationName[]
   /**
    * Gives the tokens: a credential of `@azure/identity`, your own object with `getToken`, a function, or a name as in
    * `authentication`; or several of these in order of preference. If the first cannot get a token, the next one is
@@ -21,7 +21,7 @@ export interface SignInOptions {
    *
    * @example
    * ```ts
-   * { credential: ['ActiveDirectoryManagedIdentity', 'AzureCli'] }
+   * { credential: ['AzureCli', 'ActiveDirectoryManagedIdentity'] }
    * { credential: async (scope, { signal }) => ({ token, expiresOnTimestamp }) }
    * ```
    */
@@ -44,25 +44,27 @@ export interface SignInOptions {
 /**
  * The credentials to ask, in order of preference: those that the options name, or the one of the sign-in.
  *
- * @param signIn - what the config says, and the options if they name no credential
+ * @param signIns - what the config says, or the options if they name no credential; none for the default
  * @param warn - called if what the config says has no effect
  * @throws EntraError `CONFIG_INVALID` if the options contradict each other or lack something
  */
 export function credentialsFor(
   options: SignInOptions,
-  signIn: SignIn | undefined,
+  signIns: readonly SignIn[],
   place: Pick<IdentityContext, 'cloud' | 'server'>,
   warn: (message: string, parameter: string) => void,
 ): NamedCredential[] {
   const { authentication, credential, tenantId, clientId } = options
-  const context = { ...place, options: options.credentialOptions }
+  const inList = (credential === undefined ? signIns : [credential].flat()).length > 1
+  const context = { ...place, options: options.credentialOptions, inList }
   if (credential === undefined) {
-    return [identityCredential(signIn ?? new SignIn('ActiveDirectoryDefault'), context)]
+    const all = signIns.length > 0 ? signIns : [new SignIn('ActiveDirectoryDefault')]
+    return all.map((signIn) => identityCredential(signIn, context))
   }
   if (authentication !== undefined) {
     throw new EntraError('CONFIG_INVALID', 'Pass either credential or authentication, not both.')
   }
-  if (signIn !== undefined) {
+  if (signIns.length > 0) {
     warn('The options contain a credential, so what the config says about signing in has no effect.', 'authentication')
   }
   const idle = (['clientId', 'credentialOptions'] as const).find((name) => options[name] !== undefined)
@@ -82,6 +84,6 @@ export function credentialsForScope(
   credential: CredentialLike | readonly CredentialLike[],
   scope: string,
 ): NamedCredential[] {
-  const cloud = cloudOfScope(scope)
-  return namedCredentials(credential, (method) => identityCredential(new SignIn(method), { cloud }))
+  const context = { cloud: cloudOfScope(scope), inList: [credential].flat().length > 1 }
+  return namedCredentials(credential, (method) => identityCredential(new SignIn(method), context))
 }

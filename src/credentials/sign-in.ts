@@ -3,7 +3,7 @@ import { EntraError, type EntraErrorCode, textOf } from '../errors/entra-error.t
 import { quoted } from '../errors/wording.ts'
 import {
   type AuthenticationMethod,
-  authenticationMethod,
+  authenticationMethods,
   METHODS,
   missingValues,
   type SignInDetails,
@@ -67,20 +67,24 @@ const FORMS: { [D in Detail]?: readonly [RegExp, wanted: string] } = {
  * How to sign in, according to a config. Without `authentication`, the details are for the default chain, and a user or
  * password means SQL authentication.
  *
- * @returns `undefined` if the config says nothing about it
+ * @returns one for each method that `authentication` lists; none if the config says nothing about it
  * @throws EntraError `CONFIG_CREDENTIALS` for SQL authentication, else `CONFIG_INVALID`
  */
-export function signInBy(authentication: Given | undefined, given: GivenDetails): SignIn | undefined {
+export function signInsBy(authentication: Given | undefined, given: GivenDetails): SignIn[] {
   // JDBC's NotSpecified is its default.
   const said = /^not\s?specified$/i.test(authentication?.text ?? '') ? undefined : authentication
   if (said === undefined) refuseOtherSignIns([given.user, given.password])
   const anchor = said ?? Object.values(given)[0]
-  if (anchor === undefined) return undefined
-  const method = said === undefined ? 'ActiveDirectoryDefault' : methodOf(said)
-  const details = detailsFor(method, given)
-  const missing = missingValues(METHODS[method], details, true)
-  if (missing.length > 0) throw anchor.refuse(`authentication=${method} needs ${missing[0]}.`)
-  return new SignIn(method, details)
+  if (anchor === undefined) return []
+  const methods: AuthenticationMethod[] = said === undefined ? ['ActiveDirectoryDefault'] : methodsOf(said)
+  const all = methods.map((method) => detailsFor(method, given))
+  refuseUnused(methods, all)
+  return methods.map((method, i) => {
+    const { details = {} } = all[i] ?? {}
+    const missing = missingValues(METHODS[method], details, true)
+    if (missing.length > 0) throw anchor.refuse(`authentication=${method} needs ${missing[0]}.`)
+    return new SignIn(method, details)
+  })
 }
 
 /** @throws EntraError `CONFIG_CREDENTIALS` if there are any */
@@ -91,28 +95,43 @@ export function refuseOtherSignIns(given: readonly (Given | undefined)[]): void 
   if (found[0] !== undefined) throw found[0].refuse(message, 'CONFIG_CREDENTIALS')
 }
 
-function methodOf(said: Given): AuthenticationMethod {
+function methodsOf(said: Given): AuthenticationMethod[] {
   try {
-    return authenticationMethod(said.text)
+    return authenticationMethods(said.text)
   } catch (error) {
     throw error instanceof EntraError ? said.refuse(textOf(error), error.code) : error
   }
 }
 
-function detailsFor(method: AuthenticationMethod, given: GivenDetails): SignInDetails {
+/** What a method takes of what is given, and what it does not. */
+interface Taken {
+  details: SignInDetails
+  unused: [Detail, Given][]
+}
+
+function detailsFor(method: AuthenticationMethod, given: GivenDetails): Taken {
   const { takes } = METHODS[method]
-  const details: SignInDetails = {}
+  const taken: Taken = { details: {}, unused: [] }
   const bySlot = new Map<string, Given>()
   for (const [detail, value] of meanings(method, given)) {
     const slot = IDENTITY.includes(detail) ? 'identity' : detail
     const other = bySlot.get(slot)
     if (other !== undefined) throw value.refuse(`${other.name} and ${value.name} cannot both be given.`)
     bySlot.set(slot, value)
-    if (takes.includes(detail)) details[detail] = checked(detail, value)
-    else if (detail === 'secret') throw value.refuse(`authentication=${method} does not use ${value.name}.`)
-    else value.warn(`${value.name} has no effect with authentication=${method}.`)
+    if (takes.includes(detail)) taken.details[detail] = checked(detail, value)
+    else taken.unused.push([detail, value])
   }
-  return details
+  return taken
+}
+
+/** Refuses a secret that none of the methods takes, and warns of anything else. */
+function refuseUnused(methods: readonly AuthenticationMethod[], [first, ...others]: readonly Taken[]): void {
+  const names = methods.join(',')
+  for (const [detail, value] of first?.unused ?? []) {
+    if (!others.every(({ unused }) => unused.some(([, each]) => each.name === value.name))) continue
+    if (detail === 'secret') throw value.refuse(`authentication=${names} does not use ${value.name}.`)
+    value.warn(`${value.name} has no effect with authentication=${names}.`)
+  }
 }
 
 /** One identity has three names; only one of them may be given. */

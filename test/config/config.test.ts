@@ -33,14 +33,21 @@ describe('a config object', () => {
       { clientId: ID, tenantId: 'contoso.com', secret: 'geheim' },
     ],
   ])('with authentication of type %s and %j', (type, options, method, details) => {
-    const { config, signIn, warnings } = readConfig({ server: 'h', authentication: { type, options } as never })
+    const {
+      config,
+      signIns: [signIn],
+      warnings,
+    } = readConfig({ server: 'h', authentication: { type, options } as never })
     expect(config).toEqual({ server: 'h', options: {}, pool: {} })
     expect({ ...signIn, secret: signIn?.secret }).toEqual({ method, ...details })
     expect(warnings).toEqual([])
   })
 
   it('is read with mssql’s own fields for signing in', () => {
-    const { config, signIn } = readConfig({
+    const {
+      config,
+      signIns: [signIn],
+    } = readConfig({
       server: 'h',
       authentication_type: 'azure-active-directory-service-principal-secret',
       clientId: ID,
@@ -131,7 +138,9 @@ describe('authentication in the options', () => {
   const ID = '11111111-2222-3333-4444-555555555555'
 
   it('is combined with the details of the config', () => {
-    const { signIn } = readConfig(`sqlserver://h;user=${ID};password=geheim`, {
+    const {
+      signIns: [signIn],
+    } = readConfig(`sqlserver://h;user=${ID};password=geheim`, {
       authentication: 'Active Directory Service Principal',
     })
     expect(signIn).toMatchObject({ method: 'ActiveDirectoryServicePrincipal', clientId: ID, secret: 'geheim' })
@@ -139,7 +148,7 @@ describe('authentication in the options', () => {
 
   it('may repeat the config', () => {
     const text = 'sqlserver://h;authentication=ActiveDirectoryMSI'
-    expect(readConfig(text, { authentication: 'ManagedIdentityCredential' }).signIn?.method).toBe(
+    expect(readConfig(text, { authentication: 'ManagedIdentityCredential' }).signIns[0]?.method).toBe(
       'ActiveDirectoryManagedIdentity',
     )
   })
@@ -167,19 +176,27 @@ describe('tenantId and clientId in the options', () => {
 
   it('add what the config does not say', () => {
     const inCode = { authentication: 'ActiveDirectoryServicePrincipal', tenantId, clientId: ID }
-    const { signIn, warnings } = readConfig('sqlserver://h;password=geheim', inCode)
+    const {
+      signIns: [signIn],
+      warnings,
+    } = readConfig('sqlserver://h;password=geheim', inCode)
     expect(signIn).toMatchObject({ method: inCode.authentication, tenantId, clientId: ID, secret: 'geheim' })
     expect(warnings).toEqual([])
   })
 
   it('apply to the default chain if nothing else is configured', () => {
-    expect(readConfig('sqlserver://h', { tenantId }).signIn).toEqual(new SignIn('ActiveDirectoryDefault', { tenantId }))
-    expect(readConfig('sqlserver://h').signIn).toBeUndefined()
+    expect(readConfig('sqlserver://h', { tenantId }).signIns).toEqual([
+      new SignIn('ActiveDirectoryDefault', { tenantId }),
+    ])
+    expect(readConfig('sqlserver://h').signIns).toEqual([])
   })
 
   it('override those of the config, with a warning', () => {
     const text = `sqlserver://h;tenantId=fabrikam.com;clientId=${OTHER}`
-    const { signIn, warnings } = readConfig(text, { tenantId, clientId: ID })
+    const {
+      signIns: [signIn],
+      warnings,
+    } = readConfig(text, { tenantId, clientId: ID })
     expect(signIn).toMatchObject({ tenantId, clientId: ID })
     expect(warnings).toEqual([
       { parameter: 'tenantId', message: expect.stringContaining('The tenantId of the options is used instead.') },

@@ -7,8 +7,8 @@ import { EntraError } from '../../src/errors/entra-error.ts'
 /** What is printed of a string: the error, or the warnings and how to sign in. */
 function seen(text: string): string {
   try {
-    const { signIn, warnings } = readConfig(text)
-    return `${inspect({ signIn, warnings }, { depth: 9, showHidden: true })} ${JSON.stringify({ signIn, warnings })}`
+    const { signIns, warnings } = readConfig(text)
+    return `${inspect({ signIns, warnings }, { depth: 9, showHidden: true })} ${JSON.stringify({ signIns, warnings })}`
   } catch (error) {
     expect(error).toBeInstanceOf(EntraError)
     return inspect(error, { depth: 9, showHidden: true })

@@ -13,18 +13,24 @@ const read = (...given: Parameters<typeof serviceConnectorConfig>) => readConfig
 
 describe("the variables of Azure's Service Connector", () => {
   it('of a system-assigned identity are read', () => {
-    const { config, signIn, warnings } = read(SERVER)
+    const {
+      config,
+      signIns: [signIn],
+      warnings,
+    } = read(SERVER)
     expect(config).toMatchObject({ server: 's.database.windows.net', port: 1433, database: 'app' })
     expect(signIn).toMatchObject({ method: 'ActiveDirectoryDefault' })
     expect(warnings).toEqual([])
   })
 
   it('of a user-assigned identity name it', () => {
-    expect(read({ ...SERVER, AZURE_SQL_CLIENTID: ID }).signIn).toMatchObject({ clientId: ID })
+    expect(read({ ...SERVER, AZURE_SQL_CLIENTID: ID }).signIns[0]).toMatchObject({ clientId: ID })
   })
 
   it('of a service principal hold its secret', () => {
-    const { signIn } = read({
+    const {
+      signIns: [signIn],
+    } = read({
       ...SERVER,
       AZURE_SQL_AUTHENTICATIONTYPE: 'azure-active-directory-service-principal-secret',
       AZURE_SQL_CLIENTID: ID,
@@ -52,7 +58,7 @@ describe("the variables of Azure's Service Connector", () => {
 
   it('may be one connection string', () => {
     const text = 'Data Source=h,1433;Initial Catalog=app;Authentication=ActiveDirectoryManagedIdentity'
-    expect(read({ AZURE_SQL_CONNECTIONSTRING: text }).signIn).toMatchObject({
+    expect(read({ AZURE_SQL_CONNECTIONSTRING: text }).signIns[0]).toMatchObject({
       method: 'ActiveDirectoryManagedIdentity',
     })
   })

@@ -135,9 +135,70 @@ describe('the sign-in of a connection string', () => {
     ['sqlserver://h;authentication=Environment', 'Environment', {}],
     ['sqlserver://h;authentication=EnvironmentCredential', 'Environment', {}],
   ])('%s: %s', (text, method, details) => {
-    const { signIn, warnings } = readConfig(text)
+    const { signIns, warnings } = readConfig(text)
+    const [signIn] = signIns
     expect(signIn?.method).toBe(method)
     expect(signIn && { ...signIn, secret: signIn.secret }).toEqual(method && { method, ...details })
     expect(warnings).toEqual([])
+  })
+})
+
+describe('a list in authentication', () => {
+  const read = (text: string, authentication?: string | string[]) => {
+    const { signIns, warnings } = readConfig(text, authentication === undefined ? {} : { authentication })
+    return { signIns: signIns.map((each) => ({ ...each })), warnings: warnings.map(({ message }) => message) }
+  }
+  const managed = { method: 'ActiveDirectoryManagedIdentity' }
+  const cli = { method: 'AzureCli' }
+
+  it.each([
+    'sqlserver://h;authentication=ActiveDirectoryManagedIdentity,AzureCli',
+    'sqlserver://h;authentication={Active Directory MSI, azure-cli}',
+    'Server=h;Authentication="Active Directory Managed Identity,AzureCliCredential"',
+    'jdbc:sqlserver://h;authentication=ActiveDirectoryMSI,AzureCli',
+  ])('is an order of preference: %s', (text) => {
+    expect(read(text)).toEqual({ signIns: [managed, cli], warnings: [] })
+  })
+
+  it.each([[['ActiveDirectoryManagedIdentity', 'AzureCli']], ['ActiveDirectoryManagedIdentity, AzureCli']])(
+    'may be in the options: %j',
+    (authentication) => {
+      expect(read('sqlserver://h', authentication)).toEqual({ signIns: [managed, cli], warnings: [] })
+      const same = 'sqlserver://h;authentication=ActiveDirectoryMSI,AzureCli'
+      expect(read(same, authentication).signIns).toEqual([managed, cli])
+      expect(() => read('sqlserver://h;authentication=AzureCli,ActiveDirectoryMSI', authentication)).toThrow(
+        /The config says authentication=AzureCli,ActiveDirectoryMSI, the options say /,
+      )
+    },
+  )
+
+  it('gives a detail to each that takes it', () => {
+    const text = `sqlserver://h;authentication=ActiveDirectoryMSI,AzureCli;clientId=${ID};tenantId=${TENANT}`
+    expect(read(text)).toEqual({
+      signIns: [
+        { ...managed, clientId: ID },
+        { ...cli, tenantId: TENANT },
+      ],
+      warnings: [],
+    })
+  })
+
+  it('warns of a detail that none takes, and refuses such a secret', () => {
+    expect(read('sqlserver://h;authentication=AzureCli,Environment;user=me@contoso.com').warnings).toEqual([
+      'user has no effect with authentication=AzureCli,Environment.',
+    ])
+    expect(() => read('sqlserver://h;authentication=AzureCli,ActiveDirectoryMSI;password=geheim')).toThrow(
+      /authentication=AzureCli,ActiveDirectoryManagedIdentity does not use password/,
+    )
+  })
+
+  it('is refused if one of its names is unknown, or lacks something', () => {
+    expect(() => read('sqlserver://h;authentication=AzureCli,AzureCly')).toThrow(
+      /There is no authentication "AzureCly"/,
+    )
+    expect(() => read('sqlserver://h;authentication=AzureCli,')).toThrow(/There is no authentication/)
+    expect(() => read('sqlserver://h;authentication=AzureCli,ActiveDirectoryServicePrincipal')).toThrow(
+      /authentication=ActiveDirectoryServicePrincipal needs the application's id/,
+    )
   })
 })

@@ -40,10 +40,10 @@ describe('a user and a password in the config', () => {
     const text = `sqlserver://localhost;user=${clientId};password=geheim`
     const read = (given: string, inCode = {}) => readConfig(given, { tenantId: 'contoso.test', ...inCode }, () => true)
     const authentication = 'ActiveDirectoryServicePrincipal'
-    expect(read(text, { authentication })).toMatchObject({ sqlLogin: undefined, signIn: { clientId } })
+    expect(read(text, { authentication })).toMatchObject({ sqlLogin: undefined, signIns: [{ clientId }] })
     expect(read(`${text};authentication=${authentication}`)).toMatchObject({
       sqlLogin: undefined,
-      signIn: { clientId },
+      signIns: [{ clientId }],
     })
   })
 

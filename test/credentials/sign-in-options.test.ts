@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, expectTypeOf, it } from 'vitest'
 import { cloudOf, PUBLIC_CLOUD } from '../../src/credentials/clouds.ts'
 import { identityCredential } from '../../src/credentials/identity-credential.ts'
 import { SignIn } from '../../src/credentials/sign-in.ts'
@@ -9,8 +9,11 @@ const CLIENT = '7e4a0000-0000-4000-8000-0000000c1101'
 
 function read(options: SignInOptions, configured?: SignIn) {
   const warnings: [message: string, parameter: string][] = []
-  const credentials = credentialsFor(options, configured, { cloud: PUBLIC_CLOUD }, (...warning) =>
-    warnings.push(warning),
+  const credentials = credentialsFor(
+    options,
+    configured === undefined ? [] : [configured],
+    { cloud: PUBLIC_CLOUD },
+    (...warning) => warnings.push(warning),
   )
   return { credentials, warnings }
 }
@@ -49,7 +52,28 @@ describe('the sign-in', () => {
   it('passes the client id to each named credential', () => {
     const mine = { getToken: async () => null }
     const { credentials } = read({ credential: [mine, 'ActiveDirectoryManagedIdentity'], clientId: CLIENT })
-    expect(credentials[1]).toBe(made('ActiveDirectoryManagedIdentity', { clientId: CLIENT }))
+    const signIn = new SignIn('ActiveDirectoryManagedIdentity', { clientId: CLIENT })
+    expect(credentials[1]).toBe(identityCredential(signIn, { cloud: PUBLIC_CLOUD, inList: true }))
+  })
+})
+
+describe('a list of sign-ins', () => {
+  it('is one credential for each, in order of preference', () => {
+    const signIns = [new SignIn('ActiveDirectoryManagedIdentity'), new SignIn('AzureCli')]
+    const names = credentialsFor({}, signIns, { cloud: PUBLIC_CLOUD }, () => {}).map(({ name }) => name)
+    expect(names).toEqual(['ManagedIdentityCredential', 'AzureCliCredential'])
+  })
+
+  it('can be written with names that an editor completes, and with any other', () => {
+    type Authentication = Required<SignInOptions>['authentication']
+    // `string` alone would have swallowed the names.
+    expectTypeOf<Extract<Authentication, 'AzureCli'>>().toEqualTypeOf<'AzureCli'>()
+    type Each = Exclude<Authentication, string>[number]
+    expectTypeOf<Extract<Each, 'AzureCli'>>().toEqualTypeOf<'AzureCli'>()
+    expectTypeOf<'active directory msi'>().toExtend<Authentication>()
+    expectTypeOf<['AzureCli', 'Azure CLI']>().toExtend<Authentication>()
+    expectTypeOf<'ActiveDirectoryManagedIdentity,AzureCli'>().toExtend<Authentication>()
+    expectTypeOf<number>().not.toExtend<Authentication>()
   })
 })
 

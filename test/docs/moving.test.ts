@@ -59,7 +59,7 @@ describe('a row of docs/moving.md', () => {
     const read = () => readConfig({ server: 'h', authentication: { type, options: FIELDS[type] ?? {} } } as never)
     if (!write.startsWith('the same')) return expect(read).toThrow(EntraError)
     const [, method = 'ActiveDirectoryServicePrincipal'] = /authentication: '(\w+)'/.exec(write) ?? []
-    return expect(read().signIn?.method).toBe(method)
+    return expect(read().signIns[0]?.method).toBe(method)
   })
 
   it('exists for each authentication type', () => {
