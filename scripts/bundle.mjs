@@ -1,7 +1,7 @@
 // Makes one file of each entry of dist/, and of what they share: a hundred small ones take some 30 ms to import. Of the
 // declarations those stay that an entry's lead to. Then makes dist/cjs/ of it: the same files as CommonJS, for what
 // cannot require() an ES module (Jest).
-import { cp, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -49,10 +49,19 @@ await build({
   supported: { 'dynamic-import': false },
 })
 for (const name of [...types, ...code].filter((path) => !path.endsWith('.js'))) {
+  const text = await readFile(join(dist, name), 'utf8')
   await mkdir(dirname(join(dist, 'cjs', name)), { recursive: true })
-  await cp(join(dist, name), join(dist, 'cjs', name))
+  await writeFile(join(dist, 'cjs', name), withTypesOfEsModules(text))
 }
 await writeFile(join(dist, 'cjs/package.json'), '{ "type": "commonjs" }\n')
+
+/** With `module: node16`, TypeScript lets CommonJS import the types of jose, an ES module alone, only in this form. */
+function withTypesOfEsModules(declarations) {
+  return declarations.replace(
+    /^import (?:type )?\{(.*)\} from 'jose';/m,
+    (_, names) => `import type {${names.replaceAll('type ', '')}} from 'jose' with { 'resolution-mode': 'import' };`,
+  )
+}
 
 /** The files that these lead to, CommonJS too. */
 function modulesOf(names, seen = new Set()) {

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Applications } from './package/applications.ts'
 import { overBudget } from './package/budget.ts'
-import { bundleProgram, ownSize, runBundle } from './package/bundle.ts'
+import { bundleProgram, ownSize } from './package/bundle.ts'
 import { compileConsumer, installConsumer, installed, loadModules, runCommands } from './package/consumer.ts'
 import { wrongFiles } from './package/file-list.ts'
 import { publintMessages, typeProblems } from './package/linters.ts'
+import { runOnLocalAzure } from './package/local-azure.ts'
 import { commands, entryFiles, manifest, modules } from './package/manifest.ts'
 import { pack } from './package/pack.ts'
 import { ROOT, runNpm } from './support/commands.ts'
@@ -32,6 +34,10 @@ async function checkPackage(temporary: string): Promise<void> {
   mkdirSync(folder)
   await step('Build', () => runNpm(['run', 'build']) && undefined)
   const packed = pack(temporary)
+  // The registry is slower than all else, so this goes on meanwhile.
+  const applications = new Applications(join(temporary, 'applications'), packed.tarball)
+  const made = applications.install()
+  made.catch(() => {})
   await step('Files: all that users need, and nothing else', () => {
     none(wrongFiles(packed.files, entryFiles))
     return `${packed.files.length} files, ${kB(packed.size)} packed, ${kB(packed.unpackedSize)} unpacked`
@@ -54,7 +60,7 @@ async function checkPackage(temporary: string): Promise<void> {
 
   const bundle = bundleProgram(folder, 'bundled.ts', deployed)
   await step('One minified file by esbuild, run by itself on the local Azure', async () => {
-    assert.deepEqual(await runBundle(bundle.file), {
+    assert.deepEqual(await runOnLocalAzure([bundle.file]), {
       found: 'bundled',
       twice: 'P2002',
       refusal: 'P1000',
@@ -75,6 +81,13 @@ async function checkPackage(temporary: string): Promise<void> {
       `${kB(bundle.ours)} of a bundle of ${kB(bundle.size)}, which is ${kB(official.size)} with the official adapter alone`,
     ].join('\n  ')
   })
+
+  await step(
+    'Applications of CommonJS: of nest new, by pnpm without hoisting, by Yarn without node_modules',
+    () => made,
+  )
+  await step('Their types, by each setting of TypeScript 5.9', () => applications.checkTypes())
+  await step('They sign in on the local Azure', () => applications.signIn())
 }
 
 const temporary = mkdtempSync(join(tmpdir(), 'check-package-'))

@@ -1,12 +1,7 @@
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
-import { applyMigrations, dropEverything } from '../../test/integration/schema.ts'
-import { openSqlLogin } from '../../test/integration/sql-login.ts'
-import { startLocalAzure } from '../../test/local-azure.ts'
 import { ROOT, run } from '../support/commands.ts'
 import { manifest } from './manifest.ts'
 
@@ -68,24 +63,4 @@ export async function ownSize(folder: string): Promise<{ minified: number; gzipp
   const [output] = outputFiles
   if (output === undefined) throw new Error('esbuild wrote nothing')
   return { minified: output.contents.length, gzipped: gzipSync(output.contents).length }
-}
-
-/** Runs a bundle by itself against a local Azure, as a managed identity. @returns what it told */
-export async function runBundle(file: string): Promise<unknown> {
-  const azure = await startLocalAzure()
-  const login = await openSqlLogin(azure.upstream)
-  try {
-    await login.lock('prisma-adapter-mssql-entra tests')
-    await dropEverything(login.run)
-    await applyMigrations(login.run)
-    const { stdout } = await promisify(execFile)(process.execPath, [file], {
-      env: { ...process.env, ...azure.authority.environment('app-service'), CONFIG: JSON.stringify(azure.config()) },
-      timeout: 60_000,
-    })
-    return JSON.parse(stdout)
-  } finally {
-    await dropEverything(login.run)
-    await login.close()
-    await azure.close()
-  }
 }

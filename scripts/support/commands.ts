@@ -45,9 +45,10 @@ export function runNpm(args: readonly string[], options: RunOptions = {}): strin
   return cli === undefined ? run('npm', args, options) : runNode([cli, ...args], options)
 }
 
-/** Generates the client of `prisma/` in a folder; any executable will do for the engine, which generating does not use. */
-export function generateClient(folder: string): void {
-  runNode([join(folder, 'node_modules/prisma/build/index.js'), 'generate', '--no-hints'], {
+/** Generates the client of `prisma/` in a folder, or of another schema; any executable will do for the engine, which generating does not use. */
+export function generateClient(folder: string, schema?: string): void {
+  const named = schema === undefined ? [] : ['--schema', schema]
+  runNode([join(folder, 'node_modules/prisma/build/index.js'), 'generate', '--no-hints', ...named], {
     cwd: folder,
     env: { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath },
   })

@@ -99,7 +99,9 @@ export class IdentityCredential extends NamedCredential {
   }
 
   async #load(): Promise<TokenCredential> {
-    const { identity } = (await import('./identity-package.cts')) as unknown as { identity: Identity }
+    const loaded = (await import('./identity-package.cts')) as unknown as IdentityPackage & { default: IdentityPackage }
+    // esbuild's --splitting gives import() of CommonJS no names.
+    const { identity } = loaded.identity === undefined ? loaded.default : loaded
     const { plugin, credential, make } = this.#method
     if (plugin !== undefined) await usePlugin(identity, plugin)
     const values = this.#values()
@@ -136,6 +138,11 @@ export class IdentityCredential extends NamedCredential {
       additionalPolicies: [...(options?.additionalPolicies ?? []), { policy: hearRefusals, position: 'perCall' }],
     }
   }
+}
+
+/** What `identity-package.cts` exports. */
+interface IdentityPackage {
+  identity: Identity
 }
 
 /** Loads a plugin into `@azure/identity`. @throws EntraError `DEPENDENCY_MISSING` */

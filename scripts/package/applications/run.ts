@@ -1,0 +1,3 @@
+import { query } from './query'
+
+void query(process.argv[2] ?? '').then((told) => console.log(JSON.stringify(told)))
