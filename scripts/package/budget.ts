@@ -2,7 +2,7 @@
  * What the main export may weigh by itself, minified, without its dependencies; in bytes. Whoever makes it heavier by
  * more than {@link TOLERANCE} changes the number, and says why in the commit.
  */
-export const BUDGET = { minified: 132_000, gzipped: 47_500 }
+export const BUDGET = { minified: 138_000, gzipped: 49_500 }
 
 /** As a share of the budget. */
 export const TOLERANCE = 0.05
