@@ -2,6 +2,7 @@ import { explainDriverError } from '../driver/driver-errors.ts'
 import type { EntraConnection } from '../driver/entra-connection.ts'
 import { addToRole, bracketed } from '../login/principal.ts'
 import type { Clock } from '../time/clock.ts'
+import { capacityOf } from './capacity.ts'
 import type { Finding } from './steps.ts'
 
 /** A row by the names of its columns. */
@@ -37,18 +38,41 @@ const IDENTITY = `SELECT SUSER_SNAME() AS [login], USER_NAME() AS [user], DB_NAM
   DATEDIFF(SECOND, '2020-01-01', SYSUTCDATETIME()) AS [seconds],
   ${ROLES.map((role) => `IS_ROLEMEMBER('${role}') AS [${role}]`).join(', ')}`
 
-/** Asks the database who we are. */
-export async function checkIdentity(session: EntraConnection, clock: Clock): Promise<Finding<SessionIdentity>> {
+/** The edition of Azure SQL Database: only there is a service objective. */
+const AZURE_EDITION = 'SQL Azure'
+const OBJECTIVE = `SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'ServiceObjective') AS NVARCHAR(128)) AS [objective]`
+
+/**
+ * Asks the database who we are and, on Azure, for its service objective.
+ *
+ * @param connections - of one instance of the application, at most
+ * @param logins - that a rotation makes at once
+ */
+export async function checkIdentity(
+  session: EntraConnection,
+  clock: Clock,
+  connections: number,
+  logins: number,
+): Promise<Finding<SessionIdentity>> {
   const before = clock.now()
   const row = await queryRow(session, IDENTITY)
   const skewMs = (before + clock.now()) / 2 - (BASE + Number(row.seconds) * 1000 + 500)
   const roles = ROLES.filter((role) => Number(row[role]) === 1)
   const text = (name: string) => (typeof row[name] === 'string' ? row[name].replace(/\p{Cc}/gu, ' ') : '')
   const [login, user, database, schema] = [text('login'), text('user'), text('database'), text('schema')]
+  const [serverVersion, edition] = [text('serverVersion'), text('edition')]
+  const { objective } = edition === AZURE_EDITION ? await queryRow(session, OBJECTIVE) : {}
+  const serviceObjective = typeof objective === 'string' ? objective : undefined
+  const capacity = serviceObjective && capacityOf(serviceObjective, connections, logins)
+  const found = [
+    `user ${user} in database ${database}`,
+    `roles: ${roles.join(', ') || 'none of the fixed ones'}`,
+    ...(capacity === undefined ? [] : [capacity]),
+  ]
   return {
     value: { user, schema, skewMs },
-    summary: `user ${user} in database ${database}; roles: ${roles.join(', ') || 'none of the fixed ones'}`,
-    details: { login, user, database, schema, roles, serverVersion: text('serverVersion'), edition: text('edition') },
+    summary: found.join('; '),
+    details: { login, user, database, schema, roles, serverVersion, edition, serviceObjective, capacity },
   }
 }
 

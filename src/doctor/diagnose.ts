@@ -1,4 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
+import { poolSettings } from '../pool/settings.ts'
 import type { SetupOptions } from '../setup.ts'
 import { systemClock } from '../time/clock.ts'
 import { CLIENT_RIGHTS, checkIdentity, MIGRATE_RIGHTS, queryRow, rightsFinding, rightsQuery } from './database.ts'
@@ -70,7 +71,10 @@ export async function diagnose(
       closing.push(() => finding.value?.session.close('disconnected'))
       return finding
     })
-    const identity = await steps.run('identity', [login], ([{ session }]) => checkIdentity(session, clock))
+    const identity = await steps.run('identity', [ready, login], ([{ setup }, { session }]) => {
+      const { max, loginsAtOnce } = poolSettings(setup.mssql, setup.timing)
+      return checkIdentity(session, clock, max, loginsAtOnce)
+    })
     for (const [id, rights] of RIGHTS) {
       await steps.run(id, [ready, login, identity], async ([{ setup }, { session }, { user, schema: usual }]) => {
         const schema = setup.schema ?? usual
