@@ -11,10 +11,11 @@ import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
+import { Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { type ClientConnection, explainOn, noteWrite, reportFailure } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
-import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
+import { type FailureCounts, mayRunAgain, pauseBefore, type Work } from './rerun.ts'
 import { isRead } from './sql-text.ts'
 
 /** What Prisma shows of an adapter. */
@@ -75,7 +76,8 @@ export class ClientAdapter implements SqlDriverAdapter {
   }
 
   async #attempt<T>(kind: Work, work: (connection: ClientConnection) => Promise<T>, query?: SqlQuery): Promise<T> {
-    const started = this.#pool.startWork()
+    const { clock, random, settings } = this.#pool.context
+    const started = new Stopwatch(clock)
     const counts: FailureCounts = {}
     try {
       for (let again = false; ; again = true) {
@@ -94,11 +96,11 @@ export class ClientAdapter implements SqlDriverAdapter {
           this.#pool.release(connection)
           if (failure === undefined || !(error instanceof EntraError)) throw error
           counts[failure] = (counts[failure] ?? 0) + 1
-          const left = started.left(this.#pool.workTimeout)
+          const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
           if (failure === 'unavailable' || failure === 'read-only') {
-            const pause = this.#pool.pauseBefore(counts[failure], pauseAfter(error))
+            const pause = pauseBefore(counts[failure], random(), settings, pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
           }
@@ -115,6 +117,6 @@ export class ClientAdapter implements SqlDriverAdapter {
 
   /** A database that has taken writes has become read-only because it moves. */
   #meaningOf(failure: Failure): Failure {
-    return failure === 'read-only' && this.#pool.hasWritten ? 'unavailable' : failure
+    return failure === 'read-only' && this.#pool.context.hasWritten ? 'unavailable' : failure
   }
 }

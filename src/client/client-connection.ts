@@ -59,7 +59,7 @@ export function reportFailure(
 
 /** Tells the pool of a statement that has written: then its database is one that takes writes. */
 export function noteWrite(pool: Pool<ClientConnection>, { sql }: SqlQuery): void {
-  if (!pool.hasWritten && mentionsWrite(sql)) pool.hasWritten = true
+  if (!pool.context.hasWritten && mentionsWrite(sql)) pool.context.hasWritten = true
 }
 
 /** The error of a statement that was cut off at its token's end. */

@@ -1,4 +1,4 @@
-import { EntraError, isMistake } from '../errors/entra-error.ts'
+import { EntraError, isMistake, reasonOf } from '../errors/entra-error.ts'
 import type { ConnectRetryEvent } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
@@ -49,6 +49,17 @@ export class Logins<C extends PoolConnection> {
   /** Why the last login failed; undefined if it succeeded, or there was none. */
   get error(): unknown {
     return this.#backoff?.error
+  }
+
+  /** What work waits for that has no connection, how long at most, and why, as the end of a sentence. */
+  get awaited(): string {
+    const { error, tokenWait } = this
+    const { settings, source } = this.#pool
+    const [what, most, why] =
+      error === undefined && tokenWait !== undefined
+        ? ['a token', settings.waitTimeout, source.lack]
+        : ['the database', this.longestWait(error), reasonOf(error ?? 'the login has not been answered yet.')]
+    return `${what}, for up to ${Math.round(most / 1000)} s: ${why}`
   }
 
   /** How long the next login for waiting work still has to wait, in ms; 0 or less if it need not. */

@@ -1,9 +1,8 @@
 import { setMaxListeners } from 'node:events'
-import { type EntraError, reasonOf } from '../errors/entra-error.ts'
+import type { EntraError } from '../errors/entra-error.ts'
 import type { CloseReason } from '../events.ts'
-import { connectRetryInterval } from '../login/retry.ts'
 import { Alarm } from '../time/alarm.ts'
-import { Stopwatch, sleep } from '../time/clock.ts'
+import { type Stopwatch, sleep } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 import { AddressWatch } from './address-watch.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
@@ -20,7 +19,7 @@ import { Validations } from './validations.ts'
  * and replaces it before the lease ends. With no open connection and no work it requests no tokens.
  */
 export class Pool<C extends PoolConnection> {
-  readonly #context: PoolContext
+  readonly context: PoolContext
   readonly #settings: PoolSettings
   readonly #connections: Connections<C>
   readonly #queue: Queue<C>
@@ -39,7 +38,7 @@ export class Pool<C extends PoolConnection> {
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
     const { settings, clock, lookup } = context
-    this.#context = context
+    this.context = context
     this.#settings = settings
     this.#connections = new Connections(context, () => this.#step())
     const shortestLimit = Math.min(settings.poolTimeout, settings.waitTimeout)
@@ -96,7 +95,7 @@ export class Pool<C extends PoolConnection> {
     }
     const connection = this.#queue.join(since)
     this.#serve()
-    this.#context.onWait()
+    this.context.onWait()
     return connection
   }
 
@@ -116,47 +115,12 @@ export class Pool<C extends PoolConnection> {
    * connection.
    */
   get awaited(): string | undefined {
-    if (this.#queue.length === 0 || this.#connections.canServe) return undefined
-    const { tokenWait, error } = this.#logins
-    const [what, most, why] =
-      error === undefined && tokenWait !== undefined
-        ? ['a token', this.#settings.waitTimeout, this.#context.source.lack]
-        : ['the database', this.#logins.longestWait(error), reasonOf(error ?? 'the login has not been answered yet.')]
-    return `${what}, for up to ${Math.round(most / 1000)} s: ${why}`
+    return this.#queue.length === 0 || this.#connections.canServe ? undefined : this.#logins.awaited
   }
 
-  /** When a piece of work begins, for {@link acquire}. */
-  startWork(): Stopwatch {
-    return new Stopwatch(this.#context.clock)
-  }
-
-  /** How long after it began a piece of work may be run again, in ms. */
-  get workTimeout(): number {
-    return this.#settings.connectRetryTimeout
-  }
-
-  /** Whether work has written, in this pool or another one of the same adapter. */
-  get hasWritten(): boolean {
-    return this.#context.hasWritten === true
-  }
-
-  set hasWritten(hasWritten: boolean) {
-    this.#context.hasWritten = hasWritten
-  }
-
-  /**
-   * How long work waits before it runs again that the server refused, in ms: as logins do.
-   *
-   * @param attempt - how often it was refused
-   * @param least - what the cause needs, in ms
-   */
-  pauseBefore(attempt: number, least: number): number {
-    return Math.max(connectRetryInterval(attempt, this.#context.random(), this.#settings), least)
-  }
-
-  /** Waits. @throws {@link EntraError} `CLOSED` if the pool is closed meanwhile */
+  /** Waits this long, in ms, before work runs again. @throws {@link EntraError} `CLOSED` if the pool is closed meanwhile */
   pause(delay: number): Promise<void> {
-    return sleep(this.#context.clock, delay, this.#stopped.signal)
+    return sleep(this.context.clock, delay, this.#stopped.signal)
   }
 
   /** Whether a statement may be sent on a lent connection: not in the last moment of its token. */
@@ -186,7 +150,7 @@ export class Pool<C extends PoolConnection> {
       this.#rotation.plan('refused', 0)
       this.#step()
     }
-    this.#context.source.refused(lease, error, { signal: this.#stopped.signal }).then(rotateNow, () => {})
+    this.context.source.refused(lease, error, { signal: this.#stopped.signal }).then(rotateNow, () => {})
   }
 
   /**
@@ -301,14 +265,14 @@ export class Pool<C extends PoolConnection> {
 
   async #open(): Promise<void> {
     // From the first login on, so that a token request goes on for as long as a login may need it.
-    this.#unsubscribe ??= this.#context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
+    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
       } catch (error) {
         if (this.#closed || this.#logins.wasAbandoned(error)) return
         const retry = this.#logins.failed(error, this.#connections.canServe, this.#queue)
-        if (retry !== undefined) this.#context.emit(retry)
+        if (retry !== undefined) this.context.emit(retry)
       }
     })
     this.#step()
@@ -341,7 +305,7 @@ export class Pool<C extends PoolConnection> {
 
   #waitLimit(): WaitLimit {
     const { tokenWait, error } = this.#logins
-    const noToken = (waited: number) => this.#context.source.unavailable(waited)
+    const noToken = (waited: number) => this.context.source.unavailable(waited)
     return waitLimit(this.#connections.canServe, tokenWait, error, noToken, this.#settings)
   }
 }

@@ -82,8 +82,8 @@ describe('db.client.operation.duration', () => {
     ],
     [
       "this package's code",
-      new EntraError('DATABASE_UNAVAILABLE', 'moving', { number: 40613 }),
-      { 'error.type': 'DATABASE_UNAVAILABLE', 'db.response.status_code': '40613' },
+      new EntraError('CONNECTION_LOST', 'moving', { number: 40197 }),
+      { 'error.type': 'CONNECTION_LOST', 'db.response.status_code': '40197' },
     ],
     ['the name of an exception', new TypeError('x'), { 'error.type': 'TypeError' }],
   ])('has %s of a failed operation', async (_what, failure, attributes) => {
