@@ -7,6 +7,9 @@ import type { PoolConnection, PoolContext } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { addressDelay, rotationDelay } from './schedule.ts'
 
+/** The longest wait before a failed rotation is retried whose connections are past their deadline, in ms. */
+const RETRY_PAST_DEADLINE = 5_000
+
 interface Plan {
   reason: RotationReason
   age: Stopwatch
@@ -161,7 +164,10 @@ export class Rotation<C extends PoolConnection> {
 
   #fail({ reason }: Run, cause: unknown): void {
     this.#run = undefined
-    const retryInMs = retryDelay(++this.#failures, this.#pool.random(), 0, this.#connections.deadlineIn)
+    const { deadlineIn } = this.#connections
+    const delay = retryDelay(++this.#failures, this.#pool.random(), 0, deadlineIn)
+    // Past the deadline a long pause would hold up the rotation to the next token.
+    const retryInMs = deadlineIn > 0 ? delay : Math.min(delay, RETRY_PAST_DEADLINE)
     this.plan(reason, retryInMs)
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
     this.#pool.emit({ type: 'rotation.failed', at: this.#pool.clock.now(), reason, error, retryInMs })

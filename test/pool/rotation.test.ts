@@ -189,3 +189,20 @@ describe('a rotation', () => {
     expect([it.credential.requests, other.closedBy]).toEqual([2, 'replaced'])
   })
 })
+
+describe('a rotation that fails past the deadline', () => {
+  it('is retried soon, so that the next token’s rotation does not wait for it', async () => {
+    const it = setUp({ maxIdleConnectionLifetime: HOUR })
+    await it.pool.acquire()
+    it.server.onLogin = () => {
+      throw refused()
+    }
+    await it.clock.advance(HOUR - 10_000)
+    const deadline = it.clock.now() - 110_000
+    const waits = it.events.flatMap((event) =>
+      event.type === 'rotation.failed' && event.at > deadline ? [event.retryInMs] : [],
+    )
+    expect(waits.length).toBeGreaterThan(10)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(5_000)
+  })
+})
