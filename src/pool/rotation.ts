@@ -2,13 +2,9 @@ import { setMaxListeners } from 'node:events'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { RotationReason } from '../events.ts'
 import { Stopwatch } from '../time/clock.ts'
-import { retryDelay } from '../token/refresh-policy.ts'
 import type { PoolConnection, PoolContext } from './connection.ts'
 import type { Connections } from './connections.ts'
-import { addressDelay, rotationDelay } from './schedule.ts'
-
-/** The longest wait before a failed rotation is retried whose connections are past their deadline, in ms. */
-const RETRY_PAST_DEADLINE = 5_000
+import { addressDelay, rotationDelay, rotationRetryDelay } from './schedule.ts'
 
 interface Plan {
   reason: RotationReason
@@ -164,10 +160,7 @@ export class Rotation<C extends PoolConnection> {
 
   #fail({ reason }: Run, cause: unknown): void {
     this.#run = undefined
-    const { deadlineIn } = this.#connections
-    const delay = retryDelay(++this.#failures, this.#pool.random(), 0, deadlineIn)
-    // Past the deadline a long pause would hold up the rotation to the next token.
-    const retryInMs = deadlineIn > 0 ? delay : Math.min(delay, RETRY_PAST_DEADLINE)
+    const retryInMs = rotationRetryDelay(++this.#failures, this.#pool.random(), this.#connections.deadlineIn)
     this.plan(reason, retryInMs)
     const error = cause instanceof Error ? cause : new EntraError('CONNECT_FAILED', reasonOf(cause), { cause })
     this.#pool.emit({ type: 'rotation.failed', at: this.#pool.clock.now(), reason, error, retryInMs })

@@ -2,7 +2,7 @@
 
 import type { CloseReason } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
-import { hardDeadline, type RefreshTiming } from '../token/refresh-policy.ts'
+import { hardDeadline, type RefreshTiming, retryDelay } from '../token/refresh-policy.ts'
 import type { PoolSettings } from './settings.ts'
 
 /** The longest wait after a login whose failure is permanent, or that no work waits for, in ms. */
@@ -24,6 +24,22 @@ export function rotationDelay(timeAtHand: number, spread: number, random: number
 /** How long to wait before connections to an address that is gone are replaced: not all instances at once. */
 export function addressDelay(random: number): number {
   return 10_000 * random
+}
+
+/** The longest wait before a failed rotation is retried whose connections are past their deadline, in ms. */
+const RETRY_PAST_DEADLINE = 5_000
+
+/**
+ * How long to wait before a failed rotation is retried: as for a token. Past the deadline not for long: the rotation to the
+ * next token comes after it.
+ *
+ * @param attempt - how many have failed in a row, 1 for the first
+ * @param random - from 0 to 1
+ * @param timeAtHand - until the deadline of the connections in use; 0 or less after it
+ */
+export function rotationRetryDelay(attempt: number, random: number, timeAtHand: number): number {
+  const delay = retryDelay(attempt, random, 0, timeAtHand)
+  return timeAtHand > 0 ? delay : Math.min(delay, RETRY_PAST_DEADLINE)
 }
 
 /** How long a connection lives: `maxAge` less up to a tenth at random, so that connections drift apart. */
