@@ -55,11 +55,11 @@ export class ClientTransaction implements Transaction {
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#next(() => this.#inner.queryRaw(query), transactionExpired, query)
+    return this.#next(() => this.#inner.queryRaw(query), query)
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#next(() => this.#inner.executeRaw(query), transactionExpired, query)
+    return this.#next(() => this.#inner.executeRaw(query), query)
   }
 
   async createSavepoint(name: string): Promise<void> {
@@ -71,14 +71,14 @@ export class ClientTransaction implements Transaction {
   }
 
   async commit(): Promise<void> {
-    await this.#next(() => this.#inner.commit(), statementExpired).finally(() => this.#end())
+    await this.#unlessExpired(() => this.#inner.commit(), true).finally(() => this.#end())
   }
 
   /** After the token's end nothing is sent: closing the connection has the server roll back. */
   async rollback(): Promise<void> {
     await this.#after(async () => {
       if (this.#isExpired) this.#connection.close('expired')
-      else await this.#explained(() => this.#inner.rollback(), transactionExpired)
+      else await this.#explained(() => this.#inner.rollback())
     }).finally(() => this.#end())
   }
 
@@ -86,23 +86,29 @@ export class ClientTransaction implements Transaction {
     return !this.#pool.maySend(this.#connection)
   }
 
-  /** @param cutOff - the error of a statement that is cut off at the token's end; a COMMIT may have taken effect */
-  #next<T>(statement: () => Promise<T>, cutOff = transactionExpired, query?: SqlQuery): Promise<T> {
-    return this.#after(async () => {
-      if (this.#isExpired) throw transactionExpired(this.#connection.lease.expiresOn)
-      const result = await this.#explained(statement, cutOff)
+  #next<T>(statement: () => Promise<T>, query?: SqlQuery): Promise<T> {
+    return this.#unlessExpired(async () => {
+      const result = await statement()
       if (query !== undefined) noteWrite(this.#pool, query)
       return result
     })
   }
 
-  async #explained<T>(statement: () => Promise<T>, cutOff: typeof transactionExpired): Promise<T> {
+  #unlessExpired<T>(statement: () => Promise<T>, isCommit = false): Promise<T> {
+    return this.#after(async () => {
+      if (this.#isExpired) throw transactionExpired(this.#connection.lease.expiresOn)
+      return this.#explained(statement, isCommit)
+    })
+  }
+
+  /** @param isCommit - then it may have taken effect if its answer is missing; anything else has not */
+  async #explained<T>(statement: () => Promise<T>, isCommit = false): Promise<T> {
     try {
       const result = await statement()
       this.#answered = true
       return result
     } catch (raw) {
-      const error = explainOn(this.#connection, raw, cutOff)
+      const error = explainOn(this.#connection, raw, isCommit ? statementExpired : transactionExpired)
       this.#answered = !isOfRolledBack(raw)
       const failure = failureOf(error, true)
       reportFailure(this.#pool, this.#connection, failure, error)
@@ -111,8 +117,7 @@ export class ClientTransaction implements Transaction {
       const expired = failure === 'not-sent' && (this.#isExpired || this.#connection.closedBy === 'expired')
       if (expired) throw transactionExpired(this.#connection.lease.expiresOn, error)
       if (failure === undefined || !(error instanceof EntraError)) throw error
-      // A COMMIT that was lost may have taken effect; anything else has not.
-      throw failure === 'lost' && cutOff === statementExpired ? error : transactionInterrupted(error)
+      throw failure === 'lost' && isCommit ? error : transactionInterrupted(error)
     }
   }
 
