@@ -18,7 +18,7 @@ import {
   type OfficialOptions,
 } from './official-adapter.ts'
 import { type OnConnect, prepare } from './on-connect.ts'
-import { type InexactColumn, watchRequests } from './requests.ts'
+import { type InexactColumn, inexactColumn, watchRequests } from './requests.ts'
 import { mendConnection } from './tedious-fixes.ts'
 
 interface OpenerSettings {
@@ -85,9 +85,10 @@ export function connectionOpener(
     config.beforeConnect?.(connection)
     mendConnection(connection)
     const maySend = () => sessionsOutliveTokens || lease.maySend
-    watchRequests(connection, maySend, (column) => {
-      if (inexact === undefined) onInexact(column)
-      inexact ??= column
+    watchRequests(connection, maySend, (columns) => {
+      if (inexact !== undefined) return
+      inexact = inexactColumn(Object.values(columns))
+      if (inexact !== undefined) onInexact(inexact)
     })
     await logIn(connection, signal, () => contextOf(lease))
     await socketsPolled()

@@ -84,22 +84,19 @@ interface Requesting {
 /**
  * Makes each statement of a connection declare its parameters by size class, and sends none after the token's end.
  *
- * @param onInexact - called for each result that has a column whose values tedious rounds
+ * @param onColumns - called with the columns of each result
  */
 export function watchRequests(
   connection: DriverConnection,
   maySend: () => boolean,
-  onInexact: (column: InexactColumn) => void,
+  onColumns: (columns: readonly DriverColumn[] | Record<string, DriverColumn>) => void,
 ): void {
   const driver = connection as unknown as Requesting
   if (typeof driver.makeRequest !== 'function') throw driverUnsupported('its connection has no makeRequest')
   const { execSql, makeRequest } = driver
   driver.execSql = (request) => {
     declareBySizeClass(request.parameters ?? [])
-    request.on?.('columnMetadata', (columns) => {
-      const inexact = inexactColumn(Object.values(columns))
-      if (inexact !== undefined) onInexact(inexact)
-    })
+    request.on?.('columnMetadata', onColumns)
     execSql.call(driver, request)
   }
   driver.makeRequest = (request, ...rest) => {
