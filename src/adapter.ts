@@ -3,6 +3,7 @@ import type { config as MssqlConfig } from 'mssql'
 import { ADAPTER_NAME, ClientAdapter } from './client/client-adapter.ts'
 import type { ClientConnection } from './client/client-connection.ts'
 import { WaitNotice } from './client/wait-notice.ts'
+import { DEFAULT_PORT } from './config/address.ts'
 import type { ConfigWarning } from './config/config.ts'
 import { mayUsePassword } from './config/sql-login.ts'
 import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
@@ -183,7 +184,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
   }
 
-  #subject({ server, port = 1433, database, options }: MssqlConfig): TelemetrySubject {
+  #subject({ server, port = DEFAULT_PORT, database, options }: MssqlConfig): TelemetrySubject {
     const { settings, clock } = this.#context
     const { max, min } = settings
     return { server, port, instance: options?.instanceName, database, max, min, clock, stats: () => this.stats() }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
+import { DEFAULT_PORT } from '../config/address.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { printable } from '../errors/wording.ts'
 import type { AuthorityEvent } from '../testing/authority/events.ts'
@@ -175,7 +176,7 @@ function lineOf(event: AuthorityEvent | GatewayEvent, local: LocalEntra, out: Ou
   }
 }
 
-function nameOf({ upstream: { host, port = 1433 } }: Pick<LocalEntra, 'upstream'>): string {
+function nameOf({ upstream: { host, port = DEFAULT_PORT } }: Pick<LocalEntra, 'upstream'>): string {
   return printable(`${host}:${port}`)
 }
 

@@ -1,4 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
+import { DEFAULT_PORT } from '../config/address.ts'
 import { isAzureHost } from '../credentials/clouds.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { ORDINARY_LOGIN } from '../login/fed-auth-info.ts'
@@ -111,7 +112,7 @@ export class LocalEntra {
       return undefined
     } catch (error) {
       const { message, number } = error as LoginError
-      const { host, port = 1433 } = this.upstream
+      const { host, port = DEFAULT_PORT } = this.upstream
       return `${message} (error ${number}, from ${host}:${port})`
     }
   }

@@ -2,6 +2,9 @@ import { isIPv6 } from 'node:net'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Span, Value } from './source.ts'
 
+/** SQL Server's own port. */
+export const DEFAULT_PORT = 1433
+
 /** The parts of `host[\instance][:port]`. */
 export interface Address {
   host: string

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { config as MssqlConfig } from 'mssql'
+import { DEFAULT_PORT } from '../config/address.ts'
 import { isolationLevelName } from '../config/isolation-levels.ts'
 import type { SqlLogin } from '../config/sql-login.ts'
 import { claimsOf } from '../credentials/claims.ts'
@@ -167,7 +168,7 @@ function connectorFor(
   closed: AbortSignal,
   onDialled: (address: string | undefined) => void,
 ): Connector {
-  const { server, port = 1433, options = {} } = config
+  const { server, port = DEFAULT_PORT, options = {} } = config
   const { connector: usersOwn, multiSubnetFailover: parallel, encrypt = true } = options
   return async (to: SocketTarget = { host: server, port }, ...rest: [lookup?: unknown, signal?: AbortSignal]) => {
     if (lease.timeLeft <= 0) {

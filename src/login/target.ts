@@ -1,5 +1,6 @@
 import type { SecureContextOptions } from 'node:tls'
 import type { config as MssqlConfig } from 'mssql'
+import { DEFAULT_PORT } from '../config/address.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { Login7 } from '../tds/login7.ts'
 import type { Routing } from '../tds/tokens.ts'
@@ -37,8 +38,6 @@ export function redirected(first: Target, { host: name, port }: Routing): Target
   const alternativeName = first.serverName ?? first.host
   return { ...first, host, port, loginName: name, serverName: undefined, alternativeName }
 }
-
-const DEFAULT_PORT = 1433
 
 /**
  * Where an `mssql` config leads to.

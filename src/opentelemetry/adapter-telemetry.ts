@@ -1,5 +1,6 @@
 import { type Attributes, context, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api'
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
+import { DEFAULT_PORT } from '../config/address.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import type { AdapterEvent, CloseReason, RotationReason } from '../events.ts'
 import type { AdapterTelemetry, TelemetrySubject } from '../telemetry.ts'
@@ -8,9 +9,6 @@ import { errorAttributes, isGivenUp, markFailed } from './errors.ts'
 import { type Instruments, POOL_NAME } from './instruments.ts'
 import { type Measure, measuredAdapter } from './measured-adapter.ts'
 import { inSpan } from './spans.ts'
-
-/** SQL Server's own port, which the conventions leave out. */
-const DEFAULT_PORT = 1433
 
 const CLOSE_REASON = 'mssql_entra.close.reason'
 const CLOSE_REASONS: readonly CloseReason[] = ['idle', 'replaced', 'expired', 'unusable', 'lost', 'disconnected']
@@ -35,6 +33,7 @@ export class OpenTelemetryAdapter implements AdapterTelemetry {
       'db.system.name': 'microsoft.sql_server',
       ...(namespace !== '' && { 'db.namespace': namespace }),
       'server.address': server,
+      // The conventions leave out the default one.
       ...(port !== DEFAULT_PORT && { 'server.port': port }),
     }
     const name = poolName ?? `${server}:${port}/${namespace}`

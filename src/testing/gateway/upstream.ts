@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { config as MssqlConfig } from 'mssql'
+import { DEFAULT_PORT } from '../../config/address.ts'
 import { readConfigObject } from '../../config/config-object.ts'
 import { parseConnectionString } from '../../config/connection-string.ts'
 import { EntraError } from '../../errors/entra-error.ts'
@@ -76,7 +77,15 @@ const MAX_PACKET_SIZE_IN_TLS = 16_383
  * @throws {@link LoginError} with the server's own error if it refuses, or why it cannot be reached
  */
 export async function logInUpstream(upstream: Upstream, login: Login7, signal: AbortSignal): Promise<UpstreamLogin> {
-  const { host, port = 1433, user, password, database = '', encrypt = true, trustServerCertificate = false } = upstream
+  const {
+    host,
+    port = DEFAULT_PORT,
+    user,
+    password,
+    database = '',
+    encrypt = true,
+    trustServerCertificate = false,
+  } = upstream
   try {
     const { stream } = await connectToServer({ host, port, encrypt, trustServerCertificate }, { signal })
     const answer = await logIn(stream, {
