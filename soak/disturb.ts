@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { config as MssqlConfig } from 'mssql'
 import type { Child } from '../bench/child.ts'
 import type { ControlMessage } from './azure-process.ts'
 import type { FaultSpan } from './explain.ts'
 import type { FaultStep } from './faults.ts'
+
+/** The local Azure, in a process of its own. */
+export type Azure = Child<ControlMessage, unknown, { config: MssqlConfig; environment: Record<string, string> }>
 
 /**
  * Lets faults happen to a local Azure, until the signal is aborted; then none is active any more.
@@ -11,7 +15,7 @@ import type { FaultStep } from './faults.ts'
  * @param spans - is told of each fault
  */
 export async function disturb(
-  azure: Pick<Child<ControlMessage, unknown, unknown>, 'ask'>,
+  azure: Pick<Azure, 'ask'>,
   plan: Iterator<FaultStep, never>,
   spans: FaultSpan[],
   note: (text: string) => void,

@@ -1,3 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type FaultSpan, SLOW } from './explain.ts'
+
+/** A timer that is this late shows that the machine is too busy, in ms. */
+const SLOW_FROM = 500
+
+/** Sleeps for so long, in ms, and notes if the machine was too busy meanwhile. */
+export async function sleepAndNote(ms: number, spans: FaultSpan[]): Promise<void> {
+  const from = Date.now()
+  await sleep(ms)
+  if (Date.now() - from > ms + SLOW_FROM) spans.push({ kind: SLOW, from, until: Date.now() })
+}
+
 /** TCP sockets of this process that are open or opening, without idle keep-alive connections. */
 export function socketCount(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ManagedIdentityCredential } from '@azure/identity'
-import type { config as MssqlConfig } from 'mssql'
 import { Child } from '../bench/child.ts'
 import { TokenSource } from '../src/index.ts'
 import { targetOf } from '../src/login/target.ts'
 import { type LoopbackProxy, startProxy } from '../src/proxy/proxy.ts'
 import type { GatewayStats } from '../src/testing/index.ts'
-import type { ControlMessage } from './azure-process.ts'
-import { disturb } from './disturb.ts'
+import { type Azure, disturb } from './disturb.ts'
 import { type FaultSpan, SLOW, TOKEN_LIFE } from './explain.ts'
 import { faultPlan } from './faults.ts'
-import { heapInUse, leftOver, socketCount } from './measure.ts'
+import { heapInUse, leftOver, sleepAndNote, socketCount } from './measure.ts'
 import type { ClientsOrder, ClientsReport, ProxyAddress, WorkFailure } from './proxy-clients.ts'
 import { Report } from './report.ts'
 
@@ -24,10 +22,7 @@ const MEASURE_EVERY = 2_500
 const WAIT = 8_000
 /** How far from its token's expiry a session may be closed, in ms. */
 const NEAR_EXPIRY = 1_000
-/** A timer that is this late shows that the machine is too busy, in ms. */
-const SLOW_FROM = 500
 
-type Azure = Child<ControlMessage, unknown, { config: MssqlConfig; environment: Record<string, string> }>
 type Clients = Child<ClientsOrder, ClientsReport | null, null>
 
 /** The proxy in this process; its clients in another, and the local Azure with its faults in a third. */
@@ -100,9 +95,7 @@ export async function soakProxy(seed: number, minutes: number, stop: AbortSignal
 async function watch(report: Report, spans: FaultSpan[], until: AbortSignal): Promise<void> {
   let measured = performance.now()
   while (!until.aborted) {
-    const from = Date.now()
-    await sleep(100)
-    if (Date.now() - from > SLOW_FROM) spans.push({ kind: SLOW, from, until: Date.now() })
+    await sleepAndNote(100, spans)
     report.sockets = Math.max(report.sockets, socketCount())
     if (performance.now() - measured < MEASURE_EVERY) continue
     measured = performance.now()

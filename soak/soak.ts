@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AccessToken, ManagedIdentityCredential } from '@azure/identity'
-import type { config as MssqlConfig } from 'mssql'
 import { Child } from '../bench/child.ts'
 import { reasonOf } from '../demo/recording.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
@@ -9,11 +8,10 @@ import type { GatewayStats } from '../src/testing/index.ts'
 import type { Clock } from '../src/time/clock.ts'
 import { SeededRandom } from '../test/simulation/random.ts'
 import { countingClock } from '../test/support/counting-clock.ts'
-import type { ControlMessage } from './azure-process.ts'
-import { disturb } from './disturb.ts'
+import { type Azure, disturb } from './disturb.ts'
 import { causeOf, explain, type FaultSpan, mayHaveRun, SLOW, TOKEN_LIFE, WAIT_TIMEOUT } from './explain.ts'
 import { faultPlan } from './faults.ts'
-import { heapInUse, leftOver, socketCount } from './measure.ts'
+import { heapInUse, leftOver, sleepAndNote, socketCount } from './measure.ts'
 import { Report } from './report.ts'
 import { type Ledger, openLedger, type Work } from './workload.ts'
 
@@ -30,10 +28,6 @@ const LAST_REQUESTS = 20_000
 const COUNT_EVERY = 50
 const MEASURE_EVERY = 5_000
 const PRINT_EVERY = 10_000
-/** A timer that is this late shows that the machine is too busy, in ms. */
-const SLOW_FROM = 500
-
-type Azure = Child<ControlMessage, unknown, { config: MssqlConfig; environment: Record<string, string> }>
 
 /** Prisma Client and the adapter in this process, and the local Azure with its faults in another. */
 export class Soak {
@@ -158,9 +152,7 @@ export class Soak {
   async #watch(until: AbortSignal): Promise<void> {
     const report = this.#report
     for (let ticks = 1; !until.aborted; ticks++) {
-      const from = Date.now()
-      await sleep(COUNT_EVERY)
-      if (Date.now() - from > COUNT_EVERY + SLOW_FROM) this.#spans.push({ kind: SLOW, from, until: Date.now() })
+      await sleepAndNote(COUNT_EVERY, this.#spans)
       report.sockets = Math.max(report.sockets, socketCount())
       if (ticks % (MEASURE_EVERY / COUNT_EVERY) === 0) report.heap.push(await heapInUse())
       if (ticks % (PRINT_EVERY / COUNT_EVERY) === 0) {
