@@ -29,7 +29,8 @@ export function useExampleDatabase(): ExampleDatabase {
       const ca = join(folder, 'ca.pem')
       writeFileSync(ca, db.azure.gateway.ca)
       return {
-        DATABASE_URL: db.azure.connectionString({ trustServerCertificateCA: ca }),
+        // A token may take as long as a login: on a busy machine loading what signs in takes many seconds.
+        DATABASE_URL: db.azure.connectionString({ trustServerCertificateCA: ca, connectTimeout: '120000' }),
         ...db.azure.authority.environment('app-service'),
       }
     },
