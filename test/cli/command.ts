@@ -55,9 +55,10 @@ export function useCommand(): CommandOnAzure {
     },
     startOnTerminal(...args) {
       const words = [process.execPath, cli.main, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+      // Without `exec`, dash stays in the foreground, and Ctrl-C ends it.
       return command.spawn(
         'script',
-        ['--quiet', '--return', '--flush', '--command', words.join(' '), '/dev/null'],
+        ['--quiet', '--return', '--flush', '--command', `exec ${words.join(' ')}`, '/dev/null'],
         {},
         'pipe',
       )
