@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -83,7 +84,7 @@ describe('exec', () => {
     expect(running.out).toContain('got it')
   })
 
-  it.skipIf(process.platform !== 'linux')(
+  it.skipIf(spawnSync('script', ['--version']).status !== 0)(
     'leaves Ctrl-C to the terminal, which sends it to the command too',
     async () => {
       const script = `
