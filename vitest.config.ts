@@ -27,6 +27,11 @@ export const base = defineConfig({
         find: /^prisma-adapter-mssql-entra\/opentelemetry$/,
         replacement: fileURLToPath(new URL('./src/opentelemetry/index.ts', import.meta.url)),
       },
+      // Each example generates a client of its own; here all of them have the repository's.
+      {
+        find: /^\.\.?\/generated\/prisma\/client\.ts$/,
+        replacement: fileURLToPath(new URL('./generated/prisma/client.ts', import.meta.url)),
+      },
     ],
   },
   test: {

@@ -1,17 +1,24 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Applications } from './package/applications.ts'
 import { overBudget } from './package/budget.ts'
 import { bundleProgram, ownSize, splitProgram } from './package/bundle.ts'
+import { Bundlers } from './package/bundlers.ts'
 import { compileConsumer, installConsumer, installed, loadModules, runCommands } from './package/consumer.ts'
+import { Examples } from './package/examples.ts'
 import { wrongFiles } from './package/file-list.ts'
 import { publintMessages, typeProblems } from './package/linters.ts'
-import { runOnLocalAzure } from './package/local-azure.ts'
+import { type AzureForPrograms, USERS, withLocalAzure } from './package/local-azure.ts'
 import { commands, entryFiles, manifest, modules } from './package/manifest.ts'
+import { NextApplication } from './package/next-application.ts'
 import { pack } from './package/pack.ts'
+import { runShell } from './package/shell.ts'
 import { ROOT, runNpm } from './support/commands.ts'
+
+/** With what takes minutes more: webpack, and an application of create-next-app. */
+const ALL = process.argv.includes('--all')
 
 const kB = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
 
@@ -28,7 +35,7 @@ function none(problems: readonly string[]): void {
 }
 
 /** Checks the package as users get it: packed, installed from the registry into a project of theirs, bundled, run. */
-async function checkPackage(temporary: string): Promise<void> {
+async function checkPackage(temporary: string, azure: AzureForPrograms): Promise<void> {
   const folder = join(temporary, 'consumer')
   const deployed = join(temporary, 'deployed')
   mkdirSync(folder)
@@ -36,8 +43,10 @@ async function checkPackage(temporary: string): Promise<void> {
   const packed = pack(temporary)
   // The registry is slower than all else, so this goes on meanwhile.
   const applications = new Applications(join(temporary, 'applications'), packed.tarball)
-  const made = applications.install()
-  made.catch(() => {})
+  const examples = new Examples(join(temporary, 'examples'), packed.tarball)
+  const applicationsMade = applications.build()
+  const examplesMade = applicationsMade.then(() => examples.build())
+  for (const made of [applicationsMade, examplesMade]) made.catch(() => {})
   await step('Files: all that users need, and nothing else', () => {
     none(wrongFiles(packed.files, entryFiles))
     return `${packed.files.length} files, ${kB(packed.size)} packed, ${kB(packed.unpackedSize)} unpacked`
@@ -60,21 +69,20 @@ async function checkPackage(temporary: string): Promise<void> {
 
   const bundle = bundleProgram(folder, 'bundled.ts', deployed)
   const split = await splitProgram(folder, 'bundled.ts', join(temporary, 'split'))
-  for (const [title, file] of Object.entries({ 'One minified file': bundle.file, 'Files with --splitting': split })) {
-    await step(`${title} by esbuild, run by itself on the local Azure`, async () => {
-      assert.deepEqual(await runOnLocalAzure([file]), {
-        found: 'bundled',
-        twice: 'P2002',
-        refusal: 'P1000',
-        isEntraError: true,
-        code: 'TOKEN_REFUSED',
-        name: 'EntraError',
-        tokensRequested: 1,
-        plugin: 'DEPENDENCY_MISSING',
-        named: ['ManagedIdentityCredential'],
-      })
+  const bundlers = new Bundlers(folder, 'bundled.ts', join(temporary, 'bundled'))
+  const bundles: Record<string, () => Promise<string[]>> = {
+    'One minified file by esbuild': async () => [bundle.file],
+    'Files by esbuild with --splitting': async () => [split],
+    'CommonJS by esbuild': () => bundlers.esbuild(),
+    'ES module and CommonJS by Vite': () => bundlers.vite(),
+    ...(ALL && { 'ES module and CommonJS by webpack': () => bundlers.webpack() }),
+  }
+  for (const [title, make] of Object.entries(bundles)) {
+    await step(`${title}, run by itself on the local Azure`, async () => {
+      for (const file of await make()) await runBundle(file, azure)
     })
   }
+  await step('The command as CommonJS by esbuild: doctor', () => bundlers.command(azure.environment))
   await step(`Size of ${manifest.name}`, async () => {
     const own = await ownSize(folder)
     const official = bundleProgram(folder, 'official.ts', deployed)
@@ -87,15 +95,39 @@ async function checkPackage(temporary: string): Promise<void> {
 
   await step(
     'Applications of CommonJS: of nest new, by pnpm without hoisting, by Yarn without node_modules',
-    () => made,
+    () => applicationsMade,
   )
   await step('Their types, by each setting of TypeScript 5.9', () => applications.checkTypes())
-  await step('They sign in on the local Azure', () => applications.signIn())
+  await step('They sign in on the local Azure', () => applications.signIn(azure.environment))
+  await step('The examples, built by their own scripts', () => examplesMade)
+  await step('They start by their own scripts and sign in on the local Azure', () => examples.run(azure))
+  if (!ALL) return
+  const next = new NextApplication(join(temporary, 'next-application'), packed.tarball)
+  await step("create-next-app with the README's lines: next build", () => next.build(azure.environment))
+  await step('Its standalone server signs in on the local Azure, and so does doctor', async () =>
+    assert.deepEqual(await next.run(azure.environment), USERS),
+  )
+}
+
+/** A bundle of `consumer/bundled.ts` does all that it should, in a folder with nothing beside it. */
+async function runBundle(file: string, { environment }: AzureForPrograms): Promise<void> {
+  const name = file.slice(-100)
+  assert.deepEqual(JSON.parse(await runShell(`node '${file}' '${name}'`, dirname(file), environment)), {
+    found: name,
+    twice: 'P2002',
+    refusal: 'P1000',
+    isEntraError: true,
+    code: 'TOKEN_REFUSED',
+    name: 'EntraError',
+    tokensRequested: 1,
+    plugin: 'DEPENDENCY_MISSING',
+    named: ['ManagedIdentityCredential'],
+  })
 }
 
 const temporary = mkdtempSync(join(tmpdir(), 'check-package-'))
 try {
-  await checkPackage(temporary)
+  await withLocalAzure((azure) => checkPackage(temporary, azure))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { generateClient, ROOT, runNpm } from '../support/commands.ts'
-import { onLocalAzure } from './local-azure.ts'
 import { developedWith, manifest } from './manifest.ts'
+import { type Environment, INSTALL, runShell } from './shell.ts'
 
 const SOURCES = join(ROOT, 'scripts/package/applications')
 
@@ -24,22 +22,6 @@ const MODULE_SETTINGS = [
 
 const TYPESCRIPT = 'typescript@~5.9.0'
 
-interface Environment {
-  [name: string]: string
-}
-
-/** Runs a command. @returns its standard output @throws Error with all that it wrote */
-async function run(command: string, cwd: string, environment: Environment = {}): Promise<string> {
-  const env = { ...process.env, ...environment }
-  try {
-    const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd, env, maxBuffer: 64 * 1024 * 1024 })
-    return stdout
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string }
-    throw new Error(`${command} failed:\n${stdout}${stderr}`)
-  }
-}
-
 /** Applications of CommonJS in a temporary folder, with what makes them. */
 export class Applications {
   readonly #nest: string
@@ -55,31 +37,32 @@ export class Applications {
     for (const each of [folder, this.#pnpm, this.#yarn]) mkdirSync(each, { recursive: true })
   }
 
-  /** Makes them all; most of the time is waited for the registry. */
-  async install(): Promise<void> {
+  /** Makes them all, and compiles them; most of the time is waited for the registry. */
+  async build(): Promise<void> {
     await Promise.all([this.#installNest(), this.#installPnpm(), this.#installYarn()])
     this.#addSources(this.#nest, true)
     for (const folder of [this.#pnpm, this.#yarn]) this.#addSources(folder, false)
+    await Promise.all([runShell('npx nest build', this.#nest), runShell('npx tsc', this.#pnpm), this.#yarnRun('tsc')])
   }
 
   async #installNest(): Promise<void> {
     const parent = join(this.#nest, '..')
-    await run('npx --yes @nestjs/cli@11 new nest --skip-git --skip-install --package-manager npm', parent)
+    await runShell('npx --yes @nestjs/cli@11 new nest --skip-git --skip-install --package-manager npm', parent)
     const file = join(this.#nest, 'package.json')
     const application = JSON.parse(readFileSync(file, 'utf8'))
     for (const name of Object.keys(application.devDependencies)) {
       if (LINTERS.test(name)) delete application.devDependencies[name]
     }
     writeFileSync(file, JSON.stringify(application))
-    const packages = [this.#tarball, ...PACKAGES.map(developedWith), TYPESCRIPT].join(' ')
-    await run(`npm install --ignore-scripts --no-audit --no-fund --prefer-offline ${packages}`, this.#nest)
+    const packages = [this.#tarball, ...[...PACKAGES, 'tsx'].map(developedWith), TYPESCRIPT].join(' ')
+    await runShell(`${INSTALL} ${packages}`, this.#nest)
   }
 
   /** Not hoisted: a package sees only what its own package.json names. */
   async #installPnpm(): Promise<void> {
     this.#writeManifest(this.#pnpm)
     writeFileSync(join(this.#pnpm, '.npmrc'), 'node-linker=isolated\n')
-    await run('npx --yes pnpm@10 install --ignore-scripts', this.#pnpm)
+    await runShell('npx --yes pnpm@10 install --ignore-scripts', this.#pnpm)
   }
 
   /** Without node_modules. */
@@ -93,7 +76,7 @@ export class Applications {
   }
 
   #yarnRun(command: string, environment?: Environment): Promise<string> {
-    return run(`npx --yes --package @yarnpkg/cli-dist@4 -- yarn ${command}`, this.#yarn, environment)
+    return runShell(`npx --yes --package @yarnpkg/cli-dist@4 -- yarn ${command}`, this.#yarn, environment)
   }
 
   #writeManifest(folder: string): void {
@@ -132,34 +115,33 @@ export class Applications {
   async checkTypes(): Promise<string> {
     for (const setting of MODULE_SETTINGS) {
       const command = `npx tsc src/types.ts --noEmit --strict --target es2023 --types node ${setting}`
-      const said = await run(`${command} || true`, this.#nest)
+      const said = await runShell(`${command} || true`, this.#nest)
       const ours = said.split('\n').filter((line) => line.includes('error TS') && !isOfOthers(line))
       if (ours.length > 0) throw new Error(`${command}\n${ours.join('\n')}`)
     }
     return MODULE_SETTINGS.join(', ')
   }
 
-  /** Compiles and runs them on the local Azure. */
-  async signIn(): Promise<string> {
+  /** Runs them on a local Azure. @param environment - what signs them in */
+  async signIn(environment: Environment): Promise<string> {
     const [nest, pnpm] = [this.#nest, this.#pnpm]
-    await Promise.all([run('npx nest build', nest), run('npx tsc', pnpm), this.#yarnRun('tsc')])
-    return onLocalAzure(async (environment) => {
-      const programs: [name: string, ran: Promise<string>][] = [
-        ['nest build', run('node --no-experimental-require-module dist/run.js "nest build"', nest, environment)],
-        ['ts-node', run('npx ts-node --transpile-only src/run.ts ts-node', nest, environment)],
-        ['pnpm', run('node --no-experimental-require-module dist/run.js pnpm', pnpm, environment)],
-        ['yarn', this.#yarnRun('node dist/run.js yarn', environment)],
-      ]
-      for (const [name, ran] of programs) {
-        const told = await ran
-        if (told.trim() !== JSON.stringify({ found: name, code: 'P1000', isEntraError: true })) {
-          throw new Error(`${name}: ${told}`)
-        }
+    const node = 'node --no-experimental-require-module'
+    const programs: Record<string, (name: string) => Promise<string>> = {
+      'nest build': (name) => runShell(`${node} dist/run.js '${name}'`, nest, environment),
+      'ts-node': (name) => runShell(`npx ts-node --transpile-only src/run.ts ${name}`, nest, environment),
+      tsx: (name) => runShell(`npx tsx src/run.ts ${name}`, nest, environment),
+      pnpm: (name) => runShell(`${node} dist/run.js ${name}`, pnpm, environment),
+      yarn: (name) => this.#yarnRun(`node dist/run.js ${name}`, environment),
+    }
+    for (const [name, run] of Object.entries(programs)) {
+      const told = await run(name)
+      if (told.trim() !== JSON.stringify({ found: name, code: 'P1000', isEntraError: true })) {
+        throw new Error(`${name}: ${told}`)
       }
-      // Prisma's generated client has import(), for which Jest needs the flag; this package has none.
-      await run('npx jest query', nest, { ...environment, NODE_OPTIONS: '--experimental-vm-modules' })
-      return [...programs.map(([name]) => name), 'jest'].join(', ')
-    })
+    }
+    // Prisma's generated client has import(), for which Jest needs the flag; this package has none.
+    await runShell('npx jest query', nest, { ...environment, NODE_OPTIONS: '--experimental-vm-modules' })
+    return [...Object.keys(programs), 'jest'].join(', ')
   }
 }
 

@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
 import { ROOT, run } from '../support/commands.ts'
+import { documentedCommand } from './bundlers.ts'
 import { manifest } from './manifest.ts'
 
 export interface Bundle {
@@ -17,7 +18,8 @@ export interface Bundle {
 export function bundleProgram(folder: string, program: string, deployed: string): Bundle {
   const file = join(deployed, program.replace(/\.ts$/, '.mjs'))
   const metafile = join(folder, `${program}.json`)
-  const command = `${documentedCommand().replace('src/handler.ts', program)} --log-level=error --metafile=${metafile}`
+  const documented = documentedCommand('--format=esm').replace('npx ', '').replace('src/handler.ts', program)
+  const command = `${documented} --log-level=error --metafile=${metafile}`
   run('sh', ['-c', command.replace('dist/handler.mjs', file)], {
     cwd: folder,
     env: { PATH: [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter) },
@@ -39,13 +41,6 @@ export async function splitProgram(folder: string, program: string, deployed: st
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   })
   return join(deployed, program.replace(/\.ts$/, '.mjs'))
-}
-
-function documentedCommand(): string {
-  const text = readFileSync(join(ROOT, 'docs/bundling.md'), 'utf8')
-  const [, command] = /```sh\nnpx (esbuild [\s\S]*?)\n```/.exec(text) ?? []
-  if (command === undefined) throw new Error('docs/bundling.md has no command.')
-  return command.replaceAll('\\\n', '')
 }
 
 /** What the main export is by itself, minified, with every dependency outside; in bytes. */

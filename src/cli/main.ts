@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { printable, wrapped } from '../errors/wording.ts'
@@ -8,6 +7,7 @@ import { doctorCommand } from './doctor-command.ts'
 import { execCommand } from './exec-command.ts'
 import { type CliContext, EXIT_CODES, ExitCode, endWithReader, NAME, outputTo, reflowed, say } from './process.ts'
 import { proxyCommand } from './proxy-command.ts'
+import { VERSION } from './version.ts'
 
 const EXAMPLES = `
 Examples:
@@ -28,20 +28,24 @@ const context: CliContext = {
   },
   outliveReader,
 }
-try {
-  await programOf(context).parseAsync()
-} catch (error) {
-  process.exitCode = exitCodeFor(error)
+void main()
+
+/** Not by top-level await, which a bundle of CommonJS cannot have. */
+async function main(): Promise<void> {
+  try {
+    await programOf(context).parseAsync()
+  } catch (error) {
+    process.exitCode = exitCodeFor(error)
+  }
+  // What a credential still does (a browser, `az`, a request) must not keep a finished command alive.
+  // An immediate later, the streams have reported that nobody reads them.
+  process.stdout.write('', () => process.stderr.write('', () => setImmediate(() => process.exit())))
 }
-// What a credential still does (a browser, `az`, a request) must not keep a finished command alive.
-// An immediate later, the streams have reported that nobody reads them.
-process.stdout.write('', () => process.stderr.write('', () => setImmediate(() => process.exit())))
 
 function programOf(context: CliContext): Command {
-  const { version } = createRequire(import.meta.url)('prisma-adapter-mssql-entra/package.json')
   const program = new Command(NAME)
     .description('Microsoft Entra sign-in to Azure SQL and SQL Server for tools that only support a user and password')
-    .version(version)
+    .version(VERSION)
     .enablePositionalOptions()
     .addHelpText('after', EXAMPLES + EXIT_CODES)
     .addCommand(devCommand(context))

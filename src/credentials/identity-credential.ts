@@ -148,8 +148,8 @@ interface IdentityPackage {
 /** Loads a plugin into `@azure/identity`. @throws EntraError `DEPENDENCY_MISSING` */
 async function usePlugin(identity: Identity, { package: name, plugin, instead }: Plugin): Promise<void> {
   try {
-    // A variable keeps bundlers from looking for a package that is optional.
-    const exported: Record<string, IdentityPlugin> = await import(name)
+    // Bundlers must not look for a package that is optional, nor keep Node from doing so.
+    const exported: Record<string, IdentityPlugin> = await import(/* webpackIgnore: true */ /* @vite-ignore */ name)
     identity.useIdentityPlugin(exported[plugin] as IdentityPlugin)
   } catch (cause) {
     throw new EntraError(

@@ -6,20 +6,13 @@ import { makeProject } from './config-project.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
-const MANIFEST = {
-  name: 'prisma-adapter-mssql-entra',
-  version: '0.0.0',
-  type: 'module',
-  exports: { './package.json': './package.json' },
-}
-
 /**
  * The command as one file of JavaScript, which starts in a third of the time.
  *
  * @param program - another one instead
  */
 export async function bundleCli(program = MAIN): Promise<{ main: string; remove(): Promise<void> }> {
-  const folder = await makeProject({ 'package.json': JSON.stringify(MANIFEST) })
+  const folder = await makeProject({})
   const main = join(folder, 'main.mjs')
   await build({
     entryPoints: [program],

@@ -1,7 +1,7 @@
 import type { TokenCredential } from '@azure/identity'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { PrismaMssqlEntra } from 'prisma-adapter-mssql-entra'
-import { PrismaClient } from '../../../generated/prisma/client.ts'
+import { PrismaClient } from './generated/prisma/client.ts'
 
 /** The function that Lambda calls. */
 export type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>

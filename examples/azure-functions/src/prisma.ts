@@ -1,6 +1,6 @@
 import { app } from '@azure/functions'
 import { PrismaMssqlEntra } from 'prisma-adapter-mssql-entra'
-import { PrismaClient } from '../../../generated/prisma/client.ts'
+import { PrismaClient } from './generated/prisma/client.ts'
 
 const { DATABASE_URL } = process.env
 if (DATABASE_URL === undefined) throw new Error('DATABASE_URL is not set.')

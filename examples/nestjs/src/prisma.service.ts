@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common'
 import { PrismaMssqlEntra } from 'prisma-adapter-mssql-entra'
-import { PrismaClient } from '../../../generated/prisma/client.ts'
+import { PrismaClient } from './generated/prisma/client.ts'
 
 @Injectable()
 export class PrismaService extends PrismaClient implements OnModuleInit, OnApplicationShutdown {
@@ -10,7 +10,7 @@ export class PrismaService extends PrismaClient implements OnModuleInit, OnAppli
     const adapter = new PrismaMssqlEntra(DATABASE_URL, {
       authentication: 'ActiveDirectoryManagedIdentity',
     })
-    super({ adapter })
+    super({ adapter, transactionOptions: { maxWait: 20_000 } })
   }
 
   /** Reports a wrong sign-in at startup instead of at the first request. */

@@ -1,5 +1,5 @@
 import { PrismaMssqlEntra } from 'prisma-adapter-mssql-entra'
-import { PrismaClient } from '../../../generated/prisma/client.ts'
+import { PrismaClient } from '../generated/prisma/client.ts'
 
 function createClient(): PrismaClient {
   const { DATABASE_URL } = process.env

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { PrismaMssqlEntra } from 'prisma-adapter-mssql-entra'
-import { PrismaClient } from '../../../generated/prisma/client.ts'
+import { PrismaClient } from './generated/prisma/client.ts'
 import { publishNext } from './publish.ts'
 
 /** The pause after a round without work or with a failure, in ms. */

@@ -1,4 +1,4 @@
-import type { PrismaClient } from '../../../generated/prisma/client.ts'
+import type { PrismaClient } from './generated/prisma/client.ts'
 
 /** Publishes the oldest draft. @returns its title, or undefined if there is none */
 export async function publishNext(prisma: PrismaClient): Promise<string | undefined> {

@@ -1,9 +1,6 @@
 import { prisma } from '../../../lib/prisma.ts'
 
-// TDS needs sockets: not for the edge runtime. And the answer is of now, not of the build.
-export const runtime = 'nodejs'
-export const dynamic = 'force-dynamic'
-
+// It reads the request, so Next.js runs it for each one, with cacheComponents too. TDS needs sockets: not for the edge runtime.
 export async function GET(request: Request): Promise<Response> {
   const role = new URL(request.url).searchParams.get('role')
   const found = await prisma().user.findMany({
