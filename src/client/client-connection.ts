@@ -82,7 +82,7 @@ export function transactionExpired(expiresOn: number, cause?: unknown): EntraErr
     'TRANSACTION_TOKEN_EXPIRED',
     `The transaction was still open when the token of its connection expired (${iso(expiresOn)}), and was rolled back. ` +
       'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.',
-    cause === undefined ? {} : { cause },
+    { cause },
   )
 }
 

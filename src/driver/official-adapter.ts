@@ -99,6 +99,6 @@ export function driverUnsupported(why: string, cause?: unknown): EntraError {
     'DRIVER_UNSUPPORTED',
     `@prisma/adapter-mssql and its driver cannot be used: ${why}. Install @prisma/adapter-mssql 7.10.0, ` +
       'mssql 12.7.14 and tedious 19.2.2: with Node 20, npm install tedious@19.2.2, since tedious 20 needs Node 22.',
-    cause === undefined ? {} : { cause },
+    { cause },
   )
 }

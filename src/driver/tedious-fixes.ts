@@ -198,6 +198,6 @@ function unsupported(version: string, why: string, cause?: unknown): EntraError 
     `The installed driver, ${`tedious ${version}`.trim()}, cannot be used: ${why}. Nothing was sent. ` +
       'Install tedious 19.2.2, or with Node 22 and later one of 20.2 to 20.x (npm install tedious@19.2.2), and remove ' +
       'what pins it to this version.',
-    cause === undefined ? {} : { cause },
+    { cause },
   )
 }
