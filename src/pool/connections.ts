@@ -1,8 +1,7 @@
 import type { CloseReason } from '../events.ts'
 import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
-import type { RefreshTiming } from '../token/refresh-policy.ts'
 import { type PoolConnection, type PoolContext, PoolEntry } from './connection.ts'
-import { deadlineIn, dueFor, maxAgeOf, replacementsFor, timeLeft } from './schedule.ts'
+import { dueFor, maxAgeOf, replacementsFor, timeLeft } from './schedule.ts'
 
 /** The open connections of a pool: which one to lend next, which are outdated, which are due to be closed. */
 export class Connections<C extends PoolConnection> {
@@ -108,7 +107,7 @@ export class Connections<C extends PoolConnection> {
 
   /** Whether new work may begin with its token. */
   isFresh({ connection, isAstray }: PoolEntry<C>): boolean {
-    return !isAstray && deadlineIn(connection.lease, this.#timing) > 0
+    return !isAstray && connection.lease.isFresh
   }
 
   /** Whether it should be replaced: there is a newer token, or it has reached its maximum age, or its address is gone. */
@@ -177,7 +176,7 @@ export class Connections<C extends PoolConnection> {
 
   /** Until new work may no longer begin on the first of the outdated connections, in ms. */
   get deadlineIn(): number {
-    return Math.min(...this.outdated.map(({ connection }) => deadlineIn(connection.lease, this.#timing)))
+    return Math.min(...this.outdated.map(({ connection }) => connection.lease.deadlineIn))
   }
 
   /** Closes what is due. @returns how long until something may be due again, in ms */
@@ -187,7 +186,7 @@ export class Connections<C extends PoolConnection> {
     // Retired connections do not count towards `min`.
     let staying = this.all.filter(({ state, retired }) => state !== 'closing' && !retired).length
     for (const entry of this.all) {
-      const due = dueFor(entry, staying > settings.min, settings, this.#timing)
+      const due = dueFor(entry, staying > settings.min, settings)
       if (typeof due === 'number') next = Math.min(next, due)
       else {
         if (!entry.retired) staying--
@@ -209,10 +208,6 @@ export class Connections<C extends PoolConnection> {
     return clock.setTimer(Math.min(settings.disconnectTimeout, ...lives), () => {
       for (const entry of this.all) this.close(entry, 'disconnected')
     })
-  }
-
-  get #timing(): RefreshTiming {
-    return this.#pool.source.timing
   }
 
   #leave(entry: PoolEntry<C>): void {

@@ -16,7 +16,6 @@ import {
   againDelay,
   askAgainDelay,
   defaultRefreshTiming,
-  hardDeadline,
   type RefreshTiming,
   SHORTEST_LIFE,
 } from './refresh-policy.ts'
@@ -76,7 +75,7 @@ export class TokenSource {
     }
     this.#timing = { ...defaultRefreshTiming, ...options.timing }
     this.#clock = options.clock ?? systemClock
-    this.#leases = new HeldLeases(this.#clock, this.#timing)
+    this.#leases = new HeldLeases(this.#clock)
     this.#credential = new CredentialChain(credentials, {
       clock: this.#clock,
       accept: (answer) => leaseOf(answer, this.#clock, this.#timing),
@@ -104,11 +103,6 @@ export class TokenSource {
   /** The last token acquired, whatever its age; undefined before the first. */
   get current(): Lease | undefined {
     return this.#leases.current
-  }
-
-  /** The timing by which this source refreshes. */
-  get timing(): Readonly<RefreshTiming> {
-    return this.#timing
   }
 
   stats(): TokenSourceStats {
@@ -269,7 +263,7 @@ export class TokenSource {
     const known = this.#leases.take(lease)
     if (known === undefined) this.#acquired(lease, startedAt)
     else {
-      const retryInMs = askAgainDelay(known, known.now(), this.#timing)
+      const retryInMs = askAgainDelay(known.expiresOn - known.acquiredAt, known.deadlineIn)
       this.#pause.set(retryInMs)
       this.#emit({ type: 'token.unchanged', at: this.#clock.now(), expiresOn: known.expiresOn, retryInMs })
     }
@@ -295,9 +289,7 @@ export class TokenSource {
     const error = requestFailed(cause)
     this.#lastError = error
     this.#stats.refreshesFailed++
-    const { current } = this.#leases
-    const timeLeft = current && hardDeadline(current, this.#timing) - current.now()
-    const { attempt, retryInMs } = this.#pause.afterFailure(cause, timeLeft)
+    const { attempt, retryInMs } = this.#pause.afterFailure(cause, this.current?.deadlineIn)
     const hopeless = this.#stats.tokensAcquired === 0 && (isMistake(error) || isLasting(cause))
     if (hopeless) this.#waiters.rejectAll(error)
     this.#emit({ type: 'token.refresh-failed', at: now, error, attempt, retryInMs })
