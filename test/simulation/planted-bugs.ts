@@ -364,7 +364,7 @@ export const bugs: readonly Bug[] = [
         CredentialChain.prototype,
         'getToken',
         (original) =>
-          function (this: CredentialChain, ...asked) {
+          function (this: CredentialChain<unknown>, ...asked) {
             original.call(this, ...asked).catch(() => {})
             return original.call(this, ...asked)
           },
