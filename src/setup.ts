@@ -1,4 +1,3 @@
-import type { AccessToken } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { type ConfigWarning, readConfig } from './config/config.ts'
 import type { SqlLogin } from './config/sql-login.ts'
@@ -43,17 +42,10 @@ export interface Setup {
   warnings: ConfigWarning[]
 }
 
-/** In place of a token, where there is a password: it does not end, so nothing is rotated. */
-class SqlPassword {
-  readonly #clock: Clock
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  async getToken(): Promise<AccessToken> {
-    return { token: 'none', expiresOnTimestamp: this.#clock.now() + 10 * 365 * 86_400_000 }
-  }
+/** In place of tokens, where there is a password: it does not end, so nothing is rotated. */
+function passwordSource(clock: Clock): TokenSource {
+  const SqlPassword = () => ({ token: 'none', expiresOnTimestamp: clock.now() + 10 * 365 * 86_400_000 })
+  return new TokenSource(SqlPassword, { scope: 'none', clock })
 }
 
 /**
@@ -78,8 +70,7 @@ export function setUp(
     name: `${mssql.server}:${mssql.port ?? ''}`,
     tenant: async () => tenantOfServer(targetOf(mssql), clock),
   }
-  const given =
-    sqlLogin === undefined ? options.tokenSource : new TokenSource(new SqlPassword(clock), { scope: 'none', clock })
+  const given = sqlLogin === undefined ? options.tokenSource : passwordSource(clock)
   const credentials = given ? [] : credentialsFor(options, signIns, { cloud, server }, warn)
   if (options.tokenSource) refuseBesideTokenSource(options)
   // A person takes longer than a server.
