@@ -2,7 +2,6 @@ import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prism
 import { explainDriverError } from '../driver/driver-errors.ts'
 import { EntraError, type Failure, reasonOf } from '../errors/entra-error.ts'
 import { iso } from '../errors/wording.ts'
-import type { CloseReason } from '../events.ts'
 import { failureOf } from '../login/failure.ts'
 import type { PoolConnection } from '../pool/connection.ts'
 import type { Pool } from '../pool/pool.ts'
@@ -10,8 +9,6 @@ import { mentionsWrite } from './sql-text.ts'
 
 /** The connection that work runs on. */
 export interface ClientConnection extends PoolConnection {
-  /** Why this end closed it; undefined if it did not. */
-  readonly closedBy: CloseReason | undefined
   /** Whether the session said that it is moving, or has become read-only. */
   readonly isMoving: boolean
   queryRaw(query: SqlQuery): Promise<SqlResultSet>

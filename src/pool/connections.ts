@@ -78,15 +78,17 @@ export class Connections<C extends PoolConnection> {
   }
 
   lend(entry: PoolEntry<C>): C {
-    entry.lend()
+    entry.state = 'lent'
+    entry.validated = false
     this.#busiest.note(++this.#lent)
     return entry.connection
   }
 
-  /** Takes it back from work. It is not idle yet. */
+  /** Takes it back from work. It may not be lent yet. @param answered - whether the server answered just now */
   giveBack(entry: PoolEntry<C>, answered: boolean): void {
     this.#lent--
-    entry.giveBack(this.#suspicion, answered)
+    entry.state = 'idle'
+    if (answered) entry.answered(this.#suspicion)
   }
 
   /** Makes it idle: it may be lent from now on. */
@@ -101,7 +103,6 @@ export class Connections<C extends PoolConnection> {
 
   close(entry: PoolEntry<C>, reason: CloseReason): void {
     this.#leave(entry)
-    entry.reason ??= reason
     entry.connection.close(reason)
   }
 
@@ -218,8 +219,9 @@ export class Connections<C extends PoolConnection> {
 
   #ended(entry: PoolEntry<C>): void {
     this.#leave(entry)
-    this.#entries.delete(entry.connection)
-    const { id, reason = 'lost', age: ageMs } = entry
+    const { id, age: ageMs, connection } = entry
+    this.#entries.delete(connection)
+    const reason = connection.closedBy ?? 'lost'
     if (reason === 'lost') this.suspect()
     this.#pool.emit({ type: 'connection.closed', at: this.#pool.clock.now(), connection: id, reason, ageMs })
     this.#onEnded()

@@ -15,7 +15,7 @@ export class Validations<C extends PoolConnection> {
   readonly #connections: Connections<C>
   readonly #pool: PoolContext
   readonly #onLate: () => void
-  #coming = 0
+  readonly #coming = new Set<PoolEntry<C>>()
 
   /** @param onLate - called when an answer is late */
   constructor(pool: PoolContext, connections: Connections<C>, onLate: () => void) {
@@ -26,7 +26,7 @@ export class Validations<C extends PoolConnection> {
 
   /** Validations that may end any moment. */
   get coming(): number {
-    return this.#coming
+    return this.#coming.size
   }
 
   /** Whether to validate a connection before it is lent. */
@@ -46,30 +46,27 @@ export class Validations<C extends PoolConnection> {
   async run(entry: PoolEntry<C>): Promise<boolean> {
     const { suspicion } = this.#connections
     entry.state = 'validating'
-    let late = false
-    this.#coming++
-    const stopCounting = () => {
-      if (late) return
-      late = true
-      this.#coming--
-    }
+    this.#coming.add(entry)
     const { clock } = this.#pool
     let timer = clock.setTimer(LATE_STEP, () => {
       timer = clock.setTimer(LATE_STEP, () => {
-        stopCounting()
+        this.#coming.delete(entry)
         this.#onLate()
       })
     })
     const isAlive = await this.#inTime(entry.connection.validate())
     timer.cancel()
-    stopCounting()
-    if (isAlive) entry.answered(suspicion)
+    this.#coming.delete(entry)
     // It may have ended meanwhile.
     if (entry.state !== 'validating') return false
-    if (isAlive) return true
-    this.#connections.suspect()
-    this.#connections.close(entry, 'unusable')
-    return false
+    if (!isAlive) {
+      this.#connections.suspect()
+      this.#connections.close(entry, 'unusable')
+      return false
+    }
+    entry.answered(suspicion)
+    entry.validated = true
+    return true
   }
 
   #inTime(answer: Promise<boolean>): Promise<boolean> {
