@@ -10,12 +10,13 @@ import { pauseAfter } from '../driver/session-errors.ts'
 import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { failureOf } from '../login/failure.ts'
+import { connectRetryInterval } from '../login/retry.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { type ClientConnection, explainOn, noteWrite, reportFailure } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
-import { type FailureCounts, mayRunAgain, pauseBefore, type Work } from './rerun.ts'
+import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
 import { isRead } from './sql-text.ts'
 
 /** What Prisma shows of an adapter. */
@@ -100,7 +101,7 @@ export class ClientAdapter implements SqlDriverAdapter {
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
           if (failure === 'unavailable' || failure === 'read-only') {
-            const pause = pauseBefore(counts[failure], random(), settings, pauseAfter(error))
+            const pause = Math.max(connectRetryInterval(counts[failure], random(), settings), pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
           }

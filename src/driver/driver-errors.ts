@@ -109,8 +109,9 @@ function expiredInSession(error: Error): EntraError | undefined {
 function numberOfExpiry(error: Error): number | undefined {
   if (error.name === 'ConnectionError') return undefined
   for (const link of causesOf(error) as Iterable<DriverError & MappedError>) {
-    const mapped = { mssql: link.code, AuthenticationFailed: LOGIN_FAILED }[link.kind ?? '']
-    const { number = mapped, message, originalMessage = message } = link
+    const { kind, code, message, originalMessage = message } = link
+    const mapped = kind === 'mssql' ? code : kind === 'AuthenticationFailed' ? LOGIN_FAILED : undefined
+    const number = link.number ?? mapped
     if (number !== undefined && isTokenExpiry(number, originalMessage)) return number
   }
   return undefined

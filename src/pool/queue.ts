@@ -9,7 +9,7 @@ const CHECK_EVERY = 5_000
 const LEAST_PAUSE = 20
 
 /** How long work may wait as things stand, and its error after that. */
-export interface WaitLimit {
+interface WaitLimit {
   /** In ms. */
   timeout: number
   error(): unknown
