@@ -75,18 +75,18 @@ export function setUp(
   if (options.tokenSource) refuseBesideTokenSource(options)
   // A person takes longer than a server.
   const connectTimeout = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
-  const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, connectTimeout)
+  const timing = resolveTiming({ maxAge, ...options.rotation }, connectTimeout)
   const tokenSource =
     given ??
     new TokenSource(credentials, {
       scope: options.scope ?? cloud.scope,
-      timing: timing.refresh,
+      timing,
       ...(options.telemetry && { telemetry: options.telemetry }),
       clock,
       random,
     })
   const audience = audienceOf(cloud)
-  return { mssql, schema, tokenSource, sqlLogin, audience, timing: timing.rotation, clock, random, warnings }
+  return { mssql, schema, tokenSource, sqlLogin, audience, timing, clock, random, warnings }
 }
 
 /** A {@link Setup} for logins without the driver: the proxy's and doctor's. */
