@@ -1,6 +1,6 @@
 import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
 import { explainDriverError } from '../driver/driver-errors.ts'
-import { EntraError, type Failure, reasonOf } from '../errors/entra-error.ts'
+import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { iso } from '../errors/wording.ts'
 import { failureOf } from '../login/failure.ts'
 import type { PoolConnection } from '../pool/connection.ts'
@@ -67,41 +67,5 @@ export function statementExpired(expiresOn: number, cause: unknown): EntraError 
       'was closed. The statement may have taken effect. Statements must be shorter than the time between the refresh ' +
       'of a token and its expiry.',
     { cause },
-  )
-}
-
-/**
- * The error of a transaction whose token has expired: it was rolled back and may be run again. Prisma Client shows it as
- * P2034, the code that retry wrappers look for.
- */
-export function transactionExpired(expiresOn: number, cause?: unknown): EntraError {
-  return new EntraError(
-    'TRANSACTION_TOKEN_EXPIRED',
-    `The transaction was still open when the token of its connection expired (${iso(expiresOn)}), and was rolled back. ` +
-      'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.',
-    { cause },
-  )
-}
-
-/** The same if the server ended the session because of its token, whatever the local clock says. */
-export function transactionRefused(cause: unknown): EntraError {
-  return new EntraError(
-    'TRANSACTION_TOKEN_EXPIRED',
-    'The server ended the session of the transaction because it no longer accepts the token, and the transaction ' +
-      'was rolled back. It can be run again.',
-    { cause },
-  )
-}
-
-/**
- * The error of a transaction whose connection was lost, or whose statement the server refused, before COMMIT was sent: it
- * was rolled back and may be run again.
- */
-export function transactionInterrupted(error: EntraError): EntraError {
-  const { cause, number } = error
-  return new EntraError(
-    'TRANSACTION_INTERRUPTED',
-    `The transaction was interrupted, and rolled back: ${reasonOf(cause ?? error).replace(/\.$/, '')}. It can be run again.`,
-    { cause: error, number },
   )
 }

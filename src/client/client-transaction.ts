@@ -6,20 +6,12 @@ import type {
   TransactionOptions,
 } from '@prisma/driver-adapter-utils'
 import { isOfRolledBack } from '../driver/driver-errors.ts'
-import { EntraError } from '../errors/entra-error.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
+import { iso } from '../errors/wording.ts'
 import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
-import {
-  type ClientConnection,
-  explainOn,
-  noteWrite,
-  reportFailure,
-  statementExpired,
-  transactionExpired,
-  transactionInterrupted,
-  transactionRefused,
-} from './client-connection.ts'
+import { type ClientConnection, explainOn, noteWrite, reportFailure, statementExpired } from './client-connection.ts'
 
 /**
  * A transaction on one connection, which is given back when the transaction has ended. Statements run one after the
@@ -137,4 +129,40 @@ export class ClientTransaction implements Transaction {
       .restoreIsolationLevel(this.#isolationLevel)
       .finally(() => this.#pool.release(this.#connection, this.#answered))
   }
+}
+
+/**
+ * The error of a transaction whose token has expired: it was rolled back and may be run again. Prisma Client shows it as
+ * P2034, the code that retry wrappers look for.
+ */
+function transactionExpired(expiresOn: number, cause?: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
+    `The transaction was still open when the token of its connection expired (${iso(expiresOn)}), and was rolled back. ` +
+      'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.',
+    { cause },
+  )
+}
+
+/** The same if the server ended the session because of its token, whatever the local clock says. */
+function transactionRefused(cause: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
+    'The server ended the session of the transaction because it no longer accepts the token, and the transaction ' +
+      'was rolled back. It can be run again.',
+    { cause },
+  )
+}
+
+/**
+ * The error of a transaction whose connection was lost, or whose statement the server refused, before COMMIT was sent: it
+ * was rolled back and may be run again.
+ */
+function transactionInterrupted(error: EntraError): EntraError {
+  const { cause, number } = error
+  return new EntraError(
+    'TRANSACTION_INTERRUPTED',
+    `The transaction was interrupted, and rolled back: ${reasonOf(cause ?? error).replace(/\.$/, '')}. It can be run again.`,
+    { cause: error, number },
+  )
 }
