@@ -7,14 +7,13 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { pauseAfter } from '../driver/session-errors.ts'
-import { EntraError, type Failure } from '../errors/entra-error.ts'
+import type { Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { failureOf } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { type ClientConnection, explainOn, noteWrite, reportFailure } from './client-connection.ts'
+import { type ClientConnection, failedOn, noteWrite } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
 import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
 import { isRead } from './sql-text.ts'
@@ -91,11 +90,9 @@ export class ClientAdapter implements SqlDriverAdapter {
           if (query !== undefined) noteWrite(this.#pool, query)
           return result
         } catch (raw) {
-          const error = explainOn(connection, raw)
-          const failure = failureOf(error, true)
-          reportFailure(this.#pool, connection, failure, error)
+          const { error, failure } = failedOn(connection, this.#pool, raw)
           this.#pool.release(connection)
-          if (failure === undefined || !(error instanceof EntraError)) throw error
+          if (failure === undefined) throw error
           counts[failure] = (counts[failure] ?? 0) + 1
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error

@@ -19,16 +19,37 @@ export interface ClientConnection extends PoolConnection {
   restoreIsolationLevel(used: IsolationLevel | undefined): Promise<void>
 }
 
+/** An error to throw, and what it means; `undefined` if it is the work's own or permanent. */
+type Failed = { error: EntraError; failure: Failure } | { error: unknown; failure: undefined }
+
 /**
  * What an error of work on a connection means: if a token or the connection is at fault, an {@link EntraError} that says
- * what became of the statement; otherwise the error itself.
+ * what became of the statement; otherwise the error itself. Tells the pool what follows for this connection and others.
  *
  * @param cutOff - makes the error of a statement that was cut off at the token's end
  */
-export function explainOn(connection: ClientConnection, raw: unknown, cutOff = statementExpired): unknown {
+export function failedOn(
+  connection: ClientConnection,
+  pool: Pool<ClientConnection>,
+  raw: unknown,
+  cutOff = statementExpired,
+): Failed {
+  const error = explained(raw, connection, cutOff)
+  const failure = failureOf(error, true)
+  if (failure === 'lost' || connection.isMoving) pool.suspect()
+  if (failure === undefined || !(error instanceof EntraError)) return { error, failure: undefined }
+  // Its older connections lead to the same server, and would pass a validation.
+  if (failure === 'read-only') pool.retire(connection)
+  if (failure === 'token') {
+    connection.close('unusable')
+    pool.refused(connection.lease, error)
+  }
+  return { error, failure }
+}
+
+function explained(raw: unknown, { closedBy, lease }: ClientConnection, cutOff: typeof statementExpired): unknown {
   const error = explainDriverError(raw)
   if (failureOf(error, true) !== 'lost') return error
-  const { closedBy, lease } = connection
   if (closedBy === 'expired') return cutOff(lease.expiresOn, error)
   if (closedBy !== 'disconnected') return error
   return new EntraError(
@@ -37,21 +58,6 @@ export function explainOn(connection: ClientConnection, raw: unknown, cutOff = s
       'rotation.disconnectTimeout. The statement may have taken effect.',
     { cause: error },
   )
-}
-
-/** Tells the pool what a failure means for the connection it happened on, and for others. */
-export function reportFailure(
-  pool: Pool<ClientConnection>,
-  connection: ClientConnection,
-  failure: Failure | undefined,
-  error: unknown,
-): void {
-  if (failure === 'lost' || connection.isMoving) pool.suspect()
-  // Its older connections lead to the same server, and would pass a validation.
-  if (failure === 'read-only') pool.retire(connection)
-  if (failure !== 'token' || !(error instanceof EntraError)) return
-  connection.close('unusable')
-  pool.refused(connection.lease, error)
 }
 
 /** Tells the pool of a statement that has written: then its database is one that takes writes. */

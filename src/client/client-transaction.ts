@@ -9,9 +9,8 @@ import { isOfRolledBack } from '../driver/driver-errors.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
 import { iso } from '../errors/wording.ts'
-import { failureOf } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
-import { type ClientConnection, explainOn, noteWrite, reportFailure, statementExpired } from './client-connection.ts'
+import { type ClientConnection, failedOn, noteWrite, statementExpired } from './client-connection.ts'
 
 /**
  * A transaction on one connection, which is given back when the transaction has ended. Statements run one after the
@@ -100,15 +99,14 @@ export class ClientTransaction implements Transaction {
       this.#answered = true
       return result
     } catch (raw) {
-      const error = explainOn(this.#connection, raw, isCommit ? statementExpired : transactionExpired)
+      const cutOff = isCommit ? statementExpired : transactionExpired
+      const { error, failure } = failedOn(this.#connection, this.#pool, raw, cutOff)
       this.#answered = !isOfRolledBack(raw)
-      const failure = failureOf(error, true)
-      reportFailure(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)
       // The driver looks at the clock once more.
       const expired = failure === 'not-sent' && (this.#isExpired || this.#connection.closedBy === 'expired')
       if (expired) throw transactionExpired(this.#connection.lease.expiresOn, error)
-      if (failure === undefined || !(error instanceof EntraError)) throw error
+      if (failure === undefined) throw error
       throw failure === 'lost' && isCommit ? error : transactionInterrupted(error)
     }
   }

@@ -29,6 +29,6 @@ const RERUNS: Readonly<Record<Failure, Record<Work, number>>> = {
 export type FailureCounts = Partial<Record<Failure, number>>
 
 /** @param counts - all failures of this work, including this one */
-export function mayRunAgain(work: Work, failure: Failure | undefined, counts: FailureCounts): boolean {
-  return failure !== undefined && (counts[failure] ?? 0) <= RERUNS[failure][work]
+export function mayRunAgain(work: Work, failure: Failure, counts: FailureCounts): boolean {
+  return (counts[failure] ?? 0) <= RERUNS[failure][work]
 }
