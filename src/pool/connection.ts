@@ -64,8 +64,6 @@ export class PoolEntry<C extends PoolConnection> {
   isAstray = false
   /** Whether its server's name no longer leads to its address: it is replaced at leisure. */
   isForsaken = false
-  /** Whether nothing has run on it since it was validated; a login counts too. */
-  validated = true
   readonly #clock: Clock
   readonly #opened: Stopwatch
   readonly #maxAge: number

@@ -79,7 +79,6 @@ export class Connections<C extends PoolConnection> {
 
   lend(entry: PoolEntry<C>): C {
     entry.state = 'lent'
-    entry.validated = false
     this.#busiest.note(++this.#lent)
     return entry.connection
   }

@@ -1,5 +1,6 @@
 import type { PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import type { Connections } from './connections.ts'
+import { NEVER } from './settings.ts'
 
 /**
  * An answer is late after two of these, in ms: then work looks for another connection. There are two, because after the
@@ -31,10 +32,8 @@ export class Validations<C extends PoolConnection> {
 
   /** Whether to validate a connection before it is lent. */
   isNeeded(entry: PoolEntry<C>): boolean {
-    const { validation, validateAfter } = this.#pool.settings
-    if (validation === 'never') return false
-    if (entry.silence > validateAfter || this.suspects(entry)) return true
-    return validation === 'always' && !entry.validated
+    const { validateAfter } = this.#pool.settings
+    return validateAfter !== NEVER && (entry.silence > validateAfter || this.suspects(entry))
   }
 
   /** Whether it has not answered since there was last reason to doubt it. */
@@ -65,7 +64,6 @@ export class Validations<C extends PoolConnection> {
       return false
     }
     entry.answered(suspicion)
-    entry.validated = true
     return true
   }
 

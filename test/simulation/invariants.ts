@@ -1,4 +1,5 @@
 import type { CloseReason, PoolEvent, TokenEvent } from '../../src/events.ts'
+import { NEVER } from '../../src/pool/settings.ts'
 import { SEND_MARGIN } from '../../src/token/lease.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { ClientWatch, SimClient, Work } from './client.ts'
@@ -132,7 +133,7 @@ export class Invariants implements ClientWatch, ServerWatch {
       session,
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= SEND_MARGIN,
       hadToken: current !== undefined && current === work.lease && current.isFresh,
-      unvalidated: client.settings.validation === 'never',
+      unvalidated: client.settings.validateAfter === NEVER,
       exhausted: this.#inUse(client) >= client.settings.max,
       misjudged: current !== undefined && this.#credential.isExpired(current.token),
     }
