@@ -7,23 +7,17 @@ import { credentialsFor, type SignInOptions } from './credentials/sign-in-option
 import { EntraError } from './errors/entra-error.ts'
 import { tenantOfServer } from './login/fed-auth-info.ts'
 import { type Target, targetOf } from './login/target.ts'
-import { type RotationOptions, resolveTiming } from './options.ts'
+import { type PrismaMssqlEntraOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
-import type { Telemetry } from './telemetry.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
 /** The options that adapter, proxy and doctor share: how to sign in, and by which clock. */
-export interface SetupOptions extends SignInOptions {
-  tokenSource?: TokenSource
-  scope?: string
-  schema?: string
-  rotation?: RotationOptions
-  telemetry?: Telemetry
-  clock?: Clock
-  random?: Random
-}
+export type SetupOptions = Pick<
+  PrismaMssqlEntraOptions,
+  keyof SignInOptions | 'tokenSource' | 'scope' | 'schema' | 'rotation' | 'telemetry' | 'clock' | 'random'
+>
 
 /** Where to connect, and what gives the tokens for it. */
 export interface Setup {
