@@ -22,11 +22,7 @@ export class CredentialChain<Accepted> {
    * @param credentials - at least one
    * @param accept - what to make of an answer. If it throws, the next credential is asked
    */
-  constructor(
-    credentials: readonly NamedCredential[],
-    clock: Clock,
-    accept: (answer: AccessToken | null) => Accepted,
-  ) {
+  constructor(credentials: readonly NamedCredential[], clock: Clock, accept: (answer: AccessToken | null) => Accepted) {
     this.#credentials = credentials
     this.#clock = clock
     this.#accept = accept

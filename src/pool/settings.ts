@@ -89,7 +89,8 @@ const MISTAKE_TIMEOUT = 1_000
 export function poolSettings(config: MssqlConfig, timing: RotationTiming, connectRetryTimeout?: number): PoolSettings {
   const { max = 10, min = 0, acquireTimeoutMillis = 30_000, idleTimeoutMillis = 30_000 } = config.pool ?? {}
   const { validateConnection } = config as { validateConnection?: unknown }
-  const validateAfter = validateConnection === true ? ALWAYS : validateConnection === false ? NEVER : timing.validateAfter
+  const validateAfter =
+    validateConnection === true ? ALWAYS : validateConnection === false ? NEVER : timing.validateAfter
   return {
     ...timing,
     max,

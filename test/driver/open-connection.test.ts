@@ -15,7 +15,11 @@ const never = new AbortController().signal
 
 function lease(): Lease {
   const now = Date.now()
-  return new Lease('x'.repeat(2_000), { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000, deadline: now + 3_480_000 }, systemClock)
+  return new Lease(
+    'x'.repeat(2_000),
+    { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000, deadline: now + 3_480_000 },
+    systemClock,
+  )
 }
 
 async function start(beforeConnect?: (connection: DriverConnection) => void, answer?: StrictServerOptions['answer']) {
