@@ -13,7 +13,6 @@ export class Connections<C extends PoolConnection> {
   #idle: PoolEntry<C>[] = []
   #lent = 0
   #opened = 0
-  #suspicion = 0
 
   /** @param onEnded - called when either end has ended a connection */
   constructor(pool: PoolContext, onEnded: () => void) {
@@ -43,21 +42,16 @@ export class Connections<C extends PoolConnection> {
   add(connection: C): PoolEntry<C> {
     const { settings, clock, random, emit } = this.#pool
     const id = ++this.#opened
-    const entry = new PoolEntry(connection, id, maxAgeOf(settings.maxAge, random()), this.#suspicion, clock)
+    const entry = new PoolEntry(connection, id, maxAgeOf(settings.maxAge, random()), clock)
     emit({ type: 'connection.opened', at: clock.now(), connection: id, expiresOn: connection.lease.expiresOn })
     this.#entries.set(connection, entry)
     connection.onEnd(() => this.#ended(entry))
     return entry
   }
 
-  /** Counts the reasons to doubt the open connections. */
-  get suspicion(): number {
-    return this.#suspicion
-  }
-
-  /** Something happened to one connection: all others are validated before they are lent. */
+  /** Something happened to one connection: all are validated before they are lent. */
   suspect(): void {
-    this.#suspicion++
+    for (const entry of this.#entries.values()) entry.isSuspect = true
   }
 
   /** Takes the connection to lend next: the one used last, preferably one with the current token. */
@@ -87,7 +81,9 @@ export class Connections<C extends PoolConnection> {
   giveBack(entry: PoolEntry<C>, answered: boolean): void {
     this.#lent--
     entry.state = 'idle'
-    if (answered) entry.answered(this.#suspicion)
+    if (!answered) return
+    entry.answered()
+    entry.isSuspect = false
   }
 
   /** Makes it idle: it may be lent from now on. */

@@ -204,7 +204,7 @@ export class Pool<C extends PoolConnection> {
 
   /** Lends a connection that was just opened or validated to the first in the queue, without validating it again. */
   #offer(entry: PoolEntry<C>): void {
-    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !this.#validations.suspects(entry)
+    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !entry.isSuspect
     if (this.#queue.length > 0 && mayServe) this.#queue.serve(this.#connections.lend(entry))
     else this.#rest(entry)
   }
