@@ -63,12 +63,16 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const { mssql, schema, tokenSource: source, sqlLogin, audience, timing, clock, random, warnings } = setup
     this.#onEvent = options.onEvent
     this.#retryReads = options.retryReads === true
-    const emit = (event: AdapterEvent) => this.#emit(event)
+    const publish = (event: AdapterEvent) => {
+      if (event.type === 'connection.opened') this.#notice?.end()
+      emit(event, this.#onEvent)
+      this.#telemetry?.onEvent(event)
+    }
     const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
     const onWait = () => this.#notice?.begin()
     // Where the user dials, only the user knows what a name leads to.
     const lookup = mssql.options?.connector === undefined ? addressLookup(mssql.server) : undefined
-    this.#context = { source, settings, clock, random, emit, onWait, lookup, hasConnected: false }
+    this.#context = { source, settings, clock, random, emit: publish, onWait, lookup, hasConnected: false }
     const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
     this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited())
     const { server, port = DEFAULT_PORT, database, options: { instanceName: instance } = {} } = mssql
@@ -84,7 +88,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       sessionsOutliveTokens: timing.sessionsOutliveTokens,
       sqlLogin,
       onConnect: options.onConnect,
-      onInexact: (column) => emit({ type: 'decimal.inexact', at: clock.now(), ...column }),
+      onInexact: (column) => publish({ type: 'decimal.inexact', at: clock.now(), ...column }),
     })
     // As in the official adapter.
     this.#connectionInfo = {
@@ -93,7 +97,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(schema !== undefined && { schemaName: schema }),
     }
     for (const warning of warnings) {
-      emit({ type: 'config.warning', at: clock.now(), ...warning })
+      publish({ type: 'config.warning', at: clock.now(), ...warning })
       if (options.onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
     }
     // Work that waits for it reports the failure, or tries again.
@@ -179,12 +183,6 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const { source, clock } = this.#context
     const pools = [...this.#pools].map((pool) => pool.stats())
     return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
-  }
-
-  #emit(event: AdapterEvent): void {
-    if (event.type === 'connection.opened') this.#notice?.end()
-    emit(event, this.#onEvent)
-    this.#telemetry?.onEvent(event)
   }
 
   #forget(pool: Pool<ClientConnection>): void {
