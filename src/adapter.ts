@@ -118,8 +118,9 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   async warmUp(): Promise<void> {
     this.#warm ??= this.#pools.size === 0 ? this.#newPool() : undefined
     const pool = [...this.#pools].at(-1)
+    pool?.suspect()
     try {
-      await holdEventLoop(pool?.warmUp() ?? Promise.resolve())
+      await holdEventLoop(pool?.connect() ?? Promise.resolve())
     } catch (error) {
       throw prismaError(error)
     }

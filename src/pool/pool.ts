@@ -127,7 +127,7 @@ export class Pool<C extends PoolConnection> {
     return this.#settings.sessionsOutliveTokens || lease.maySend
   }
 
-  /** Reports that a session is moving, or was lost: idle connections are validated before they are lent. */
+  /** Reports that a session is moving or was lost, or the process froze: all are validated before they are lent. */
   suspect(): void {
     this.#connections.suspect()
   }
@@ -164,12 +164,6 @@ export class Pool<C extends PoolConnection> {
         this.#connecting = undefined
       })
     return this.#connecting
-  }
-
-  /** The same, and validates it: for a process that wakes from a freeze. */
-  warmUp(): Promise<void> {
-    this.#connections.suspect()
-    return this.connect()
   }
 
   /**

@@ -116,8 +116,11 @@ export class SimClient {
     const { pool } = this
     // One that is joined by another ends for both.
     const isConnecting = [...this.running.values()].some(({ kind }) => kind === 'connect')
-    if (this.#isConnected && pool !== undefined && !isConnecting)
-      await this.#track('connect', 0, 0, () => pool.warmUp())
+    if (!this.#isConnected || pool === undefined || isConnecting) return
+    await this.#track('connect', 0, 0, () => {
+      pool.suspect()
+      return pool.connect()
+    })
   }
 
   async disconnect(): Promise<void> {
