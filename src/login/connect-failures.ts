@@ -150,7 +150,7 @@ const ENCRYPTION_REQUIRED = 'EENCRYPT'
  *
  * @param error - what TLS threw, or an error that holds it as its cause
  */
-export function explainTlsFailure(error: unknown): EntraError | undefined {
+function explainTlsFailure(error: unknown): EntraError | undefined {
   for (const link of causesOf(error)) {
     const { code } = link as { code?: unknown }
     if (code === ENCRYPTION_REQUIRED) return encryptionRequired(error)

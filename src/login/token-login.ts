@@ -100,7 +100,7 @@ function withRedirect(error: EntraError, last: Routing | undefined): EntraError 
   if (last === undefined) return error
   const { code, number, state, cause } = error
   const text = `${textOf(error)}\nThe login was redirected to ${last.host}:${last.port}.`
-  return new EntraError(code, text, { number, state, ...(cause !== undefined && { cause }) })
+  return new EntraError(code, text, { number, state, cause })
 }
 
 function tokenIgnored(): EntraError {

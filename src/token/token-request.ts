@@ -1,4 +1,3 @@
-import type { AccessToken, TokenCredential } from '@azure/identity'
 import type { CredentialChain } from '../credentials/chain.ts'
 import { reasonsOf } from '../credentials/failures.ts'
 import { isThrottled, retryAfterOf } from '../credentials/retry-after.ts'
@@ -12,19 +11,19 @@ import { delayOnDemand, retryDelay, throttledDelay } from './refresh-policy.ts'
 const CHECK_EVERY = 1_000
 
 /**
- * Asks the credential, and stops waiting after the timeout, whether or not the credential heeds the signal.
+ * Asks the credentials, and stops waiting after the timeout, whether or not they heed the signal.
  *
  * @param timeout - in ms
  * @param controller - aborted after the timeout too
- * @throws {@link EntraError} `TOKEN_REQUEST_TIMEOUT`; what the credential threw; the signal's reason
+ * @throws {@link EntraError} `TOKEN_REQUEST_TIMEOUT`; what the chain threw; the signal's reason
  */
 export function requestToken(
-  credential: TokenCredential,
+  chain: CredentialChain<Lease>,
   scope: string,
   timeout: number,
   clock: Clock,
   controller: AbortController,
-): Promise<AccessToken | null> {
+): Promise<Lease> {
   const { signal } = controller
   const age = new Stopwatch(clock)
   return new Promise((resolve, reject) => {
@@ -43,7 +42,7 @@ export function requestToken(
     Promise.resolve()
       .then(() => {
         signal.throwIfAborted()
-        return credential.getToken(scope, { abortSignal: signal })
+        return chain.getToken(scope, { abortSignal: signal })
       })
       .then(resolve, reject)
       .finally(() => timer.cancel())
@@ -115,7 +114,7 @@ export class RequestPause {
 /** @param chain - the credentials that have just given the lease */
 export function acquiredEvent(
   { expiresOn, refreshAfter }: Lease,
-  { serving: credential = '', failures }: CredentialChain,
+  { serving: credential = '', failures }: CredentialChain<Lease>,
   at: number,
   durationMs: number,
 ): TokenAcquiredEvent {

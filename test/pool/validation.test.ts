@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { defaultRotationTiming, poolSettings } from '../../src/pool/settings.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { acquire, numbers, setUp } from './support.ts'
 
@@ -80,7 +81,7 @@ describe('a connection', () => {
   })
 
   it('is validated exactly once per loan if validateConnection is true', async () => {
-    const it = setUp({ validation: 'always' })
+    const it = setUp(poolSettings({ server: 'h', validateConnection: true } as never, defaultRotationTiming))
     const connection = await acquire(it)
     for (let use = 1; use <= 3; use++) {
       it.pool.release(connection)
@@ -90,7 +91,7 @@ describe('a connection', () => {
   })
 
   it('is never validated if validateConnection is false', async () => {
-    const it = setUp({ validation: 'never' })
+    const it = setUp(poolSettings({ server: 'h', validateConnection: false } as never, defaultRotationTiming))
     const connection = await acquire(it)
     it.pool.release(connection)
     it.pool.suspect()
