@@ -9,14 +9,14 @@ import type {
 import { pauseAfter } from '../driver/session-errors.ts'
 import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { failureOf } from '../login/failure.ts'
+import { failureOf, isAtLimit } from '../login/failure.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { type ClientConnection, explainOn, noteWrite, reportFailure } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
 import { type FailureCounts, mayRunAgain, pauseBefore, type Work } from './rerun.ts'
-import { isRead } from './sql-text.ts'
+import { isRead, mentionsWrite } from './sql-text.ts'
 
 /** What Prisma shows of an adapter. */
 export const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
@@ -80,14 +80,19 @@ export class ClientAdapter implements SqlDriverAdapter {
     const started = new Stopwatch(clock)
     const counts: FailureCounts = {}
     try {
-      for (let again = false; ; again = true) {
-        const acquired = this.#pool.acquire(again ? started : undefined)
+      for (let since: Stopwatch | undefined; ; since = started) {
+        // Reads go on: the old primary answers them.
+        if (this.#pool.refusesWrites && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
+          await holdEventLoop(this.#pool.awaitWrites(kind === 'begin', started))
+          if (since !== undefined) since = new Stopwatch(clock)
+        }
+        const acquired = this.#pool.acquire(since)
         const connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
         try {
           const result = await work(connection)
           // A transaction gives it back when it ends.
+          if (query !== undefined) noteWrite(this.#pool, connection, query)
           if (kind !== 'begin') this.#pool.release(connection)
-          if (query !== undefined) noteWrite(this.#pool, query)
           return result
         } catch (raw) {
           const error = explainOn(connection, raw)
@@ -99,8 +104,8 @@ export class ClientAdapter implements SqlDriverAdapter {
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
-          if (failure === 'unavailable' || failure === 'read-only') {
-            const pause = pauseBefore(counts[failure], random(), settings, pauseAfter(error))
+          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.refusesWrites)) {
+            const pause = pauseBefore(counts[failure], random(), settings, !isAtLimit(error), pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
           }
@@ -119,4 +124,8 @@ export class ClientAdapter implements SqlDriverAdapter {
   #meaningOf(failure: Failure): Failure {
     return failure === 'read-only' && this.#pool.context.hasWritten ? 'unavailable' : failure
   }
+}
+
+function mayWrite(kind: Work, query: SqlQuery | undefined): boolean {
+  return kind !== 'statement' || query === undefined || mentionsWrite(query.sql)
 }

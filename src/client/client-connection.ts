@@ -50,16 +50,17 @@ export function reportFailure(
   error: unknown,
 ): void {
   if (failure === 'lost' || connection.isMoving) pool.suspect()
+  if (!(error instanceof EntraError)) return
   // Its older connections lead to the same server, and would pass a validation.
-  if (failure === 'read-only') pool.retire(connection)
-  if (failure !== 'token' || !(error instanceof EntraError)) return
+  if (failure === 'read-only') pool.refusedWrite(connection, error)
+  if (failure !== 'token') return
   connection.close('unusable')
   pool.refused(connection.lease, error)
 }
 
 /** Tells the pool of a statement that has written: then its database is one that takes writes. */
-export function noteWrite(pool: Pool<ClientConnection>, { sql }: SqlQuery): void {
-  if (!pool.context.hasWritten && mentionsWrite(sql)) pool.context.hasWritten = true
+export function noteWrite(pool: Pool<ClientConnection>, connection: ClientConnection, { sql }: SqlQuery): void {
+  if (!pool.takesWrites && mentionsWrite(sql)) pool.tookWrite(connection)
 }
 
 /** The error of a statement that was cut off at its token's end. */

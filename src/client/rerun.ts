@@ -39,8 +39,15 @@ export function mayRunAgain(work: Work, failure: Failure | undefined, counts: Fa
  *
  * @param attempt - how often it was refused
  * @param random - from 0 to 1
+ * @param isMove - whether its database moves
  * @param least - what the cause needs, in ms
  */
-export function pauseBefore(attempt: number, random: number, timing: ConnectTiming, least: number): number {
-  return Math.max(connectRetryInterval(attempt, random, timing), least)
+export function pauseBefore(
+  attempt: number,
+  random: number,
+  timing: ConnectTiming,
+  isMove: boolean,
+  least: number,
+): number {
+  return Math.max(connectRetryInterval(attempt, random, timing, isMove), least)
 }

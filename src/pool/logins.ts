@@ -1,6 +1,6 @@
 import { EntraError, isMistake, reasonOf } from '../errors/entra-error.ts'
 import type { ConnectRetryEvent } from '../events.ts'
-import { failureOf } from '../login/failure.ts'
+import { failureOf, isAtLimit } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch } from '../time/clock.ts'
 import type { OpenConnection, PoolConnection, PoolContext } from './connection.ts'
@@ -135,7 +135,7 @@ export class Logins<C extends PoolConnection> {
    * @returns the event that announces the next one; undefined if none is needed, or an earlier failure has announced it
    */
   failed(error: unknown, served: boolean, queue: Queue<C>): ConnectRetryEvent | undefined {
-    const { settings, clock, random } = this.#pool
+    const { settings, clock, random, hasConnected } = this.#pool
     const longest = this.longestWait(error)
     const mayPass = this.mayPass(error)
     if (!served) queue.reject(error, mayPass ? longest : 0)
@@ -147,7 +147,8 @@ export class Logins<C extends PoolConnection> {
     const timeLeft = queue.length === 0 ? undefined : longest - queue.longestWait
     // What passes by itself is tried again soon, however often something else failed before.
     const attempt = known !== undefined && this.mayPass(known.error) === mayPass ? known.attempt + 1 : 1
-    const interval = connectRetryInterval(attempt, random(), settings)
+    const isMove = hasConnected && mayPass && !isAtLimit(error)
+    const interval = connectRetryInterval(attempt, random(), settings, isMove)
     const retryInMs = loginDelay(interval, mayPass, served, timeLeft, longest)
     this.#backoff = { error, attempt, since: new Stopwatch(clock), delay: retryInMs }
     if (queue.length === 0) return undefined

@@ -13,6 +13,7 @@ import { Rotation } from './rotation.ts'
 import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
 import { Validations } from './validations.ts'
+import { WriteGate } from './write-gate.ts'
 
 /**
  * The connections of one client: lends each to one piece of work at a time, opens what is needed with the current lease,
@@ -26,6 +27,7 @@ export class Pool<C extends PoolConnection> {
   readonly #logins: Logins<C>
   readonly #validations: Validations<C>
   readonly #rotation: Rotation<C>
+  readonly #writes: WriteGate
   readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
   #unsubscribe: (() => void) | undefined
@@ -58,6 +60,7 @@ export class Pool<C extends PoolConnection> {
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
     )
+    this.#writes = new WriteGate(context)
     this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
@@ -134,12 +137,42 @@ export class Pool<C extends PoolConnection> {
   }
 
   /**
-   * Reports that a connection leads to the wrong server: it, all that are older, and all to the same address are closed, or
-   * lent no more.
+   * Reports that a write was refused on a connection because its database is read-only: it, all that are older, and all to
+   * the same address are closed, or lent no more. If the database has taken writes, what may write waits until it does.
    */
-  retire(connection: C): void {
+  refusedWrite(connection: C, error: Error): void {
     this.#connections.retireAlike(connection)
+    if (this.context.hasWritten) this.#writes.refused(error, this.#connections.opened)
     this.#step()
+  }
+
+  /** Reports that a write succeeded on a connection. */
+  tookWrite(connection: C): void {
+    this.context.hasWritten = true
+    // Others may lead to the old primary, where reads succeed.
+    const { id = 0 } = this.#connections.get(connection) ?? {}
+    if (this.#writes.accepted(id)) this.#connections.retireOthers(connection)
+  }
+
+  /** Whether the database takes writes, as far as is known. */
+  get takesWrites(): boolean {
+    return this.context.hasWritten === true && !this.#writes.isShut
+  }
+
+  /** Whether the database has taken writes, and now refuses them: then what may write has to `awaitWrites`. */
+  get refusesWrites(): boolean {
+    return this.#writes.isShut
+  }
+
+  /**
+   * Waits until the database takes writes again, or it is this work's turn to try it.
+   *
+   * @param isTransaction - whether it is more than one statement
+   * @param waited - since when the work has waited
+   * @throws why writes are refused; {@link EntraError} `CLOSED`
+   */
+  async awaitWrites(isTransaction: boolean, waited: Stopwatch): Promise<void> {
+    if (await this.#writes.pass(isTransaction, waited)) this.#connections.retireAll()
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -190,6 +223,7 @@ export class Pool<C extends PoolConnection> {
     this.#queue.reject(disconnected())
     this.#logins.abandon()
     this.#stopped.abort(disconnected())
+    this.#writes.close(disconnected())
     const timer = this.#connections.disconnect()
     while (this.#size > 0) {
       await new Promise<void>((resolve) => {
