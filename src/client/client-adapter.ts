@@ -7,15 +7,16 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { pauseAfter } from '../driver/session-errors.ts'
-import { EntraError, type Failure } from '../errors/entra-error.ts'
+import type { Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { failureOf, isAtLimit } from '../login/failure.ts'
+import { isAtLimit } from '../login/failure.ts'
+import { connectRetryInterval } from '../login/retry.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { type ClientConnection, explainOn, noteWrite, reportFailure } from './client-connection.ts'
+import { type ClientConnection, failedOn, noteWrite } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
-import { type FailureCounts, mayRunAgain, pauseBefore, type Work } from './rerun.ts'
+import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
 import { isRead, mentionsWrite } from './sql-text.ts'
 
 /** What Prisma shows of an adapter. */
@@ -95,17 +96,16 @@ export class ClientAdapter implements SqlDriverAdapter {
           if (kind !== 'begin') this.#pool.release(connection)
           return result
         } catch (raw) {
-          const error = explainOn(connection, raw)
-          const failure = failureOf(error, true)
-          reportFailure(this.#pool, connection, failure, error)
+          const { error, failure } = failedOn(connection, this.#pool, raw)
           this.#pool.release(connection)
-          if (failure === undefined || !(error instanceof EntraError)) throw error
+          if (failure === undefined) throw error
           counts[failure] = (counts[failure] ?? 0) + 1
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
           if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.refusesWrites)) {
-            const pause = pauseBefore(counts[failure], random(), settings, !isAtLimit(error), pauseAfter(error))
+            const interval = connectRetryInterval(counts[failure], random(), settings, !isAtLimit(error))
+            const pause = Math.max(interval, pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
           }

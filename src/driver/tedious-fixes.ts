@@ -2,12 +2,9 @@ import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
 import { DEFAULT_PACKET_SIZE } from '../tds/packet.ts'
-
-/** A connection of tedious. */
-type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0]
+import type { DriverConnection } from './official-adapter.ts'
 
 /** The parts of a tedious connection that are used here. All are private, so each is checked first. */
 interface Internals {
@@ -41,8 +38,8 @@ const rehearsals = new WeakMap<object, Rehearsal>()
  *
  * @throws {@link EntraError} `DRIVER_UNSUPPORTED`, which names the version to install; nothing was sent
  */
-export function mendConnection(connection: Connection): void {
-  const internals = connection as Connection & Internals
+export function mendConnection(connection: DriverConnection): void {
+  const internals = connection as DriverConnection & Internals
   requireSupported(internals)
   keepPacketsInRecords(internals)
   wrapWithTlsAsRouted(internals)
@@ -112,7 +109,7 @@ function hasFeaturesAtEnd(login7: Buffer): boolean {
  * - With `encrypt: true` all versions put the ATTENTION of a request that is cancelled as it goes out into the record of
  *   its last packet, or half of it.
  */
-function keepPacketsInRecords(connection: Connection & Internals): void {
+function keepPacketsInRecords(connection: DriverConnection & Internals): void {
   const { sendPreLogin, sendLogin7Packet } = connection
   connection.on('secure', writeOneByOne)
   // Both are called for each socket: after a redirect there is one more. In between, the records of TDS 7 are limited to
@@ -178,7 +175,7 @@ function endInterruptedLogin(connection: Internals): void {
  * mssql's Transaction forgets its connection when the server rolls back, and then reads `null` where COMMIT is answered:
  * the process ends. So it hears of a rollback by the answer to COMMIT alone.
  */
-function commitUndisturbed(connection: Connection): void {
+function commitUndisturbed(connection: DriverConnection): void {
   const { commitTransaction } = connection
   const events: EventEmitter = connection
   connection.commitTransaction = (callback, name) => {
@@ -198,6 +195,6 @@ function unsupported(version: string, why: string, cause?: unknown): EntraError 
     `The installed driver, ${`tedious ${version}`.trim()}, cannot be used: ${why}. Nothing was sent. ` +
       'Install tedious 19.2.2, or with Node 22 and later one of 20.2 to 20.x (npm install tedious@19.2.2), and remove ' +
       'what pins it to this version.',
-    cause === undefined ? {} : { cause },
+    { cause },
   )
 }

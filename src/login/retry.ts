@@ -54,7 +54,7 @@ export function connectRetryInterval(attempt: number, random: number, timing: Co
 }
 
 /** Options of {@link openWithRetries}. */
-export interface RetryOptions {
+interface RetryOptions {
   tokenSource: TokenSource
   timing: ConnectTiming & { waitTimeout: number }
   clock: Clock

@@ -8,7 +8,7 @@ import { AddressWatch } from './address-watch.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
-import { disconnected, Queue, type WaitLimit, waitLimit } from './queue.ts'
+import { disconnected, Queue, waitLimit } from './queue.ts'
 import { Rotation } from './rotation.ts'
 import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
@@ -35,22 +35,21 @@ export class Pool<C extends PoolConnection> {
   #connecting: Promise<void> | undefined
   #closed = false
   #drained: Promise<void> | undefined
-  /** After `close`: called when a connection or a login has ended. */
-  #onChange: (() => void) | undefined
+  /** After `close`: called when the last connection or login has ended. */
+  #onDrained: (() => void) | undefined
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
     const { settings, clock, lookup } = context
     this.context = context
     this.#settings = settings
     this.#connections = new Connections(context, () => this.#step())
-    const shortestLimit = Math.min(settings.poolTimeout, settings.waitTimeout)
+    this.#logins = new Logins(context, open)
     this.#queue = new Queue(
       clock,
-      shortestLimit,
-      () => this.#waitLimit(),
+      Math.min(settings.poolTimeout, settings.waitTimeout),
+      () => waitLimit(this.#connections.canServe, this.#logins, context),
       () => this.#logins.abandon(),
     )
-    this.#logins = new Logins(context, open)
     this.#validations = new Validations(context, this.#connections, () => this.#serve())
     const { signal } = this.#stopped
     this.#rotation = new Rotation(
@@ -131,7 +130,7 @@ export class Pool<C extends PoolConnection> {
     return this.#settings.sessionsOutliveTokens || lease.maySend
   }
 
-  /** Reports that a session is moving, or was lost: idle connections are validated before they are lent. */
+  /** Reports that a session is moving or was lost, or the process froze: all are validated before they are lent. */
   suspect(): void {
     this.#connections.suspect()
   }
@@ -200,12 +199,6 @@ export class Pool<C extends PoolConnection> {
     return this.#connecting
   }
 
-  /** The same, and validates it: for a process that wakes from a freeze. */
-  warmUp(): Promise<void> {
-    this.#connections.suspect()
-    return this.connect()
-  }
-
   /**
    * Closes the pool: waiting work fails with `CLOSED`; running work may go on for `disconnectTimeout`, and is then cut
    * off. Resolves when the last connection has ended.
@@ -225,11 +218,10 @@ export class Pool<C extends PoolConnection> {
     this.#stopped.abort(disconnected())
     this.#writes.close(disconnected())
     const timer = this.#connections.disconnect()
-    while (this.#size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve
-      })
-    }
+    await new Promise<void>((resolve) => {
+      this.#onDrained = resolve
+      this.#step()
+    })
     timer.cancel()
   }
 
@@ -240,7 +232,7 @@ export class Pool<C extends PoolConnection> {
 
   /** Lends a connection that was just opened or validated to the first in the queue, without validating it again. */
   #offer(entry: PoolEntry<C>): void {
-    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !this.#validations.suspects(entry)
+    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !entry.isSuspect
     if (this.#queue.length > 0 && mayServe) this.#queue.serve(this.#connections.lend(entry))
     else this.#rest(entry)
   }
@@ -253,8 +245,7 @@ export class Pool<C extends PoolConnection> {
 
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
-    if (!entry.connection.isUsable) return 'unusable'
-    if (entry.isAstray) return 'unusable'
+    if (!entry.connection.isUsable || entry.isAstray) return 'unusable'
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.
@@ -304,9 +295,7 @@ export class Pool<C extends PoolConnection> {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
       } catch (error) {
-        if (this.#closed || this.#logins.wasAbandoned(error)) return
-        const retry = this.#logins.failed(error, this.#connections.canServe, this.#queue)
-        if (retry !== undefined) this.context.emit(retry)
+        if (!this.#closed) this.#logins.failed(error, this.#connections.canServe, this.#queue)
       }
     })
     this.#step()
@@ -322,7 +311,7 @@ export class Pool<C extends PoolConnection> {
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
     if (this.#closed) {
-      this.#onChange?.()
+      if (this.#size === 0) this.#onDrained?.()
       return
     }
     const next = this.#connections.closeDue()
@@ -335,11 +324,5 @@ export class Pool<C extends PoolConnection> {
     this.#rotation.proceed()
     this.#alarm.set(Math.min(next, this.#rotation.delay))
     this.#serve()
-  }
-
-  #waitLimit(): WaitLimit {
-    const { tokenWait, error } = this.#logins
-    const noToken = (waited: number) => this.context.source.unavailable(waited)
-    return waitLimit(this.#connections.canServe, tokenWait, error, noToken, this.#settings)
   }
 }

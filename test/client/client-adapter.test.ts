@@ -368,6 +368,16 @@ describe('a transaction', () => {
     expect(await failed).toMatchObject({ code: 'P2034', cause: { code: 'TRANSACTION_TOKEN_EXPIRED' } })
   })
 
+  it('whose session the server ended because of its token gives up a connection that is called unusable, not lost', async () => {
+    const it = client()
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    connection?.failures.push(expiredInSession())
+    await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({ code: 'P2034' })
+    await it.clock.advance(0)
+    expect(it.events.at(-1)).toMatchObject({ type: 'connection.closed', reason: 'unusable' })
+  })
+
   it('continues past the deadline of its connection and is cut off when its token expires', async () => {
     const it = client({}, { random: 1 })
     const transaction = await it.adapter.startTransaction()
