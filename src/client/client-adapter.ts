@@ -82,13 +82,17 @@ export class ClientAdapter implements SqlDriverAdapter {
     const counts: FailureCounts = {}
     try {
       for (let since: Stopwatch | undefined; ; since = started) {
+        let connection: ClientConnection | undefined
         // Reads go on: the old primary answers them.
         if (this.#pool.refusesWrites && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
-          await holdEventLoop(this.#pool.awaitWrites(kind === 'begin', started))
+          connection = await holdEventLoop(this.#pool.awaitWrites(kind === 'begin', started))
+          // Only now it begins to wait for a connection.
           if (since !== undefined) since = new Stopwatch(clock)
         }
-        const acquired = this.#pool.acquire(since)
-        const connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
+        if (connection === undefined) {
+          const acquired = this.#pool.acquire(since)
+          connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
+        }
         try {
           const result = await work(connection)
           // A transaction gives it back when it ends.

@@ -177,11 +177,6 @@ export class Connections<C extends PoolConnection> {
     this.#retire((entry) => entry.id < first || entry.connection.address !== address)
   }
 
-  /** The same for all: work gets new connections. */
-  retireAll(): void {
-    this.#retire(() => true)
-  }
-
   /** Until new work may no longer begin on the first of the outdated connections, in ms. */
   get deadlineIn(): number {
     return Math.min(...this.outdated.map(({ connection }) => connection.lease.deadlineIn))

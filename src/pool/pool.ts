@@ -136,12 +136,13 @@ export class Pool<C extends PoolConnection> {
   }
 
   /**
-   * Reports that a write was refused on a connection because its database is read-only: it, all that are older, and all to
-   * the same address are closed, or lent no more. If the database has taken writes, what may write waits until it does.
+   * Reports that a write was refused on a connection because its database is read-only. If the database has taken writes,
+   * what may write waits until it does, and the open connections serve reads meanwhile. If not, the connection, all that are
+   * older, and all to the same address are closed, or lent no more.
    */
   refusedWrite(connection: C, error: Error): void {
-    this.#connections.retireAlike(connection)
     if (this.context.hasWritten) this.#writes.refused(error, this.#connections.opened)
+    else this.#connections.retireAlike(connection)
     this.#step()
   }
 
@@ -150,7 +151,9 @@ export class Pool<C extends PoolConnection> {
     this.context.hasWritten = true
     // Others may lead to the old primary, where reads succeed.
     const { id = 0 } = this.#connections.get(connection) ?? {}
-    if (this.#writes.accepted(id)) this.#connections.retireOthers(connection)
+    if (!this.#writes.accepted(id)) return
+    this.#connections.retireOthers(connection)
+    this.#step()
   }
 
   /** Whether the database takes writes, as far as is known. */
@@ -168,10 +171,22 @@ export class Pool<C extends PoolConnection> {
    *
    * @param isTransaction - whether it is more than one statement
    * @param waited - since when the work has waited
-   * @throws why writes are refused; {@link EntraError} `CLOSED`
+   * @returns a new connection to try it on, to be given back by `release`; undefined for any one that `acquire` gives
+   * @throws why writes are refused, or why there is no such connection
    */
-  async awaitWrites(isTransaction: boolean, waited: Stopwatch): Promise<void> {
-    if (await this.#writes.pass(isTransaction, waited)) this.#connections.retireAll()
+  async awaitWrites(isTransaction: boolean, waited: Stopwatch): Promise<C | undefined> {
+    const { max, loginsAtOnce } = this.#settings
+    while (await this.#writes.pass(isTransaction, waited)) {
+      // While logins fail, one is tried for all work.
+      if (this.#size >= max + loginsAtOnce || this.#logins.delay > 0) return undefined
+      try {
+        return await this.#openAside()
+      } catch (error) {
+        if (this.#closed || !this.#logins.mayPass(error)) throw error
+        this.#writes.refused(error, this.#connections.opened)
+      }
+    }
+    return undefined
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -289,8 +304,7 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
-    // From the first login on, so that a token request goes on for as long as a login may need it.
-    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
+    this.#subscribe()
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
@@ -299,6 +313,30 @@ export class Pool<C extends PoolConnection> {
       }
     })
     this.#step()
+  }
+
+  /** Opens a connection beside those that serve the queue, as a rotation does, and lends it. */
+  async #openAside(): Promise<C> {
+    const { signal } = this.#stopped
+    this.#subscribe()
+    try {
+      let opened: C | undefined
+      await this.#logins.count(async () => {
+        opened = await this.#logins.open(signal, signal, false)
+        const entry = this.#connections.add(opened)
+        if (this.#closed) this.#connections.close(entry, 'disconnected')
+        else this.#connections.lend(entry)
+      })
+      signal.throwIfAborted()
+      return opened as C
+    } finally {
+      this.#step()
+    }
+  }
+
+  /** From the first login on, so that a token request goes on for as long as a login may need it. */
+  #subscribe(): void {
+    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
   }
 
   #add(connection: C): void {

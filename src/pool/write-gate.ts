@@ -3,38 +3,42 @@ import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch, sleep, type Timer } from '../time/clock.ts'
 import type { PoolContext } from './connection.ts'
 
-/** How much longer a transaction waits before it probes, in ms: what it did before its first write cannot be run again. */
+/** How much longer a transaction waits before it tries, in ms: what it does before its first write cannot be run again. */
 const AFTER_STATEMENTS = 100
 
-/** Why a wait at the gate ends before its time. */
-const OPENED = new Error('The database takes writes again.')
+/** How long an attempt may take before the next one, in ms: a transaction may never write. */
+const LONGEST_ATTEMPT = 2_000
+
+/** Why a wait is over: something has changed. */
+const CHANGED = new Error('The wait is over.')
 
 /** What is known while the gate is shut. */
 interface Shut {
-  error: Error
-  /** Ends it after `connectRetryTimeout`. */
-  readonly timer: Timer
+  /** Why the last attempt failed. */
+  error: unknown
   /** The number of the last connection that was open then: what succeeds on it, or an older one, was sent before. */
   readonly last: number
-  /** Aborted when it opens, or the pool is closed. */
-  readonly end: AbortController
-  attempt: number
+  /** Ends it after `connectRetryTimeout`. */
+  readonly timer: Timer
   /** Since the last attempt began. */
   tried: Stopwatch
+  attempt: number
+  /** Whether it is not known yet what came of it. */
+  isTrying: boolean
   /** From then until the next one, in ms. */
   delay: number
-  /** Whether the refusal of the last attempt is to be told. */
-  untold: boolean
 }
 
 /**
  * Holds back what may write while a database refuses writes that has taken them: it has become a secondary, and soon its
  * name leads to the new primary. One piece of work at a time tries that, on a new connection. If all did, each transaction
- * would fail, and each refusal would cost all connections.
+ * would fail, and each refusal would cost connections.
  */
 export class WriteGate {
   readonly #pool: PoolContext
   #shut: Shut | undefined
+  /** Aborted when something changes. All waiting work listens to it. */
+  #change = new AbortController()
 
   constructor(pool: PoolContext) {
     this.#pool = pool
@@ -45,19 +49,30 @@ export class WriteGate {
   }
 
   /**
-   * Notes that a write was refused.
+   * Notes that a write was refused, or the login for an attempt.
    *
    * @param last - the number of the last connection
    */
-  refused(error: Error, last: number): void {
-    const { clock, emit } = this.#pool
-    this.#shut ??= this.#begin(error, last)
+  refused(error: unknown, last: number): void {
+    const { clock, settings, emit } = this.#pool
+    const isFirst = this.#shut === undefined
+    this.#shut ??= {
+      error,
+      last,
+      timer: clock.setTimer(settings.connectRetryTimeout, () => this.#giveUp()),
+      tried: new Stopwatch(clock),
+      attempt: 1,
+      isTrying: false,
+      delay: this.#delay(1),
+    }
     const shut = this.#shut
+    if (!isFirst && !shut.isTrying) return
+    shut.isTrying = false
     shut.error = error
-    if (!shut.untold) return
-    shut.untold = false
     const { attempt, tried, delay } = shut
-    emit({ type: 'connect.retry', at: clock.now(), error, attempt, retryInMs: Math.max(tried.left(delay), 0) })
+    const retryInMs = Math.max(tried.left(delay), 0)
+    emit({ type: 'connect.retry', at: clock.now(), error: error as Error, attempt, retryInMs })
+    this.#wake(CHANGED)
   }
 
   /**
@@ -67,13 +82,13 @@ export class WriteGate {
    */
   accepted(connection: number): boolean {
     if (this.#shut === undefined || connection <= this.#shut.last) return false
-    this.#end(OPENED)
+    this.#open(CHANGED)
     return true
   }
 
   /** Ends all waits with this reason. */
   close(reason: Error): void {
-    this.#end(reason)
+    this.#open(reason)
   }
 
   /**
@@ -87,45 +102,42 @@ export class WriteGate {
   async pass(isTransaction: boolean, waited: Stopwatch): Promise<boolean> {
     const { clock, settings } = this.#pool
     for (let shut = this.#shut; shut !== undefined; shut = this.#shut) {
-      const due = shut.tried.left(shut.delay + (isTransaction ? AFTER_STATEMENTS : 0))
+      const delay = shut.isTrying ? LONGEST_ATTEMPT : shut.delay + (isTransaction ? AFTER_STATEMENTS : 0)
+      const due = shut.tried.left(delay)
       if (due <= 0) {
         shut.tried = new Stopwatch(clock)
         shut.delay = this.#delay(++shut.attempt)
-        shut.untold = true
+        shut.isTrying = true
         return true
       }
       const left = waited.left(settings.connectRetryTimeout)
       if (left <= 0) throw shut.error
-      await sleep(clock, Math.min(due, left), shut.end.signal).catch((reason) => {
-        if (reason !== OPENED) throw reason
+      await sleep(clock, Math.min(due, left), this.#change.signal).catch((reason) => {
+        if (reason !== CHANGED) throw reason
       })
     }
     return false
   }
 
-  #begin(error: Error, last: number): Shut {
-    const { clock, settings } = this.#pool
-    const end = new AbortController()
-    // All waiting work listens to it.
-    setMaxListeners(0, end.signal)
-    const timer = clock.setTimer(settings.connectRetryTimeout, () => this.#giveUp())
-    return { error, timer, last, end, attempt: 1, tried: new Stopwatch(clock), delay: this.#delay(1), untold: true }
-  }
-
   /** It was no failover: the database has become a read-only one, and says so from now on. */
   #giveUp(): void {
-    if (this.#shut === undefined) return
     this.#pool.hasWritten = false
-    this.#end(this.#shut.error)
+    this.#open(this.#shut?.error)
   }
 
   #delay(attempt: number): number {
     return connectRetryInterval(attempt, this.#pool.random(), this.#pool.settings, true)
   }
 
-  #end(reason: Error): void {
+  #open(reason: unknown): void {
     this.#shut?.timer.cancel()
-    this.#shut?.end.abort(reason)
     this.#shut = undefined
+    this.#wake(reason)
+  }
+
+  #wake(reason: unknown): void {
+    this.#change.abort(reason)
+    this.#change = new AbortController()
+    setMaxListeners(0, this.#change.signal)
   }
 }

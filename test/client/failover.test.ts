@@ -75,7 +75,11 @@ async function load(
 
 /** What led to the old primary takes no writes from now on. */
 function loseRole({ server }: Awaited<Made>): void {
-  server.refusal = ({ address }, sql) => (address === OLD && sql === 'INSERT' ? readOnly() : undefined)
+  server.refusal = (connection, sql) => {
+    if (connection.address !== OLD || sql !== 'INSERT') return undefined
+    connection.isMoving = true
+    return readOnly()
+  }
 }
 
 const readOnly = () => new DriverAdapterError({ kind: 'mssql', code: 3906, message: 'The database is read-only.' })
@@ -119,6 +123,40 @@ describe('a role change: writes are refused, and later the name leads to the new
     }
   })
 
+  it('is over within a second where the new primary refuses logins at first', async () => {
+    const it = await client(0)
+    const done = await load(it, 10_000, {
+      2000: () => loseRole(it),
+      4000: () => {
+        it.server.address = NEW
+        it.server.onLogin = refusing(40613)
+      },
+      7000: () => {
+        it.server.onLogin = () => {}
+      },
+    })
+    expect(wellAfter(done, 7_000)).toBeLessThan(1_000)
+    expect(done.filter(({ code }) => code !== undefined).length).toBeLessThanOrEqual(1)
+  })
+
+  it('leaves no connection to the old primary', async () => {
+    const it = await client()
+    const busy = Array.from({ length: 5 }, () => it.adapter.queryRaw(query('after 100')))
+    await it.clock.advance(300)
+    await Promise.all(busy)
+    loseRole(it)
+    const read = it.adapter.queryRaw(query('after 2000'))
+    const write = it.adapter.executeRaw(query('INSERT'))
+    await it.clock.advance(200)
+    it.server.address = NEW
+    await it.clock.advance(800)
+    await write
+    expect([...it.server.open].map(({ address }) => address).sort()).toEqual([OLD, NEW])
+    await it.clock.advance(2_000)
+    await read
+    expect([...it.server.open].map(({ address }) => address)).toEqual([NEW])
+  })
+
   it('costs the transactions that were under way, and no statement', async () => {
     const { done } = await roleChange(await client(), 4_000)
     const failed = done.filter(({ code }) => code !== undefined)
@@ -131,7 +169,7 @@ describe('a role change: writes are refused, and later the name leads to the new
     const { done, logins } = await roleChange(await client(), 10_000)
     const slowest = Math.max(...done.filter(({ kind }) => kind === 'read').map(({ from, until }) => until - from))
     expect(slowest).toBeLessThan(250)
-    expect(logins).toBeLessThan(40)
+    expect(logins).toBeLessThan(30)
   })
 
   it('costs one transaction for each attempt where there is nothing else to try', async () => {
