@@ -4,7 +4,6 @@ import { ADAPTER_NAME, ClientAdapter } from './client/client-adapter.ts'
 import type { ClientConnection } from './client/client-connection.ts'
 import { WaitNotice } from './client/wait-notice.ts'
 import { DEFAULT_PORT } from './config/address.ts'
-import { mayUsePassword } from './config/sql-login.ts'
 import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
@@ -58,8 +57,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
-    const setup = setUp(config, options, withPassword)
+    const setup = setUp(config, options, options.allowPassword ?? false)
     const { mssql, schema, tokenSource: source, sqlLogin, audience, timing, clock, random, warnings } = setup
     this.#onEvent = options.onEvent
     this.#retryReads = options.retryReads === true
