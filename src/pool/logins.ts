@@ -1,6 +1,5 @@
 import { EntraError, isMistake, reasonOf } from '../errors/entra-error.ts'
-import type { ConnectRetryEvent } from '../events.ts'
-import { failureOf } from '../login/failure.ts'
+import { failureOf, isAtLimit } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch } from '../time/clock.ts'
 import type { OpenConnection, PoolConnection, PoolContext } from './connection.ts'
@@ -90,11 +89,6 @@ export class Logins<C extends PoolConnection> {
     this.#demand.abort(NOT_NEEDED)
   }
 
-  /** Whether a login ended because of `abandon`. */
-  wasAbandoned(error: unknown): boolean {
-    return error === NOT_NEEDED
-  }
-
   /**
    * Gets a token and logs in with it. A token that the server refuses is replaced once.
    *
@@ -129,29 +123,31 @@ export class Logins<C extends PoolConnection> {
   }
 
   /**
-   * Notes that a login for waiting work failed, and rejects work that should not wait for another one.
+   * Notes that a login for waiting work failed, rejects work that should not wait for another one, and announces that one,
+   * unless an earlier failure has.
    *
    * @param served - whether other connections serve the work meanwhile
-   * @returns the event that announces the next one; undefined if none is needed, or an earlier failure has announced it
    */
-  failed(error: unknown, served: boolean, queue: Queue<C>): ConnectRetryEvent | undefined {
-    const { settings, clock, random } = this.#pool
+  failed(error: unknown, served: boolean, queue: Queue<C>): void {
+    if (error === NOT_NEEDED) return
+    const { settings, clock, random, emit, hasConnected } = this.#pool
     const longest = this.longestWait(error)
     const mayPass = this.mayPass(error)
     if (!served) queue.reject(error, mayPass ? longest : 0)
     const known = this.#backoff
     if (known !== undefined && known.since.left(known.delay) > 0) {
       known.error = error
-      return undefined
+      return
     }
     const timeLeft = queue.length === 0 ? undefined : longest - queue.longestWait
     // What passes by itself is tried again soon, however often something else failed before.
     const attempt = known !== undefined && this.mayPass(known.error) === mayPass ? known.attempt + 1 : 1
-    const interval = connectRetryInterval(attempt, random(), settings)
+    const isMove = hasConnected && mayPass && !isAtLimit(error)
+    const interval = connectRetryInterval(attempt, random(), settings, isMove)
     const retryInMs = loginDelay(interval, mayPass, served, timeLeft, longest)
     this.#backoff = { error, attempt, since: new Stopwatch(clock), delay: retryInMs }
-    if (queue.length === 0) return undefined
-    return { type: 'connect.retry', at: clock.now(), error: error as Error, attempt, retryInMs }
+    if (queue.length === 0) return
+    emit({ type: 'connect.retry', at: clock.now(), error: error as Error, attempt, retryInMs })
   }
 
   async #lease(signal: AbortSignal) {

@@ -8,11 +8,12 @@ import { AddressWatch } from './address-watch.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
-import { disconnected, Queue, type WaitLimit, waitLimit } from './queue.ts'
+import { disconnected, Queue, waitLimit } from './queue.ts'
 import { Rotation } from './rotation.ts'
 import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
 import { Validations } from './validations.ts'
+import { WriteGate } from './write-gate.ts'
 
 /**
  * The connections of one client: lends each to one piece of work at a time, opens what is needed with the current lease,
@@ -26,6 +27,7 @@ export class Pool<C extends PoolConnection> {
   readonly #logins: Logins<C>
   readonly #validations: Validations<C>
   readonly #rotation: Rotation<C>
+  readonly #writes: WriteGate
   readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
   #unsubscribe: (() => void) | undefined
@@ -33,22 +35,21 @@ export class Pool<C extends PoolConnection> {
   #connecting: Promise<void> | undefined
   #closed = false
   #drained: Promise<void> | undefined
-  /** After `close`: called when a connection or a login has ended. */
-  #onChange: (() => void) | undefined
+  /** After `close`: called when the last connection or login has ended. */
+  #onDrained: (() => void) | undefined
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
     const { settings, clock, lookup } = context
     this.context = context
     this.#settings = settings
     this.#connections = new Connections(context, () => this.#step())
-    const shortestLimit = Math.min(settings.poolTimeout, settings.waitTimeout)
+    this.#logins = new Logins(context, open)
     this.#queue = new Queue(
       clock,
-      shortestLimit,
-      () => this.#waitLimit(),
+      Math.min(settings.poolTimeout, settings.waitTimeout),
+      () => waitLimit(this.#connections.canServe, this.#logins, context),
       () => this.#logins.abandon(),
     )
-    this.#logins = new Logins(context, open)
     this.#validations = new Validations(context, this.#connections, () => this.#serve())
     const { signal } = this.#stopped
     this.#rotation = new Rotation(
@@ -58,6 +59,7 @@ export class Pool<C extends PoolConnection> {
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
     )
+    this.#writes = new WriteGate(context)
     this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
@@ -128,18 +130,63 @@ export class Pool<C extends PoolConnection> {
     return this.#settings.sessionsOutliveTokens || lease.maySend
   }
 
-  /** Reports that a session is moving, or was lost: idle connections are validated before they are lent. */
+  /** Reports that a session is moving or was lost, or the process froze: all are validated before they are lent. */
   suspect(): void {
     this.#connections.suspect()
   }
 
   /**
-   * Reports that a connection leads to the wrong server: it, all that are older, and all to the same address are closed, or
-   * lent no more.
+   * Reports that a write was refused on a connection because its database is read-only. If the database has taken writes,
+   * what may write waits until it does, and the open connections serve reads meanwhile. If not, the connection, all that are
+   * older, and all to the same address are closed, or lent no more.
    */
-  retire(connection: C): void {
-    this.#connections.retireAlike(connection)
+  refusedWrite(connection: C, error: Error): void {
+    if (this.context.hasWritten) this.#writes.refused(error, this.#connections.opened)
+    else this.#connections.retireAlike(connection)
     this.#step()
+  }
+
+  /** Reports that a write succeeded on a connection. */
+  tookWrite(connection: C): void {
+    this.context.hasWritten = true
+    // Others may lead to the old primary, where reads succeed.
+    const { id = 0 } = this.#connections.get(connection) ?? {}
+    if (!this.#writes.accepted(id)) return
+    this.#connections.retireOthers(connection)
+    this.#step()
+  }
+
+  /** Whether the database takes writes, as far as is known. */
+  get takesWrites(): boolean {
+    return this.context.hasWritten === true && !this.#writes.isShut
+  }
+
+  /** Whether the database has taken writes, and now refuses them: then what may write has to `awaitWrites`. */
+  get refusesWrites(): boolean {
+    return this.#writes.isShut
+  }
+
+  /**
+   * Waits until the database takes writes again, or it is this work's turn to try it.
+   *
+   * @param isTransaction - whether it is more than one statement
+   * @param waited - since when the work has waited
+   * @returns a new connection to try it on, to be given back by `release`; undefined for any one that `acquire` gives
+   * @throws why writes are refused, or why there is no such connection
+   */
+  async awaitWrites(isTransaction: boolean, waited: Stopwatch): Promise<C | undefined> {
+    const { max, loginsAtOnce } = this.#settings
+    while (await this.#writes.pass(isTransaction, waited)) {
+      // While logins fail, one is tried for all work.
+      if (this.#size >= max + loginsAtOnce || this.#logins.delay > 0) return undefined
+      try {
+        return await this.#openAside()
+      } catch (error) {
+        if (this.#closed || !this.#logins.mayPass(error)) throw error
+        this.#writes.refused(error, this.#connections.opened)
+      }
+    }
+    return undefined
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -167,12 +214,6 @@ export class Pool<C extends PoolConnection> {
     return this.#connecting
   }
 
-  /** The same, and validates it: for a process that wakes from a freeze. */
-  warmUp(): Promise<void> {
-    this.#connections.suspect()
-    return this.connect()
-  }
-
   /**
    * Closes the pool: waiting work fails with `CLOSED`; running work may go on for `disconnectTimeout`, and is then cut
    * off. Resolves when the last connection has ended.
@@ -190,12 +231,12 @@ export class Pool<C extends PoolConnection> {
     this.#queue.reject(disconnected())
     this.#logins.abandon()
     this.#stopped.abort(disconnected())
+    this.#writes.close(disconnected())
     const timer = this.#connections.disconnect()
-    while (this.#size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve
-      })
-    }
+    await new Promise<void>((resolve) => {
+      this.#onDrained = resolve
+      this.#step()
+    })
     timer.cancel()
   }
 
@@ -206,7 +247,7 @@ export class Pool<C extends PoolConnection> {
 
   /** Lends a connection that was just opened or validated to the first in the queue, without validating it again. */
   #offer(entry: PoolEntry<C>): void {
-    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !this.#validations.suspects(entry)
+    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !entry.isSuspect
     if (this.#queue.length > 0 && mayServe) this.#queue.serve(this.#connections.lend(entry))
     else this.#rest(entry)
   }
@@ -219,8 +260,7 @@ export class Pool<C extends PoolConnection> {
 
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
-    if (!entry.connection.isUsable) return 'unusable'
-    if (entry.isAstray) return 'unusable'
+    if (!entry.connection.isUsable || entry.isAstray) return 'unusable'
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.
@@ -264,18 +304,39 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
-    // From the first login on, so that a token request goes on for as long as a login may need it.
-    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
+    this.#subscribe()
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
       } catch (error) {
-        if (this.#closed || this.#logins.wasAbandoned(error)) return
-        const retry = this.#logins.failed(error, this.#connections.canServe, this.#queue)
-        if (retry !== undefined) this.context.emit(retry)
+        if (!this.#closed) this.#logins.failed(error, this.#connections.canServe, this.#queue)
       }
     })
     this.#step()
+  }
+
+  /** Opens a connection beside those that serve the queue, as a rotation does, and lends it. */
+  async #openAside(): Promise<C> {
+    const { signal } = this.#stopped
+    this.#subscribe()
+    try {
+      let opened: C | undefined
+      await this.#logins.count(async () => {
+        opened = await this.#logins.open(signal, signal, false)
+        const entry = this.#connections.add(opened)
+        if (this.#closed) this.#connections.close(entry, 'disconnected')
+        else this.#connections.lend(entry)
+      })
+      signal.throwIfAborted()
+      return opened as C
+    } finally {
+      this.#step()
+    }
+  }
+
+  /** From the first login on, so that a token request goes on for as long as a login may need it. */
+  #subscribe(): void {
+    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
   }
 
   #add(connection: C): void {
@@ -288,7 +349,7 @@ export class Pool<C extends PoolConnection> {
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
     if (this.#closed) {
-      this.#onChange?.()
+      if (this.#size === 0) this.#onDrained?.()
       return
     }
     const next = this.#connections.closeDue()
@@ -301,11 +362,5 @@ export class Pool<C extends PoolConnection> {
     this.#rotation.proceed()
     this.#alarm.set(Math.min(next, this.#rotation.delay))
     this.#serve()
-  }
-
-  #waitLimit(): WaitLimit {
-    const { tokenWait, error } = this.#logins
-    const noToken = (waited: number) => this.context.source.unavailable(waited)
-    return waitLimit(this.#connections.canServe, tokenWait, error, noToken, this.#settings)
   }
 }

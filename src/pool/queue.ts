@@ -1,6 +1,6 @@
 import { EntraError } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
-import type { PoolSettings } from './settings.ts'
+import type { PoolContext } from './connection.ts'
 
 /** How often to check whether work has waited too long, in ms: its limit may change meanwhile. */
 const CHECK_EVERY = 5_000
@@ -9,7 +9,7 @@ const CHECK_EVERY = 5_000
 const LEAST_PAUSE = 20
 
 /** How long work may wait as things stand, and its error after that. */
-export interface WaitLimit {
+interface WaitLimit {
   /** In ms. */
   timeout: number
   error(): unknown
@@ -20,22 +20,19 @@ export interface WaitLimit {
  * failed and the next one waits for a token, the server is what the work has waited for, until the token takes longer.
  *
  * @param served - whether an open connection may yet be given back
- * @param tokenWait - how long every login has waited for a token, in ms; undefined if one has its token
- * @param loginError - why the last login failed
- * @param noToken - the error if no token came in `waited` ms
+ * @param logins - how long all of them have waited for a token, in ms, undefined if one has its token; why the last one failed
  */
 export function waitLimit(
   served: boolean,
-  tokenWait: number | undefined,
-  loginError: unknown,
-  noToken: (waited: number) => unknown,
-  { max, poolTimeout, waitTimeout, connectRetryTimeout }: PoolSettings,
+  { tokenWait, error: loginError }: { readonly tokenWait: number | undefined; readonly error: unknown },
+  { source, settings }: PoolContext,
 ): WaitLimit {
+  const { max, poolTimeout, waitTimeout, connectRetryTimeout } = settings
   const longest = Math.max(poolTimeout, connectRetryTimeout)
   if (served && loginError === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
   const waitsForServer = loginError !== undefined && tokenWait !== undefined && tokenWait < waitTimeout
   if (served || waitsForServer) return { timeout: longest, error: () => loginError }
-  if (tokenWait !== undefined) return { timeout: waitTimeout, error: () => noToken(waitTimeout) }
+  if (tokenWait !== undefined) return { timeout: waitTimeout, error: () => source.unavailable(waitTimeout) }
   // The login in progress or the next one decides. This is for a login that never ends.
   const timeout = longest + waitTimeout
   return { timeout, error: () => loginError ?? loginTooSlow(timeout) }

@@ -220,7 +220,7 @@ export class ProxyConnection implements BudgetedConnection {
     const database = databaseOf(login, target)
     emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
     try {
-      const answer = acceptedLogin(session.tokens, login.features)
+      const answer = acceptedLogin(session.tokens, login)
       await writeMessage(client, PacketType.TABULAR_RESULT, answer, DEFAULT_PACKET_SIZE, session.spid)
       const packetSize = agreedPacketSize(session.tokens)
       limitRecords(client, packetSize)
