@@ -6,7 +6,7 @@ import { developedWith } from './manifest.ts'
 import { askServer, BUILDING, type Environment, INSTALL, runShell } from './shell.ts'
 
 const GENERATOR =
-  'npx --yes create-next-app@16 FOLDER --yes --ts --app --no-eslint --no-tailwind --no-src-dir --no-react-compiler ' +
+  'npx --yes create-next-app@16 FOLDER --yes --ts --api --no-eslint --no-tailwind --no-src-dir --no-react-compiler ' +
   "--import-alias '@/*' --use-npm --skip-install --disable-git"
 
 /** What the user writes to see the first row; the client is made by the README's lines. */
