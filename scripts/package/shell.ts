@@ -16,10 +16,10 @@ export const INSTALL = 'npm install --ignore-scripts --no-audit --no-fund --pref
 export const BUILDING: Environment = { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, NEXT_TELEMETRY_DISABLED: '1' }
 
 /** How long a command may take, in ms: an installation on a busy machine is the longest. */
-const COMMAND_TIMEOUT = 300_000
+const COMMAND_TIMEOUT = 900_000
 
 /** How long a server may take until it answers, in ms. */
-const START_TIMEOUT = 120_000
+const START_TIMEOUT = 240_000
 
 /** Runs a command in a shell. @returns its standard output @throws Error with all that it wrote */
 export async function runShell(command: string, cwd: string, environment: Environment = {}): Promise<string> {
