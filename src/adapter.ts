@@ -4,7 +4,6 @@ import { ADAPTER_NAME, ClientAdapter } from './client/client-adapter.ts'
 import type { ClientConnection } from './client/client-connection.ts'
 import { WaitNotice } from './client/wait-notice.ts'
 import { DEFAULT_PORT } from './config/address.ts'
-import { mayUsePassword } from './config/sql-login.ts'
 import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
@@ -58,17 +57,20 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
-    const setup = setUp(config, options, withPassword)
+    const setup = setUp(config, options, options.allowPassword ?? false)
     const { mssql, schema, tokenSource: source, sqlLogin, audience, timing, clock, random, warnings } = setup
     this.#onEvent = options.onEvent
     this.#retryReads = options.retryReads === true
-    const emit = (event: AdapterEvent) => this.#emit(event)
+    const publish = (event: AdapterEvent) => {
+      if (event.type === 'connection.opened') this.#notice?.end()
+      emit(event, this.#onEvent)
+      this.#telemetry?.onEvent(event)
+    }
     const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
     const onWait = () => this.#notice?.begin()
     // Where the user dials, only the user knows what a name leads to.
     const lookup = mssql.options?.connector === undefined ? addressLookup(mssql.server) : undefined
-    this.#context = { source, settings, clock, random, emit, onWait, lookup, hasConnected: false }
+    this.#context = { source, settings, clock, random, emit: publish, onWait, lookup, hasConnected: false }
     const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
     this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited())
     const { server, port = DEFAULT_PORT, database, options: { instanceName: instance } = {} } = mssql
@@ -84,7 +86,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       sessionsOutliveTokens: timing.sessionsOutliveTokens,
       sqlLogin,
       onConnect: options.onConnect,
-      onInexact: (column) => emit({ type: 'decimal.inexact', at: clock.now(), ...column }),
+      onInexact: (column) => publish({ type: 'decimal.inexact', at: clock.now(), ...column }),
     })
     // As in the official adapter.
     this.#connectionInfo = {
@@ -93,7 +95,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       ...(schema !== undefined && { schemaName: schema }),
     }
     for (const warning of warnings) {
-      emit({ type: 'config.warning', at: clock.now(), ...warning })
+      publish({ type: 'config.warning', at: clock.now(), ...warning })
       if (options.onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
     }
     // Work that waits for it reports the failure, or tries again.
@@ -114,8 +116,9 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   async warmUp(): Promise<void> {
     this.#warm ??= this.#pools.size === 0 ? this.#newPool() : undefined
     const pool = [...this.#pools].at(-1)
+    pool?.suspect()
     try {
-      await holdEventLoop(pool?.warmUp() ?? Promise.resolve())
+      await holdEventLoop(pool?.connect() ?? Promise.resolve())
     } catch (error) {
       throw prismaError(error)
     }
@@ -179,12 +182,6 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const { source, clock } = this.#context
     const pools = [...this.#pools].map((pool) => pool.stats())
     return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
-  }
-
-  #emit(event: AdapterEvent): void {
-    if (event.type === 'connection.opened') this.#notice?.end()
-    emit(event, this.#onEvent)
-    this.#telemetry?.onEvent(event)
   }
 
   #forget(pool: Pool<ClientConnection>): void {

@@ -45,16 +45,12 @@ function passwordSource(clock: Clock): TokenSource {
 /**
  * Reads a config and what the options say about signing in. Connects to nothing.
  *
- * @param withPassword - whether the config may have a user and a password for a server. Then it decides, whatever the
- * options say about tokens
+ * @param allowPassword - whether the config may have a user and a password for a server that is not on this machine;
+ * undefined for no server at all. Then it decides, whatever the options say about tokens
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
-export function setUp(
-  config: MssqlConfig | string,
-  options: SetupOptions,
-  withPassword?: (server: string) => boolean,
-): Setup {
-  const read = readConfig(config, options.credential === undefined ? options : {}, withPassword)
+export function setUp(config: MssqlConfig | string, options: SetupOptions, allowPassword?: boolean): Setup {
+  const read = readConfig(config, options.credential === undefined ? options : {}, allowPassword)
   const { config: mssql, maxAge, signIns, sqlLogin, warnings } = read
   const schema = options.schema ?? read.schema
   const cloud = cloudOf(mssql.server, options.scope)

@@ -22,14 +22,8 @@ interface Internals {
 
 const METHODS = ['sendPreLogin', 'sendLogin7Packet', 'wrapWithTls', 'performSentLogin7WithStandardLogin'] as const
 
-/** The version that tedious puts into PRELOGIN, and where its LOGIN7 has the features. */
-interface Rehearsal {
-  version: string
-  featuresAtEnd: boolean
-}
-
-/** Each version of the driver in this process is checked once. */
-const rehearsals = new WeakMap<object, Rehearsal>()
+/** The drivers in this process whose login is good: each version is checked once. */
+const supported = new WeakSet<object>()
 
 /**
  * Works around what tedious does wrong on the wire. To be called once for each connection, before it has a socket.
@@ -38,7 +32,7 @@ const rehearsals = new WeakMap<object, Rehearsal>()
  *
  * @throws {@link EntraError} `DRIVER_UNSUPPORTED`, which names the version to install; nothing was sent
  */
-export function mendConnection(connection: DriverConnection): void {
+export function patchConnection(connection: DriverConnection): void {
   const internals = connection as DriverConnection & Internals
   requireSupported(internals)
   keepPacketsInRecords(internals)
@@ -50,12 +44,8 @@ export function mendConnection(connection: DriverConnection): void {
 function requireSupported(connection: Internals): void {
   const missing = METHODS.filter((name) => typeof connection[name] !== 'function')
   if (missing.length > 0) throw unsupported('', `it has no ${missing.join(', ')}`)
-  let rehearsal = rehearsals.get(connection.constructor)
-  if (rehearsal === undefined) {
-    rehearsal = rehearse(connection)
-    rehearsals.set(connection.constructor, rehearsal)
-  }
-  const { version, featuresAtEnd } = rehearsal
+  if (supported.has(connection.constructor)) return
+  const { version, featuresAtEnd } = dryRun(connection)
   // tedious #1718: some servers take the features at the end of LOGIN7 alone. 19.2.1 put them there; the two other things
   // that Fabric wants had come before, with 19.1: a TRACEID (#1668) and the instance of a redirect (#1695).
   if (!featuresAtEnd) {
@@ -64,13 +54,14 @@ function requireSupported(connection: Internals): void {
       'its login has the features in a place where SQL database in Fabric does not accept them',
     )
   }
+  supported.add(connection.constructor)
 }
 
 /** Makes the driver write its PRELOGIN and LOGIN7, without the token, to see what it would send. */
-function rehearse(connection: Internals): Rehearsal {
+function dryRun(connection: Internals): { version: string; featuresAtEnd: boolean } {
   const sent: Buffer[] = []
   const messageIo = { sendMessage: (_type: number, data: Buffer) => sent.push(data) }
-  const authentication = { type: 'azure-active-directory-access-token', options: { token: 'rehearsal' } }
+  const authentication = { type: 'azure-active-directory-access-token', options: { token: 'none' } }
   const stage: Internals = Object.create(connection, {
     messageIo: { value: messageIo },
     debug: { value: { payload: () => {} } },
@@ -128,7 +119,7 @@ function keepPacketsInRecords(connection: DriverConnection & Internals): void {
 function outgoingPackets(connection: Internals): { packetSize: number } {
   const packets = connection.messageIo?.outgoingMessageStream
   if (typeof packets?.packetSize === 'number') return packets
-  throw unsupported(rehearsals.get(connection.constructor)?.version ?? '', 'it has no packet size to set')
+  throw unsupported('', 'it has no packet size to set')
 }
 
 /** Without `_writev` a stream writes what is queued one by one, and TLS makes a record of each. */

@@ -64,22 +64,21 @@ export class PoolEntry<C extends PoolConnection> {
   isAstray = false
   /** Whether its server's name no longer leads to its address: it is replaced at leisure. */
   isForsaken = false
+  /** Whether there was reason to doubt it since it last answered: then it is validated before it is lent. */
+  isSuspect = false
   readonly #clock: Clock
   readonly #opened: Stopwatch
   readonly #maxAge: number
   #heard: Stopwatch
-  /** The last suspicion that an answer has cleared. */
-  #cleared: number
 
   /** @param maxAge - how long it lives, in ms */
-  constructor(connection: C, id: number, maxAge: number, suspicion: number, clock: Clock) {
+  constructor(connection: C, id: number, maxAge: number, clock: Clock) {
     this.connection = connection
     this.id = id
     this.#clock = clock
     this.#maxAge = maxAge
     this.#opened = new Stopwatch(clock)
     this.#heard = this.#opened
-    this.#cleared = suspicion
   }
 
   /** In ms. */
@@ -97,14 +96,8 @@ export class PoolEntry<C extends PoolConnection> {
     return this.#heard.elapsed
   }
 
-  /** The server has answered. @param suspicion - the last one when it was asked */
-  answered(suspicion: number): void {
+  /** The server has answered. */
+  answered(): void {
     this.#heard = new Stopwatch(this.#clock)
-    this.#cleared = suspicion
-  }
-
-  /** Whether there was reason to doubt it since it last answered. */
-  isSuspect(suspicion: number): boolean {
-    return this.#cleared < suspicion
   }
 }

@@ -13,13 +13,17 @@ export class Connections<C extends PoolConnection> {
   #idle: PoolEntry<C>[] = []
   #lent = 0
   #opened = 0
-  #suspicion = 0
 
   /** @param onEnded - called when either end has ended a connection */
   constructor(pool: PoolContext, onEnded: () => void) {
     this.#pool = pool
     this.#onEnded = onEnded
     this.#busiest = new RecentPeak(pool.clock)
+  }
+
+  /** How many were ever opened: the number of the last one. */
+  get opened(): number {
+    return this.#opened
   }
 
   get size(): number {
@@ -43,21 +47,16 @@ export class Connections<C extends PoolConnection> {
   add(connection: C): PoolEntry<C> {
     const { settings, clock, random, emit } = this.#pool
     const id = ++this.#opened
-    const entry = new PoolEntry(connection, id, maxAgeOf(settings.maxAge, random()), this.#suspicion, clock)
+    const entry = new PoolEntry(connection, id, maxAgeOf(settings.maxAge, random()), clock)
     emit({ type: 'connection.opened', at: clock.now(), connection: id, expiresOn: connection.lease.expiresOn })
     this.#entries.set(connection, entry)
     connection.onEnd(() => this.#ended(entry))
     return entry
   }
 
-  /** Counts the reasons to doubt the open connections. */
-  get suspicion(): number {
-    return this.#suspicion
-  }
-
-  /** Something happened to one connection: all others are validated before they are lent. */
+  /** Something happened to one connection: all are validated before they are lent. */
   suspect(): void {
-    this.#suspicion++
+    for (const entry of this.#entries.values()) entry.isSuspect = true
   }
 
   /** Takes the connection to lend next: the one used last, preferably one with the current token. */
@@ -87,7 +86,9 @@ export class Connections<C extends PoolConnection> {
   giveBack(entry: PoolEntry<C>, answered: boolean): void {
     this.#lent--
     entry.state = 'idle'
-    if (answered) entry.answered(this.#suspicion)
+    if (!answered) return
+    entry.answered()
+    entry.isSuspect = false
   }
 
   /** Makes it idle: it may be lent from now on. */
@@ -166,12 +167,14 @@ export class Connections<C extends PoolConnection> {
   retireAlike(connection: C): void {
     const last = this.#entries.get(connection)?.id ?? 0
     const { address } = connection
-    for (const entry of this.all) {
-      const isAlike = entry.id <= last || (address !== undefined && entry.connection.address === address)
-      if (!isAlike || entry.state === 'closing') continue
-      entry.isAstray = true
-      if (entry.state === 'idle') this.close(entry, 'unusable')
-    }
+    this.#retire((entry) => entry.id <= last || (address !== undefined && entry.connection.address === address))
+  }
+
+  /** The same for those opened before a connection, and those to another address. */
+  retireOthers(connection: C): void {
+    const first = this.#entries.get(connection)?.id ?? 0
+    const { address } = connection
+    this.#retire((entry) => entry.id < first || entry.connection.address !== address)
   }
 
   /** Until new work may no longer begin on the first of the outdated connections, in ms. */
@@ -208,6 +211,14 @@ export class Connections<C extends PoolConnection> {
     return clock.setTimer(Math.min(settings.disconnectTimeout, ...lives), () => {
       for (const entry of this.all) this.close(entry, 'disconnected')
     })
+  }
+
+  #retire(isWrong: (entry: PoolEntry<C>) => boolean): void {
+    for (const entry of this.all) {
+      if (entry.state === 'closing' || !isWrong(entry)) continue
+      entry.isAstray = true
+      if (entry.state === 'idle') this.close(entry, 'unusable')
+    }
   }
 
   #leave(entry: PoolEntry<C>): void {

@@ -33,18 +33,14 @@ export class Validations<C extends PoolConnection> {
   /** Whether to validate a connection before it is lent. */
   isNeeded(entry: PoolEntry<C>): boolean {
     const { validateAfter } = this.#pool.settings
-    return validateAfter !== NEVER && (entry.silence > validateAfter || this.suspects(entry))
-  }
-
-  /** Whether it has not answered since there was last reason to doubt it. */
-  suspects(entry: PoolEntry<C>): boolean {
-    return entry.isSuspect(this.#connections.suspicion)
+    return validateAfter !== NEVER && (entry.silence > validateAfter || entry.isSuspect)
   }
 
   /** Makes one round trip, and closes a connection that fails. @returns whether it may be lent */
   async run(entry: PoolEntry<C>): Promise<boolean> {
-    const { suspicion } = this.#connections
     entry.state = 'validating'
+    // There may be new reason to doubt it before it answers.
+    entry.isSuspect = false
     this.#coming.add(entry)
     const { clock } = this.#pool
     let timer = clock.setTimer(LATE_STEP, () => {
@@ -63,7 +59,7 @@ export class Validations<C extends PoolConnection> {
       this.#connections.close(entry, 'unusable')
       return false
     }
-    entry.answered(suspicion)
+    entry.answered()
     return true
   }
 

@@ -126,7 +126,7 @@ export function leaseOf(
 }
 
 /** A smaller skew does not count, in ms: requests take time, and claims are whole seconds. */
-const SKEW_TOLERANCE = 60_000
+export const SKEW_TOLERANCE = 60_000
 
 /**
  * How far the local clock is ahead of the authority's, in ms; negative if it is behind, undefined if a new token shows

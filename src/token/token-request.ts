@@ -11,42 +11,34 @@ import { delayOnDemand, retryDelay, throttledDelay } from './refresh-policy.ts'
 const CHECK_EVERY = 1_000
 
 /**
- * Asks the credentials, and stops waiting after the timeout, whether or not they heed the signal.
+ * Asks the credentials, for as long as the timeout allows.
  *
  * @param timeout - in ms
- * @param controller - aborted after the timeout too
+ * @param controller - aborted after the timeout; the chain then stops waiting, whether or not a credential heeds it
  * @throws {@link EntraError} `TOKEN_REQUEST_TIMEOUT`; what the chain threw; the signal's reason
  */
-export function requestToken(
+export async function requestToken(
   chain: CredentialChain<Lease>,
   scope: string,
   timeout: number,
   clock: Clock,
   controller: AbortController,
 ): Promise<Lease> {
-  const { signal } = controller
   const age = new Stopwatch(clock)
-  return new Promise((resolve, reject) => {
-    let timer: Timer
-    const check = () => {
-      const left = age.left(timeout)
-      if (left <= 0) controller.abort(timedOut(timeout))
-      else timer = clock.setTimer(Math.min(left, CHECK_EVERY), check)
-    }
-    check()
-    const onAbort = () => {
-      timer.cancel()
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    Promise.resolve()
-      .then(() => {
-        signal.throwIfAborted()
-        return chain.getToken(scope, { abortSignal: signal })
-      })
-      .then(resolve, reject)
-      .finally(() => timer.cancel())
-  })
+  let timer: Timer | undefined
+  const check = () => {
+    const left = age.left(timeout)
+    if (left <= 0) controller.abort(timedOut(timeout))
+    else timer = clock.setTimer(Math.min(left, CHECK_EVERY), check)
+  }
+  check()
+  try {
+    // Whoever asked may leave at once: then no credential is asked.
+    await Promise.resolve()
+    return await chain.getToken(scope, { abortSignal: controller.signal })
+  } finally {
+    timer?.cancel()
+  }
 }
 
 function timedOut(timeout: number): EntraError {

@@ -95,13 +95,12 @@ export class TokenSource {
    * @throws {@link EntraError} `TOKEN_UNAVAILABLE` after `timeout`; the error of the very first request, at once, if its
    * reason is permanent (no identity here, a wrong secret); `CLOSED`
    */
-  get({ timeout = DEFAULT_WAIT, signal }: TokenWait = {}): Promise<Lease> {
-    const ended = this.#ended(signal)
-    if (ended !== undefined) return ended
+  async get({ timeout = DEFAULT_WAIT, signal }: TokenWait = {}): Promise<Lease> {
+    this.#throwIfEnded(signal)
     const { fresh } = this.#leases
     if (fresh !== undefined) {
       this.#step()
-      return Promise.resolve(fresh)
+      return fresh
     }
     return this.#wait(this.#waiters, timeout, signal, () => {
       throw this.unavailable(timeout)
@@ -117,13 +116,12 @@ export class TokenSource {
    * @returns a lease with another token; undefined if no other token can help, and the refusal stands
    * @throws {@link EntraError} `CLOSED`; the signal's reason
    */
-  refused(lease: Lease, refusal: unknown, wait: TokenWait = {}): Promise<Lease | undefined> {
-    const ended = this.#ended(wait.signal)
-    if (ended !== undefined) return ended
-    if (!anotherTokenMayHelp(refusal)) return Promise.resolve(undefined)
-    const { current } = this.#leases
+  async refused(lease: Lease, refusal: unknown, wait: TokenWait = {}): Promise<Lease | undefined> {
+    this.#throwIfEnded(wait.signal)
+    if (!anotherTokenMayHelp(refusal)) return undefined
+    const { current } = this
     if (current !== undefined && current.token !== lease.token) return this.get(wait)
-    if (!this.#leases.replace(lease)) return Promise.resolve(undefined)
+    if (!this.#leases.replace(lease)) return undefined
     return this.#wait(this.#refusedWaiters, wait.timeout ?? DEFAULT_WAIT, wait.signal, () => undefined)
   }
 
@@ -170,9 +168,9 @@ export class TokenSource {
     this.#rest()
   }
 
-  #ended(signal: AbortSignal | undefined): Promise<never> | undefined {
-    if (this.#closed) return Promise.reject(closed())
-    return signal?.aborted ? Promise.reject(signal.reason) : undefined
+  #throwIfEnded(signal: AbortSignal | undefined): void {
+    if (this.#closed) throw closed()
+    signal?.throwIfAborted()
   }
 
   #wait<T>(waiters: Waiters<T>, timeout: number, signal: AbortSignal | undefined, onTimeout: () => T): Promise<T> {
@@ -203,7 +201,7 @@ export class TokenSource {
     if (this.#inFlight !== undefined) return
     const delay = this.#nextRequestIn()
     if (delay === undefined) return
-    if (delay <= 0) void this.#request(this.#clock.now())
+    if (delay <= 0) void this.#request()
     else this.#alarm.set(delay)
   }
 
@@ -219,8 +217,9 @@ export class TokenSource {
     return demand || this.#subscribers.size > 0 || spare ? delay : undefined
   }
 
-  async #request(startedAt: number): Promise<void> {
+  async #request(): Promise<void> {
     const request = new AbortController()
+    const startedAt = this.#clock.now()
     this.#inFlight = request
     this.#stats.tokensRequested++
     let tell: () => void

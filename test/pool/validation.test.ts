@@ -137,7 +137,8 @@ describe('warmUp()', () => {
     const connection = await acquire(it)
     it.pool.release(connection)
     connection.answers = false
-    const warm = it.pool.warmUp()
+    it.pool.suspect()
+    const warm = it.pool.connect()
     await it.clock.advance(5_000)
     await warm
     expect([connection.closedBy, it.pool.stats().connectionsOpen]).toEqual(['unusable', 1])
@@ -146,7 +147,8 @@ describe('warmUp()', () => {
   it('opens one connection, however often it is called, and work that arrives meanwhile uses it', async () => {
     const it = setUp()
     it.server.loginTime = 100
-    const warm = Promise.all([it.pool.warmUp(), it.pool.warmUp(), it.pool.warmUp()])
+    it.pool.suspect()
+    const warm = Promise.all([it.pool.connect(), it.pool.connect(), it.pool.connect()])
     const work = Promise.resolve(it.pool.acquire())
     await it.clock.advance(1_000)
     await Promise.all([warm, work])
