@@ -9,6 +9,7 @@ import type {
 import { pauseAfter } from '../driver/session-errors.ts'
 import type { Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
+import { isAtLimit } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'
@@ -16,7 +17,7 @@ import { holdEventLoop } from '../time/event-loop.ts'
 import { type ClientConnection, failedOn, noteWrite } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
 import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
-import { isRead } from './sql-text.ts'
+import { isRead, mentionsWrite } from './sql-text.ts'
 
 /** What Prisma shows of an adapter. */
 export const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
@@ -80,14 +81,23 @@ export class ClientAdapter implements SqlDriverAdapter {
     const started = new Stopwatch(clock)
     const counts: FailureCounts = {}
     try {
-      for (let again = false; ; again = true) {
-        const acquired = this.#pool.acquire(again ? started : undefined)
-        const connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
+      for (let since: Stopwatch | undefined; ; since = started) {
+        let connection: ClientConnection | undefined
+        // Reads go on: the old primary answers them.
+        if (this.#pool.refusesWrites && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
+          connection = await holdEventLoop(this.#pool.awaitWrites(kind === 'begin', started))
+          // Only now it begins to wait for a connection.
+          if (since !== undefined) since = new Stopwatch(clock)
+        }
+        if (connection === undefined) {
+          const acquired = this.#pool.acquire(since)
+          connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
+        }
         try {
           const result = await work(connection)
           // A transaction gives it back when it ends.
+          if (query !== undefined) noteWrite(this.#pool, connection, query)
           if (kind !== 'begin') this.#pool.release(connection)
-          if (query !== undefined) noteWrite(this.#pool, query)
           return result
         } catch (raw) {
           const { error, failure } = failedOn(connection, this.#pool, raw)
@@ -97,8 +107,9 @@ export class ClientAdapter implements SqlDriverAdapter {
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
-          if (failure === 'unavailable' || failure === 'read-only') {
-            const pause = Math.max(connectRetryInterval(counts[failure], random(), settings), pauseAfter(error))
+          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.refusesWrites)) {
+            const interval = connectRetryInterval(counts[failure], random(), settings, !isAtLimit(error))
+            const pause = Math.max(interval, pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
           }
@@ -117,4 +128,8 @@ export class ClientAdapter implements SqlDriverAdapter {
   #meaningOf(failure: Failure): Failure {
     return failure === 'read-only' && this.#pool.context.hasWritten ? 'unavailable' : failure
   }
+}
+
+function mayWrite(kind: Work, query: SqlQuery | undefined): boolean {
+  return kind !== 'statement' || query === undefined || mentionsWrite(query.sql)
 }

@@ -80,7 +80,7 @@ export class ClientTransaction implements Transaction {
   #next<T>(statement: () => Promise<T>, query?: SqlQuery): Promise<T> {
     return this.#unlessExpired(async () => {
       const result = await statement()
-      if (query !== undefined) noteWrite(this.#pool, query)
+      if (query !== undefined) noteWrite(this.#pool, this.#connection, query)
       return result
     })
   }

@@ -21,6 +21,11 @@ export class Connections<C extends PoolConnection> {
     this.#busiest = new RecentPeak(pool.clock)
   }
 
+  /** How many were ever opened: the number of the last one. */
+  get opened(): number {
+    return this.#opened
+  }
+
   get size(): number {
     return this.#entries.size
   }
@@ -162,12 +167,14 @@ export class Connections<C extends PoolConnection> {
   retireAlike(connection: C): void {
     const last = this.#entries.get(connection)?.id ?? 0
     const { address } = connection
-    for (const entry of this.all) {
-      const isAlike = entry.id <= last || (address !== undefined && entry.connection.address === address)
-      if (!isAlike || entry.state === 'closing') continue
-      entry.isAstray = true
-      if (entry.state === 'idle') this.close(entry, 'unusable')
-    }
+    this.#retire((entry) => entry.id <= last || (address !== undefined && entry.connection.address === address))
+  }
+
+  /** The same for those opened before a connection, and those to another address. */
+  retireOthers(connection: C): void {
+    const first = this.#entries.get(connection)?.id ?? 0
+    const { address } = connection
+    this.#retire((entry) => entry.id < first || entry.connection.address !== address)
   }
 
   /** Until new work may no longer begin on the first of the outdated connections, in ms. */
@@ -204,6 +211,14 @@ export class Connections<C extends PoolConnection> {
     return clock.setTimer(Math.min(settings.disconnectTimeout, ...lives), () => {
       for (const entry of this.all) this.close(entry, 'disconnected')
     })
+  }
+
+  #retire(isWrong: (entry: PoolEntry<C>) => boolean): void {
+    for (const entry of this.all) {
+      if (entry.state === 'closing' || !isWrong(entry)) continue
+      entry.isAstray = true
+      if (entry.state === 'idle') this.close(entry, 'unusable')
+    }
   }
 
   #leave(entry: PoolEntry<C>): void {

@@ -1,5 +1,5 @@
 import { EntraError, isMistake, reasonOf } from '../errors/entra-error.ts'
-import { failureOf } from '../login/failure.ts'
+import { failureOf, isAtLimit } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch } from '../time/clock.ts'
 import type { OpenConnection, PoolConnection, PoolContext } from './connection.ts'
@@ -130,7 +130,7 @@ export class Logins<C extends PoolConnection> {
    */
   failed(error: unknown, served: boolean, queue: Queue<C>): void {
     if (error === NOT_NEEDED) return
-    const { settings, clock, random, emit } = this.#pool
+    const { settings, clock, random, emit, hasConnected } = this.#pool
     const longest = this.longestWait(error)
     const mayPass = this.mayPass(error)
     if (!served) queue.reject(error, mayPass ? longest : 0)
@@ -142,7 +142,8 @@ export class Logins<C extends PoolConnection> {
     const timeLeft = queue.length === 0 ? undefined : longest - queue.longestWait
     // What passes by itself is tried again soon, however often something else failed before.
     const attempt = known !== undefined && this.mayPass(known.error) === mayPass ? known.attempt + 1 : 1
-    const interval = connectRetryInterval(attempt, random(), settings)
+    const isMove = hasConnected && mayPass && !isAtLimit(error)
+    const interval = connectRetryInterval(attempt, random(), settings, isMove)
     const retryInMs = loginDelay(interval, mayPass, served, timeLeft, longest)
     this.#backoff = { error, attempt, since: new Stopwatch(clock), delay: retryInMs }
     if (queue.length === 0) return

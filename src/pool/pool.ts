@@ -13,6 +13,7 @@ import { Rotation } from './rotation.ts'
 import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
 import { Validations } from './validations.ts'
+import { WriteGate } from './write-gate.ts'
 
 /**
  * The connections of one client: lends each to one piece of work at a time, opens what is needed with the current lease,
@@ -26,6 +27,7 @@ export class Pool<C extends PoolConnection> {
   readonly #logins: Logins<C>
   readonly #validations: Validations<C>
   readonly #rotation: Rotation<C>
+  readonly #writes: WriteGate
   readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
   #unsubscribe: (() => void) | undefined
@@ -57,6 +59,7 @@ export class Pool<C extends PoolConnection> {
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
     )
+    this.#writes = new WriteGate(context)
     this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
@@ -133,12 +136,57 @@ export class Pool<C extends PoolConnection> {
   }
 
   /**
-   * Reports that a connection leads to the wrong server: it, all that are older, and all to the same address are closed, or
-   * lent no more.
+   * Reports that a write was refused on a connection because its database is read-only. If the database has taken writes,
+   * what may write waits until it does, and the open connections serve reads meanwhile. If not, the connection, all that are
+   * older, and all to the same address are closed, or lent no more.
    */
-  retire(connection: C): void {
-    this.#connections.retireAlike(connection)
+  refusedWrite(connection: C, error: Error): void {
+    if (this.context.hasWritten) this.#writes.refused(error, this.#connections.opened)
+    else this.#connections.retireAlike(connection)
     this.#step()
+  }
+
+  /** Reports that a write succeeded on a connection. */
+  tookWrite(connection: C): void {
+    this.context.hasWritten = true
+    // Others may lead to the old primary, where reads succeed.
+    const { id = 0 } = this.#connections.get(connection) ?? {}
+    if (!this.#writes.accepted(id)) return
+    this.#connections.retireOthers(connection)
+    this.#step()
+  }
+
+  /** Whether the database takes writes, as far as is known. */
+  get takesWrites(): boolean {
+    return this.context.hasWritten === true && !this.#writes.isShut
+  }
+
+  /** Whether the database has taken writes, and now refuses them: then what may write has to `awaitWrites`. */
+  get refusesWrites(): boolean {
+    return this.#writes.isShut
+  }
+
+  /**
+   * Waits until the database takes writes again, or it is this work's turn to try it.
+   *
+   * @param isTransaction - whether it is more than one statement
+   * @param waited - since when the work has waited
+   * @returns a new connection to try it on, to be given back by `release`; undefined for any one that `acquire` gives
+   * @throws why writes are refused, or why there is no such connection
+   */
+  async awaitWrites(isTransaction: boolean, waited: Stopwatch): Promise<C | undefined> {
+    const { max, loginsAtOnce } = this.#settings
+    while (await this.#writes.pass(isTransaction, waited)) {
+      // While logins fail, one is tried for all work.
+      if (this.#size >= max + loginsAtOnce || this.#logins.delay > 0) return undefined
+      try {
+        return await this.#openAside()
+      } catch (error) {
+        if (this.#closed || !this.#logins.mayPass(error)) throw error
+        this.#writes.refused(error, this.#connections.opened)
+      }
+    }
+    return undefined
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -183,6 +231,7 @@ export class Pool<C extends PoolConnection> {
     this.#queue.reject(disconnected())
     this.#logins.abandon()
     this.#stopped.abort(disconnected())
+    this.#writes.close(disconnected())
     const timer = this.#connections.disconnect()
     await new Promise<void>((resolve) => {
       this.#onDrained = resolve
@@ -255,8 +304,7 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
-    // From the first login on, so that a token request goes on for as long as a login may need it.
-    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
+    this.#subscribe()
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
@@ -265,6 +313,30 @@ export class Pool<C extends PoolConnection> {
       }
     })
     this.#step()
+  }
+
+  /** Opens a connection beside those that serve the queue, as a rotation does, and lends it. */
+  async #openAside(): Promise<C> {
+    const { signal } = this.#stopped
+    this.#subscribe()
+    try {
+      let opened: C | undefined
+      await this.#logins.count(async () => {
+        opened = await this.#logins.open(signal, signal, false)
+        const entry = this.#connections.add(opened)
+        if (this.#closed) this.#connections.close(entry, 'disconnected')
+        else this.#connections.lend(entry)
+      })
+      signal.throwIfAborted()
+      return opened as C
+    } finally {
+      this.#step()
+    }
+  }
+
+  /** From the first login on, so that a token request goes on for as long as a login may need it. */
+  #subscribe(): void {
+    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
   }
 
   #add(connection: C): void {

@@ -205,7 +205,7 @@ describe('a statement that the server refused because its database moves or is a
 describe('a statement that found its database read-only', () => {
   /** Writes while the first logins lead to the old primary. */
   const writeWhile = async (it: Made, logins: number) => {
-    it.server.refusal = (connection) => (connection <= logins ? refused(3906) : undefined)
+    it.server.refusal = ({ number }) => (number <= logins ? refused(3906) : undefined)
     const done = it.adapter.executeRaw(query('UPDATE')).catch((error: unknown) => error)
     await it.clock.advance(20_000)
     return done

@@ -10,7 +10,7 @@ import type { PoolSettings } from '../../src/pool/settings.ts'
 import type { Lease } from '../../src/token/lease.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { SimClock } from './clock.ts'
-import { levelFor, Session, SimConnection } from './connection.ts'
+import { levelFor, Session, SimConnection, writeOf } from './connection.ts'
 import type { SeededRandom } from './random.ts'
 import type { Level } from './scenario.ts'
 import type { SimServer } from './server.ts'
@@ -155,7 +155,7 @@ export class SimClient {
       try {
         for (let i = 1; i <= statements; i++) {
           await this.#clock.sleep(pause)
-          const running = transaction.executeRaw(queryOf(`${work.id}.${i}`, duration))
+          const running = transaction.executeRaw(queryOf(writeOf(work.id, i), duration))
           if (abandoned) running.catch(() => {})
           else await running
         }
