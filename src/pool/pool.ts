@@ -21,13 +21,13 @@ import { WriteGate } from './write-gate.ts'
  */
 export class Pool<C extends PoolConnection> {
   readonly context: PoolContext
+  readonly writes: WriteGate<C>
   readonly #settings: PoolSettings
   readonly #connections: Connections<C>
   readonly #queue: Queue<C>
   readonly #logins: Logins<C>
   readonly #validations: Validations<C>
   readonly #rotation: Rotation<C>
-  readonly #writes: WriteGate
   readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
   #unsubscribe: (() => void) | undefined
@@ -59,7 +59,13 @@ export class Pool<C extends PoolConnection> {
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
       () => this.#step(),
     )
-    this.#writes = new WriteGate(context)
+    this.writes = new WriteGate(
+      context,
+      this.#connections,
+      this.#logins,
+      () => this.#openAside(),
+      () => this.#step(),
+    )
     this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
     this.#alarm = new Alarm(clock, () => this.#step())
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
@@ -135,60 +141,6 @@ export class Pool<C extends PoolConnection> {
     this.#connections.suspect()
   }
 
-  /**
-   * Reports that a write was refused on a connection because its database is read-only. If the database has taken writes,
-   * what may write waits until it does, and the open connections serve reads meanwhile. If not, the connection, all that are
-   * older, and all to the same address are closed, or lent no more.
-   */
-  refusedWrite(connection: C, error: Error): void {
-    if (this.context.hasWritten) this.#writes.refused(error, this.#connections.opened)
-    else this.#connections.retireAlike(connection)
-    this.#step()
-  }
-
-  /** Reports that a write succeeded on a connection. */
-  tookWrite(connection: C): void {
-    this.context.hasWritten = true
-    // Others may lead to the old primary, where reads succeed.
-    const { id = 0 } = this.#connections.get(connection) ?? {}
-    if (!this.#writes.accepted(id)) return
-    this.#connections.retireOthers(connection)
-    this.#step()
-  }
-
-  /** Whether the database takes writes, as far as is known. */
-  get takesWrites(): boolean {
-    return this.context.hasWritten === true && !this.#writes.isShut
-  }
-
-  /** Whether the database has taken writes, and now refuses them: then what may write has to `awaitWrites`. */
-  get refusesWrites(): boolean {
-    return this.#writes.isShut
-  }
-
-  /**
-   * Waits until the database takes writes again, or it is this work's turn to try it.
-   *
-   * @param isTransaction - whether it is more than one statement
-   * @param waited - since when the work has waited
-   * @returns a new connection to try it on, to be given back by `release`; undefined for any one that `acquire` gives
-   * @throws why writes are refused, or why there is no such connection
-   */
-  async awaitWrites(isTransaction: boolean, waited: Stopwatch): Promise<C | undefined> {
-    const { max, loginsAtOnce } = this.#settings
-    while (await this.#writes.pass(isTransaction, waited)) {
-      // While logins fail, one is tried for all work.
-      if (this.#size >= max + loginsAtOnce || this.#logins.delay > 0) return undefined
-      try {
-        return await this.#openAside()
-      } catch (error) {
-        if (this.#closed || !this.#logins.mayPass(error)) throw error
-        this.#writes.refused(error, this.#connections.opened)
-      }
-    }
-    return undefined
-  }
-
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
   refused(lease: Lease, error: EntraError): void {
     this.#connections.suspect()
@@ -231,7 +183,7 @@ export class Pool<C extends PoolConnection> {
     this.#queue.reject(disconnected())
     this.#logins.abandon()
     this.#stopped.abort(disconnected())
-    this.#writes.close(disconnected())
+    this.writes.close(disconnected())
     const timer = this.#connections.disconnect()
     await new Promise<void>((resolve) => {
       this.#onDrained = resolve
@@ -327,10 +279,10 @@ export class Pool<C extends PoolConnection> {
         if (this.#closed) this.#connections.close(entry, 'disconnected')
         else this.#connections.lend(entry)
       })
-      signal.throwIfAborted()
       return opened as C
     } finally {
       this.#step()
+      signal.throwIfAborted()
     }
   }
 
