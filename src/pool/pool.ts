@@ -10,7 +10,6 @@ import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
 import { disconnected, Queue, waitLimit } from './queue.ts'
 import { Rotation } from './rotation.ts'
-import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
 import { Validations } from './validations.ts'
 import { WriteGate } from './write-gate.ts'
@@ -22,7 +21,6 @@ import { WriteGate } from './write-gate.ts'
 export class Pool<C extends PoolConnection> {
   readonly context: PoolContext
   readonly writes: WriteGate<C>
-  readonly #settings: PoolSettings
   readonly #connections: Connections<C>
   readonly #queue: Queue<C>
   readonly #logins: Logins<C>
@@ -30,7 +28,6 @@ export class Pool<C extends PoolConnection> {
   readonly #rotation: Rotation<C>
   readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
-  #unsubscribe: (() => void) | undefined
   readonly #stopped = new AbortController()
   #connecting: Promise<void> | undefined
   #closed = false
@@ -40,10 +37,11 @@ export class Pool<C extends PoolConnection> {
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
     const { settings, clock, lookup } = context
+    const { signal } = this.#stopped
+    const step = () => this.#step()
     this.context = context
-    this.#settings = settings
-    this.#connections = new Connections(context, () => this.#step())
-    this.#logins = new Logins(context, open)
+    this.#connections = new Connections(context, step)
+    this.#logins = new Logins(context, open, step)
     this.#queue = new Queue(
       clock,
       Math.min(settings.poolTimeout, settings.waitTimeout),
@@ -51,23 +49,16 @@ export class Pool<C extends PoolConnection> {
       () => this.#logins.abandon(),
     )
     this.#validations = new Validations(context, this.#connections, () => this.#serve())
-    const { signal } = this.#stopped
     this.#rotation = new Rotation(
       context,
       this.#connections,
       () => this.#size < settings.max + settings.loginsAtOnce,
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
-      () => this.#step(),
+      step,
     )
-    this.writes = new WriteGate(
-      context,
-      this.#connections,
-      this.#logins,
-      () => this.#openAside(),
-      () => this.#step(),
-    )
-    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
-    this.#alarm = new Alarm(clock, () => this.#step())
+    this.writes = new WriteGate(context, this.#connections, this.#logins, () => this.#openAside(), step)
+    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, step)
+    this.#alarm = new Alarm(clock, step)
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, signal)
   }
@@ -118,10 +109,7 @@ export class Pool<C extends PoolConnection> {
     if (this.#queue.length > 0) this.#serve()
   }
 
-  /**
-   * What work waits for, how long at most, and why, as the end of a sentence; undefined if none waits, or only for an open
-   * connection.
-   */
+  /** What work waits for, how long at most, and why; undefined if none waits, or only for an open connection. */
   get awaited(): string | undefined {
     return this.#queue.length === 0 || this.#connections.canServe ? undefined : this.#logins.awaited
   }
@@ -133,7 +121,7 @@ export class Pool<C extends PoolConnection> {
 
   /** Whether a statement may be sent on a lent connection: not in the last moment of its token. */
   maySend({ lease }: C): boolean {
-    return this.#settings.sessionsOutliveTokens || lease.maySend
+    return this.context.settings.sessionsOutliveTokens || lease.maySend
   }
 
   /** Reports that a session is moving or was lost, or the process froze: all are validated before they are lent. */
@@ -178,7 +166,7 @@ export class Pool<C extends PoolConnection> {
   async #drain(): Promise<void> {
     this.#closed = true
     this.#alarm.cancel()
-    this.#unsubscribe?.()
+    this.#logins.rest()
     this.#rotation.cancel()
     this.#queue.reject(disconnected())
     this.#logins.abandon()
@@ -207,7 +195,7 @@ export class Pool<C extends PoolConnection> {
   /** Keeps a connection for later work, until it has been idle for too long. */
   #rest(entry: PoolEntry<C>): void {
     this.#connections.rest(entry)
-    this.#alarm.setWithin(this.#settings.maxIdleConnectionLifetime)
+    this.#alarm.setWithin(this.context.settings.maxIdleConnectionLifetime)
   }
 
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
@@ -216,7 +204,7 @@ export class Pool<C extends PoolConnection> {
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.
-    if (this.#queue.length > 0 && this.#connections.size <= this.#settings.max) return undefined
+    if (this.#queue.length > 0 && this.#connections.size <= this.context.settings.max) return undefined
     return entry.retired || this.#rotation.takes() ? 'replaced' : undefined
   }
 
@@ -247,7 +235,11 @@ export class Pool<C extends PoolConnection> {
     const { length } = this.#queue
     // `connect` gives its connection back at once, for other work that waits.
     const wanted = this.#connecting === undefined ? length : Math.min(length, Math.max(length - 1, 1))
-    return !this.#closed && wanted > this.#validations.coming + this.#logins.underWay && this.#size < this.#settings.max
+    return (
+      !this.#closed &&
+      wanted > this.#validations.coming + this.#logins.underWay &&
+      this.#size < this.context.settings.max
+    )
   }
 
   async #validate(entry: PoolEntry<C>): Promise<void> {
@@ -256,7 +248,6 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
-    this.#subscribe()
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
@@ -270,36 +261,29 @@ export class Pool<C extends PoolConnection> {
   /** Opens a connection beside those that serve the queue, as a rotation does, and lends it. */
   async #openAside(): Promise<C> {
     const { signal } = this.#stopped
-    this.#subscribe()
     try {
-      let opened: C | undefined
-      await this.#logins.count(async () => {
-        opened = await this.#logins.open(signal, signal, false)
-        const entry = this.#connections.add(opened)
-        if (this.#closed) this.#connections.close(entry, 'disconnected')
-        else this.#connections.lend(entry)
+      return await this.#logins.count(async () => {
+        const connection = await this.#logins.open(signal, signal, false)
+        this.#add(connection, (entry) => this.#connections.lend(entry))
+        return connection
       })
-      return opened as C
     } finally {
       this.#step()
+      // After a disconnect, whatever came of the login.
       signal.throwIfAborted()
     }
   }
 
-  /** From the first login on, so that a token request goes on for as long as a login may need it. */
-  #subscribe(): void {
-    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
-  }
-
-  #add(connection: C): void {
+  #add(connection: C, use = (entry: PoolEntry<C>): unknown => this.#offer(entry)): void {
     const entry = this.#connections.add(connection)
     if (this.#closed) this.#connections.close(entry, 'disconnected')
-    else this.#offer(entry)
+    else use(entry)
     this.#serve()
   }
 
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
+    if (this.#size === 0) this.#logins.rest()
     if (this.#closed) {
       if (this.#size === 0) this.#onDrained?.()
       return
@@ -307,10 +291,6 @@ export class Pool<C extends PoolConnection> {
     const next = this.#connections.closeDue()
     this.#rotation.planWhatIsDue()
     if (this.#connections.size === 0) this.#rotation.cancel()
-    if (this.#size === 0) {
-      this.#unsubscribe?.()
-      this.#unsubscribe = undefined
-    }
     this.#rotation.proceed()
     this.#alarm.set(Math.min(next, this.#rotation.delay))
     this.#serve()
