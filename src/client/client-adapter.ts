@@ -81,12 +81,13 @@ export class ClientAdapter implements SqlDriverAdapter {
     const started = new Stopwatch(clock)
     const counts: FailureCounts = {}
     try {
-      for (let since: Stopwatch | undefined; ; since = started) {
+      // When it began to wait for a connection, if it is run again.
+      let since: Stopwatch | undefined
+      for (;;) {
         let connection: ClientConnection | undefined
         // Reads go on: the old primary answers them.
-        if (this.#pool.refusesWrites && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
-          connection = await holdEventLoop(this.#pool.awaitWrites(kind === 'begin', started))
-          // Only now it begins to wait for a connection.
+        if (this.#pool.writes.isShut && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
+          connection = await holdEventLoop(this.#pool.writes.pass(kind === 'begin', started))
           if (since !== undefined) since = new Stopwatch(clock)
         }
         if (connection === undefined) {
@@ -106,12 +107,14 @@ export class ClientAdapter implements SqlDriverAdapter {
           counts[failure] = (counts[failure] ?? 0) + 1
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
+          since = started
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
-          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.refusesWrites)) {
+          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.writes.isShut)) {
             const interval = connectRetryInterval(counts[failure], random(), settings, !isAtLimit(error))
             const pause = Math.max(interval, pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
+            since = new Stopwatch(clock)
           }
         }
       }
