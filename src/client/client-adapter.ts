@@ -84,8 +84,8 @@ export class ClientAdapter implements SqlDriverAdapter {
       for (let again = false; ; again = true) {
         let connection: ClientConnection | undefined
         // Reads go on: the old primary answers them.
-        if (this.#pool.refusesWrites && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
-          connection = await holdEventLoop(this.#pool.awaitWrites(kind === 'begin', started))
+        if (this.#pool.writes.isShut && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
+          connection = await holdEventLoop(this.#pool.writes.pass(kind === 'begin', started))
         }
         if (connection === undefined) {
           const acquired = this.#pool.acquire(again ? started : undefined)
@@ -105,7 +105,7 @@ export class ClientAdapter implements SqlDriverAdapter {
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
-          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.refusesWrites)) {
+          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.writes.isShut)) {
             const interval = connectRetryInterval(counts[failure], random(), settings, !isAtLimit(error))
             const pause = Math.max(interval, pauseAfter(error))
             if (pause > left) throw error

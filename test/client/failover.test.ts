@@ -239,11 +239,11 @@ describe('a write that succeeds', () => {
     const refused = it.adapter.executeRaw(query('INSERT'))
     await it.clock.advance(400)
     await sent
-    expect(it.pool.refusesWrites).toBe(true)
+    expect(it.pool.writes.isShut).toBe(true)
     it.server.address = NEW
     await it.clock.advance(1_000)
     await refused
-    expect(it.pool.refusesWrites).toBe(false)
+    expect(it.pool.writes.isShut).toBe(false)
   })
 })
 
