@@ -81,16 +81,14 @@ export class ClientAdapter implements SqlDriverAdapter {
     const started = new Stopwatch(clock)
     const counts: FailureCounts = {}
     try {
-      for (let since: Stopwatch | undefined; ; since = started) {
+      for (let again = false; ; again = true) {
         let connection: ClientConnection | undefined
         // Reads go on: the old primary answers them.
-        if (this.#pool.refusesWrites && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
-          connection = await holdEventLoop(this.#pool.awaitWrites(kind === 'begin', started))
-          // Only now it begins to wait for a connection.
-          if (since !== undefined) since = new Stopwatch(clock)
+        if (this.#pool.writes.isShut && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
+          connection = await holdEventLoop(this.#pool.writes.pass(kind === 'begin', started))
         }
         if (connection === undefined) {
-          const acquired = this.#pool.acquire(since)
+          const acquired = this.#pool.acquire(again ? started : undefined)
           connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
         }
         try {
@@ -107,7 +105,7 @@ export class ClientAdapter implements SqlDriverAdapter {
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
-          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.refusesWrites)) {
+          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.writes.isShut)) {
             const interval = connectRetryInterval(counts[failure], random(), settings, !isAtLimit(error))
             const pause = Math.max(interval, pauseAfter(error))
             if (pause > left) throw error

@@ -39,7 +39,7 @@ export function failedOn(
   if (failure === 'lost' || connection.isMoving) pool.suspect()
   if (failure === undefined || !(error instanceof EntraError)) return { error, failure: undefined }
   // Its older connections lead to the same server, and would pass a validation.
-  if (failure === 'read-only') pool.refusedWrite(connection, error)
+  if (failure === 'read-only') pool.writes.refused(connection, error)
   if (failure === 'token') {
     connection.close('unusable')
     pool.refused(connection.lease, error)
@@ -62,7 +62,7 @@ function explained(raw: unknown, { closedBy, lease }: ClientConnection, cutOff: 
 
 /** Tells the pool of a statement that has written: then its database is one that takes writes. */
 export function noteWrite(pool: Pool<ClientConnection>, connection: ClientConnection, { sql }: SqlQuery): void {
-  if (!pool.takesWrites && mentionsWrite(sql)) pool.tookWrite(connection)
+  if (!pool.writes.isOpen && mentionsWrite(sql)) pool.writes.accepted(connection)
 }
 
 /** The error of a statement that was cut off at its token's end. */

@@ -22,6 +22,8 @@ interface Backoff {
 export class Logins<C extends PoolConnection> {
   readonly #pool: PoolContext
   readonly #open: OpenConnection<C>
+  readonly #onToken: () => void
+  #unsubscribe: (() => void) | undefined
   #underWay = 0
   #waitingForToken = 0
   /** Aborted when no work waits any more: then the wait for a token ends. */
@@ -29,9 +31,11 @@ export class Logins<C extends PoolConnection> {
   #tokenWait: Stopwatch | undefined
   #backoff: Backoff | undefined
 
-  constructor(pool: PoolContext, open: OpenConnection<C>) {
+  /** @param onToken - called when there is a new token */
+  constructor(pool: PoolContext, open: OpenConnection<C>, onToken: () => void) {
     this.#pool = pool
     this.#open = open
+    this.#onToken = onToken
   }
 
   /** Logins in progress, including those that wait for a token. */
@@ -69,13 +73,21 @@ export class Logins<C extends PoolConnection> {
   }
 
   /** Counts a login as in progress until `work` has ended, including what is done with the connection. */
-  async count(work: () => Promise<void>): Promise<void> {
+  async count<T>(work: () => Promise<T>): Promise<T> {
     this.#underWay++
+    // From the first login on, so that a token request goes on for as long as a login may need it.
+    this.#unsubscribe ??= this.#pool.source.subscribe(({ type }) => type === 'token.acquired' && this.#onToken())
     try {
-      await work()
+      return await work()
     } finally {
       this.#underWay--
     }
+  }
+
+  /** No connection is open or being opened: no token is needed. */
+  rest(): void {
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
   }
 
   /** As `open`, for work that waits: aborted by `abandon`. */

@@ -10,7 +10,6 @@ import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
 import { disconnected, Queue, waitLimit } from './queue.ts'
 import { Rotation } from './rotation.ts'
-import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
 import { Validations } from './validations.ts'
 import { WriteGate } from './write-gate.ts'
@@ -21,16 +20,14 @@ import { WriteGate } from './write-gate.ts'
  */
 export class Pool<C extends PoolConnection> {
   readonly context: PoolContext
-  readonly #settings: PoolSettings
+  readonly writes: WriteGate<C>
   readonly #connections: Connections<C>
   readonly #queue: Queue<C>
   readonly #logins: Logins<C>
   readonly #validations: Validations<C>
   readonly #rotation: Rotation<C>
-  readonly #writes: WriteGate
   readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
-  #unsubscribe: (() => void) | undefined
   readonly #stopped = new AbortController()
   #connecting: Promise<void> | undefined
   #closed = false
@@ -40,10 +37,11 @@ export class Pool<C extends PoolConnection> {
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
     const { settings, clock, lookup } = context
+    const { signal } = this.#stopped
+    const step = () => this.#step()
     this.context = context
-    this.#settings = settings
-    this.#connections = new Connections(context, () => this.#step())
-    this.#logins = new Logins(context, open)
+    this.#connections = new Connections(context, step)
+    this.#logins = new Logins(context, open, step)
     this.#queue = new Queue(
       clock,
       Math.min(settings.poolTimeout, settings.waitTimeout),
@@ -51,17 +49,16 @@ export class Pool<C extends PoolConnection> {
       () => this.#logins.abandon(),
     )
     this.#validations = new Validations(context, this.#connections, () => this.#serve())
-    const { signal } = this.#stopped
     this.#rotation = new Rotation(
       context,
       this.#connections,
       () => this.#size < settings.max + settings.loginsAtOnce,
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
-      () => this.#step(),
+      step,
     )
-    this.#writes = new WriteGate(context)
-    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
-    this.#alarm = new Alarm(clock, () => this.#step())
+    this.writes = new WriteGate(context, this.#connections, this.#logins, () => this.#openAside(), step)
+    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, step)
+    this.#alarm = new Alarm(clock, step)
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, signal)
   }
@@ -112,10 +109,7 @@ export class Pool<C extends PoolConnection> {
     if (this.#queue.length > 0) this.#serve()
   }
 
-  /**
-   * What work waits for, how long at most, and why, as the end of a sentence; undefined if none waits, or only for an open
-   * connection.
-   */
+  /** What work waits for, how long at most, and why; undefined if none waits, or only for an open connection. */
   get awaited(): string | undefined {
     return this.#queue.length === 0 || this.#connections.canServe ? undefined : this.#logins.awaited
   }
@@ -127,66 +121,12 @@ export class Pool<C extends PoolConnection> {
 
   /** Whether a statement may be sent on a lent connection: not in the last moment of its token. */
   maySend({ lease }: C): boolean {
-    return this.#settings.sessionsOutliveTokens || lease.maySend
+    return this.context.settings.sessionsOutliveTokens || lease.maySend
   }
 
   /** Reports that a session is moving or was lost, or the process froze: all are validated before they are lent. */
   suspect(): void {
     this.#connections.suspect()
-  }
-
-  /**
-   * Reports that a write was refused on a connection because its database is read-only. If the database has taken writes,
-   * what may write waits until it does, and the open connections serve reads meanwhile. If not, the connection, all that are
-   * older, and all to the same address are closed, or lent no more.
-   */
-  refusedWrite(connection: C, error: Error): void {
-    if (this.context.hasWritten) this.#writes.refused(error, this.#connections.opened)
-    else this.#connections.retireAlike(connection)
-    this.#step()
-  }
-
-  /** Reports that a write succeeded on a connection. */
-  tookWrite(connection: C): void {
-    this.context.hasWritten = true
-    // Others may lead to the old primary, where reads succeed.
-    const { id = 0 } = this.#connections.get(connection) ?? {}
-    if (!this.#writes.accepted(id)) return
-    this.#connections.retireOthers(connection)
-    this.#step()
-  }
-
-  /** Whether the database takes writes, as far as is known. */
-  get takesWrites(): boolean {
-    return this.context.hasWritten === true && !this.#writes.isShut
-  }
-
-  /** Whether the database has taken writes, and now refuses them: then what may write has to `awaitWrites`. */
-  get refusesWrites(): boolean {
-    return this.#writes.isShut
-  }
-
-  /**
-   * Waits until the database takes writes again, or it is this work's turn to try it.
-   *
-   * @param isTransaction - whether it is more than one statement
-   * @param waited - since when the work has waited
-   * @returns a new connection to try it on, to be given back by `release`; undefined for any one that `acquire` gives
-   * @throws why writes are refused, or why there is no such connection
-   */
-  async awaitWrites(isTransaction: boolean, waited: Stopwatch): Promise<C | undefined> {
-    const { max, loginsAtOnce } = this.#settings
-    while (await this.#writes.pass(isTransaction, waited)) {
-      // While logins fail, one is tried for all work.
-      if (this.#size >= max + loginsAtOnce || this.#logins.delay > 0) return undefined
-      try {
-        return await this.#openAside()
-      } catch (error) {
-        if (this.#closed || !this.#logins.mayPass(error)) throw error
-        this.#writes.refused(error, this.#connections.opened)
-      }
-    }
-    return undefined
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -226,12 +166,12 @@ export class Pool<C extends PoolConnection> {
   async #drain(): Promise<void> {
     this.#closed = true
     this.#alarm.cancel()
-    this.#unsubscribe?.()
+    this.#logins.rest()
     this.#rotation.cancel()
     this.#queue.reject(disconnected())
     this.#logins.abandon()
     this.#stopped.abort(disconnected())
-    this.#writes.close(disconnected())
+    this.writes.close(disconnected())
     const timer = this.#connections.disconnect()
     await new Promise<void>((resolve) => {
       this.#onDrained = resolve
@@ -255,16 +195,16 @@ export class Pool<C extends PoolConnection> {
   /** Keeps a connection for later work, until it has been idle for too long. */
   #rest(entry: PoolEntry<C>): void {
     this.#connections.rest(entry)
-    this.#alarm.setWithin(this.#settings.maxIdleConnectionLifetime)
+    this.#alarm.setWithin(this.context.settings.maxIdleConnectionLifetime)
   }
 
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
-    if (!entry.connection.isUsable || entry.isAstray) return 'unusable'
+    if (!entry.connection.isUsable || entry.isEvicted) return 'unusable'
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.
-    if (this.#queue.length > 0 && this.#connections.size <= this.#settings.max) return undefined
+    if (this.#queue.length > 0 && this.#connections.size <= this.context.settings.max) return undefined
     return entry.retired || this.#rotation.takes() ? 'replaced' : undefined
   }
 
@@ -295,7 +235,11 @@ export class Pool<C extends PoolConnection> {
     const { length } = this.#queue
     // `connect` gives its connection back at once, for other work that waits.
     const wanted = this.#connecting === undefined ? length : Math.min(length, Math.max(length - 1, 1))
-    return !this.#closed && wanted > this.#validations.coming + this.#logins.underWay && this.#size < this.#settings.max
+    return (
+      !this.#closed &&
+      wanted > this.#validations.coming + this.#logins.underWay &&
+      this.#size < this.context.settings.max
+    )
   }
 
   async #validate(entry: PoolEntry<C>): Promise<void> {
@@ -304,7 +248,6 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
-    this.#subscribe()
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
@@ -318,36 +261,29 @@ export class Pool<C extends PoolConnection> {
   /** Opens a connection beside those that serve the queue, as a rotation does, and lends it. */
   async #openAside(): Promise<C> {
     const { signal } = this.#stopped
-    this.#subscribe()
     try {
-      let opened: C | undefined
-      await this.#logins.count(async () => {
-        opened = await this.#logins.open(signal, signal, false)
-        const entry = this.#connections.add(opened)
-        if (this.#closed) this.#connections.close(entry, 'disconnected')
-        else this.#connections.lend(entry)
+      return await this.#logins.count(async () => {
+        const connection = await this.#logins.open(signal, signal, false)
+        this.#add(connection, (entry) => this.#connections.lend(entry))
+        return connection
       })
-      signal.throwIfAborted()
-      return opened as C
     } finally {
       this.#step()
+      // After a disconnect, whatever came of the login.
+      signal.throwIfAborted()
     }
   }
 
-  /** From the first login on, so that a token request goes on for as long as a login may need it. */
-  #subscribe(): void {
-    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
-  }
-
-  #add(connection: C): void {
+  #add(connection: C, use = (entry: PoolEntry<C>): unknown => this.#offer(entry)): void {
     const entry = this.#connections.add(connection)
     if (this.#closed) this.#connections.close(entry, 'disconnected')
-    else this.#offer(entry)
+    else use(entry)
     this.#serve()
   }
 
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
+    if (this.#size === 0) this.#logins.rest()
     if (this.#closed) {
       if (this.#size === 0) this.#onDrained?.()
       return
@@ -355,10 +291,6 @@ export class Pool<C extends PoolConnection> {
     const next = this.#connections.closeDue()
     this.#rotation.planWhatIsDue()
     if (this.#connections.size === 0) this.#rotation.cancel()
-    if (this.#size === 0) {
-      this.#unsubscribe?.()
-      this.#unsubscribe = undefined
-    }
     this.#rotation.proceed()
     this.#alarm.set(Math.min(next, this.#rotation.delay))
     this.#serve()

@@ -163,6 +163,17 @@ describe('a statement that the server refused because its database moves or is a
     ])
   })
 
+  it('for longer than poolTimeout waits as long for a connection as any other', async () => {
+    const it = client()
+    it.server.roundTrip = 10
+    it.server.refusal = () => refused(10928)
+    const work = Array.from({ length: 20 }, () => it.adapter.executeRaw(query('UPDATE')))
+    await it.clock.advance(35_000)
+    it.server.refusal = () => undefined
+    await it.clock.advance(10_000)
+    expect((await Promise.allSettled(work)).map(({ status }) => status)).toEqual(work.map(() => 'fulfilled'))
+  })
+
   it.each([40197, 596])('with %i may have run, and is not run again', async (number) => {
     const it = client()
     expect(await runAfter(it, [number])).toMatchObject({

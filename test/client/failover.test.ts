@@ -157,12 +157,22 @@ describe('a role change: writes are refused, and later the name leads to the new
     expect([...it.server.open].map(({ address }) => address)).toEqual([NEW])
   })
 
-  it('costs the transactions that were under way, and no statement', async () => {
-    const { done } = await roleChange(await client(), 4_000)
+  it('of more than poolTimeout costs the transactions that were under way, and no statement', async () => {
+    const { done } = await roleChange(await client(), 35_000)
     const failed = done.filter(({ code }) => code !== undefined)
     expect(failed.length).toBeLessThanOrEqual(1)
     for (const { kind, from, code } of failed)
       expect([kind, code, from < 2_200]).toEqual(['transaction', 'P2034', true])
+  })
+
+  it('of more than poolTimeout leaves refused statements as long a wait for a connection as all others', async () => {
+    const it = await client()
+    loseRole(it)
+    const writes = Array.from({ length: 20 }, () => it.adapter.executeRaw(query('INSERT')))
+    await it.clock.advance(35_000)
+    it.server.address = NEW
+    await it.clock.advance(10_000)
+    expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual(writes.map(() => 'fulfilled'))
   })
 
   it('neither stops reads nor has each of them log in', async () => {
@@ -229,11 +239,11 @@ describe('a write that succeeds', () => {
     const refused = it.adapter.executeRaw(query('INSERT'))
     await it.clock.advance(400)
     await sent
-    expect(it.pool.refusesWrites).toBe(true)
+    expect(it.pool.writes.isShut).toBe(true)
     it.server.address = NEW
     await it.clock.advance(1_000)
     await refused
-    expect(it.pool.refusesWrites).toBe(false)
+    expect(it.pool.writes.isShut).toBe(false)
   })
 })
 
@@ -256,6 +266,17 @@ describe('a move: sessions are cut, and logins refused', () => {
     for (let away = 1_000; away <= 25_000; away += 3_900) {
       expect(await move(away, 40613, random), `away ${away}`).toBeLessThan(1_000)
     }
+  })
+
+  it('of more than poolTimeout leaves work that waited as long a wait for a busy connection as any other', async () => {
+    const it = await client()
+    it.server.onLogin = refusing(40613)
+    for (const connection of it.server.open) connection.drop()
+    const work = Array.from({ length: 40 }, () => it.adapter.queryRaw(query('after 4000')))
+    await it.clock.advance(45_000)
+    it.server.onLogin = () => {}
+    await it.clock.advance(40_000)
+    expect((await Promise.allSettled(work)).map(({ status }) => status)).toEqual(work.map(() => 'fulfilled'))
   })
 
   it('of a server that is busy gets fewer logins, as its throttling needs', async () => {
