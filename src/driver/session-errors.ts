@@ -1,6 +1,6 @@
 import { causesOf } from '../errors/causes.ts'
 import { EntraError, type EntraErrorCode, reasonOf } from '../errors/entra-error.ts'
-import { SERVER_BUSY } from '../login/failure.ts'
+import { AT_LIMIT, DATABASE_AT_LIMIT, DATABASE_MOVES, SERVER_BUSY } from '../login/refusals.ts'
 
 /** What error numbers mean in a session whose database moves, or is at its limit. */
 interface SessionError {
@@ -33,7 +33,7 @@ const SESSION_ERRORS: readonly SessionError[] = [
       "applicationIntent=ReadOnly, by the failover group's own name.",
   },
   {
-    numbers: [615, 926, 983, 4221, 40613],
+    numbers: DATABASE_MOVES,
     code: 'DATABASE_UNAVAILABLE',
     why: 'The database is moving to another node.',
     remedy: PASSES,
@@ -46,10 +46,10 @@ const SESSION_ERRORS: readonly SessionError[] = [
     remedy: PASSES,
   },
   {
-    numbers: [10928, 10929, 10936],
+    numbers: DATABASE_AT_LIMIT,
     code: 'TOO_MANY_CONNECTIONS',
     stays: true,
-    why: 'The database is at its limit of sessions or workers; every running statement and every login takes a worker.',
+    why: AT_LIMIT,
     remedy: 'Open fewer connections, make statements shorter, or choose a larger service tier.',
   },
   {
