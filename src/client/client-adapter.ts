@@ -81,17 +81,14 @@ export class ClientAdapter implements SqlDriverAdapter {
     const started = new Stopwatch(clock)
     const counts: FailureCounts = {}
     try {
-      // When it began to wait for a connection, if it is run again.
-      let since: Stopwatch | undefined
-      for (;;) {
+      for (let again = false; ; again = true) {
         let connection: ClientConnection | undefined
         // Reads go on: the old primary answers them.
         if (this.#pool.writes.isShut && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
           connection = await holdEventLoop(this.#pool.writes.pass(kind === 'begin', started))
-          if (since !== undefined) since = new Stopwatch(clock)
         }
         if (connection === undefined) {
-          const acquired = this.#pool.acquire(since)
+          const acquired = this.#pool.acquire(again ? started : undefined)
           connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
         }
         try {
@@ -107,14 +104,12 @@ export class ClientAdapter implements SqlDriverAdapter {
           counts[failure] = (counts[failure] ?? 0) + 1
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
-          since = started
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
           if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.writes.isShut)) {
             const interval = connectRetryInterval(counts[failure], random(), settings, !isAtLimit(error))
             const pause = Math.max(interval, pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
-            since = new Stopwatch(clock)
           }
         }
       }

@@ -58,12 +58,12 @@ export class PoolEntry<C extends PoolConnection> {
   readonly id: number
   /** `closing`: no longer used, but not ended yet. `validating` also when it has just been opened. */
   state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
-  /** Whether its replacement is open, so that it is closed as soon as nothing runs on it. */
+  /** Whether its replacement is open: it is closed as soon as nothing runs on it. */
   retired = false
-  /** Whether it leads to a server that is no longer the right one. */
-  isAstray = false
+  /** The same, and no work begins on it: it leads to a server that is no longer the right one. */
+  isEvicted = false
   /** Whether its server's name no longer leads to its address: it is replaced at leisure. */
-  isForsaken = false
+  addressIsGone = false
   /** Whether there was reason to doubt it since it last answered: then it is validated before it is lent. */
   isSuspect = false
   readonly #clock: Clock

@@ -30,7 +30,6 @@ export class Connections<C extends PoolConnection> {
     return this.#entries.size
   }
 
-  /** How many are lent. */
   get lent(): number {
     return this.#lent
   }
@@ -93,7 +92,7 @@ export class Connections<C extends PoolConnection> {
 
   /** Makes it idle: it may be lent from now on. */
   rest(entry: PoolEntry<C>): void {
-    if (entry.isAstray) {
+    if (entry.isEvicted) {
       this.close(entry, 'unusable')
       return
     }
@@ -107,8 +106,8 @@ export class Connections<C extends PoolConnection> {
   }
 
   /** Whether new work may begin with its token. */
-  isFresh({ connection, isAstray }: PoolEntry<C>): boolean {
-    return !isAstray && connection.lease.isFresh
+  isFresh({ connection, isEvicted }: PoolEntry<C>): boolean {
+    return !isEvicted && connection.lease.isFresh
   }
 
   /** Whether it should be replaced: there is a newer token, or it has reached its maximum age, or its address is gone. */
@@ -117,7 +116,7 @@ export class Connections<C extends PoolConnection> {
     const { lease } = entry.connection
     // If the clock was set, the same token may come again as another lease. It needs no rotation.
     const isOlder = current !== undefined && lease !== current && lease.token !== current.token
-    return isOlder || entry.isForsaken || entry.ageLeft <= 0
+    return isOlder || entry.addressIsGone || entry.ageLeft <= 0
   }
 
   /** Whether an open connection may be lent as soon as it is given back or has answered. */
@@ -156,25 +155,25 @@ export class Connections<C extends PoolConnection> {
   }
 
   /** Has the connections to an address replaced. */
-  forsake(address: string): void {
-    for (const entry of this.all) if (entry.connection.address === address) entry.isForsaken = true
+  markGone(address: string): void {
+    for (const entry of this.all) if (entry.connection.address === address) entry.addressIsGone = true
   }
 
   /**
    * Closes a connection, those opened before it, and those to the same address, each as soon as nothing runs on it. No work
    * begins on them.
    */
-  retireAlike(connection: C): void {
+  evictAlike(connection: C): void {
     const last = this.#entries.get(connection)?.id ?? 0
     const { address } = connection
-    this.#retire((entry) => entry.id <= last || (address !== undefined && entry.connection.address === address))
+    this.#evict((entry) => entry.id <= last || (address !== undefined && entry.connection.address === address))
   }
 
   /** The same for those opened before a connection, and those to another address. */
-  retireOthers(connection: C): void {
+  evictOthers(connection: C): void {
     const first = this.#entries.get(connection)?.id ?? 0
     const { address } = connection
-    this.#retire((entry) => entry.id < first || entry.connection.address !== address)
+    this.#evict((entry) => entry.id < first || entry.connection.address !== address)
   }
 
   /** Until new work may no longer begin on the first of the outdated connections, in ms. */
@@ -213,10 +212,10 @@ export class Connections<C extends PoolConnection> {
     })
   }
 
-  #retire(isWrong: (entry: PoolEntry<C>) => boolean): void {
+  #evict(isWrong: (entry: PoolEntry<C>) => boolean): void {
     for (const entry of this.all) {
       if (entry.state === 'closing' || !isWrong(entry)) continue
-      entry.isAstray = true
+      entry.isEvicted = true
       if (entry.state === 'idle') this.close(entry, 'unusable')
     }
   }

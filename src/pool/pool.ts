@@ -200,7 +200,7 @@ export class Pool<C extends PoolConnection> {
 
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
-    if (!entry.connection.isUsable || entry.isAstray) return 'unusable'
+    if (!entry.connection.isUsable || entry.isEvicted) return 'unusable'
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.

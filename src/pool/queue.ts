@@ -12,6 +12,8 @@ const LEAST_PAUSE = 20
 interface WaitLimit {
   /** In ms. */
   timeout: number
+  /** Whether it counts from when open connections began to serve: an outage before that is not their fault. */
+  whileServed?: true
   error(): unknown
 }
 
@@ -29,7 +31,9 @@ export function waitLimit(
 ): WaitLimit {
   const { max, poolTimeout, waitTimeout, connectRetryTimeout } = settings
   const longest = Math.max(poolTimeout, connectRetryTimeout)
-  if (served && loginError === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
+  if (served && loginError === undefined) {
+    return { timeout: poolTimeout, whileServed: true, error: () => poolTimedOut(max, poolTimeout) }
+  }
   const waitsForServer = loginError !== undefined && tokenWait !== undefined && tokenWait < waitTimeout
   if (served || waitsForServer) return { timeout: longest, error: () => loginError }
   if (tokenWait !== undefined) return { timeout: waitTimeout, error: () => source.unavailable(waitTimeout) }
@@ -42,6 +46,8 @@ interface Waiter<T> {
   resolve(item: T): void
   reject(error: unknown): void
   readonly age: Stopwatch
+  /** Since open connections serve; undefined if none does. */
+  served: Stopwatch | undefined
   timer: Timer | undefined
 }
 
@@ -77,7 +83,8 @@ export class Queue<T> {
   /** Waits at the end of the queue. @param since - when the wait began, if it is resumed: then at the head */
   join(since?: Stopwatch): Promise<T> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter<T> = { resolve, reject, age: since ?? new Stopwatch(this.#clock), timer: undefined }
+      const age = since ?? new Stopwatch(this.#clock)
+      const waiter: Waiter<T> = { resolve, reject, age, served: undefined, timer: undefined }
       if (since === undefined) this.#waiters.push(waiter)
       else this.#waiters.unshift(waiter)
       this.#watch(waiter)
@@ -101,8 +108,9 @@ export class Queue<T> {
   }
 
   #watch(waiter: Waiter<T>): void {
-    const { timeout, error } = this.#limit()
-    const left = waiter.age.left(timeout)
+    const { timeout, whileServed, error } = this.#limit()
+    waiter.served = whileServed && (waiter.served ?? new Stopwatch(this.#clock))
+    const left = (waiter.served ?? waiter.age).left(timeout)
     if (left <= 0) this.#rejectThese([waiter], error())
     else waiter.timer = this.#clock.setTimer(Math.min(left, this.#checkEvery), () => this.#watch(waiter))
   }

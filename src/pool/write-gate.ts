@@ -41,27 +41,27 @@ export class WriteGate<C extends PoolConnection> {
   readonly #connections: Connections<C>
   readonly #logins: Logins<C>
   readonly #openAside: () => Promise<C>
-  readonly #onRetired: () => void
+  readonly #onEvicted: () => void
   #shut: Shut | undefined
   /** Aborted when something changes. All waiting work listens to it. */
   #change = new AbortController()
 
   /**
    * @param openAside - opens a connection beside those that serve the queue, and lends it
-   * @param onRetired - called when connections were retired
+   * @param onEvicted - called when connections were evicted
    */
   constructor(
     pool: PoolContext,
     connections: Connections<C>,
     logins: Logins<C>,
     openAside: () => Promise<C>,
-    onRetired: () => void,
+    onEvicted: () => void,
   ) {
     this.#pool = pool
     this.#connections = connections
     this.#logins = logins
     this.#openAside = openAside
-    this.#onRetired = onRetired
+    this.#onEvicted = onEvicted
   }
 
   /** Whether the database takes writes, as far as is known. */
@@ -81,8 +81,8 @@ export class WriteGate<C extends PoolConnection> {
    */
   refused(connection: C, error: Error): void {
     if (this.#pool.hasWritten) this.#failed(error)
-    else this.#connections.retireAlike(connection)
-    this.#onRetired()
+    else this.#connections.evictAlike(connection)
+    this.#onEvicted()
   }
 
   /** Reports that a write succeeded on a connection. */
@@ -92,8 +92,8 @@ export class WriteGate<C extends PoolConnection> {
     if (this.#shut === undefined || id <= this.#shut.last) return
     this.#open(CHANGED)
     // Others may lead to the old primary, where reads succeed.
-    this.#connections.retireOthers(connection)
-    this.#onRetired()
+    this.#connections.evictOthers(connection)
+    this.#onEvicted()
   }
 
   /**

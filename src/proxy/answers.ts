@@ -64,9 +64,6 @@ export interface FailureAnswer {
   advice: string
 }
 
-/** SQL Server's number of a refused login. */
-export const LOGIN_FAILED = 18456
-
 /** "Database … is not currently available". */
 const NOT_AVAILABLE = 40613
 
@@ -145,7 +142,7 @@ export function failedLogin(error: unknown, login: { user: string; database: str
 /**
  * The answer to a client that the proxy does not admit.
  *
- * @param number - the error's: {@link LOGIN_FAILED}, or {@link OWN_MESSAGE} if the proxy's owner refuses it
+ * @param number - the error's: 18456, or {@link OWN_MESSAGE} if the proxy's owner refuses it
  */
 export function refusedLogin(number: number, user: string, why: string): FailureAnswer {
   return ownAnswer(number, loginFailedFor(user), why)

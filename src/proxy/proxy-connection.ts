@@ -4,6 +4,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import { openWithRetries } from '../login/retry.ts'
 import { databaseOf } from '../login/target.ts'
 import { logInWithToken, packetSizeFor, type UpstreamSession } from '../login/token-login.ts'
+import { LOGIN_FAILED } from '../login/token-refusal.ts'
 import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
 import { hasRecords, limitRecords, writeMessage } from '../tds/messages.ts'
@@ -20,7 +21,6 @@ import {
   encodeFailure,
   type FailureAnswer,
   failedLogin,
-  LOGIN_FAILED,
   OWN_MESSAGE,
   refusedBatch,
   refusedLogin,

@@ -268,6 +268,17 @@ describe('a move: sessions are cut, and logins refused', () => {
     }
   })
 
+  it('of more than poolTimeout leaves work that waited as long a wait for a busy connection as any other', async () => {
+    const it = await client()
+    it.server.onLogin = refusing(40613)
+    for (const connection of it.server.open) connection.drop()
+    const work = Array.from({ length: 40 }, () => it.adapter.queryRaw(query('after 4000')))
+    await it.clock.advance(45_000)
+    it.server.onLogin = () => {}
+    await it.clock.advance(40_000)
+    expect((await Promise.allSettled(work)).map(({ status }) => status)).toEqual(work.map(() => 'fulfilled'))
+  })
+
   it('of a server that is busy gets fewer logins, as its throttling needs', async () => {
     expect(await move(5_000, 40501, 0)).toBeGreaterThan(2_000)
   })

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
 import { loginRefused } from '../../src/login/refusals.ts'
 import { acknowledgesToken, passedFeatures } from '../../src/login/token-login.ts'
+import { LOGIN_FAILED } from '../../src/login/token-refusal.ts'
 import {
   acceptedLogin,
   encodeFailure,
   type FailureAnswer,
   failedLogin,
-  LOGIN_FAILED,
   OWN_MESSAGE,
   refusedLogin,
   splitText,
