@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import type { LoopbackProxy } from '../../src/proxy/proxy.ts'
+import { sharedUpstream } from '../integration/shared-upstream.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
 import { startAzureProxy } from './azure-proxy.ts'
 
@@ -33,7 +34,7 @@ let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'other-clients-'))
-  azure = await startLocalAzure()
+  azure = await startLocalAzure({ upstream: await sharedUpstream() })
   proxy = await startAzureProxy(azure)
   await writeFile(join(folder, 'ca.pem'), proxy.ca)
 })
