@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { PacketType } from '../../../src/tds/packet.ts'
+import { runs } from '../../support/property-runs.ts'
 import { parseRequest } from './requests.ts'
 
 const types = [PacketType.SQL_BATCH, PacketType.RPC, PacketType.TRANSACTION_MANAGER, PacketType.BULK_LOAD]
@@ -17,7 +18,7 @@ describe('a request', () => {
           expect(error).toBeInstanceOf(TdsProtocolError)
         }
       }),
-      { numRuns: 3_000 },
+      runs(3_000),
     )
   })
 
