@@ -113,7 +113,7 @@ describe('pytds', () => {
   const script = `
 import os, pytds, sys
 options = eval(sys.argv[1])
-with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.environ['SECRET'], port=int(os.environ['PORT']), **options) as connection:
+with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.environ['SECRET'], port=int(os.environ['PORT']), login_timeout=60, **options) as connection:
     with connection.cursor() as cursor:
         cursor.execute('SELECT APP_NAME(), %s, %s', (2 ** 40, 'Grüße'))
         print(cursor.fetchall())
