@@ -30,7 +30,7 @@ async function serve(socket: Socket): Promise<void> {
   if (login === undefined) throw new Error('No LOGIN7 came.')
   const signal = new AbortController().signal
   const { stream, tokens } = await logInWithToken(target, login, 'token', { audience: '', clock: systemClock, signal })
-  socket.write(encodeMessage(PacketType.TABULAR_RESULT, acceptedLogin(tokens, [])))
+  socket.write(encodeMessage(PacketType.TABULAR_RESULT, acceptedLogin(tokens, login)))
   socket.pipe(stream)
   stream.pipe(socket)
 }

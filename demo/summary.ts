@@ -22,11 +22,16 @@ export function row(label: string, values: string | number | readonly (string | 
   return `  ${style('dim', label.padEnd(34 - (cells.length - 1) * 6))}${style('bold', cells.join(''))}`
 }
 
+/** From this latency on, in ms, a query may not end before its token does, which lives for seconds here. */
+const TOO_SLOW = 1_500
+
 /** What went wrong in the run; empty if nothing did. */
 export function faultsOf(recording: Recording, counts: Counts): string[] {
-  const { failureCount } = recording
+  const { failureCount, samples } = recording
+  const slowest = percentile(samples, 1)
+  const busy = `this machine is busy: queries took up to ${(slowest / 1000).toFixed(1)} s. Try --token-life 60 --seconds 180`
   return [
-    ...(failureCount > 0 ? [`${failureCount} queries failed`] : []),
+    ...(failureCount > 0 ? [`${failureCount} queries failed${slowest < TOO_SLOW ? '' : ` (${busy})`}`] : []),
     ...(counts.requestsAfterExpiry > 0 ? [`${counts.requestsAfterExpiry} requests came after expiry`] : []),
     ...(counts.rotations === 0 ? ['no rotation happened (run longer, or with a shorter --token-life)'] : []),
   ]

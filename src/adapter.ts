@@ -4,8 +4,6 @@ import { ADAPTER_NAME, ClientAdapter } from './client/client-adapter.ts'
 import type { ClientConnection } from './client/client-connection.ts'
 import { WaitNotice } from './client/wait-notice.ts'
 import { DEFAULT_PORT } from './config/address.ts'
-import type { ConfigWarning } from './config/config.ts'
-import { mayUsePassword } from './config/sql-login.ts'
 import { type ConnectionOpener, connectionOpener } from './driver/open-connection.ts'
 import { prismaError } from './errors/prisma-error.ts'
 import { type AdapterEvent, emit, notify } from './events.ts'
@@ -17,7 +15,7 @@ import { Pool } from './pool/pool.ts'
 import { poolSettings } from './pool/settings.ts'
 import { type AdapterStats, statsOf } from './pool/stats.ts'
 import { setUp } from './setup.ts'
-import type { AdapterTelemetry, TelemetrySubject } from './telemetry.ts'
+import type { AdapterTelemetry } from './telemetry.ts'
 import { holdEventLoop } from './time/event-loop.ts'
 
 /**
@@ -59,29 +57,26 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
-    const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
-    const {
-      mssql,
-      tokenSource: source,
-      sqlLogin,
-      timing,
-      clock,
-      random,
-      ...said
-    } = setUp(config, options, withPassword)
-    const { audience, warnings } = said
-    const schema = options.schema ?? said.schema
+    const setup = setUp(config, options, options.allowPassword ?? false)
+    const { mssql, schema, tokenSource: source, sqlLogin, audience, timing, clock, random, warnings } = setup
     this.#onEvent = options.onEvent
     this.#retryReads = options.retryReads === true
-    const emit = (event: AdapterEvent) => this.#emit(event)
+    const publish = (event: AdapterEvent) => {
+      if (event.type === 'connection.opened') this.#notice?.end()
+      emit(event, this.#onEvent)
+      this.#telemetry?.onEvent(event)
+    }
     const settings = poolSettings(mssql, timing, options.rotation?.connectRetryTimeout)
     const onWait = () => this.#notice?.begin()
     // Where the user dials, only the user knows what a name leads to.
     const lookup = mssql.options?.connector === undefined ? addressLookup(mssql.server) : undefined
-    this.#context = { source, settings, clock, random, emit, onWait, lookup, hasConnected: false }
+    this.#context = { source, settings, clock, random, emit: publish, onWait, lookup, hasConnected: false }
     const isQuiet = options.onEvent !== undefined || process.env.PRISMA_ENTRA_QUIET === '1'
-    this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited)
-    this.#observe = () => options.telemetry?.observe(this.#subject(mssql))
+    this.#notice = isQuiet ? undefined : new WaitNotice(clock, () => this.#awaited())
+    const { server, port = DEFAULT_PORT, database, options: { instanceName: instance } = {} } = mssql
+    const { max, min } = settings
+    const subject = { server, port, instance, database, max, min, clock, stats: () => this.stats() }
+    this.#observe = () => options.telemetry?.observe(subject)
     const official = {
       ...(schema === undefined ? {} : { schema }),
       ...(options.onPoolError && { onPoolError: options.onPoolError }),
@@ -91,7 +86,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       sessionsOutliveTokens: timing.sessionsOutliveTokens,
       sqlLogin,
       onConnect: options.onConnect,
-      onInexact: (column) => emit({ type: 'decimal.inexact', at: clock.now(), ...column }),
+      onInexact: (column) => publish({ type: 'decimal.inexact', at: clock.now(), ...column }),
     })
     // As in the official adapter.
     this.#connectionInfo = {
@@ -99,7 +94,10 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       supportsRelationJoins: false,
       ...(schema !== undefined && { schemaName: schema }),
     }
-    for (const warning of warnings) this.#warn(warning)
+    for (const warning of warnings) {
+      publish({ type: 'config.warning', at: clock.now(), ...warning })
+      if (options.onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
+    }
     // Work that waits for it reports the failure, or tries again.
     if (options.eager) this.warmUp().catch(() => {})
   }
@@ -118,8 +116,9 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   async warmUp(): Promise<void> {
     this.#warm ??= this.#pools.size === 0 ? this.#newPool() : undefined
     const pool = [...this.#pools].at(-1)
+    pool?.suspect()
     try {
-      await holdEventLoop(pool?.warmUp() ?? Promise.resolve())
+      await holdEventLoop(pool?.connect() ?? Promise.resolve())
     } catch (error) {
       throw prismaError(error)
     }
@@ -173,7 +172,8 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
       this.#telemetry === undefined
         ? new Pool(open, this.#context)
         : new MeasuredPool(open, this.#context, this.#telemetry)
-    this.#remember(pool)
+    this.#pools.add(pool)
+    this.#unsubscribe ??= this.#context.source.observe((event) => notify(this.#onEvent, event))
     return pool
   }
 
@@ -182,28 +182,6 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     const { source, clock } = this.#context
     const pools = [...this.#pools].map((pool) => pool.stats())
     return statsOf(source.stats(), pools, this.#finishedRotations, clock.now())
-  }
-
-  #subject({ server, port = DEFAULT_PORT, database, options }: MssqlConfig): TelemetrySubject {
-    const { settings, clock } = this.#context
-    const { max, min } = settings
-    return { server, port, instance: options?.instanceName, database, max, min, clock, stats: () => this.stats() }
-  }
-
-  #emit(event: AdapterEvent): void {
-    if (event.type === 'connection.opened') this.#notice?.end()
-    emit(event, this.#onEvent)
-    this.#telemetry?.onEvent(event)
-  }
-
-  #warn(warning: ConfigWarning): void {
-    this.#emit({ type: 'config.warning', at: this.#context.clock.now(), ...warning })
-    if (this.#onEvent === undefined) process.emitWarning(warning.message, 'PrismaAdapterMssqlEntraWarning')
-  }
-
-  #remember(pool: Pool<ClientConnection>): void {
-    this.#pools.add(pool)
-    this.#unsubscribe ??= this.#context.source.observe((event) => notify(this.#onEvent, event))
   }
 
   #forget(pool: Pool<ClientConnection>): void {
@@ -217,8 +195,7 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
     this.#notice?.end()
   }
 
-  get #awaited(): string | undefined {
-    for (const { awaited } of this.#pools) if (awaited !== undefined) return awaited
-    return undefined
+  #awaited(): string | undefined {
+    return [...this.#pools].map(({ awaited }) => awaited).find((awaited) => awaited !== undefined)
   }
 }

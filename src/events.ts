@@ -98,7 +98,7 @@ export interface RotationFailedEvent extends EventBase {
 
 /**
  * A connection could not be opened while work waits for one, for example because the database is paused or the server
- * cannot be reached. It is tried again.
+ * cannot be reached; or a database that took writes refused one, because it has become a secondary. It is tried again.
  */
 export interface ConnectRetryEvent extends EventBase {
   type: 'connect.retry'

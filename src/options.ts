@@ -9,10 +9,7 @@ import { defaultRefreshTiming, type RefreshTiming } from './token/refresh-policy
 import type { TokenSource } from './token/token-source.ts'
 
 /** When to refresh tokens and replace connections. The defaults suit Entra's own tokens. */
-export interface RotationOptions extends Partial<RefreshTiming>, Partial<Omit<RotationTiming, 'maxAge'>> {
-  /** {@inheritDoc RotationTiming.maxAge} */
-  maxAge?: number
-}
+export interface RotationOptions extends Partial<RefreshTiming>, Partial<RotationTiming> {}
 
 /** Options of `PrismaMssqlEntra`: those of `PrismaMssql`, how to sign in, and when to refresh and rotate. */
 export interface PrismaMssqlEntraOptions extends SignInOptions {
@@ -104,9 +101,9 @@ const LEAST_MAX_AGE = 10_000
  * @throws {@link EntraError} `CONFIG_INVALID`
  */
 export function resolveTiming(
-  options: RotationOptions = {},
+  options: RotationOptions,
   connectTimeout: number | undefined,
-): { refresh: RefreshTiming; rotation: RotationTiming } {
+): RefreshTiming & RotationTiming {
   const waitTimeout = options.waitTimeout ?? (connectTimeout || defaultRotationTiming.waitTimeout)
   const all = { ...defaultRefreshTiming, ...defaultRotationTiming, ...options, waitTimeout }
   for (const name of SHARES) check(name, all[name], all[name] >= 0 && all[name] <= 1, 'a number from 0 to 1')
@@ -114,7 +111,7 @@ export function resolveTiming(
   const { maxAge } = all
   check('maxAge', maxAge, maxAge === undefined || maxAge >= LEAST_MAX_AGE, `a number of ms, at least ${LEAST_MAX_AGE}`)
   check('loginsAtOnce', all.loginsAtOnce, all.loginsAtOnce >= 1, 'a number of 1 or more')
-  return { refresh: all, rotation: all }
+  return all
 }
 
 function check(name: string, value: unknown, ok: boolean, wanted: string): void {

@@ -2,7 +2,6 @@ import type { config as MssqlConfig } from 'mssql'
 import { NO_CONFIG, readConfig } from './config/config.ts'
 import { withDatabase } from './config/connection-string.ts'
 import { recordDatasource } from './config/datasource-recorder.ts'
-import { mayUsePassword } from './config/sql-login.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
@@ -122,8 +121,8 @@ export async function entraDatasource(
 
 /** Whether a connection string has a user and a password that are allowed for its server: then Prisma needs no proxy. */
 function hasPassword(config: string, options: EntraDatasourceOptions): boolean {
-  const withPassword = (server: string) => mayUsePassword(server, options.allowPassword)
-  return readConfig(config, options.credential === undefined ? options : {}, withPassword).sqlLogin !== undefined
+  const inCode = options.credential === undefined ? options : {}
+  return readConfig(config, inCode, options.allowPassword ?? false).sqlLogin !== undefined
 }
 
 /** Whether two values are the same data. Credentials, functions and other instances are only the same as themselves. */

@@ -1,4 +1,3 @@
-import type { AccessToken } from '@azure/identity'
 import type { config as MssqlConfig } from 'mssql'
 import { type ConfigWarning, readConfig } from './config/config.ts'
 import type { SqlLogin } from './config/sql-login.ts'
@@ -8,23 +7,17 @@ import { credentialsFor, type SignInOptions } from './credentials/sign-in-option
 import { EntraError } from './errors/entra-error.ts'
 import { tenantOfServer } from './login/fed-auth-info.ts'
 import { type Target, targetOf } from './login/target.ts'
-import { type RotationOptions, resolveTiming } from './options.ts'
+import { type PrismaMssqlEntraOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
-import type { Telemetry } from './telemetry.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
 /** The options that adapter, proxy and doctor share: how to sign in, and by which clock. */
-export interface SetupOptions extends SignInOptions {
-  tokenSource?: TokenSource
-  scope?: string
-  schema?: string
-  rotation?: RotationOptions
-  telemetry?: Telemetry
-  clock?: Clock
-  random?: Random
-}
+export type SetupOptions = Pick<
+  PrismaMssqlEntraOptions,
+  keyof SignInOptions | 'tokenSource' | 'scope' | 'schema' | 'rotation' | 'telemetry' | 'clock' | 'random'
+>
 
 /** Where to connect, and what gives the tokens for it. */
 export interface Setup {
@@ -43,32 +36,21 @@ export interface Setup {
   warnings: ConfigWarning[]
 }
 
-/** In place of a token, where there is a password: it does not end, so nothing is rotated. */
-class SqlPassword {
-  readonly #clock: Clock
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  async getToken(): Promise<AccessToken> {
-    return { token: 'none', expiresOnTimestamp: this.#clock.now() + 10 * 365 * 86_400_000 }
-  }
+/** In place of tokens, where there is a password: it does not end, so nothing is rotated. */
+function passwordSource(clock: Clock): TokenSource {
+  const SqlPassword = () => ({ token: 'none', expiresOnTimestamp: clock.now() + 10 * 365 * 86_400_000 })
+  return new TokenSource(SqlPassword, { scope: 'none', clock })
 }
 
 /**
  * Reads a config and what the options say about signing in. Connects to nothing.
  *
- * @param withPassword - whether the config may have a user and a password for a server. Then it decides, whatever the
- * options say about tokens
+ * @param allowPassword - whether the config may have a user and a password for a server that is not on this machine;
+ * undefined for no server at all. Then it decides, whatever the options say about tokens
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
-export function setUp(
-  config: MssqlConfig | string,
-  options: SetupOptions,
-  withPassword?: (server: string) => boolean,
-): Setup {
-  const read = readConfig(config, options.credential === undefined ? options : {}, withPassword)
+export function setUp(config: MssqlConfig | string, options: SetupOptions, allowPassword?: boolean): Setup {
+  const read = readConfig(config, options.credential === undefined ? options : {}, allowPassword)
   const { config: mssql, maxAge, signIns, sqlLogin, warnings } = read
   const schema = options.schema ?? read.schema
   const cloud = cloudOf(mssql.server, options.scope)
@@ -78,24 +60,23 @@ export function setUp(
     name: `${mssql.server}:${mssql.port ?? ''}`,
     tenant: async () => tenantOfServer(targetOf(mssql), clock),
   }
-  const given =
-    sqlLogin === undefined ? options.tokenSource : new TokenSource(new SqlPassword(clock), { scope: 'none', clock })
+  const given = sqlLogin === undefined ? options.tokenSource : passwordSource(clock)
   const credentials = given ? [] : credentialsFor(options, signIns, { cloud, server }, warn)
   if (options.tokenSource) refuseBesideTokenSource(options)
   // A person takes longer than a server.
   const connectTimeout = credentials.some(({ interactive }) => interactive) ? PROMPT_TIMEOUT : mssql.connectionTimeout
-  const timing = resolveTiming({ ...(maxAge !== undefined && { maxAge }), ...options.rotation }, connectTimeout)
+  const timing = resolveTiming({ maxAge, ...options.rotation }, connectTimeout)
   const tokenSource =
     given ??
     new TokenSource(credentials, {
       scope: options.scope ?? cloud.scope,
-      timing: timing.refresh,
+      timing,
       ...(options.telemetry && { telemetry: options.telemetry }),
       clock,
       random,
     })
   const audience = audienceOf(cloud)
-  return { mssql, schema, tokenSource, sqlLogin, audience, timing: timing.rotation, clock, random, warnings }
+  return { mssql, schema, tokenSource, sqlLogin, audience, timing, clock, random, warnings }
 }
 
 /** A {@link Setup} for logins without the driver: the proxy's and doctor's. */

@@ -3,7 +3,7 @@ import { resolveTiming } from '../src/options.ts'
 
 describe('the numbers of rotation', () => {
   it('have the documented defaults', () => {
-    expect(resolveTiming(undefined, undefined).rotation).toMatchObject({
+    expect(resolveTiming({}, undefined)).toMatchObject({
       refreshFraction: 0.2,
       refreshMarginMin: 30_000,
       refreshMarginMax: 600_000,
@@ -19,8 +19,8 @@ describe('the numbers of rotation', () => {
   })
 
   it('wait as long as the config’s connect timeout, unless told otherwise', () => {
-    expect(resolveTiming({}, 4_000).rotation.waitTimeout).toBe(4_000)
-    expect(resolveTiming({ waitTimeout: 9_000 }, 4_000).rotation.waitTimeout).toBe(9_000)
+    expect(resolveTiming({}, 4_000).waitTimeout).toBe(4_000)
+    expect(resolveTiming({ waitTimeout: 9_000 }, 4_000).waitTimeout).toBe(9_000)
   })
 
   it.each([

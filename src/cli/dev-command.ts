@@ -10,7 +10,7 @@ import { datasourceOf } from './datasource.ts'
 import { eventLine } from './event-lines.ts'
 import { portNumber, type SignInFlags } from './flags.ts'
 import type { LocalEntra } from './local-entra.ts'
-import { type CliContext, ExitCode, type Output, portProblem, say, stopOn } from './process.ts'
+import { type CliContext, cannotListen, ExitCode, type Output, say, stopOn } from './process.ts'
 
 interface DevFlags extends Pick<SignInFlags, 'url' | 'config'> {
   port?: number
@@ -79,10 +79,7 @@ async function keepOpen(
       onFaultEnd: (text) => out.write(eventLine(Date.now(), '*', 'yellow', text, out)),
     })
   } catch (error) {
-    const problem = portProblem(error, port)
-    if (problem === undefined) throw error
-    say(context, problem)
-    return ExitCode.FAILED
+    return cannotListen(context, port, error)
   }
   try {
     if (envFile !== undefined) writeEnvFile(envFile, local.environment)

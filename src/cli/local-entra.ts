@@ -39,7 +39,7 @@ export class LocalEntra {
   readonly caFile: string
   readonly #authority: Authority
   readonly #gateway: Gateway
-  readonly #expire: () => void
+  readonly #expired: Set<string>
   readonly #onFaultEnd: (text: string) => void
   #down: InjectedFault | undefined
   #pause: { fault: InjectedFault; timer: Timer } | undefined
@@ -53,7 +53,7 @@ export class LocalEntra {
     if (isAzureHost(upstream.host)) throw new EntraError('CONFIG_CREDENTIALS', NOT_FOR_AZURE)
     const ca = await createCertificateAuthority({ name: 'prisma-mssql-entra dev' })
     const authority = await startAuthority({ tokenLifetime, onEvent, certificateAuthority: ca })
-    let expired: ReadonlySet<string> = new Set()
+    const expired = new Set<string>()
     try {
       const gateway = await startGateway({
         upstream,
@@ -62,10 +62,7 @@ export class LocalEntra {
         port,
         onEvent,
       })
-      const expire = () => {
-        expired = new Set(authority.issuedTokens)
-      }
-      return new LocalEntra(upstream, authority, gateway, expire, options.onFaultEnd)
+      return new LocalEntra(upstream, authority, gateway, expired, options.onFaultEnd)
     } catch (error) {
       await authority.close()
       throw error
@@ -76,7 +73,7 @@ export class LocalEntra {
     upstream: Upstream,
     authority: Authority,
     gateway: Gateway,
-    expire: () => void,
+    expired: Set<string>,
     onFaultEnd: (text: string) => void,
   ) {
     // Both servers' certificates are of the same authority. The file is removed when the authority is closed.
@@ -84,7 +81,7 @@ export class LocalEntra {
     this.upstream = upstream
     this.#authority = authority
     this.#gateway = gateway
-    this.#expire = expire
+    this.#expired = expired
     this.#onFaultEnd = onFaultEnd
     this.caFile = file
     this.environment = {
@@ -127,11 +124,10 @@ export class LocalEntra {
         return this.#pause === undefined ? this.#beginPause() : this.#endPause()
       case 't':
         return this.#toggleTokenEndpoint()
-      case 'e': {
-        this.#expire()
+      case 'e':
+        for (const token of this.#authority.issuedTokens) this.#expired.add(token)
         this.#gateway.dropSessions()
         return 'All tokens have expired, and all sessions were cut.'
-      }
       default:
         return undefined
     }

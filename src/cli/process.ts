@@ -43,12 +43,13 @@ export function say({ err }: Pick<CliContext, 'err'>, message: string): void {
   err.write(`${err.style('dim', `${NAME}:`)}${text.slice(NAME.length + 1)}\n`)
 }
 
-/** Why a command cannot listen on a port, and what to do; undefined for any other error. */
-export function portProblem(error: unknown, port: number): string | undefined {
+/** Says why a command cannot listen on a port. @returns its exit code @throws any other error */
+export function cannotListen(context: CliContext, port: number, error: unknown): number {
   const { code } = error as NodeJS.ErrnoException
-  if (code !== 'EADDRINUSE' && code !== 'EACCES') return undefined
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
   const why = code === 'EACCES' ? 'needs privileges that you do not have' : 'is taken'
-  return `Port ${port} ${why}. Choose another one with --port, or 0 for a free one.`
+  say(context, `Port ${port} ${why}. Choose another one with --port, or 0 for a free one.`)
+  return ExitCode.FAILED
 }
 
 /** Breaks the paragraphs of a help text anew. Lines that begin with a space stay. @param width - in characters */

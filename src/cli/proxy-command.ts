@@ -10,7 +10,7 @@ import { eventLine, timeOf } from './event-lines.ts'
 import { portNumber } from './flags.ts'
 import { serveHealth } from './health.ts'
 import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
-import { type CliContext, ExitCode, type Output, portProblem, say, stopOn } from './process.ts'
+import { type CliContext, cannotListen, ExitCode, type Output, say, stopOn } from './process.ts'
 import { type LoginFlags, loginFlags, loginOf } from './proxy-login.ts'
 import { Readiness, type SignInEvent, signIn } from './proxy-sign-in.ts'
 import { summarizeRefusals } from './refusals.ts'
@@ -76,10 +76,7 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
     const options = { port, onEvent, ...(login !== undefined && { login }) }
     opened = await openProxy(url, flags, context, { ...options, isSigningIn: () => readiness.trying })
   } catch (error) {
-    const problem = portProblem(error, port)
-    if (problem === undefined) throw error
-    say(context, problem)
-    return ExitCode.FAILED
+    return cannotListen(context, port, error)
   }
   let health: Server | undefined
   if (healthPort !== undefined) {

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { open, writeFile } from 'node:fs/promises'
 import { geteuid, platform } from 'node:process'
 import type { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
+import { randomPassword } from '../proxy/admission.ts'
 import type { ProxyOptions } from '../proxy/settings.ts'
 
 /** The values of {@link loginFlags}. */
@@ -47,7 +47,7 @@ export async function loginOf({ user = DEFAULT_USER, passwordFile }: LoginFlags)
 
 /** Undefined if the file exists. */
 async function createPassword(file: string): Promise<string | undefined> {
-  const password = randomBytes(32).toString('hex')
+  const password = randomPassword()
   try {
     await writeFile(file, `${password}\n`, { flag: 'wx', mode: 0o600 })
     return password

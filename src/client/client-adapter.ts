@@ -7,16 +7,17 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { pauseAfter } from '../driver/session-errors.ts'
-import { EntraError, type Failure } from '../errors/entra-error.ts'
+import type { Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { failureOf } from '../login/failure.ts'
+import { isAtLimit } from '../login/failure.ts'
+import { connectRetryInterval } from '../login/retry.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
-import { type ClientConnection, explainOn, noteWrite, reportFailure } from './client-connection.ts'
+import { type ClientConnection, failedOn, noteWrite } from './client-connection.ts'
 import { ClientTransaction } from './client-transaction.ts'
-import { type FailureCounts, mayRunAgain, pauseBefore, type Work } from './rerun.ts'
-import { isRead } from './sql-text.ts'
+import { type FailureCounts, mayRunAgain, type Work } from './rerun.ts'
+import { isRead, mentionsWrite } from './sql-text.ts'
 
 /** What Prisma shows of an adapter. */
 export const ADAPTER_NAME = 'prisma-adapter-mssql-entra'
@@ -81,26 +82,32 @@ export class ClientAdapter implements SqlDriverAdapter {
     const counts: FailureCounts = {}
     try {
       for (let again = false; ; again = true) {
-        const acquired = this.#pool.acquire(again ? started : undefined)
-        const connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
+        let connection: ClientConnection | undefined
+        // Reads go on: the old primary answers them.
+        if (this.#pool.writes.isShut && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
+          connection = await holdEventLoop(this.#pool.writes.pass(kind === 'begin', started))
+        }
+        if (connection === undefined) {
+          const acquired = this.#pool.acquire(again ? started : undefined)
+          connection = acquired instanceof Promise ? await holdEventLoop(acquired) : acquired
+        }
         try {
           const result = await work(connection)
           // A transaction gives it back when it ends.
+          if (query !== undefined) noteWrite(this.#pool, connection, query)
           if (kind !== 'begin') this.#pool.release(connection)
-          if (query !== undefined) noteWrite(this.#pool, query)
           return result
         } catch (raw) {
-          const error = explainOn(connection, raw)
-          const failure = failureOf(error, true)
-          reportFailure(this.#pool, connection, failure, error)
+          const { error, failure } = failedOn(connection, this.#pool, raw)
           this.#pool.release(connection)
-          if (failure === undefined || !(error instanceof EntraError)) throw error
+          if (failure === undefined) throw error
           counts[failure] = (counts[failure] ?? 0) + 1
           const left = started.left(settings.connectRetryTimeout)
           if (!mayRunAgain(this.#kindOf(kind, query), this.#meaningOf(failure), counts) || left <= 0) throw error
           // What the server refused needs a moment; what it has not seen goes to another connection at once.
-          if (failure === 'unavailable' || failure === 'read-only') {
-            const pause = pauseBefore(counts[failure], random(), settings, pauseAfter(error))
+          if (failure === 'unavailable' || (failure === 'read-only' && !this.#pool.writes.isShut)) {
+            const interval = connectRetryInterval(counts[failure], random(), settings, !isAtLimit(error))
+            const pause = Math.max(interval, pauseAfter(error))
             if (pause > left) throw error
             await holdEventLoop(this.#pool.pause(pause))
           }
@@ -119,4 +126,8 @@ export class ClientAdapter implements SqlDriverAdapter {
   #meaningOf(failure: Failure): Failure {
     return failure === 'read-only' && this.#pool.context.hasWritten ? 'unavailable' : failure
   }
+}
+
+function mayWrite(kind: Work, query: SqlQuery | undefined): boolean {
+  return kind !== 'statement' || query === undefined || mentionsWrite(query.sql)
 }

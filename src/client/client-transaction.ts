@@ -6,20 +6,11 @@ import type {
   TransactionOptions,
 } from '@prisma/driver-adapter-utils'
 import { isOfRolledBack } from '../driver/driver-errors.ts'
-import { EntraError } from '../errors/entra-error.ts'
+import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { failureOf } from '../login/failure.ts'
+import { iso } from '../errors/wording.ts'
 import type { Pool } from '../pool/pool.ts'
-import {
-  type ClientConnection,
-  explainOn,
-  noteWrite,
-  reportFailure,
-  statementExpired,
-  transactionExpired,
-  transactionInterrupted,
-  transactionRefused,
-} from './client-connection.ts'
+import { type ClientConnection, failedOn, noteWrite, statementExpired } from './client-connection.ts'
 
 /**
  * A transaction on one connection, which is given back when the transaction has ended. Statements run one after the
@@ -89,7 +80,7 @@ export class ClientTransaction implements Transaction {
   #next<T>(statement: () => Promise<T>, query?: SqlQuery): Promise<T> {
     return this.#unlessExpired(async () => {
       const result = await statement()
-      if (query !== undefined) noteWrite(this.#pool, query)
+      if (query !== undefined) noteWrite(this.#pool, this.#connection, query)
       return result
     })
   }
@@ -108,15 +99,14 @@ export class ClientTransaction implements Transaction {
       this.#answered = true
       return result
     } catch (raw) {
-      const error = explainOn(this.#connection, raw, isCommit ? statementExpired : transactionExpired)
+      const cutOff = isCommit ? statementExpired : transactionExpired
+      const { error, failure } = failedOn(this.#connection, this.#pool, raw, cutOff)
       this.#answered = !isOfRolledBack(raw)
-      const failure = failureOf(error, true)
-      reportFailure(this.#pool, this.#connection, failure, error)
       if (failure === 'token') throw transactionRefused(error)
       // The driver looks at the clock once more.
       const expired = failure === 'not-sent' && (this.#isExpired || this.#connection.closedBy === 'expired')
       if (expired) throw transactionExpired(this.#connection.lease.expiresOn, error)
-      if (failure === undefined || !(error instanceof EntraError)) throw error
+      if (failure === undefined) throw error
       throw failure === 'lost' && isCommit ? error : transactionInterrupted(error)
     }
   }
@@ -137,4 +127,40 @@ export class ClientTransaction implements Transaction {
       .restoreIsolationLevel(this.#isolationLevel)
       .finally(() => this.#pool.release(this.#connection, this.#answered))
   }
+}
+
+/**
+ * The error of a transaction whose token has expired: it was rolled back and may be run again. Prisma Client shows it as
+ * P2034, the code that retry wrappers look for.
+ */
+function transactionExpired(expiresOn: number, cause?: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
+    `The transaction was still open when the token of its connection expired (${iso(expiresOn)}), and was rolled back. ` +
+      'It can be run again. Transactions must be shorter than the time between the refresh of a token and its expiry.',
+    { cause },
+  )
+}
+
+/** The same if the server ended the session because of its token, whatever the local clock says. */
+function transactionRefused(cause: unknown): EntraError {
+  return new EntraError(
+    'TRANSACTION_TOKEN_EXPIRED',
+    'The server ended the session of the transaction because it no longer accepts the token, and the transaction ' +
+      'was rolled back. It can be run again.',
+    { cause },
+  )
+}
+
+/**
+ * The error of a transaction whose connection was lost, or whose statement the server refused, before COMMIT was sent: it
+ * was rolled back and may be run again.
+ */
+function transactionInterrupted(error: EntraError): EntraError {
+  const { cause, number } = error
+  return new EntraError(
+    'TRANSACTION_INTERRUPTED',
+    `The transaction was interrupted, and rolled back: ${reasonOf(cause ?? error).replace(/\.$/, '')}. It can be run again.`,
+    { cause: error, number },
+  )
 }

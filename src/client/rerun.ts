@@ -1,7 +1,6 @@
 /** Whether failed work is run again: yes if it did not run, no if it may have run. */
 
 import type { Failure } from '../errors/entra-error.ts'
-import { type ConnectTiming, connectRetryInterval } from '../login/retry.ts'
 
 /**
  * - `begin`: the beginning of a transaction, which has done nothing even if its answer was lost
@@ -30,17 +29,6 @@ const RERUNS: Readonly<Record<Failure, Record<Work, number>>> = {
 export type FailureCounts = Partial<Record<Failure, number>>
 
 /** @param counts - all failures of this work, including this one */
-export function mayRunAgain(work: Work, failure: Failure | undefined, counts: FailureCounts): boolean {
-  return failure !== undefined && (counts[failure] ?? 0) <= RERUNS[failure][work]
-}
-
-/**
- * How long work waits before it runs again that the server refused, in ms: as logins do.
- *
- * @param attempt - how often it was refused
- * @param random - from 0 to 1
- * @param least - what the cause needs, in ms
- */
-export function pauseBefore(attempt: number, random: number, timing: ConnectTiming, least: number): number {
-  return Math.max(connectRetryInterval(attempt, random, timing), least)
+export function mayRunAgain(work: Work, failure: Failure, counts: FailureCounts): boolean {
+  return (counts[failure] ?? 0) <= RERUNS[failure][work]
 }

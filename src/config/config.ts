@@ -7,7 +7,7 @@ import { refusePlaintext } from './address.ts'
 import { givenInCode, readConfigObject } from './config-object.ts'
 import { parseConnectionString } from './connection-string.ts'
 import type { ParsedConfig } from './source.ts'
-import { type SqlLogin, sqlLoginIn } from './sql-login.ts'
+import { mayUsePassword, type SqlLogin, sqlLoginIn } from './sql-login.ts'
 
 export type { ConfigWarning } from './source.ts'
 
@@ -15,7 +15,7 @@ export type { ConfigWarning } from './source.ts'
 export interface EntraConfig extends Omit<ParsedConfig, 'authentication' | 'details'> {
   /** In order of preference; none if the config says nothing about it. */
   signIns: readonly SignIn[]
-  /** Instead of a token, where `withPassword` allows it. */
+  /** Instead of a token, where `allowPassword` allows it. */
   sqlLogin: SqlLogin | undefined
 }
 
@@ -28,13 +28,14 @@ export const NO_CONFIG =
  * Reads a connection string or a config object of `mssql`, and refuses what would sign in without a token.
  *
  * @param inCode - what the options say about signing in, which the config need not repeat. A warning says so if they differ
- * @param withPassword - whether the config may have a user and a password for a server
+ * @param allowPassword - whether the config may have a user and a password for a server that is not on this machine;
+ * undefined for no server at all
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export function readConfig(
   configOrString: MssqlConfig | string,
   inCode: Pick<SignInOptions, 'authentication' | 'tenantId' | 'clientId'> = {},
-  withPassword: (server: string) => boolean = () => false,
+  allowPassword?: boolean,
 ): EntraConfig {
   // Whatever the types say: `process.env.DATABASE_URL!`.
   if (configOrString === undefined || configOrString === '') throw new EntraError('CONFIG_INVALID', NO_CONFIG)
@@ -43,7 +44,8 @@ export function readConfig(
   const { config, schema, maxAge, authentication: said, details, warnings } = parsed
   refusePlaintext(config.server, config.options?.encrypt)
   const authentication = inCode.authentication === undefined ? undefined : [inCode.authentication].flat().join(',')
-  const sqlLogin = withPassword(config.server) ? sqlLoginIn(details, said, authentication) : undefined
+  const mayHaveOne = allowPassword !== undefined && mayUsePassword(config.server, allowPassword)
+  const sqlLogin = mayHaveOne ? sqlLoginIn(details, said, authentication) : undefined
   if (sqlLogin !== undefined) return { config, schema, maxAge, signIns: [], sqlLogin, warnings }
   for (const name of ['tenantId', 'clientId'] as const) {
     const text = inCode[name]

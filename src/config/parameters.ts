@@ -1,6 +1,7 @@
 import { MSSQL_SCHEMA } from '@tediousjs/connection-string'
 import type { config as MssqlConfig } from 'mssql'
 import type { GivenDetails } from '../credentials/sign-in.ts'
+import { MAX_DELAY } from '../time/clock.ts'
 import { type Address, parseDataSource, problemOfHost } from './address.ts'
 import { readCertificate, readSelfSigned } from './certificate-files.ts'
 import { ISOLATION_LEVELS } from './isolation-levels.ts'
@@ -60,9 +61,6 @@ const ENCRYPT = {
 /** From so many seconds on, a timeout was probably meant in ms. */
 const LONGEST_WAIT = 1000
 const LONGEST_QUERY = 10_000
-
-/** Practically for ever, in ms: the longest that a timer takes. */
-const NEVER = 2 ** 31 - 1
 
 const text = (value: Value) => value.text
 const flag = (value: Value) => value.flag()
@@ -145,13 +143,16 @@ export const PARAMETERS: readonly Parameter[] = [
   },
   {
     names: ['poolTimeout'],
-    read: pool('acquireTimeoutMillis', (value) => value.duration('s', LONGEST_WAIT) || NEVER),
+    read: pool('acquireTimeoutMillis', (value) => value.duration('s', LONGEST_WAIT) || MAX_DELAY),
   },
   {
     names: ['maxConnectionLifetime', 'connectionLifetime', 'loadBalanceTimeout'],
     read: setting('maxAge', (value) => value.duration('s') || undefined),
   },
-  { names: ['maxIdleConnectionLifetime'], read: pool('idleTimeoutMillis', (value) => value.duration('s') || NEVER) },
+  {
+    names: ['maxIdleConnectionLifetime'],
+    read: pool('idleTimeoutMillis', (value) => value.duration('s') || MAX_DELAY),
+  },
   { names: ['authentication'], read: setting('authentication', (value) => value) },
   { names: ['user', 'userName', 'User ID', 'uid'], read: detail('user') },
   { names: ['password', 'pwd'], secret: true, read: detail('password') },

@@ -2,6 +2,7 @@ import type { config as MssqlConfig } from 'mssql'
 import type { Given, GivenDetails } from '../credentials/sign-in.ts'
 import { EntraError, type EntraErrorCode } from '../errors/entra-error.ts'
 import { MASK, quoted } from '../errors/wording.ts'
+import { MAX_DELAY } from '../time/clock.ts'
 
 /** Something in a config that is accepted, but probably not what you meant. */
 export interface ConfigWarning {
@@ -88,9 +89,6 @@ export function pointAt(text: string, place: Span, hidden: readonly Span[]): str
   ].join('\n')
 }
 
-/** Timers overflow past this many ms. */
-const MAX_MS = 2 ** 31 - 1
-
 /** A value of a connection string, which knows its place. */
 export class Value implements Given {
   readonly name: string
@@ -134,7 +132,7 @@ export class Value implements Given {
     return this.oneOf({ true: true, yes: true, false: false, no: false }, 'true or false')
   }
 
-  wholeNumber(least = 0, most = MAX_MS): number {
+  wholeNumber(least = 0, most = MAX_DELAY): number {
     const number = /^\d+$/.test(this.text) ? Number(this.text) : Number.NaN
     if (!(number >= least && number <= most)) throw this.mustBe(`a whole number from ${least} to ${most}`)
     return number
@@ -153,7 +151,7 @@ export class Value implements Given {
    * a second, or `longest` seconds or more.
    */
   duration(unit: 'ms' | 's', longest = Number.POSITIVE_INFINITY): number {
-    const number = this.wholeNumber(0, unit === 's' ? Math.floor(MAX_MS / 1000) : MAX_MS)
+    const number = this.wholeNumber(0, unit === 's' ? Math.floor(MAX_DELAY / 1000) : MAX_DELAY)
     if (unit === 'ms' && number > 0 && number < 1000) {
       const other = this.format === 'prisma' ? " Prisma's schema engine reads it in s." : ''
       this.warn(

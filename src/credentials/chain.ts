@@ -5,28 +5,27 @@ import type { AskOptions, NamedCredential } from './credential.ts'
 import { type CredentialFailure, credentialsFailed, linesOf } from './failures.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
-export interface ChainOptions {
-  clock: Clock
-  /** Throws if an answer is not a usable token. The chain then asks the next credential. */
-  accept: (answer: AccessToken | null) => void
-}
-
 /**
  * Asks credentials in order of preference. If one cannot get a token or is late, the chain also asks the next one, and
  * takes the first answer. From then on, it asks the credential that gave it first.
  */
-export class CredentialChain {
+export class CredentialChain<Accepted> {
   readonly #credentials: readonly NamedCredential[]
-  readonly #options: ChainOptions
+  readonly #clock: Clock
+  readonly #accept: (answer: AccessToken | null) => Accepted
   #serving: NamedCredential | undefined
   #failures: CredentialFailure[] = []
   /** Those that were asked and have not answered. */
   #waiting = new Map<NamedCredential, AbortController>()
 
-  /** @param credentials - at least one */
-  constructor(credentials: readonly NamedCredential[], options: ChainOptions) {
+  /**
+   * @param credentials - at least one
+   * @param accept - what to make of an answer. If it throws, the next credential is asked
+   */
+  constructor(credentials: readonly NamedCredential[], clock: Clock, accept: (answer: AccessToken | null) => Accepted) {
     this.#credentials = credentials
-    this.#options = options
+    this.#clock = clock
+    this.#accept = accept
   }
 
   /** The name of the credential that gave the last token. */
@@ -51,9 +50,9 @@ export class CredentialChain {
    *
    * @throws EntraError `CREDENTIALS_FAILED`, or what the only credential failed with; the signal's reason
    */
-  async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
+  async getToken(scope: string, { abortSignal }: AskOptions): Promise<Accepted> {
     abortSignal.throwIfAborted()
-    const { clock } = this.#options
+    const clock = this.#clock
     const order = askingOrder(this.#credentials, this.#serving)
     const failures: CredentialFailure[] = []
     const waiting = new Map<NamedCredential, AbortController>()
@@ -107,11 +106,8 @@ export class CredentialChain {
     })
   }
 
-  async #ask(credential: NamedCredential, scope: string, abortSignal: AbortSignal): Promise<AccessToken | null> {
-    const { clock, accept } = this.#options
-    const answer = await oneAtATime(credential, scope, clock, abortSignal)
-    accept(answer)
-    return answer
+  async #ask(credential: NamedCredential, scope: string, abortSignal: AbortSignal): Promise<Accepted> {
+    return this.#accept(await oneAtATime(credential, scope, this.#clock, abortSignal))
   }
 }
 

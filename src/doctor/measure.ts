@@ -1,10 +1,7 @@
 import { claimsOf } from '../credentials/claims.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
-import { clockSkew, type Lease } from '../token/lease.ts'
+import { clockSkew, type Lease, SKEW_TOLERANCE } from '../token/lease.ts'
 import type { Finding } from './steps.ts'
-
-/** Ignored as clock skew, in ms. */
-const TOLERANCE = 60_000
 
 /**
  * Compares this machine's clock with others.
@@ -18,7 +15,7 @@ export function checkClock(entraMs: number | undefined, databaseMs: number | und
     { skew: databaseMs, other: 'the server' },
   ]
   const summary = sides.flatMap(({ skew, other }) => (skew === undefined ? [] : comparison(skew, other))).join(', ')
-  const isOff = sides.some(({ skew = 0 }) => Math.abs(skew) > TOLERANCE)
+  const isOff = sides.some(({ skew = 0 }) => Math.abs(skew) > SKEW_TOLERANCE)
   return {
     value: true,
     summary,
@@ -30,7 +27,7 @@ export function checkClock(entraMs: number | undefined, databaseMs: number | und
 }
 
 function comparison(skew: number, other: string): string {
-  if (Math.abs(skew) <= TOLERANCE) return `agrees with ${other}`
+  if (Math.abs(skew) <= SKEW_TOLERANCE) return `agrees with ${other}`
   return `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} ${other}`
 }
 

@@ -1,19 +1,22 @@
-import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { causesOf } from '../errors/causes.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { connectFailed } from '../login/connect-failures.ts'
 import { loginRefused } from '../login/refusals.ts'
-import type { LoginContext, LoginRefusal } from '../login/token-refusal.ts'
+import { isTokenExpiry, LOGIN_FAILED, type LoginContext, type LoginRefusal } from '../login/token-refusal.ts'
 import { explainSessionError } from './session-errors.ts'
 
 interface DriverError extends Error {
   code?: unknown
-  number?: unknown
+  number?: number
 }
 
-const TOKEN_EXPIRED_IN_SESSION = 37396
-const LOGIN_FAILED = 18456
-const TOKEN_IS_EXPIRED = /token is expired/i
+/** What the official adapter makes of the driver's error for a statement. */
+interface MappedError {
+  kind?: string
+  code?: number
+  originalMessage?: string
+}
 
 /** Codes of tedious and the system for a connection that went away during a request. */
 const LOST = new Set<unknown>([
@@ -92,7 +95,7 @@ export function explainLoginFailure(
 }
 
 function expiredInSession(error: Error): EntraError | undefined {
-  const number = isDriverAdapterError(error) ? numberOfExpiry(error.cause) : numberOfExpiryInCauses(error)
+  const number = numberOfExpiry(error)
   if (number === undefined) return undefined
   return new EntraError(
     'SESSION_TOKEN_EXPIRED',
@@ -102,19 +105,14 @@ function expiredInSession(error: Error): EntraError | undefined {
   )
 }
 
-function numberOfExpiry(cause: DriverAdapterError['cause']): number | undefined {
-  if (cause.kind === 'mssql') return cause.code === TOKEN_EXPIRED_IN_SESSION ? cause.code : undefined
-  if (cause.kind !== 'AuthenticationFailed') return undefined
-  return TOKEN_IS_EXPIRED.test(cause.originalMessage ?? '') ? LOGIN_FAILED : undefined
-}
-
-/** The official adapter does not translate what BEGIN, COMMIT and ROLLBACK fail with. */
-function numberOfExpiryInCauses(error: Error): number | undefined {
+/** The official adapter does not map what BEGIN, COMMIT and ROLLBACK fail with. */
+function numberOfExpiry(error: Error): number | undefined {
   if (error.name === 'ConnectionError') return undefined
-  for (const link of causesOf(error)) {
-    const { number, message } = link as DriverError
-    if (number === TOKEN_EXPIRED_IN_SESSION) return number
-    if (number === LOGIN_FAILED && TOKEN_IS_EXPIRED.test(message)) return number
+  for (const link of causesOf(error) as Iterable<DriverError & MappedError>) {
+    const { kind, code, message, originalMessage = message } = link
+    const mapped = kind === 'mssql' ? code : kind === 'AuthenticationFailed' ? LOGIN_FAILED : undefined
+    const number = link.number ?? mapped
+    if (number !== undefined && isTokenExpiry(number, originalMessage)) return number
   }
   return undefined
 }

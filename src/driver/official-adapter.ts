@@ -21,9 +21,6 @@ interface MssqlPoolInternals {
   _config(): { options: object }
 }
 
-/** Loads the official adapter: most of it is tedious. */
-export const loadOfficialAdapter = () => import('@prisma/adapter-mssql')
-
 /** Makes connections of the driver, and official adapters on them. */
 export interface OfficialDriver {
   /** A connection that is not open yet. @param authentication - in tedious's form */
@@ -39,7 +36,7 @@ export interface OfficialDriver {
  * @throws {@link EntraError} `DRIVER_UNSUPPORTED` if the driver lacks something that is needed here
  */
 export async function loadOfficialDriver(config: MssqlConfig, options: OfficialOptions): Promise<OfficialDriver> {
-  const { PrismaMssql } = await loadOfficialAdapter()
+  const { PrismaMssql } = await import('@prisma/adapter-mssql')
   let connection: DriverConnection | undefined
   const first = firstLoginConfig((made) => {
     connection = made
@@ -99,6 +96,6 @@ export function driverUnsupported(why: string, cause?: unknown): EntraError {
     'DRIVER_UNSUPPORTED',
     `@prisma/adapter-mssql and its driver cannot be used: ${why}. Install @prisma/adapter-mssql 7.10.0, ` +
       'mssql 12.7.14 and tedious 19.2.2: with Node 20, npm install tedious@19.2.2, since tedious 20 needs Node 22.',
-    cause === undefined ? {} : { cause },
+    { cause },
   )
 }

@@ -20,7 +20,7 @@ import {
 } from './official-adapter.ts'
 import { type OnConnect, prepare } from './on-connect.ts'
 import { type InexactColumn, inexactColumn, watchRequests } from './requests.ts'
-import { mendConnection } from './tedious-fixes.ts'
+import { patchConnection } from './tedious-fixes.ts'
 
 interface OpenerSettings {
   /** Whether statements may be sent after the token's end. @defaultValue false */
@@ -84,7 +84,7 @@ export function connectionOpener(
       if ((error as { code?: unknown }).code !== 'ESOCKET') options?.onPoolError?.(error)
     })
     config.beforeConnect?.(connection)
-    mendConnection(connection)
+    patchConnection(connection)
     const maySend = () => sessionsOutliveTokens || lease.maySend
     watchRequests(connection, maySend, (columns) => {
       if (inexact !== undefined) return

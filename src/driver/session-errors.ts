@@ -1,5 +1,6 @@
 import { causesOf } from '../errors/causes.ts'
 import { EntraError, type EntraErrorCode, reasonOf } from '../errors/entra-error.ts'
+import { SERVER_BUSY } from '../login/failure.ts'
 
 /** What error numbers mean in a session whose database moves, or is at its limit. */
 interface SessionError {
@@ -38,7 +39,7 @@ const SESSION_ERRORS: readonly SessionError[] = [
     remedy: PASSES,
   },
   {
-    numbers: [40501, 49918, 49919, 49920],
+    numbers: SERVER_BUSY,
     code: 'DATABASE_UNAVAILABLE',
     pause: 10_000,
     why: 'The server is busy.',

@@ -2,12 +2,9 @@ import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { config as MssqlConfig } from 'mssql'
 import { EntraError } from '../errors/entra-error.ts'
 import { DEFAULT_PACKET_SIZE } from '../tds/packet.ts'
-
-/** A connection of tedious. */
-type Connection = Parameters<NonNullable<MssqlConfig['beforeConnect']>>[0]
+import type { DriverConnection } from './official-adapter.ts'
 
 /** The parts of a tedious connection that are used here. All are private, so each is checked first. */
 interface Internals {
@@ -25,14 +22,8 @@ interface Internals {
 
 const METHODS = ['sendPreLogin', 'sendLogin7Packet', 'wrapWithTls', 'performSentLogin7WithStandardLogin'] as const
 
-/** The version that tedious puts into PRELOGIN, and where its LOGIN7 has the features. */
-interface Rehearsal {
-  version: string
-  featuresAtEnd: boolean
-}
-
-/** Each version of the driver in this process is checked once. */
-const rehearsals = new WeakMap<object, Rehearsal>()
+/** The drivers in this process whose login is good: each version is checked once. */
+const supported = new WeakSet<object>()
 
 /**
  * Works around what tedious does wrong on the wire. To be called once for each connection, before it has a socket.
@@ -41,8 +32,8 @@ const rehearsals = new WeakMap<object, Rehearsal>()
  *
  * @throws {@link EntraError} `DRIVER_UNSUPPORTED`, which names the version to install; nothing was sent
  */
-export function mendConnection(connection: Connection): void {
-  const internals = connection as Connection & Internals
+export function patchConnection(connection: DriverConnection): void {
+  const internals = connection as DriverConnection & Internals
   requireSupported(internals)
   keepPacketsInRecords(internals)
   wrapWithTlsAsRouted(internals)
@@ -53,12 +44,8 @@ export function mendConnection(connection: Connection): void {
 function requireSupported(connection: Internals): void {
   const missing = METHODS.filter((name) => typeof connection[name] !== 'function')
   if (missing.length > 0) throw unsupported('', `it has no ${missing.join(', ')}`)
-  let rehearsal = rehearsals.get(connection.constructor)
-  if (rehearsal === undefined) {
-    rehearsal = rehearse(connection)
-    rehearsals.set(connection.constructor, rehearsal)
-  }
-  const { version, featuresAtEnd } = rehearsal
+  if (supported.has(connection.constructor)) return
+  const { version, featuresAtEnd } = dryRun(connection)
   // tedious #1718: some servers take the features at the end of LOGIN7 alone. 19.2.1 put them there; the two other things
   // that Fabric wants had come before, with 19.1: a TRACEID (#1668) and the instance of a redirect (#1695).
   if (!featuresAtEnd) {
@@ -67,13 +54,14 @@ function requireSupported(connection: Internals): void {
       'its login has the features in a place where SQL database in Fabric does not accept them',
     )
   }
+  supported.add(connection.constructor)
 }
 
 /** Makes the driver write its PRELOGIN and LOGIN7, without the token, to see what it would send. */
-function rehearse(connection: Internals): Rehearsal {
+function dryRun(connection: Internals): { version: string; featuresAtEnd: boolean } {
   const sent: Buffer[] = []
   const messageIo = { sendMessage: (_type: number, data: Buffer) => sent.push(data) }
-  const authentication = { type: 'azure-active-directory-access-token', options: { token: 'rehearsal' } }
+  const authentication = { type: 'azure-active-directory-access-token', options: { token: 'none' } }
   const stage: Internals = Object.create(connection, {
     messageIo: { value: messageIo },
     debug: { value: { payload: () => {} } },
@@ -112,7 +100,7 @@ function hasFeaturesAtEnd(login7: Buffer): boolean {
  * - With `encrypt: true` all versions put the ATTENTION of a request that is cancelled as it goes out into the record of
  *   its last packet, or half of it.
  */
-function keepPacketsInRecords(connection: Connection & Internals): void {
+function keepPacketsInRecords(connection: DriverConnection & Internals): void {
   const { sendPreLogin, sendLogin7Packet } = connection
   connection.on('secure', writeOneByOne)
   // Both are called for each socket: after a redirect there is one more. In between, the records of TDS 7 are limited to
@@ -131,7 +119,7 @@ function keepPacketsInRecords(connection: Connection & Internals): void {
 function outgoingPackets(connection: Internals): { packetSize: number } {
   const packets = connection.messageIo?.outgoingMessageStream
   if (typeof packets?.packetSize === 'number') return packets
-  throw unsupported(rehearsals.get(connection.constructor)?.version ?? '', 'it has no packet size to set')
+  throw unsupported('', 'it has no packet size to set')
 }
 
 /** Without `_writev` a stream writes what is queued one by one, and TLS makes a record of each. */
@@ -178,7 +166,7 @@ function endInterruptedLogin(connection: Internals): void {
  * mssql's Transaction forgets its connection when the server rolls back, and then reads `null` where COMMIT is answered:
  * the process ends. So it hears of a rollback by the answer to COMMIT alone.
  */
-function commitUndisturbed(connection: Connection): void {
+function commitUndisturbed(connection: DriverConnection): void {
   const { commitTransaction } = connection
   const events: EventEmitter = connection
   connection.commitTransaction = (callback, name) => {
@@ -198,6 +186,6 @@ function unsupported(version: string, why: string, cause?: unknown): EntraError 
     `The installed driver, ${`tedious ${version}`.trim()}, cannot be used: ${why}. Nothing was sent. ` +
       'Install tedious 19.2.2, or with Node 22 and later one of 20.2 to 20.x (npm install tedious@19.2.2), and remove ' +
       'what pins it to this version.',
-    cause === undefined ? {} : { cause },
+    { cause },
   )
 }

@@ -177,7 +177,7 @@ export class EntraError extends Error {
 
   /** @param text - the message without its last line, which the constructor adds */
   constructor(code: EntraErrorCode, text: string, details: EntraErrorDetails = {}) {
-    super(text + linkTo(code), 'cause' in details ? { cause: details.cause } : undefined)
+    super(text + linkTo(code), details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     if (details.errors !== undefined) this.errors = details.errors
     if (details.number !== undefined) this.number = details.number

@@ -47,7 +47,7 @@ const KEEP_ALIVE = 30_000
 const VERSION = { major: 17, minor: 0, build: 0 }
 
 /** Options of {@link connectToServer}. */
-export interface ConnectOptions {
+interface ConnectOptions {
   /** Destroys the connection at any time. */
   signal: AbortSignal
   /** Whether the login will bring a token. @defaultValue false */
@@ -225,7 +225,7 @@ export function requireEncryption(socket: Socket): void {
 }
 
 /** The error for a server, or somebody on the network, that answers without encryption. */
-export function encryptionRefused(): EntraError {
+function encryptionRefused(): EntraError {
   return new EntraError(
     'TLS_FAILED',
     'The server does not offer encryption, or something in between hides the offer. The token was not sent. ' +
@@ -234,7 +234,7 @@ export function encryptionRefused(): EntraError {
 }
 
 /** The error for an answer to PRELOGIN that is not TDS. */
-export function noSqlServer(cause: unknown): EntraError {
+function noSqlServer(cause: unknown): EntraError {
   return new EntraError('CONNECT_FAILED', 'What answers at that port is not a SQL Server. Check the host and port.', {
     cause,
   })

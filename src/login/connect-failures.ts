@@ -19,47 +19,47 @@ const PORTS =
   'policy of the server to Proxy. TDS does not work through HTTP proxies.'
 
 /** By the code of the system's error, or of the driver's. */
-const NETWORK_FAILURES: ReadonlyArray<
-  readonly [codes: readonly string[], code: EntraErrorCode, why: string, remedy: string]
-> = [
-  [
-    ['ENOTFOUND', 'ENODATA'],
-    'SERVER_NOT_FOUND',
-    'DNS has no entry for that name.',
-    'Check the host name of the server. If it has a private endpoint, link its private DNS zone to this network.',
-  ],
-  [
-    ['EAI_AGAIN'],
-    'SERVER_NOT_FOUND',
-    'DNS did not answer.',
-    'Check the network and the DNS server of this machine, and the host name of the server.',
-  ],
-  [
-    ['ECONNREFUSED'],
-    'SERVER_UNREACHABLE',
-    'Nothing listens at that address and port.',
-    'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections. If it ' +
+const NETWORK_FAILURES: readonly (Explanation & { codes: readonly unknown[] })[] = [
+  {
+    codes: ['ENOTFOUND', 'ENODATA'],
+    code: 'SERVER_NOT_FOUND',
+    why: 'DNS has no entry for that name.',
+    remedy:
+      'Check the host name of the server. If it has a private endpoint, link its private DNS zone to this network.',
+  },
+  {
+    codes: ['EAI_AGAIN'],
+    code: 'SERVER_NOT_FOUND',
+    why: 'DNS did not answer.',
+    remedy: 'Check the network and the DNS server of this machine, and the host name of the server.',
+  },
+  {
+    codes: ['ECONNREFUSED'],
+    code: 'SERVER_UNREACHABLE',
+    why: 'Nothing listens at that address and port.',
+    remedy:
+      'Check the host and port (Azure SQL: 1433), that the server is running, and that it accepts TCP connections. If it ' +
       'starts together with your application (docker compose), set rotation.connectRetryTimeout: then the first connect ' +
       'waits for it.',
-  ],
-  [
-    ['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'EADDRNOTAVAIL'],
-    'SERVER_UNREACHABLE',
-    'This machine has no route to that address.',
-    'Check the network, VPN and routes of this machine, and whether the server only has a private endpoint.',
-  ],
-  [
-    ['ETIMEDOUT', 'ETIMEOUT'],
-    'SERVER_UNREACHABLE',
-    'Nothing answered in time: something on the way drops the packets, or the address is wrong.',
-    `Check the host and port, and that outbound TCP connections to port 1433 are allowed. ${PORTS}`,
-  ],
-  [
-    ['EINSTLOOKUP'],
-    'SERVER_UNREACHABLE',
-    'SQL Server Browser (UDP 1434) did not report the port of the named instance.',
-    'Start SQL Server Browser and open UDP 1434, or specify the port instead of the instance.',
-  ],
+  },
+  {
+    codes: ['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'EADDRNOTAVAIL'],
+    code: 'SERVER_UNREACHABLE',
+    why: 'This machine has no route to that address.',
+    remedy: 'Check the network, VPN and routes of this machine, and whether the server only has a private endpoint.',
+  },
+  {
+    codes: ['ETIMEDOUT', 'ETIMEOUT'],
+    code: 'SERVER_UNREACHABLE',
+    why: 'Nothing answered in time: something on the way drops the packets, or the address is wrong.',
+    remedy: `Check the host and port, and that outbound TCP connections to port 1433 are allowed. ${PORTS}`,
+  },
+  {
+    codes: ['EINSTLOOKUP'],
+    code: 'SERVER_UNREACHABLE',
+    why: 'SQL Server Browser (UDP 1434) did not report the port of the named instance.',
+    remedy: 'Start SQL Server Browser and open UDP 1434, or specify the port instead of the instance.',
+  },
 ]
 
 const LOGIN_TIMEOUT: Explanation = {
@@ -87,13 +87,8 @@ export function connectFailed(cause: Error, reached: boolean): EntraError {
   const reason = reasonOf(cause).replace(/[\s.-]+$/, '')
   const code = networkCode(cause)
   const timedOut = reached && code === 'ETIMEOUT' && !reason.includes('(redirected from ')
-  const explanation = timedOut ? LOGIN_TIMEOUT : (networkFailure(code) ?? UNKNOWN)
+  const explanation = timedOut ? LOGIN_TIMEOUT : (NETWORK_FAILURES.find(({ codes }) => codes.includes(code)) ?? UNKNOWN)
   return explainedError(`No connection to the server could be opened: ${reason}.`, explanation, { cause })
-}
-
-function networkFailure(systemCode: unknown): Explanation | undefined {
-  const row = NETWORK_FAILURES.find(([codes]) => codes.some((each) => each === systemCode))
-  return row && { code: row[1], why: row[2], remedy: row[3] }
 }
 
 /** The innermost code: the system's own, if there is one. */
@@ -104,7 +99,7 @@ function networkCode(error: Error): unknown {
 }
 
 /** Each check of a certificate, by Node's (OpenSSL's) code: what is wrong, and what to do. */
-const CERTIFICATE_CHECKS: ReadonlyArray<readonly [codes: readonly string[], why: string, remedy: string]> = [
+const CERTIFICATE_CHECKS: readonly (readonly [codes: readonly unknown[], why: string, remedy: string])[] = [
   [
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'HOSTNAME_MISMATCH'],
     'it is for another host name',
@@ -150,7 +145,7 @@ const ENCRYPTION_REQUIRED = 'EENCRYPT'
  *
  * @param error - what TLS threw, or an error that holds it as its cause
  */
-export function explainTlsFailure(error: unknown): EntraError | undefined {
+function explainTlsFailure(error: unknown): EntraError | undefined {
   for (const link of causesOf(error)) {
     const { code } = link as { code?: unknown }
     if (code === ENCRYPTION_REQUIRED) return encryptionRequired(error)
@@ -162,7 +157,7 @@ export function explainTlsFailure(error: unknown): EntraError | undefined {
         error,
       )
     }
-    const check = CERTIFICATE_CHECKS.find(([codes]) => codes.some((name) => name === code))
+    const check = CERTIFICATE_CHECKS.find(([codes]) => codes.includes(code))
     if (check === undefined) continue
     const [, why, remedy] = check
     return tlsFailed(

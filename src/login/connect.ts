@@ -12,7 +12,7 @@ export function addressLookup(host: string): (() => Promise<string[]>) | undefin
 }
 
 /** Options of {@link dial}. */
-export interface DialOptions {
+interface DialOptions {
   host: string
   port: number
   localAddress?: string | undefined

@@ -15,3 +15,12 @@ export function failureOf(error: unknown, databaseWasOpened: boolean): Failure |
   if (failure !== 'by-number') return failure
   return number === undefined ? undefined : failureOfRefusal(number, databaseWasOpened)
 }
+
+/** "The service is busy": it wants fewer attempts. */
+export const SERVER_BUSY: readonly number[] = [40501, 49918, 49919, 49920]
+
+/** Whether a server refused because it is at a limit, to which each attempt adds. */
+export function isAtLimit(error: unknown): boolean {
+  if (!(error instanceof EntraError)) return false
+  return error.code === 'TOO_MANY_CONNECTIONS' || (error.number !== undefined && SERVER_BUSY.includes(error.number))
+}

@@ -123,7 +123,7 @@ export function loginRefused(refusal: LoginRefusal, context: LoginContext, cause
   const { number, state, message } = refusal
   const explanation = isTokenRefusal(number) ? explainRefusedToken(context, refusal) : explain(context, refusal)
   const what = `The server refused the login: ${message} (error ${number}, state ${state})`
-  return explainedError(what, explanation, { ...(cause && { cause }), number, state })
+  return explainedError(what, explanation, { cause, number, state })
 }
 
 function explain(context: LoginContext, refusal: LoginRefusal): Explanation {

@@ -5,7 +5,7 @@ import { claimsOf } from '../credentials/claims.ts'
 import { EntraError, textOf } from '../errors/entra-error.ts'
 import { encodeFedAuthRequest, Feature, type FeatureData, FedAuthLibrary } from '../tds/features.ts'
 import { LoginRefusedError, type LoginToken } from '../tds/login-response.ts'
-import { CLIENT_ID, type Login7, TdsVersion } from '../tds/login7.ts'
+import { CLIENT_ID, knowsFeatures, type Login7, TdsVersion } from '../tds/login7.ts'
 import type { Routing } from '../tds/tokens.ts'
 import type { Clock } from '../time/clock.ts'
 import { connectToServer, type LoginAnswer, logIn } from './client-login.ts'
@@ -100,7 +100,7 @@ function withRedirect(error: EntraError, last: Routing | undefined): EntraError 
   if (last === undefined) return error
   const { code, number, state, cause } = error
   const text = `${textOf(error)}\nThe login was redirected to ${last.host}:${last.port}.`
-  return new EntraError(code, text, { number, state, ...(cause !== undefined && { cause }) })
+  return new EntraError(code, text, { number, state, cause })
 }
 
 function tokenIgnored(): EntraError {
@@ -125,14 +125,14 @@ export function withToken(
   const { host, loginName = host, encrypt, applicationName = '', language = '', readOnly = false } = target
   const [flags1, flags2, typeFlags, flags3] = login.flags
   const request = encodeFedAuthRequest({ library: FedAuthLibrary.SECURITY_TOKEN, echo, token })
-  // TDS 8 is TDS 7.4 within TLS, and its number is only for servers reached that way.
-  const downgraded = login.tdsVersion === TdsVersion.TDS_8_0 && encrypt !== 'strict'
+  // Before TDS 7.4 there are no Entra logins. TDS 8 is TDS 7.4 within TLS, and only for servers reached that way.
+  const fits = login.tdsVersion === TdsVersion.TDS_8_0 ? encrypt === 'strict' : knowsFeatures(login.tdsVersion)
   return {
     ...login,
     packetSize: packetSizeFor(login.packetSize, encrypt !== false),
     clientProcessId: login.clientProcessId || process.pid,
     clientId: login.clientId.some((byte) => byte !== 0) ? login.clientId : CLIENT_ID,
-    tdsVersion: downgraded ? TdsVersion.TDS_7_4 : login.tdsVersion,
+    tdsVersion: fits ? login.tdsVersion : TdsVersion.TDS_7_4,
     flags: [
       flags1,
       flags2 & ~INTEGRATED_SECURITY,

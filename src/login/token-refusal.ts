@@ -32,7 +32,7 @@ const AZURE_SQL_APP_ID = '022907d3-0f1b-48f7-badc-1ba6abab6d66'
 const BY_TOKEN = '<token-identified principal>'
 
 /** "Login failed". */
-const LOGIN_FAILED = 18456
+export const LOGIN_FAILED = 18456
 
 /** "Query cannot be executed, access token is expired": at the first statement, which sets the session up. */
 const EXPIRED_IN_SESSION = 37396
@@ -40,6 +40,11 @@ const EXPIRED_IN_SESSION = 37396
 /** Whether a server says by this number that it does not take the token. */
 export function isTokenRefusal(number: number): boolean {
   return number === LOGIN_FAILED || number === EXPIRED_IN_SESSION
+}
+
+/** Whether a server says that the token has expired. */
+export function isTokenExpiry(number: number, message: string): boolean {
+  return number === EXPIRED_IN_SESSION || (number === LOGIN_FAILED && /token is expired/i.test(message))
 }
 
 /** What older servers say if they do not know a token's principal. */
@@ -52,11 +57,10 @@ const ANONYMOUS = 'NT AUTHORITY\\ANONYMOUS LOGON'
 export function explainRefusedToken(context: LoginContext, { number, message }: LoginRefusal): Explanation {
   // A server without FEDAUTH overlooks it in LOGIN7, and finds neither user nor password there.
   if (/user ''/.test(message)) return unsupported(context)
-  if (number === EXPIRED_IN_SESSION) return expired(context)
+  if (isTokenExpiry(number, message)) return expired(context)
   if (!message.includes(BY_TOKEN) && !message.includes(ANONYMOUS)) {
     return { code: 'LOGIN_FAILED', why: '', remedy: "The server's log gives the reason for this state." }
   }
-  if (/token is expired/i.test(message)) return expired(context)
   if (/not currently configured to accept this token/i.test(message)) return otherTenant(context)
   const { claims } = context
   const wrong = claims && (wrongAudience(claims, context) ?? notValidYet(claims, context))

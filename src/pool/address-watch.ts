@@ -57,7 +57,7 @@ export class AddressWatch<C extends PoolConnection> {
     for (const address of missing) {
       if (!this.#missing.has(address) || this.#gone.has(address) || this.#inTurn.has(address)) continue
       this.#gone.set(address, new Stopwatch(this.#clock))
-      this.#connections.forsake(address)
+      this.#connections.markGone(address)
       this.#onGone()
     }
     this.#missing = missing

@@ -28,6 +28,8 @@ export interface PoolConnection {
   readonly isUsable: boolean
   /** The address that the server's name led to; undefined if it is not known. */
   readonly address?: string | undefined
+  /** Why this end closed it; undefined if it did not. */
+  readonly closedBy: CloseReason | undefined
   /** Makes one round trip. Resolves to whether the server answered; never rejects. */
   validate(): Promise<boolean>
   /** Closes it now, whatever runs on it. Does nothing if it has ended. */
@@ -56,32 +58,27 @@ export class PoolEntry<C extends PoolConnection> {
   readonly id: number
   /** `closing`: no longer used, but not ended yet. `validating` also when it has just been opened. */
   state: 'idle' | 'lent' | 'validating' | 'closing' = 'validating'
-  /** Whether its replacement is open, so that it is closed as soon as nothing runs on it. */
+  /** Whether its replacement is open: it is closed as soon as nothing runs on it. */
   retired = false
-  /** Whether it leads to a server that is no longer the right one. */
-  isAstray = false
+  /** The same, and no work begins on it: it leads to a server that is no longer the right one. */
+  isEvicted = false
   /** Whether its server's name no longer leads to its address: it is replaced at leisure. */
-  isForsaken = false
-  /** Whether nothing has run on it since it was validated; a login counts too. */
-  validated = true
-  /** Why the pool closed it; undefined if it has not. */
-  reason: CloseReason | undefined
+  addressIsGone = false
+  /** Whether there was reason to doubt it since it last answered: then it is validated before it is lent. */
+  isSuspect = false
   readonly #clock: Clock
   readonly #opened: Stopwatch
   readonly #maxAge: number
   #heard: Stopwatch
-  /** The last suspicion that an answer has cleared. */
-  #cleared: number
 
   /** @param maxAge - how long it lives, in ms */
-  constructor(connection: C, id: number, maxAge: number, suspicion: number, clock: Clock) {
+  constructor(connection: C, id: number, maxAge: number, clock: Clock) {
     this.connection = connection
     this.id = id
     this.#clock = clock
     this.#maxAge = maxAge
     this.#opened = new Stopwatch(clock)
     this.#heard = this.#opened
-    this.#cleared = suspicion
   }
 
   /** In ms. */
@@ -99,30 +96,8 @@ export class PoolEntry<C extends PoolConnection> {
     return this.#heard.elapsed
   }
 
-  lend(): void {
-    this.state = 'lent'
-    this.validated = false
-  }
-
-  /** @param answered - whether the server answered just now */
-  giveBack(suspicion: number, answered: boolean): void {
-    this.state = 'idle'
-    if (answered) this.#hear(suspicion)
-  }
-
-  /** @param suspicion - the last one when its validation began */
-  answered(suspicion: number): void {
-    this.validated = true
-    this.#hear(suspicion)
-  }
-
-  /** Whether there was reason to doubt it since it last answered. */
-  isSuspect(suspicion: number): boolean {
-    return this.#cleared < suspicion
-  }
-
-  #hear(suspicion: number): void {
+  /** The server has answered. */
+  answered(): void {
     this.#heard = new Stopwatch(this.#clock)
-    this.#cleared = suspicion
   }
 }

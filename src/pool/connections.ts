@@ -1,8 +1,7 @@
 import type { CloseReason } from '../events.ts'
 import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
-import type { RefreshTiming } from '../token/refresh-policy.ts'
 import { type PoolConnection, type PoolContext, PoolEntry } from './connection.ts'
-import { deadlineIn, dueFor, maxAgeOf, replacementsFor, timeLeft } from './schedule.ts'
+import { dueFor, maxAgeOf, replacementsFor, timeLeft } from './schedule.ts'
 
 /** The open connections of a pool: which one to lend next, which are outdated, which are due to be closed. */
 export class Connections<C extends PoolConnection> {
@@ -14,7 +13,6 @@ export class Connections<C extends PoolConnection> {
   #idle: PoolEntry<C>[] = []
   #lent = 0
   #opened = 0
-  #suspicion = 0
 
   /** @param onEnded - called when either end has ended a connection */
   constructor(pool: PoolContext, onEnded: () => void) {
@@ -23,11 +21,15 @@ export class Connections<C extends PoolConnection> {
     this.#busiest = new RecentPeak(pool.clock)
   }
 
+  /** How many were ever opened: the number of the last one. */
+  get opened(): number {
+    return this.#opened
+  }
+
   get size(): number {
     return this.#entries.size
   }
 
-  /** How many are lent. */
   get lent(): number {
     return this.#lent
   }
@@ -44,21 +46,16 @@ export class Connections<C extends PoolConnection> {
   add(connection: C): PoolEntry<C> {
     const { settings, clock, random, emit } = this.#pool
     const id = ++this.#opened
-    const entry = new PoolEntry(connection, id, maxAgeOf(settings.maxAge, random()), this.#suspicion, clock)
+    const entry = new PoolEntry(connection, id, maxAgeOf(settings.maxAge, random()), clock)
     emit({ type: 'connection.opened', at: clock.now(), connection: id, expiresOn: connection.lease.expiresOn })
     this.#entries.set(connection, entry)
     connection.onEnd(() => this.#ended(entry))
     return entry
   }
 
-  /** Counts the reasons to doubt the open connections. */
-  get suspicion(): number {
-    return this.#suspicion
-  }
-
-  /** Something happened to one connection: all others are validated before they are lent. */
+  /** Something happened to one connection: all are validated before they are lent. */
   suspect(): void {
-    this.#suspicion++
+    for (const entry of this.#entries.values()) entry.isSuspect = true
   }
 
   /** Takes the connection to lend next: the one used last, preferably one with the current token. */
@@ -79,20 +76,23 @@ export class Connections<C extends PoolConnection> {
   }
 
   lend(entry: PoolEntry<C>): C {
-    entry.lend()
+    entry.state = 'lent'
     this.#busiest.note(++this.#lent)
     return entry.connection
   }
 
-  /** Takes it back from work. It is not idle yet. */
+  /** Takes it back from work. It may not be lent yet. @param answered - whether the server answered just now */
   giveBack(entry: PoolEntry<C>, answered: boolean): void {
     this.#lent--
-    entry.giveBack(this.#suspicion, answered)
+    entry.state = 'idle'
+    if (!answered) return
+    entry.answered()
+    entry.isSuspect = false
   }
 
   /** Makes it idle: it may be lent from now on. */
   rest(entry: PoolEntry<C>): void {
-    if (entry.isAstray) {
+    if (entry.isEvicted) {
       this.close(entry, 'unusable')
       return
     }
@@ -102,13 +102,12 @@ export class Connections<C extends PoolConnection> {
 
   close(entry: PoolEntry<C>, reason: CloseReason): void {
     this.#leave(entry)
-    entry.reason ??= reason
     entry.connection.close(reason)
   }
 
   /** Whether new work may begin with its token. */
-  isFresh({ connection, isAstray }: PoolEntry<C>): boolean {
-    return !isAstray && deadlineIn(connection.lease, this.#timing) > 0
+  isFresh({ connection, isEvicted }: PoolEntry<C>): boolean {
+    return !isEvicted && connection.lease.isFresh
   }
 
   /** Whether it should be replaced: there is a newer token, or it has reached its maximum age, or its address is gone. */
@@ -117,7 +116,7 @@ export class Connections<C extends PoolConnection> {
     const { lease } = entry.connection
     // If the clock was set, the same token may come again as another lease. It needs no rotation.
     const isOlder = current !== undefined && lease !== current && lease.token !== current.token
-    return isOlder || entry.isForsaken || entry.ageLeft <= 0
+    return isOlder || entry.addressIsGone || entry.ageLeft <= 0
   }
 
   /** Whether an open connection may be lent as soon as it is given back or has answered. */
@@ -156,28 +155,30 @@ export class Connections<C extends PoolConnection> {
   }
 
   /** Has the connections to an address replaced. */
-  forsake(address: string): void {
-    for (const entry of this.all) if (entry.connection.address === address) entry.isForsaken = true
+  markGone(address: string): void {
+    for (const entry of this.all) if (entry.connection.address === address) entry.addressIsGone = true
   }
 
   /**
    * Closes a connection, those opened before it, and those to the same address, each as soon as nothing runs on it. No work
    * begins on them.
    */
-  retireAlike(connection: C): void {
+  evictAlike(connection: C): void {
     const last = this.#entries.get(connection)?.id ?? 0
     const { address } = connection
-    for (const entry of this.all) {
-      const isAlike = entry.id <= last || (address !== undefined && entry.connection.address === address)
-      if (!isAlike || entry.state === 'closing') continue
-      entry.isAstray = true
-      if (entry.state === 'idle') this.close(entry, 'unusable')
-    }
+    this.#evict((entry) => entry.id <= last || (address !== undefined && entry.connection.address === address))
+  }
+
+  /** The same for those opened before a connection, and those to another address. */
+  evictOthers(connection: C): void {
+    const first = this.#entries.get(connection)?.id ?? 0
+    const { address } = connection
+    this.#evict((entry) => entry.id < first || entry.connection.address !== address)
   }
 
   /** Until new work may no longer begin on the first of the outdated connections, in ms. */
   get deadlineIn(): number {
-    return Math.min(...this.outdated.map(({ connection }) => deadlineIn(connection.lease, this.#timing)))
+    return Math.min(...this.outdated.map(({ connection }) => connection.lease.deadlineIn))
   }
 
   /** Closes what is due. @returns how long until something may be due again, in ms */
@@ -187,7 +188,7 @@ export class Connections<C extends PoolConnection> {
     // Retired connections do not count towards `min`.
     let staying = this.all.filter(({ state, retired }) => state !== 'closing' && !retired).length
     for (const entry of this.all) {
-      const due = dueFor(entry, staying > settings.min, settings, this.#timing)
+      const due = dueFor(entry, staying > settings.min, settings)
       if (typeof due === 'number') next = Math.min(next, due)
       else {
         if (!entry.retired) staying--
@@ -211,8 +212,12 @@ export class Connections<C extends PoolConnection> {
     })
   }
 
-  get #timing(): RefreshTiming {
-    return this.#pool.source.timing
+  #evict(isWrong: (entry: PoolEntry<C>) => boolean): void {
+    for (const entry of this.all) {
+      if (entry.state === 'closing' || !isWrong(entry)) continue
+      entry.isEvicted = true
+      if (entry.state === 'idle') this.close(entry, 'unusable')
+    }
   }
 
   #leave(entry: PoolEntry<C>): void {
@@ -223,8 +228,9 @@ export class Connections<C extends PoolConnection> {
 
   #ended(entry: PoolEntry<C>): void {
     this.#leave(entry)
-    this.#entries.delete(entry.connection)
-    const { id, reason = 'lost', age: ageMs } = entry
+    const { id, age: ageMs, connection } = entry
+    this.#entries.delete(connection)
+    const reason = connection.closedBy ?? 'lost'
     if (reason === 'lost') this.suspect()
     this.#pool.emit({ type: 'connection.closed', at: this.#pool.clock.now(), connection: id, reason, ageMs })
     this.#onEnded()

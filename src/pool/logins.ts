@@ -1,6 +1,5 @@
 import { EntraError, isMistake, reasonOf } from '../errors/entra-error.ts'
-import type { ConnectRetryEvent } from '../events.ts'
-import { failureOf } from '../login/failure.ts'
+import { failureOf, isAtLimit } from '../login/failure.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch } from '../time/clock.ts'
 import type { OpenConnection, PoolConnection, PoolContext } from './connection.ts'
@@ -23,6 +22,8 @@ interface Backoff {
 export class Logins<C extends PoolConnection> {
   readonly #pool: PoolContext
   readonly #open: OpenConnection<C>
+  readonly #onToken: () => void
+  #unsubscribe: (() => void) | undefined
   #underWay = 0
   #waitingForToken = 0
   /** Aborted when no work waits any more: then the wait for a token ends. */
@@ -30,9 +31,11 @@ export class Logins<C extends PoolConnection> {
   #tokenWait: Stopwatch | undefined
   #backoff: Backoff | undefined
 
-  constructor(pool: PoolContext, open: OpenConnection<C>) {
+  /** @param onToken - called when there is a new token */
+  constructor(pool: PoolContext, open: OpenConnection<C>, onToken: () => void) {
     this.#pool = pool
     this.#open = open
+    this.#onToken = onToken
   }
 
   /** Logins in progress, including those that wait for a token. */
@@ -70,13 +73,21 @@ export class Logins<C extends PoolConnection> {
   }
 
   /** Counts a login as in progress until `work` has ended, including what is done with the connection. */
-  async count(work: () => Promise<void>): Promise<void> {
+  async count<T>(work: () => Promise<T>): Promise<T> {
     this.#underWay++
+    // From the first login on, so that a token request goes on for as long as a login may need it.
+    this.#unsubscribe ??= this.#pool.source.subscribe(({ type }) => type === 'token.acquired' && this.#onToken())
     try {
-      await work()
+      return await work()
     } finally {
       this.#underWay--
     }
+  }
+
+  /** No connection is open or being opened: no token is needed. */
+  rest(): void {
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
   }
 
   /** As `open`, for work that waits: aborted by `abandon`. */
@@ -88,11 +99,6 @@ export class Logins<C extends PoolConnection> {
   /** Ends logins that wait for a token, because no work waits for them any more. */
   abandon(): void {
     this.#demand.abort(NOT_NEEDED)
-  }
-
-  /** Whether a login ended because of `abandon`. */
-  wasAbandoned(error: unknown): boolean {
-    return error === NOT_NEEDED
   }
 
   /**
@@ -129,29 +135,31 @@ export class Logins<C extends PoolConnection> {
   }
 
   /**
-   * Notes that a login for waiting work failed, and rejects work that should not wait for another one.
+   * Notes that a login for waiting work failed, rejects work that should not wait for another one, and announces that one,
+   * unless an earlier failure has.
    *
    * @param served - whether other connections serve the work meanwhile
-   * @returns the event that announces the next one; undefined if none is needed, or an earlier failure has announced it
    */
-  failed(error: unknown, served: boolean, queue: Queue<C>): ConnectRetryEvent | undefined {
-    const { settings, clock, random } = this.#pool
+  failed(error: unknown, served: boolean, queue: Queue<C>): void {
+    if (error === NOT_NEEDED) return
+    const { settings, clock, random, emit, hasConnected } = this.#pool
     const longest = this.longestWait(error)
     const mayPass = this.mayPass(error)
     if (!served) queue.reject(error, mayPass ? longest : 0)
     const known = this.#backoff
     if (known !== undefined && known.since.left(known.delay) > 0) {
       known.error = error
-      return undefined
+      return
     }
     const timeLeft = queue.length === 0 ? undefined : longest - queue.longestWait
     // What passes by itself is tried again soon, however often something else failed before.
     const attempt = known !== undefined && this.mayPass(known.error) === mayPass ? known.attempt + 1 : 1
-    const interval = connectRetryInterval(attempt, random(), settings)
+    const isMove = hasConnected && mayPass && !isAtLimit(error)
+    const interval = connectRetryInterval(attempt, random(), settings, isMove)
     const retryInMs = loginDelay(interval, mayPass, served, timeLeft, longest)
     this.#backoff = { error, attempt, since: new Stopwatch(clock), delay: retryInMs }
-    if (queue.length === 0) return undefined
-    return { type: 'connect.retry', at: clock.now(), error: error as Error, attempt, retryInMs }
+    if (queue.length === 0) return
+    emit({ type: 'connect.retry', at: clock.now(), error: error as Error, attempt, retryInMs })
   }
 
   async #lease(signal: AbortSignal) {

@@ -8,11 +8,11 @@ import { AddressWatch } from './address-watch.ts'
 import type { OpenConnection, PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Logins } from './logins.ts'
-import { disconnected, Queue, type WaitLimit, waitLimit } from './queue.ts'
+import { disconnected, Queue, waitLimit } from './queue.ts'
 import { Rotation } from './rotation.ts'
-import type { PoolSettings } from './settings.ts'
 import type { PoolStats } from './stats.ts'
 import { Validations } from './validations.ts'
+import { WriteGate } from './write-gate.ts'
 
 /**
  * The connections of one client: lends each to one piece of work at a time, opens what is needed with the current lease,
@@ -20,7 +20,7 @@ import { Validations } from './validations.ts'
  */
 export class Pool<C extends PoolConnection> {
   readonly context: PoolContext
-  readonly #settings: PoolSettings
+  readonly writes: WriteGate<C>
   readonly #connections: Connections<C>
   readonly #queue: Queue<C>
   readonly #logins: Logins<C>
@@ -28,38 +28,37 @@ export class Pool<C extends PoolConnection> {
   readonly #rotation: Rotation<C>
   readonly #addresses: AddressWatch<C> | undefined
   readonly #alarm: Alarm
-  #unsubscribe: (() => void) | undefined
   readonly #stopped = new AbortController()
   #connecting: Promise<void> | undefined
   #closed = false
   #drained: Promise<void> | undefined
-  /** After `close`: called when a connection or a login has ended. */
-  #onChange: (() => void) | undefined
+  /** After `close`: called when the last connection or login has ended. */
+  #onDrained: (() => void) | undefined
 
   constructor(open: OpenConnection<C>, context: PoolContext) {
     const { settings, clock, lookup } = context
+    const { signal } = this.#stopped
+    const step = () => this.#step()
     this.context = context
-    this.#settings = settings
-    this.#connections = new Connections(context, () => this.#step())
-    const shortestLimit = Math.min(settings.poolTimeout, settings.waitTimeout)
+    this.#connections = new Connections(context, step)
+    this.#logins = new Logins(context, open, step)
     this.#queue = new Queue(
       clock,
-      shortestLimit,
-      () => this.#waitLimit(),
+      Math.min(settings.poolTimeout, settings.waitTimeout),
+      () => waitLimit(this.#connections.canServe, this.#logins, context),
       () => this.#logins.abandon(),
     )
-    this.#logins = new Logins(context, open)
     this.#validations = new Validations(context, this.#connections, () => this.#serve())
-    const { signal } = this.#stopped
     this.#rotation = new Rotation(
       context,
       this.#connections,
       () => this.#size < settings.max + settings.loginsAtOnce,
       (wanted) => this.#logins.count(async () => this.#add(await this.#logins.open(wanted, signal, true))),
-      () => this.#step(),
+      step,
     )
-    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, () => this.#step())
-    this.#alarm = new Alarm(clock, () => this.#step())
+    this.writes = new WriteGate(context, this.#connections, this.#logins, () => this.#openAside(), step)
+    this.#addresses = lookup && new AddressWatch(clock, lookup, this.#connections, step)
+    this.#alarm = new Alarm(clock, step)
     // Any number of logins may listen; Node would warn of a leak from the eleventh on.
     setMaxListeners(0, signal)
   }
@@ -110,10 +109,7 @@ export class Pool<C extends PoolConnection> {
     if (this.#queue.length > 0) this.#serve()
   }
 
-  /**
-   * What work waits for, how long at most, and why, as the end of a sentence; undefined if none waits, or only for an open
-   * connection.
-   */
+  /** What work waits for, how long at most, and why; undefined if none waits, or only for an open connection. */
   get awaited(): string | undefined {
     return this.#queue.length === 0 || this.#connections.canServe ? undefined : this.#logins.awaited
   }
@@ -125,21 +121,12 @@ export class Pool<C extends PoolConnection> {
 
   /** Whether a statement may be sent on a lent connection: not in the last moment of its token. */
   maySend({ lease }: C): boolean {
-    return this.#settings.sessionsOutliveTokens || lease.maySend
+    return this.context.settings.sessionsOutliveTokens || lease.maySend
   }
 
-  /** Reports that a session is moving, or was lost: idle connections are validated before they are lent. */
+  /** Reports that a session is moving or was lost, or the process froze: all are validated before they are lent. */
   suspect(): void {
     this.#connections.suspect()
-  }
-
-  /**
-   * Reports that a connection leads to the wrong server: it, all that are older, and all to the same address are closed, or
-   * lent no more.
-   */
-  retire(connection: C): void {
-    this.#connections.retireAlike(connection)
-    this.#step()
   }
 
   /** Reports that the server ended a session because of its token: rotates at once if another token is available. */
@@ -167,12 +154,6 @@ export class Pool<C extends PoolConnection> {
     return this.#connecting
   }
 
-  /** The same, and validates it: for a process that wakes from a freeze. */
-  warmUp(): Promise<void> {
-    this.#connections.suspect()
-    return this.connect()
-  }
-
   /**
    * Closes the pool: waiting work fails with `CLOSED`; running work may go on for `disconnectTimeout`, and is then cut
    * off. Resolves when the last connection has ended.
@@ -185,17 +166,17 @@ export class Pool<C extends PoolConnection> {
   async #drain(): Promise<void> {
     this.#closed = true
     this.#alarm.cancel()
-    this.#unsubscribe?.()
+    this.#logins.rest()
     this.#rotation.cancel()
     this.#queue.reject(disconnected())
     this.#logins.abandon()
     this.#stopped.abort(disconnected())
+    this.writes.close(disconnected())
     const timer = this.#connections.disconnect()
-    while (this.#size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve
-      })
-    }
+    await new Promise<void>((resolve) => {
+      this.#onDrained = resolve
+      this.#step()
+    })
     timer.cancel()
   }
 
@@ -206,7 +187,7 @@ export class Pool<C extends PoolConnection> {
 
   /** Lends a connection that was just opened or validated to the first in the queue, without validating it again. */
   #offer(entry: PoolEntry<C>): void {
-    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !this.#validations.suspects(entry)
+    const mayServe = entry.connection.isUsable && this.#connections.isFresh(entry) && !entry.isSuspect
     if (this.#queue.length > 0 && mayServe) this.#queue.serve(this.#connections.lend(entry))
     else this.#rest(entry)
   }
@@ -214,17 +195,16 @@ export class Pool<C extends PoolConnection> {
   /** Keeps a connection for later work, until it has been idle for too long. */
   #rest(entry: PoolEntry<C>): void {
     this.#connections.rest(entry)
-    this.#alarm.setWithin(this.#settings.maxIdleConnectionLifetime)
+    this.#alarm.setWithin(this.context.settings.maxIdleConnectionLifetime)
   }
 
   #reasonToClose(entry: PoolEntry<C>): CloseReason | undefined {
     if (this.#closed) return 'disconnected'
-    if (!entry.connection.isUsable) return 'unusable'
-    if (entry.isAstray) return 'unusable'
+    if (!entry.connection.isUsable || entry.isEvicted) return 'unusable'
     if (!this.#connections.isFresh(entry)) return entry.retired ? 'replaced' : 'expired'
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.
-    if (this.#queue.length > 0 && this.#connections.size <= this.#settings.max) return undefined
+    if (this.#queue.length > 0 && this.#connections.size <= this.context.settings.max) return undefined
     return entry.retired || this.#rotation.takes() ? 'replaced' : undefined
   }
 
@@ -255,7 +235,11 @@ export class Pool<C extends PoolConnection> {
     const { length } = this.#queue
     // `connect` gives its connection back at once, for other work that waits.
     const wanted = this.#connecting === undefined ? length : Math.min(length, Math.max(length - 1, 1))
-    return !this.#closed && wanted > this.#validations.coming + this.#logins.underWay && this.#size < this.#settings.max
+    return (
+      !this.#closed &&
+      wanted > this.#validations.coming + this.#logins.underWay &&
+      this.#size < this.context.settings.max
+    )
   }
 
   async #validate(entry: PoolEntry<C>): Promise<void> {
@@ -264,48 +248,51 @@ export class Pool<C extends PoolConnection> {
   }
 
   async #open(): Promise<void> {
-    // From the first login on, so that a token request goes on for as long as a login may need it.
-    this.#unsubscribe ??= this.context.source.subscribe(({ type }) => type === 'token.acquired' && this.#step())
     await this.#logins.count(async () => {
       try {
         this.#add(await this.#logins.openForWork(this.#stopped.signal))
       } catch (error) {
-        if (this.#closed || this.#logins.wasAbandoned(error)) return
-        const retry = this.#logins.failed(error, this.#connections.canServe, this.#queue)
-        if (retry !== undefined) this.context.emit(retry)
+        if (!this.#closed) this.#logins.failed(error, this.#connections.canServe, this.#queue)
       }
     })
     this.#step()
   }
 
-  #add(connection: C): void {
+  /** Opens a connection beside those that serve the queue, as a rotation does, and lends it. */
+  async #openAside(): Promise<C> {
+    const { signal } = this.#stopped
+    try {
+      return await this.#logins.count(async () => {
+        const connection = await this.#logins.open(signal, signal, false)
+        this.#add(connection, (entry) => this.#connections.lend(entry))
+        return connection
+      })
+    } finally {
+      this.#step()
+      // After a disconnect, whatever came of the login.
+      signal.throwIfAborted()
+    }
+  }
+
+  #add(connection: C, use = (entry: PoolEntry<C>): unknown => this.#offer(entry)): void {
     const entry = this.#connections.add(connection)
     if (this.#closed) this.#connections.close(entry, 'disconnected')
-    else this.#offer(entry)
+    else use(entry)
     this.#serve()
   }
 
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
+    if (this.#size === 0) this.#logins.rest()
     if (this.#closed) {
-      this.#onChange?.()
+      if (this.#size === 0) this.#onDrained?.()
       return
     }
     const next = this.#connections.closeDue()
     this.#rotation.planWhatIsDue()
     if (this.#connections.size === 0) this.#rotation.cancel()
-    if (this.#size === 0) {
-      this.#unsubscribe?.()
-      this.#unsubscribe = undefined
-    }
     this.#rotation.proceed()
     this.#alarm.set(Math.min(next, this.#rotation.delay))
     this.#serve()
-  }
-
-  #waitLimit(): WaitLimit {
-    const { tokenWait, error } = this.#logins
-    const noToken = (waited: number) => this.context.source.unavailable(waited)
-    return waitLimit(this.#connections.canServe, tokenWait, error, noToken, this.#settings)
   }
 }

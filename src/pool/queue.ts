@@ -1,6 +1,6 @@
 import { EntraError } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch, type Timer } from '../time/clock.ts'
-import type { PoolSettings } from './settings.ts'
+import type { PoolContext } from './connection.ts'
 
 /** How often to check whether work has waited too long, in ms: its limit may change meanwhile. */
 const CHECK_EVERY = 5_000
@@ -9,9 +9,11 @@ const CHECK_EVERY = 5_000
 const LEAST_PAUSE = 20
 
 /** How long work may wait as things stand, and its error after that. */
-export interface WaitLimit {
+interface WaitLimit {
   /** In ms. */
   timeout: number
+  /** Whether it counts from when open connections began to serve: an outage before that is not their fault. */
+  whileServed?: true
   error(): unknown
 }
 
@@ -20,22 +22,21 @@ export interface WaitLimit {
  * failed and the next one waits for a token, the server is what the work has waited for, until the token takes longer.
  *
  * @param served - whether an open connection may yet be given back
- * @param tokenWait - how long every login has waited for a token, in ms; undefined if one has its token
- * @param loginError - why the last login failed
- * @param noToken - the error if no token came in `waited` ms
+ * @param logins - how long all of them have waited for a token, in ms, undefined if one has its token; why the last one failed
  */
 export function waitLimit(
   served: boolean,
-  tokenWait: number | undefined,
-  loginError: unknown,
-  noToken: (waited: number) => unknown,
-  { max, poolTimeout, waitTimeout, connectRetryTimeout }: PoolSettings,
+  { tokenWait, error: loginError }: { readonly tokenWait: number | undefined; readonly error: unknown },
+  { source, settings }: PoolContext,
 ): WaitLimit {
+  const { max, poolTimeout, waitTimeout, connectRetryTimeout } = settings
   const longest = Math.max(poolTimeout, connectRetryTimeout)
-  if (served && loginError === undefined) return { timeout: poolTimeout, error: () => poolTimedOut(max, poolTimeout) }
+  if (served && loginError === undefined) {
+    return { timeout: poolTimeout, whileServed: true, error: () => poolTimedOut(max, poolTimeout) }
+  }
   const waitsForServer = loginError !== undefined && tokenWait !== undefined && tokenWait < waitTimeout
   if (served || waitsForServer) return { timeout: longest, error: () => loginError }
-  if (tokenWait !== undefined) return { timeout: waitTimeout, error: () => noToken(waitTimeout) }
+  if (tokenWait !== undefined) return { timeout: waitTimeout, error: () => source.unavailable(waitTimeout) }
   // The login in progress or the next one decides. This is for a login that never ends.
   const timeout = longest + waitTimeout
   return { timeout, error: () => loginError ?? loginTooSlow(timeout) }
@@ -45,6 +46,8 @@ interface Waiter<T> {
   resolve(item: T): void
   reject(error: unknown): void
   readonly age: Stopwatch
+  /** Since open connections serve; undefined if none does. */
+  served: Stopwatch | undefined
   timer: Timer | undefined
 }
 
@@ -80,7 +83,8 @@ export class Queue<T> {
   /** Waits at the end of the queue. @param since - when the wait began, if it is resumed: then at the head */
   join(since?: Stopwatch): Promise<T> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter<T> = { resolve, reject, age: since ?? new Stopwatch(this.#clock), timer: undefined }
+      const age = since ?? new Stopwatch(this.#clock)
+      const waiter: Waiter<T> = { resolve, reject, age, served: undefined, timer: undefined }
       if (since === undefined) this.#waiters.push(waiter)
       else this.#waiters.unshift(waiter)
       this.#watch(waiter)
@@ -104,8 +108,9 @@ export class Queue<T> {
   }
 
   #watch(waiter: Waiter<T>): void {
-    const { timeout, error } = this.#limit()
-    const left = waiter.age.left(timeout)
+    const { timeout, whileServed, error } = this.#limit()
+    waiter.served = whileServed && (waiter.served ?? new Stopwatch(this.#clock))
+    const left = (waiter.served ?? waiter.age).left(timeout)
     if (left <= 0) this.#rejectThese([waiter], error())
     else waiter.timer = this.#clock.setTimer(Math.min(left, this.#checkEvery), () => this.#watch(waiter))
   }

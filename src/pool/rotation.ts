@@ -84,7 +84,7 @@ export class Rotation<C extends PoolConnection> {
     if (outdated.length === 0) return
     if (outdated.some(({ ageLeft }) => ageLeft <= 0)) this.plan('max-age', 0)
     else if (this.#plan !== undefined || this.#run !== undefined) return
-    else if (outdated.some(({ isForsaken }) => isForsaken)) this.plan('address', addressDelay(random()))
+    else if (outdated.some(({ addressIsGone }) => addressIsGone)) this.plan('address', addressDelay(random()))
     else this.plan('token', rotationDelay(deadlineIn, settings.spread, random()))
   }
 

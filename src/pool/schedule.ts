@@ -2,7 +2,7 @@
 
 import type { CloseReason } from '../events.ts'
 import type { Lease } from '../token/lease.ts'
-import { hardDeadline, type RefreshTiming, retryDelay } from '../token/refresh-policy.ts'
+import { retryDelay } from '../token/refresh-policy.ts'
 import type { PoolSettings } from './settings.ts'
 
 /** The longest wait after a login whose failure is permanent, or that no work waits for, in ms. */
@@ -72,11 +72,6 @@ export function loginDelay(
   return Math.min(interval, mayPass ? Math.max(timeLeft ?? NEXT_ON_DEMAND, 0) : NEXT_ON_DEMAND)
 }
 
-/** Until the deadline of a lease's connections. */
-export function deadlineIn(lease: Lease, timing: RefreshTiming): number {
-  return hardDeadline(lease, timing) - lease.now()
-}
-
 /** What the schedule of a connection depends on. */
 export interface ScheduledConnection {
   readonly state: 'idle' | 'lent' | 'validating' | 'closing'
@@ -99,20 +94,15 @@ export function timeLeft(
  *
  * @param spare - whether it may be closed when it is idle
  */
-export function dueFor(
-  entry: ScheduledConnection,
-  spare: boolean,
-  settings: PoolSettings,
-  timing: RefreshTiming,
-): CloseReason | number {
+export function dueFor(entry: ScheduledConnection, spare: boolean, settings: PoolSettings): CloseReason | number {
   const { state, ageLeft } = entry
   if (state === 'closing') return Number.POSITIVE_INFINITY
   const life = timeLeft(entry, settings)
   if (life <= 0) return 'expired'
   const untilOld = ageLeft > 0 ? ageLeft : Number.POSITIVE_INFINITY
   if (state !== 'idle') return Math.min(life, untilOld)
-  const deadline = deadlineIn(entry.connection.lease, timing)
-  if (deadline <= 0) return 'expired'
+  const { deadlineIn } = entry.connection.lease
+  if (deadlineIn <= 0) return 'expired'
   const idleLeft = spare ? settings.maxIdleConnectionLifetime - entry.silence : Number.POSITIVE_INFINITY
-  return idleLeft <= 0 ? 'idle' : Math.min(deadline, untilOld, idleLeft)
+  return idleLeft <= 0 ? 'idle' : Math.min(deadlineIn, untilOld, idleLeft)
 }

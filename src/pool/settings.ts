@@ -2,12 +2,6 @@ import type { config as MssqlConfig } from 'mssql'
 import { type ConnectTiming, defaultConnectTiming } from '../login/retry.ts'
 import { DEFAULT_WAIT } from '../token/token-source-options.ts'
 
-/**
- * When a connection is validated by a round trip before it is lent: `after-idle` if it was not used for `validateAfter`,
- * `always` or `never`.
- */
-export type Validation = 'after-idle' | 'always' | 'never'
-
 /** What a user of the adapter can set by its option `rotation`. All durations in ms. */
 export interface RotationTiming extends ConnectTiming {
   /**
@@ -71,7 +65,6 @@ export interface PoolSettings extends RotationTiming {
   poolTimeout: number
   /** A connection is closed when it has been idle for this long, in ms. @defaultValue 30_000 */
   maxIdleConnectionLifetime: number
-  validation: Validation
   /**
    * How long work waits after a login that failed with what is most likely a mistake, in ms, as long as there has never
    * been a connection.
@@ -80,6 +73,10 @@ export interface PoolSettings extends RotationTiming {
    */
   mistakeTimeout: number
 }
+
+/** For `validateAfter`: every connection is validated, or none. */
+const ALWAYS = Number.NEGATIVE_INFINITY
+export const NEVER = Number.POSITIVE_INFINITY
 
 /** Together with the attempt that ends it, this is less than two seconds. */
 const MISTAKE_TIMEOUT = 1_000
@@ -92,14 +89,15 @@ const MISTAKE_TIMEOUT = 1_000
 export function poolSettings(config: MssqlConfig, timing: RotationTiming, connectRetryTimeout?: number): PoolSettings {
   const { max = 10, min = 0, acquireTimeoutMillis = 30_000, idleTimeoutMillis = 30_000 } = config.pool ?? {}
   const { validateConnection } = config as { validateConnection?: unknown }
-  const validation = validateConnection === true ? 'always' : validateConnection === false ? 'never' : 'after-idle'
+  const validateAfter =
+    validateConnection === true ? ALWAYS : validateConnection === false ? NEVER : timing.validateAfter
   return {
     ...timing,
     max,
     min,
     poolTimeout: acquireTimeoutMillis,
     maxIdleConnectionLifetime: idleTimeoutMillis,
-    validation,
+    validateAfter,
     mistakeTimeout: connectRetryTimeout ?? MISTAKE_TIMEOUT,
   }
 }

@@ -1,5 +1,6 @@
 import type { PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import type { Connections } from './connections.ts'
+import { NEVER } from './settings.ts'
 
 /**
  * An answer is late after two of these, in ms: then work looks for another connection. There are two, because after the
@@ -15,7 +16,7 @@ export class Validations<C extends PoolConnection> {
   readonly #connections: Connections<C>
   readonly #pool: PoolContext
   readonly #onLate: () => void
-  #coming = 0
+  readonly #coming = new Set<PoolEntry<C>>()
 
   /** @param onLate - called when an answer is late */
   constructor(pool: PoolContext, connections: Connections<C>, onLate: () => void) {
@@ -26,50 +27,40 @@ export class Validations<C extends PoolConnection> {
 
   /** Validations that may end any moment. */
   get coming(): number {
-    return this.#coming
+    return this.#coming.size
   }
 
   /** Whether to validate a connection before it is lent. */
   isNeeded(entry: PoolEntry<C>): boolean {
-    const { validation, validateAfter } = this.#pool.settings
-    if (validation === 'never') return false
-    if (entry.silence > validateAfter || this.suspects(entry)) return true
-    return validation === 'always' && !entry.validated
-  }
-
-  /** Whether it has not answered since there was last reason to doubt it. */
-  suspects(entry: PoolEntry<C>): boolean {
-    return entry.isSuspect(this.#connections.suspicion)
+    const { validateAfter } = this.#pool.settings
+    return validateAfter !== NEVER && (entry.silence > validateAfter || entry.isSuspect)
   }
 
   /** Makes one round trip, and closes a connection that fails. @returns whether it may be lent */
   async run(entry: PoolEntry<C>): Promise<boolean> {
-    const { suspicion } = this.#connections
     entry.state = 'validating'
-    let late = false
-    this.#coming++
-    const stopCounting = () => {
-      if (late) return
-      late = true
-      this.#coming--
-    }
+    // There may be new reason to doubt it before it answers.
+    entry.isSuspect = false
+    this.#coming.add(entry)
     const { clock } = this.#pool
     let timer = clock.setTimer(LATE_STEP, () => {
       timer = clock.setTimer(LATE_STEP, () => {
-        stopCounting()
+        this.#coming.delete(entry)
         this.#onLate()
       })
     })
     const isAlive = await this.#inTime(entry.connection.validate())
     timer.cancel()
-    stopCounting()
-    if (isAlive) entry.answered(suspicion)
+    this.#coming.delete(entry)
     // It may have ended meanwhile.
     if (entry.state !== 'validating') return false
-    if (isAlive) return true
-    this.#connections.suspect()
-    this.#connections.close(entry, 'unusable')
-    return false
+    if (!isAlive) {
+      this.#connections.suspect()
+      this.#connections.close(entry, 'unusable')
+      return false
+    }
+    entry.answered()
+    return true
   }
 
   #inTime(answer: Promise<boolean>): Promise<boolean> {

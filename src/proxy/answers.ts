@@ -1,8 +1,8 @@
 import { EntraError, rowOf, textOf } from '../errors/entra-error.ts'
 import { passedFeatures } from '../login/token-login.ts'
-import { Feature, type FeatureData } from '../tds/features.ts'
+import { Feature } from '../tds/features.ts'
 import { LoginRefusedError, type LoginToken } from '../tds/login-response.ts'
-import { isTds72, TdsVersion } from '../tds/login7.ts'
+import { isTds72, type Login7, TdsVersion } from '../tds/login7.ts'
 import {
   DoneStatus,
   encodeDone,
@@ -19,9 +19,12 @@ const NOTHING = Buffer.alloc(0)
  * features that it did not ask for (FEDAUTH above all), whatever would lead it past the proxy, and procedures that the
  * server ran on its own. What follows a token of unknown type cannot be trusted, and is left out too. One DONE ends it.
  *
- * @param asked - the features that the client asked for
+ * @param asked - the client's login: the features that it asked for, and its version, which LOGINACK repeats
  */
-export function acceptedLogin(tokens: readonly LoginToken[], asked: readonly FeatureData[]): Buffer {
+export function acceptedLogin(
+  tokens: readonly LoginToken[],
+  { features: asked, tdsVersion }: Pick<Login7, 'features' | 'tdsVersion'>,
+): Buffer {
   const wanted = new Set(passedFeatures(asked).map(({ id }) => id))
   const done = tokens.findLast((token) => token.kind === 'done' && token.final)
   const parts = tokens.map((token) => {
@@ -32,6 +35,8 @@ export function acceptedLogin(tokens: readonly LoginToken[], asked: readonly Fea
       }
       case 'sessionState':
         return wanted.has(Feature.SESSION_RECOVERY) ? token.bytes : NOTHING
+      case 'loginAck':
+        return tdsVersion === TdsVersion.TDS_7_3_B ? acknowledging(token.bytes, tdsVersion) : token.bytes
       case 'done':
       case 'fedAuthInfo':
       case 'private':
@@ -44,6 +49,13 @@ export function acceptedLogin(tokens: readonly LoginToken[], asked: readonly Fea
   return Buffer.concat([...parts, done?.bytes ?? encodeDone(DoneStatus.FINAL)])
 }
 
+/** LOGINACK with another version of TDS (MS-TDS 2.2.7.14): clients go on in the one that it names. */
+function acknowledging(loginAck: Buffer, tdsVersion: number): Buffer {
+  const bytes = Buffer.from(loginAck)
+  bytes.writeUInt32BE(tdsVersion, 4)
+  return bytes
+}
+
 /** What a client is told about a login that failed. */
 export interface FailureAnswer {
   /** Most clients show the first one. */
@@ -51,9 +63,6 @@ export interface FailureAnswer {
   /** What to do; empty if the errors say it all. */
   advice: string
 }
-
-/** SQL Server's number of a refused login. */
-export const LOGIN_FAILED = 18456
 
 /** "Database … is not currently available". */
 const NOT_AVAILABLE = 40613
@@ -133,7 +142,7 @@ export function failedLogin(error: unknown, login: { user: string; database: str
 /**
  * The answer to a client that the proxy does not admit.
  *
- * @param number - the error's: {@link LOGIN_FAILED}, or {@link OWN_MESSAGE} if the proxy's owner refuses it
+ * @param number - the error's: 18456, or {@link OWN_MESSAGE} if the proxy's owner refuses it
  */
 export function refusedLogin(number: number, user: string, why: string): FailureAnswer {
   return ownAnswer(number, loginFailedFor(user), why)

@@ -4,6 +4,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import { openWithRetries } from '../login/retry.ts'
 import { databaseOf } from '../login/target.ts'
 import { logInWithToken, packetSizeFor, type UpstreamSession } from '../login/token-login.ts'
+import { LOGIN_FAILED } from '../login/token-refusal.ts'
 import { agreedPacketSize } from '../tds/login-response.ts'
 import type { Login7 } from '../tds/login7.ts'
 import { hasRecords, limitRecords, writeMessage } from '../tds/messages.ts'
@@ -20,7 +21,6 @@ import {
   encodeFailure,
   type FailureAnswer,
   failedLogin,
-  LOGIN_FAILED,
   OWN_MESSAGE,
   refusedBatch,
   refusedLogin,
@@ -220,7 +220,7 @@ export class ProxyConnection implements BudgetedConnection {
     const database = databaseOf(login, target)
     emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
     try {
-      const answer = acceptedLogin(session.tokens, login.features)
+      const answer = acceptedLogin(session.tokens, login)
       await writeMessage(client, PacketType.TABULAR_RESULT, answer, DEFAULT_PACKET_SIZE, session.spid)
       const packetSize = agreedPacketSize(session.tokens)
       limitRecords(client, packetSize)

@@ -17,7 +17,7 @@ export interface ProxyOptions {
   audience?: string
   /** @defaultValue a free port */
   port?: number
-  /** The SQL login that it accepts. @defaultValue a random one, with 256 bits */
+  /** The SQL login that it accepts. @defaultValue a random one, with 120 bits */
   login?: { user: string; password: string }
   /** Whether the process may end while the proxy and its connections are open. @defaultValue false */
   unref?: boolean

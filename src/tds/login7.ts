@@ -10,8 +10,8 @@ export const CLIENT_ID = Buffer.concat([Buffer.from([0x02]), randomBytes(5)])
 /** The largest LOGIN7 message: 128 KiB - 1, in bytes (MS-TDS 2.2.6.4). */
 export const MAX_LOGIN7_LENGTH = 128 * 1024 - 1
 
-/** Versions of TDS that a login may ask for (MS-TDS 2.2.6.4). The later version has the smaller number. */
-export const TdsVersion = { TDS_7_4: 0x74000004, TDS_8_0: 0x08000000 } as const
+/** Versions of TDS that a login may ask for (MS-TDS 2.2.6.4). The latest has the smallest number. */
+export const TdsVersion = { TDS_7_3_B: 0x730b0003, TDS_7_4: 0x74000004, TDS_8_0: 0x08000000 } as const
 
 /** The first version with features, and FEDAUTH among them (MS-TDS 2.2.6.4), in its oldest form. */
 const FIRST_TDS_7_4 = 0x74000000

@@ -45,6 +45,6 @@ export class Alarm {
 
   /** Whether it is due by the clock: a process that was frozen may ask before its timers run. */
   get due(): boolean {
-    return this.#set !== undefined && this.#set.age.left(this.#set.delay) <= 0
+    return this.left <= 0
   }
 }

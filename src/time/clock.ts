@@ -52,7 +52,7 @@ export class Stopwatch {
 export type Random = () => number
 
 /** The longest delay that `setTimeout` takes without overflowing, in ms. */
-const MAX_DELAY = 2 ** 31 - 1
+export const MAX_DELAY = 2 ** 31 - 1
 
 /** The machine's own clock and timers; the timers are `unref`'d. */
 export const systemClock: Clock = {

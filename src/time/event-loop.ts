@@ -1,5 +1,4 @@
-/** The longest delay that `setInterval` takes without overflowing, in ms. */
-const NEVER = 2 ** 31 - 1
+import { MAX_DELAY } from './clock.ts'
 
 let holders = 0
 let hold: NodeJS.Timeout | undefined
@@ -9,7 +8,7 @@ let hold: NodeJS.Timeout | undefined
  * for a token or a database would otherwise end without a word.
  */
 export async function holdEventLoop<T>(work: Promise<T>): Promise<T> {
-  if (holders++ === 0) hold = setInterval(() => {}, NEVER)
+  if (holders++ === 0) hold = setInterval(() => {}, MAX_DELAY)
   try {
     return await work
   } finally {

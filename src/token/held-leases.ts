@@ -1,7 +1,6 @@
 import { EntraError, type EntraErrorCode } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
 import type { Lease } from './lease.ts'
-import { isFresh, type RefreshTiming } from './refresh-policy.ts'
 
 /** The refusals that name the token as the reason: it has expired, is for another audience, or cannot be verified. */
 const TOKEN_AT_FAULT: readonly EntraErrorCode[] = ['TOKEN_REFUSED', 'SESSION_TOKEN_EXPIRED']
@@ -39,17 +38,15 @@ export class HeldLeases {
   /** By token: each is replaced once, and does not count as new when the credential gives it again. */
   readonly #refused = new Map<string, Lease>()
   readonly #clock: Clock
-  readonly #timing: RefreshTiming
   #sinceReplacing: Stopwatch | undefined
 
-  constructor(clock: Clock, timing: RefreshTiming) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#timing = timing
   }
 
   /** The current one, if new work may begin with it. */
   get fresh(): Lease | undefined {
-    return this.current !== undefined && this.#isFresh(this.current) ? this.current : undefined
+    return this.current?.isFresh ? this.current : undefined
   }
 
   /**
@@ -73,16 +70,12 @@ export class HeldLeases {
     const { current } = this
     const known = current?.token === lease.token ? current : this.#refused.get(lease.token)
     // The known one has ended, yet the credential gives the same token again: the clock was set, so believe it.
-    if (known !== undefined && (this.#isFresh(known) || !this.#isFresh(lease))) {
+    if (known !== undefined && (known.isFresh || !lease.isFresh)) {
       if (this.fresh === undefined) this.current = known
       return known
     }
     for (const [token, refused] of this.#refused) if (refused.timeLeft <= 0) this.#refused.delete(token)
     this.current = lease
     return undefined
-  }
-
-  #isFresh(lease: Lease): boolean {
-    return isFresh(lease, lease.now(), this.#timing)
   }
 }

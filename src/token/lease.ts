@@ -2,7 +2,7 @@ import type { AccessToken } from '@azure/identity'
 import { type Claims, dateOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
-import { defaultRefreshAfter, type RefreshTiming, spreadRefresh } from './refresh-policy.ts'
+import { deadlineOf, defaultRefreshAfter, type RefreshTiming, spreadRefresh } from './refresh-policy.ts'
 
 /** How long before `expiresOn` the last statement is sent, in ms: one takes that long to reach a server far away. */
 export const SEND_MARGIN = 100
@@ -14,15 +14,18 @@ export class Lease {
   readonly expiresOn: number
   /** When the next token should be asked for. */
   readonly refreshAfter: number
+  /** From when on no new work begins with the token. */
+  readonly deadline: number
   /** When the credential gave this token for the first time. */
   readonly acquiredAt: number
   readonly #age: Stopwatch
 
   /** Made at the moment when the credential gave the token. */
-  constructor(token: string, times: { expiresOn: number; refreshAfter: number }, clock: Clock) {
+  constructor(token: string, times: Pick<Lease, 'expiresOn' | 'refreshAfter' | 'deadline'>, clock: Clock) {
     this.#token = token
     this.expiresOn = times.expiresOn
     this.refreshAfter = times.refreshAfter
+    this.deadline = times.deadline
     this.acquiredAt = clock.now()
     this.#age = new Stopwatch(clock)
   }
@@ -38,6 +41,16 @@ export class Lease {
   /** Until `expiresOn`, in ms; 0 or less when the token has expired. */
   get timeLeft(): number {
     return this.expiresOn - this.now()
+  }
+
+  /** Until the deadline, in ms; 0 or less after it. */
+  get deadlineIn(): number {
+    return this.deadline - this.now()
+  }
+
+  /** Whether new work may begin with the token. */
+  get isFresh(): boolean {
+    return this.deadlineIn > 0
   }
 
   /** Whether a statement that is sent now reaches the server before `expiresOn`. */
@@ -107,12 +120,13 @@ export function leaseOf(
     typeof refreshAfterTimestamp === 'number' && Number.isFinite(refreshAfterTimestamp)
       ? Math.min(Math.max(refreshAfterTimestamp, earliest), latest)
       : latest
-  const refreshAfter = spreadRefresh(due, { acquiredAt: now, expiresOn }, timing, random)
-  return new Lease(token, { expiresOn, refreshAfter }, clock)
+  const deadline = deadlineOf(now, expiresOn, timing)
+  const refreshAfter = spreadRefresh(due, deadline, timing, random)
+  return new Lease(token, { expiresOn, refreshAfter, deadline }, clock)
 }
 
 /** A smaller skew does not count, in ms: requests take time, and claims are whole seconds. */
-const SKEW_TOLERANCE = 60_000
+export const SKEW_TOLERANCE = 60_000
 
 /**
  * How far the local clock is ahead of the authority's, in ms; negative if it is behind, undefined if a new token shows

@@ -60,12 +60,6 @@ const MAX_RETRY = 60_000
 const MAX_RETRY_ON_DEMAND = 2_000
 const MAX_ASK_AGAIN = 300_000
 
-/** The times of a token that the policy looks at. */
-export interface TokenTimes {
-  readonly acquiredAt: number
-  readonly expiresOn: number
-}
-
 function clamp(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most)
 }
@@ -78,7 +72,7 @@ export function defaultRefreshAfter(acquiredAt: number, expiresOn: number, timin
 }
 
 /** The deadline: from then on new work waits for a new token. */
-export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: RefreshTiming): number {
+export function deadlineOf(acquiredAt: number, expiresOn: number, timing: RefreshTiming): number {
   const lifetime = expiresOn - acquiredAt
   const margin = clamp(lifetime * timing.deadlineFraction, timing.deadlineMarginMin, timing.deadlineMarginMax)
   return expiresOn - Math.min(margin, lifetime * SHORT_LIFE_DEADLINE_SHARE)
@@ -90,23 +84,18 @@ export function hardDeadline({ acquiredAt, expiresOn }: TokenTimes, timing: Refr
  *
  * @param random - from 0 to 1
  */
-export function spreadRefresh(refreshAfter: number, token: TokenTimes, timing: RefreshTiming, random: number): number {
-  return refreshAfter + Math.max(hardDeadline(token, timing) - refreshAfter, 0) * timing.refreshSpread * random
-}
-
-/** Whether new work may begin with this token. */
-export function isFresh(token: TokenTimes, now: number, timing: RefreshTiming): boolean {
-  return now < hardDeadline(token, timing)
+export function spreadRefresh(refreshAfter: number, deadline: number, timing: RefreshTiming, random: number): number {
+  return refreshAfter + Math.max(deadline - refreshAfter, 0) * timing.refreshSpread * random
 }
 
 /**
  * How long to wait before asking again after the credential gave the same token: a quarter of the time to the deadline,
  * so requests become more frequent as expiry nears.
+ *
+ * @param timeAtHand - until the deadline, in ms
  */
-export function askAgainDelay(token: TokenTimes, now: number, timing: RefreshTiming): number {
-  const lifetime = token.expiresOn - token.acquiredAt
-  const left = hardDeadline(token, timing) - now
-  return clamp(left / 4, Math.min(FIRST_RETRY, lifetime / 20), MAX_ASK_AGAIN)
+export function askAgainDelay(lifetime: number, timeAtHand: number): number {
+  return clamp(timeAtHand / 4, Math.min(FIRST_RETRY, lifetime / 20), MAX_ASK_AGAIN)
 }
 
 /** A new token with less time than this, in ms, shows that the clock is wrong. */

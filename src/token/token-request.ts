@@ -1,4 +1,3 @@
-import type { AccessToken, TokenCredential } from '@azure/identity'
 import type { CredentialChain } from '../credentials/chain.ts'
 import { reasonsOf } from '../credentials/failures.ts'
 import { isThrottled, retryAfterOf } from '../credentials/retry-after.ts'
@@ -12,42 +11,34 @@ import { delayOnDemand, retryDelay, throttledDelay } from './refresh-policy.ts'
 const CHECK_EVERY = 1_000
 
 /**
- * Asks the credential, and stops waiting after the timeout, whether or not the credential heeds the signal.
+ * Asks the credentials, for as long as the timeout allows.
  *
  * @param timeout - in ms
- * @param controller - aborted after the timeout too
- * @throws {@link EntraError} `TOKEN_REQUEST_TIMEOUT`; what the credential threw; the signal's reason
+ * @param controller - aborted after the timeout; the chain then stops waiting, whether or not a credential heeds it
+ * @throws {@link EntraError} `TOKEN_REQUEST_TIMEOUT`; what the chain threw; the signal's reason
  */
-export function requestToken(
-  credential: TokenCredential,
+export async function requestToken(
+  chain: CredentialChain<Lease>,
   scope: string,
   timeout: number,
   clock: Clock,
   controller: AbortController,
-): Promise<AccessToken | null> {
-  const { signal } = controller
+): Promise<Lease> {
   const age = new Stopwatch(clock)
-  return new Promise((resolve, reject) => {
-    let timer: Timer
-    const check = () => {
-      const left = age.left(timeout)
-      if (left <= 0) controller.abort(timedOut(timeout))
-      else timer = clock.setTimer(Math.min(left, CHECK_EVERY), check)
-    }
-    check()
-    const onAbort = () => {
-      timer.cancel()
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    Promise.resolve()
-      .then(() => {
-        signal.throwIfAborted()
-        return credential.getToken(scope, { abortSignal: signal })
-      })
-      .then(resolve, reject)
-      .finally(() => timer.cancel())
-  })
+  let timer: Timer | undefined
+  const check = () => {
+    const left = age.left(timeout)
+    if (left <= 0) controller.abort(timedOut(timeout))
+    else timer = clock.setTimer(Math.min(left, CHECK_EVERY), check)
+  }
+  check()
+  try {
+    // Whoever asked may leave at once: then no credential is asked.
+    await Promise.resolve()
+    return await chain.getToken(scope, { abortSignal: controller.signal })
+  } finally {
+    timer?.cancel()
+  }
 }
 
 function timedOut(timeout: number): EntraError {
@@ -115,7 +106,7 @@ export class RequestPause {
 /** @param chain - the credentials that have just given the lease */
 export function acquiredEvent(
   { expiresOn, refreshAfter }: Lease,
-  { serving: credential = '', failures }: CredentialChain,
+  { serving: credential = '', failures }: CredentialChain<Lease>,
   at: number,
   durationMs: number,
 ): TokenAcquiredEvent {

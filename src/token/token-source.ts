@@ -1,4 +1,3 @@
-import type { AccessToken } from '@azure/identity'
 import { CredentialChain } from '../credentials/chain.ts'
 import { claimsOf } from '../credentials/claims.ts'
 import type { CredentialLike } from '../credentials/credential.ts'
@@ -8,18 +7,11 @@ import { credentialsForScope } from '../credentials/sign-in-options.ts'
 import { EntraError, isMistake, textOf } from '../errors/entra-error.ts'
 import { emit, type TokenEvent } from '../events.ts'
 import { Alarm } from '../time/alarm.ts'
-import { type Clock, type Random, systemClock } from '../time/clock.ts'
+import { type Clock, systemClock } from '../time/clock.ts'
 import { holdEventLoop } from '../time/event-loop.ts'
 import { anotherTokenMayHelp, HeldLeases } from './held-leases.ts'
 import { clockSkew, type Lease, leaseOf } from './lease.ts'
-import {
-  againDelay,
-  askAgainDelay,
-  defaultRefreshTiming,
-  hardDeadline,
-  type RefreshTiming,
-  SHORTEST_LIFE,
-} from './refresh-policy.ts'
+import { againDelay, askAgainDelay, defaultRefreshTiming, SHORTEST_LIFE } from './refresh-policy.ts'
 import { acquiredEvent, RequestPause, requestFailed, requestToken } from './token-request.ts'
 import { DEFAULT_WAIT, type TokenSourceOptions, type TokenSourceStats, type TokenWait } from './token-source-options.ts'
 import { Waiters } from './waiters.ts'
@@ -39,11 +31,9 @@ const WAIT_LONGER = 'Check that this machine can reach its endpoint, or wait lon
  * ```
  */
 export class TokenSource {
-  readonly #credential: CredentialChain
-  readonly #ask: (request: AbortController) => Promise<AccessToken | null>
-  readonly #timing: RefreshTiming
+  readonly #chain: CredentialChain<Lease>
+  readonly #ask: (request: AbortController) => Promise<Lease>
   readonly #clock: Clock
-  readonly #random: Random
   readonly #onEvent: ((event: TokenEvent) => void) | undefined
   readonly #subscribers = new Set<(event: TokenEvent) => void>()
   readonly #observers = new Set<(event: TokenEvent) => void>()
@@ -71,44 +61,28 @@ export class TokenSource {
     const credentials = credentialsForScope(credential, options.scope)
     const asksPerson = credentials.some(({ interactive }) => interactive)
     const { scope, requestTimeout = asksPerson ? PROMPT_TIMEOUT : 30_000 } = options
+    const { clock = systemClock, random = Math.random, onEvent, telemetry } = options
     if (!(requestTimeout > 0)) {
       throw new EntraError('CONFIG_INVALID', `requestTimeout must be a number of ms above 0, not ${requestTimeout}.`)
     }
-    this.#timing = { ...defaultRefreshTiming, ...options.timing }
-    this.#clock = options.clock ?? systemClock
-    this.#leases = new HeldLeases(this.#clock, this.#timing)
-    this.#credential = new CredentialChain(credentials, {
-      clock: this.#clock,
-      accept: (answer) => leaseOf(answer, this.#clock, this.#timing),
-    })
-    const ask = (request: AbortController) =>
-      requestToken(this.#credential, scope, requestTimeout, this.#clock, request)
-    const { telemetry } = options
-    this.#ask =
-      telemetry === undefined
-        ? ask
-        : (request) =>
-            telemetry.signIn(
-              () => ask(request),
-              this.#demand,
-              () => this.#credential.serving,
-            )
-    this.#random = options.random ?? Math.random
-    this.#pause = new RequestPause(this.#clock, this.#random)
-    this.#onEvent = options.onEvent
-    this.#alarm = new Alarm(this.#clock, () => this.#step())
-    this.#waiters = new Waiters(this.#clock, () => this.#rest())
-    this.#refusedWaiters = new Waiters(this.#clock, () => this.#rest())
+    const timing = { ...defaultRefreshTiming, ...options.timing }
+    const chain = new CredentialChain(credentials, clock, (answer) => leaseOf(answer, clock, timing, random()))
+    const ask = (request: AbortController) => requestToken(chain, scope, requestTimeout, clock, request)
+    const serving = () => chain.serving
+    this.#chain = chain
+    this.#ask = (request) => telemetry?.signIn(() => ask(request), this.#demand, serving) ?? ask(request)
+    this.#clock = clock
+    this.#leases = new HeldLeases(clock)
+    this.#pause = new RequestPause(clock, random)
+    this.#onEvent = onEvent
+    this.#alarm = new Alarm(clock, () => this.#step())
+    this.#waiters = new Waiters(clock, () => this.#rest())
+    this.#refusedWaiters = new Waiters(clock, () => this.#rest())
   }
 
   /** The last token acquired, whatever its age; undefined before the first. */
   get current(): Lease | undefined {
     return this.#leases.current
-  }
-
-  /** The timing by which this source refreshes. */
-  get timing(): Readonly<RefreshTiming> {
-    return this.#timing
   }
 
   stats(): TokenSourceStats {
@@ -121,13 +95,12 @@ export class TokenSource {
    * @throws {@link EntraError} `TOKEN_UNAVAILABLE` after `timeout`; the error of the very first request, at once, if its
    * reason is permanent (no identity here, a wrong secret); `CLOSED`
    */
-  get({ timeout = DEFAULT_WAIT, signal }: TokenWait = {}): Promise<Lease> {
-    const ended = this.#ended(signal)
-    if (ended !== undefined) return ended
+  async get({ timeout = DEFAULT_WAIT, signal }: TokenWait = {}): Promise<Lease> {
+    this.#throwIfEnded(signal)
     const { fresh } = this.#leases
     if (fresh !== undefined) {
       this.#step()
-      return Promise.resolve(fresh)
+      return fresh
     }
     return this.#wait(this.#waiters, timeout, signal, () => {
       throw this.unavailable(timeout)
@@ -143,13 +116,12 @@ export class TokenSource {
    * @returns a lease with another token; undefined if no other token can help, and the refusal stands
    * @throws {@link EntraError} `CLOSED`; the signal's reason
    */
-  refused(lease: Lease, refusal: unknown, wait: TokenWait = {}): Promise<Lease | undefined> {
-    const ended = this.#ended(wait.signal)
-    if (ended !== undefined) return ended
-    if (!anotherTokenMayHelp(refusal)) return Promise.resolve(undefined)
-    const { current } = this.#leases
+  async refused(lease: Lease, refusal: unknown, wait: TokenWait = {}): Promise<Lease | undefined> {
+    this.#throwIfEnded(wait.signal)
+    if (!anotherTokenMayHelp(refusal)) return undefined
+    const { current } = this
     if (current !== undefined && current.token !== lease.token) return this.get(wait)
-    if (!this.#leases.replace(lease)) return Promise.resolve(undefined)
+    if (!this.#leases.replace(lease)) return undefined
     return this.#wait(this.#refusedWaiters, wait.timeout ?? DEFAULT_WAIT, wait.signal, () => undefined)
   }
 
@@ -163,7 +135,7 @@ export class TokenSource {
 
   /** Why there is no token yet. */
   get lack(): string {
-    return this.#lastError === undefined ? this.#credential.progress() : textOf(this.#lastError)
+    return this.#lastError === undefined ? this.#chain.progress() : textOf(this.#lastError)
   }
 
   /**
@@ -196,9 +168,9 @@ export class TokenSource {
     this.#rest()
   }
 
-  #ended(signal: AbortSignal | undefined): Promise<never> | undefined {
-    if (this.#closed) return Promise.reject(closed())
-    return signal?.aborted ? Promise.reject(signal.reason) : undefined
+  #throwIfEnded(signal: AbortSignal | undefined): void {
+    if (this.#closed) throw closed()
+    signal?.throwIfAborted()
   }
 
   #wait<T>(waiters: Waiters<T>, timeout: number, signal: AbortSignal | undefined, onTimeout: () => T): Promise<T> {
@@ -229,7 +201,7 @@ export class TokenSource {
     if (this.#inFlight !== undefined) return
     const delay = this.#nextRequestIn()
     if (delay === undefined) return
-    if (delay <= 0) void this.#request(this.#clock.now())
+    if (delay <= 0) void this.#request()
     else this.#alarm.set(delay)
   }
 
@@ -245,13 +217,14 @@ export class TokenSource {
     return demand || this.#subscribers.size > 0 || spare ? delay : undefined
   }
 
-  async #request(startedAt: number): Promise<void> {
+  async #request(): Promise<void> {
     const request = new AbortController()
+    const startedAt = this.#clock.now()
     this.#inFlight = request
     this.#stats.tokensRequested++
     let tell: () => void
     try {
-      const lease = leaseOf(await this.#ask(request), this.#clock, this.#timing, this.#random())
+      const lease = await this.#ask(request)
       tell = () => this.#succeed(lease, startedAt)
     } catch (error) {
       tell = () => this.#fail(error)
@@ -269,7 +242,7 @@ export class TokenSource {
     const known = this.#leases.take(lease)
     if (known === undefined) this.#acquired(lease, startedAt)
     else {
-      const retryInMs = askAgainDelay(known, known.now(), this.#timing)
+      const retryInMs = askAgainDelay(known.expiresOn - known.acquiredAt, known.deadlineIn)
       this.#pause.set(retryInMs)
       this.#emit({ type: 'token.unchanged', at: this.#clock.now(), expiresOn: known.expiresOn, retryInMs })
     }
@@ -284,7 +257,7 @@ export class TokenSource {
     // If this one is refused too, or a wrong clock leaves it no time, the next request has to wait.
     if (this.#leases.replacing || timeLeft < SHORTEST_LIFE) this.#pause.set(againDelay(timeLeft))
     else this.#pause.end()
-    this.#emit(acquiredEvent(lease, this.#credential, at, at - startedAt))
+    this.#emit(acquiredEvent(lease, this.#chain, at, at - startedAt))
     const claims = claimsOf(token)
     const skewMs = claims && clockSkew(claims, expiresOn, at)
     if (skewMs !== undefined) this.#emit({ type: 'clock.skew', at, skewMs })
@@ -295,9 +268,7 @@ export class TokenSource {
     const error = requestFailed(cause)
     this.#lastError = error
     this.#stats.refreshesFailed++
-    const { current } = this.#leases
-    const timeLeft = current && hardDeadline(current, this.#timing) - current.now()
-    const { attempt, retryInMs } = this.#pause.afterFailure(cause, timeLeft)
+    const { attempt, retryInMs } = this.#pause.afterFailure(cause, this.current?.deadlineIn)
     const hopeless = this.#stats.tokensAcquired === 0 && (isMistake(error) || isLasting(cause))
     if (hopeless) this.#waiters.rejectAll(error)
     this.#emit({ type: 'token.refresh-failed', at: now, error, attempt, retryInMs })

@@ -18,7 +18,7 @@ describe('the login of a standing proxy', () => {
   it('is kept in a file that only its owner can read, which is created once', async () => {
     const passwordFile = join(folder, 'kept')
     const first = await loginOf({ user: 'sa', passwordFile })
-    expect(first).toEqual({ user: 'sa', password: expect.stringMatching(/^[0-9a-f]{64}$/) })
+    expect(first).toEqual({ user: 'sa', password: expect.stringMatching(/^[0-9a-f]{30}$/) })
     expect((await stat(passwordFile)).mode & 0o777).toBe(0o600)
     expect(await loginOf({ user: 'sa', passwordFile })).toEqual(first)
     expect(await loginOf({ passwordFile })).toEqual({ ...first, user: 'entra' })

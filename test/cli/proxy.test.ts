@@ -159,7 +159,7 @@ describe('proxy', () => {
       running.process.kill('SIGTERM')
       expect(await running.ended).toBe(0)
     }
-    expect(logins[0]).toEqual(['me', expect.stringMatching(/^\w{64}$/)])
+    expect(logins[0]).toEqual(['me', expect.stringMatching(/^\w{30}$/)])
     expect(logins[1]).toEqual(logins[0])
     await rm(folder, { recursive: true })
   })

@@ -163,6 +163,17 @@ describe('a statement that the server refused because its database moves or is a
     ])
   })
 
+  it('for longer than poolTimeout waits as long for a connection as any other', async () => {
+    const it = client()
+    it.server.roundTrip = 10
+    it.server.refusal = () => refused(10928)
+    const work = Array.from({ length: 20 }, () => it.adapter.executeRaw(query('UPDATE')))
+    await it.clock.advance(35_000)
+    it.server.refusal = () => undefined
+    await it.clock.advance(10_000)
+    expect((await Promise.allSettled(work)).map(({ status }) => status)).toEqual(work.map(() => 'fulfilled'))
+  })
+
   it.each([40197, 596])('with %i may have run, and is not run again', async (number) => {
     const it = client()
     expect(await runAfter(it, [number])).toMatchObject({
@@ -205,7 +216,7 @@ describe('a statement that the server refused because its database moves or is a
 describe('a statement that found its database read-only', () => {
   /** Writes while the first logins lead to the old primary. */
   const writeWhile = async (it: Made, logins: number) => {
-    it.server.refusal = (connection) => (connection <= logins ? refused(3906) : undefined)
+    it.server.refusal = ({ number }) => (number <= logins ? refused(3906) : undefined)
     const done = it.adapter.executeRaw(query('UPDATE')).catch((error: unknown) => error)
     await it.clock.advance(20_000)
     return done
@@ -366,6 +377,16 @@ describe('a transaction', () => {
     const failed = transaction.commit().catch((error: unknown) => error)
     await it.clock.advance(1)
     expect(await failed).toMatchObject({ code: 'P2034', cause: { code: 'TRANSACTION_TOKEN_EXPIRED' } })
+  })
+
+  it('whose session the server ended because of its token gives up a connection that is called unusable, not lost', async () => {
+    const it = client()
+    const transaction = await it.adapter.startTransaction()
+    const [connection] = it.server.open
+    connection?.failures.push(expiredInSession())
+    await expect(transaction.executeRaw(query('UPDATE'))).rejects.toMatchObject({ code: 'P2034' })
+    await it.clock.advance(0)
+    expect(it.events.at(-1)).toMatchObject({ type: 'connection.closed', reason: 'unusable' })
   })
 
   it('continues past the deadline of its connection and is cut off when its token expires', async () => {

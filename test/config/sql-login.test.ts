@@ -38,7 +38,7 @@ describe('a user and a password in the config', () => {
   it('are those of a service principal where the code or the string says so', () => {
     const clientId = '7e4a0000-0000-4000-8000-0000000c1101'
     const text = `sqlserver://localhost;user=${clientId};password=geheim`
-    const read = (given: string, inCode = {}) => readConfig(given, { tenantId: 'contoso.test', ...inCode }, () => true)
+    const read = (given: string, inCode = {}) => readConfig(given, { tenantId: 'contoso.test', ...inCode }, true)
     const authentication = 'ActiveDirectoryServicePrincipal'
     expect(read(text, { authentication })).toMatchObject({ sqlLogin: undefined, signIns: [{ clientId }] })
     expect(read(`${text};authentication=${authentication}`)).toMatchObject({
@@ -48,7 +48,7 @@ describe('a user and a password in the config', () => {
   })
 
   it('are shown by nothing', () => {
-    const read = readConfig(string('localhost'), {}, () => true)
+    const read = readConfig(string('localhost'), {}, true)
     const adapter = new PrismaMssqlEntra(string('localhost'))
     for (const value of [read, adapter]) {
       expect(inspect(value, { depth: 9, showHidden: true, getters: true })).not.toContain('geheim')

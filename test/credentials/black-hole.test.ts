@@ -52,7 +52,7 @@ it('a managed identity whose endpoint never answers is given up by its own probe
   const mine = { token: 'mine', expiresOnTimestamp: 0 } satisfies AccessToken
   const options = { credential: ['ActiveDirectoryManagedIdentity', () => mine], credentialOptions: hole.options }
   const credentials = credentialsFor(options, [], { cloud: PUBLIC_CLOUD }, () => {})
-  const chain = new CredentialChain(credentials, { clock: systemClock, accept: () => {} })
+  const chain = new CredentialChain(credentials, systemClock, (answer) => answer)
   expect(
     await chain.getToken('https://database.windows.net/.default', { abortSignal: new AbortController().signal }),
   ).toBe(mine)

@@ -35,8 +35,9 @@ function setUp(...credentials: SlowCredential[]) {
   const clock = new VirtualClock()
   const accept = (answer: AccessToken | null) => {
     if (answer === null) throw new EntraError('TOKEN_INVALID', 'The credential gave no token (null).')
+    return answer
   }
-  const chain = new CredentialChain(credentials, { clock, accept })
+  const chain = new CredentialChain(credentials, clock, accept)
   const stop = new AbortController()
   const request = () => {
     const outcome = chain.getToken('scope', { abortSignal: stop.signal })

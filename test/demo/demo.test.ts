@@ -332,11 +332,12 @@ describe('the summary', () => {
   })
 
   it.each([
-    [{}, recording([[0, 5, true]]), '1 queries failed'],
+    [{}, recording([[0, 5, true]]), '1 queries failed.'],
+    [{}, recording([[0, 5_000, true]]), '1 queries failed (this machine is busy: queries took up to 5.0 s.'],
     [{ requestsAfterExpiry: 2 }, recording([]), '2 requests came after expiry'],
     [{ rotations: 0 }, recording([]), 'no rotation happened'],
   ])('names what went wrong: %j', (change, made, reason) => {
-    expect(faultsOf(made, { ...counts, ...change }).join()).toContain(reason)
+    expect(`${faultsOf(made, { ...counts, ...change })}.`).toContain(reason)
     expect(summaryOf(made, { ...counts, ...change }, colourless)).toContain(`✗ ${reason}`)
   })
 

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { metricsAsText } from '../../src/cli/health.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
+import { REFUSAL_REASONS } from '../../src/proxy/admission.ts'
+import { emptyStats } from '../../src/proxy/events.ts'
 import { Sdk, setUp } from '../opentelemetry/support.ts'
 import { MINUTE, query } from '../pool/support.ts'
 import { codeBlocks, tableRows } from '../support/markdown.ts'
@@ -145,6 +148,34 @@ describe('the tables of docs/operations.md', () => {
     const known = [...namesIn(all)].filter((name) => name !== 'reason')
     expect(known.length).toBeGreaterThan(15)
     expect(known.filter((name) => !here.has(name))).toEqual([])
+  })
+})
+
+describe('the proxy in docs/operations.md', () => {
+  const text = section('The proxy')
+  const [, rules = ''] = codeBlocks(page, 'yaml')
+  const metrics = metricsAsText(emptyStats())
+  const names = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name)
+
+  it('has each metric of /metrics, and no others', () => {
+    const documented = [...namesIn(text)].filter((name) => /^prisma_mssql_entra_proxy_/.test(name))
+    expect(documented.sort()).toEqual([...names].sort())
+  })
+
+  it('names each reason for which clients are refused', () => {
+    const documented = /^The values of `reason`:([\s\S]*?)\.$/m.exec(text)?.[1] ?? ''
+    expect([...namesIn(documented)].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort())
+  })
+
+  it('has alerts on metrics and reasons that there are, each with a row that says why and what to do', () => {
+    const asked = rules.match(/prisma_mssql_entra_proxy_\w+/g) ?? []
+    expect(asked.filter((name) => !names.includes(name))).toEqual([])
+    const reasons = [...rules.matchAll(/reason=~?"([^"]+)"/g)].flatMap(([, list = '']) => list.split('|'))
+    expect(reasons.filter((reason) => !(reason in REFUSAL_REASONS))).toEqual([])
+    expect([asked.length, reasons.length]).toEqual([5, 3])
+    const alerts = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name)
+    const rows = tableRows(text).map(([name = '']) => name.replaceAll('`', ''))
+    expect(rows.filter((name) => name.startsWith('Mssql'))).toEqual(alerts)
   })
 })
 

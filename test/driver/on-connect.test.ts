@@ -22,7 +22,11 @@ async function open(
   closing.push(() => server.close())
   const config = { server: 'localhost', port: server.port, options: { cryptoCredentialsDetails: { ca } } }
   const now = Date.now()
-  const lease = new Lease('x', { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000 }, systemClock)
+  const lease = new Lease(
+    'x',
+    { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000, deadline: now + 3_480_000 },
+    systemClock,
+  )
   const opener = connectionOpener(config, {}, 'https://database.windows.net/', { onConnect })
   return { server, opened: opener.open(lease, signal) }
 }

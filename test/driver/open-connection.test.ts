@@ -15,7 +15,11 @@ const never = new AbortController().signal
 
 function lease(): Lease {
   const now = Date.now()
-  return new Lease('x'.repeat(2_000), { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000 }, systemClock)
+  return new Lease(
+    'x'.repeat(2_000),
+    { expiresOn: now + 3_600_000, refreshAfter: now + 3_000_000, deadline: now + 3_480_000 },
+    systemClock,
+  )
 }
 
 async function start(beforeConnect?: (connection: DriverConnection) => void, answer?: StrictServerOptions['answer']) {
@@ -64,7 +68,7 @@ describe('opening a connection', () => {
 
   it('returns a connection that sends nothing after its token expires', async () => {
     const { opener, server } = await start()
-    const times = { expiresOn: Date.now() + 3_600_000, refreshAfter: Date.now() }
+    const times = { expiresOn: Date.now() + 3_600_000, refreshAfter: Date.now(), deadline: Date.now() + 3_480_000 }
     let passed = 0
     const clock = { ...systemClock, now: () => Date.now() + passed }
     const connection = await opener.open(new Lease('x', times, clock), never)

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type * as Mssql from 'mssql'
 import type * as Tedious from 'tedious'
 import { afterEach, describe, expect, it } from 'vitest'
-import { mendConnection } from '../../src/driver/tedious-fixes.ts'
+import { patchConnection } from '../../src/driver/tedious-fixes.ts'
 import { PrismaMssqlEntra } from '../../src/index.ts'
 import { dial } from '../../src/login/connect.ts'
 import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
@@ -66,7 +66,7 @@ async function connect(connection: Tedious.Connection): Promise<Tedious.Connecti
 
 async function open(to: { port: number }, options: object): Promise<Tedious.Connection> {
   const connection = makeConnection(to, options)
-  mendConnection(connection as never)
+  patchConnection(connection as never)
   return connect(connection)
 }
 
@@ -192,7 +192,7 @@ it.skipIf(isTooOld)('a transaction that the server ends during COMMIT fails with
     server: 'front.test',
     authentication: { type: 'azure-active-directory-access-token', options: { token: TOKEN } },
     options: optionsFor(server, { encrypt: true }) as never,
-    beforeConnect: mendConnection,
+    beforeConnect: patchConnection,
   })
   await pool.connect()
   closing.push(() => pool.close())
@@ -207,7 +207,7 @@ it.skipIf(isTooOld)('a transaction that the server ends during COMMIT fails with
 describe('a driver that cannot be patched is refused before anything is sent', () => {
   const refused = (Driver: typeof Connection, to = { port: 1 }) => {
     const connection = makeConnection(to, { encrypt: true }, Driver)
-    return expect(() => mendConnection(connection as never))
+    return expect(() => patchConnection(connection as never))
   }
 
   it.skipIf(isTooOld)('whose login has its features before the texts', () => {
@@ -225,7 +225,7 @@ describe('a driver that cannot be patched is refused before anything is sent', (
     refused(Early).toThrow(expected)
   })
 
-  it.skipIf(isTooOld)('that has not all of what is mended', () => {
+  it.skipIf(isTooOld)('that lacks something that is patched', () => {
     class Changed extends Connection {
       constructor(config: ConstructorParameters<typeof Connection>[0]) {
         super(config)
@@ -235,7 +235,7 @@ describe('a driver that cannot be patched is refused before anything is sent', (
     refused(Changed).toThrow('it has no wrapWithTls. Nothing was sent. Install tedious 19.2.2')
   })
 
-  it.skipIf(isTooOld)('whose login throws when it is rehearsed, with the cause', () => {
+  it.skipIf(isTooOld)('whose login throws in the dry run, with the cause', () => {
     class Other extends Connection {
       override sendPreLogin(): void {
         throw new Error('not so')

@@ -2,6 +2,12 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import mssql from 'mssql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { uint16, uint32 } from '../../src/tds/bytes.ts'
+import { MessageStream } from '../../src/tds/messages.ts'
+import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
+import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
+import { TdsClient } from '../proxy/support.ts'
+import { ordinaryLogin } from '../support/login7.ts'
 import { type Engine, startEngine } from './engine.ts'
 
 let engine: Engine
@@ -364,3 +370,97 @@ describe('a bulk load', () => {
     expect(await rows('SELECT 1 AS [one]')).toEqual([{ one: 1 }])
   })
 })
+
+describe('a prepared statement', () => {
+  it('runs with the values of each execution', async () => {
+    const statement = new mssql.PreparedStatement(pool)
+    statement.input('a', mssql.Int).input('b', mssql.NVarChar(10))
+    await statement.prepare('SELECT @a + 1 AS a, @b AS b')
+    try {
+      expect((await statement.execute({ a: 1, b: 'one' })).recordset).toEqual([{ a: 2, b: 'one' }])
+      expect((await statement.execute({ a: 2, b: null })).recordset).toEqual([{ a: 3, b: null }])
+    } finally {
+      await statement.unprepare()
+    }
+  })
+
+  it('gives its handle when it runs at once, which then runs it again, and is gone when unprepared', async () => {
+    const client = await rawClient()
+    const sql = text('SELECT @P1 AS a')
+    const prepared = await client.ask(PacketType.RPC, rpc(13, int(undefined), text('@P1 int'), sql, int(41)))
+    expect(prepared.includes(Buffer.from([0xd1, 4, 41, 0, 0, 0]))).toBe(true)
+    // RETURNVALUE: ordinal, no name, output, user type and flags, INTN of 4 bytes, the handle.
+    expect(prepared.includes(Buffer.from([0xac, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x26, 4, 4, 1, 0, 0, 0]))).toBe(true)
+    const again = await client.ask(PacketType.RPC, rpc(12, int(1), int(42)))
+    expect(again.includes(Buffer.from([0xd1, 4, 42, 0, 0, 0]))).toBe(true)
+    await client.ask(PacketType.RPC, rpc(15, int(1)))
+    const gone = await client.ask(PacketType.RPC, rpc(12, int(1), int(43)))
+    expect(gone.toString('utf16le', 11)).toContain('Could not find prepared statement with handle 1.')
+    client.close()
+  })
+})
+
+it('SET FMTONLY ON answers with columns alone, and changes nothing', async () => {
+  const one = await poolOn({ pool: { max: 1 } }).connect()
+  const run = (sql: string) => one.request().batch(sql)
+  await run('CREATE TABLE FormatOnly (id INT)')
+  const { recordsets } = await run(
+    'SET FMTONLY ON; INSERT INTO FormatOnly VALUES (1); SELECT 1 AS a; SET FMTONLY OFF; SELECT id FROM FormatOnly',
+  )
+  expect(recordsets).toEqual([[], []])
+  await run('DROP TABLE FormatOnly')
+  await one.close()
+})
+
+it('a transaction that ends may begin the next one', async () => {
+  const client = await rawClient()
+  const begin = Buffer.from([4, 0, 0, 0, 5, 0, 0, 0])
+  const rollbackAndBegin = Buffer.from([4, 0, 0, 0, 8, 0, 0, 1, 0, 0])
+  const changes = (answer: Buffer) => [8, 10].filter((type) => answer.includes(Buffer.from([0xe3, 11, 0, type])))
+  expect(changes(await client.ask(PacketType.TRANSACTION_MANAGER, begin))).toEqual([8])
+  expect(changes(await client.ask(PacketType.TRANSACTION_MANAGER, rollbackAndBegin))).toEqual([8, 10])
+  expect(changes(await client.ask(PacketType.TRANSACTION_MANAGER, rollbackAndBegin))).toEqual([8, 10])
+  client.close()
+})
+
+it('an attention ends a long answer early', async () => {
+  const client = await rawClient()
+  const ten = '(SELECT 1 AS i UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5)'
+  const sql = `SELECT REPLICATE('x', 8000) FROM ${[...'abcdef'].map((name) => `${ten} ${name}`).join(' CROSS JOIN ')}`
+  const rows = 5 ** 6
+  client.stream.write(encodeMessage(PacketType.SQL_BATCH, Buffer.concat([HEADERS, Buffer.from(sql, 'utf16le')])))
+  // Nothing is read yet, so most of the answer is not sent either.
+  await once(client.stream, 'readable')
+  const messages = new MessageStream(client.stream)
+  messages.write(PacketType.ATTENTION, Buffer.alloc(0))
+  const { payload } = await messages.read(2 ** 28)
+  expect(payload.length).toBeLessThan((rows * 8000) / 2)
+  expect((await messages.read(100)).payload).toEqual(encodeDone(DoneStatus.ATTENTION))
+  client.close()
+})
+
+const HEADERS = Buffer.from([4, 0, 0, 0])
+
+/** A call by the procedure's number (MS-TDS 2.2.6.6). */
+function rpc(procedure: number, ...parameters: Buffer[]): Buffer {
+  return Buffer.concat([HEADERS, uint16(0xffff), uint16(procedure), uint16(0), ...parameters])
+}
+
+/** Parameters without names. */
+function int(value: number | undefined): Buffer {
+  const type = Buffer.from([0, 0, 0x26, 4])
+  if (value === undefined) return Buffer.concat([type, Buffer.from([0])])
+  return Buffer.concat([type, Buffer.from([4]), uint32(value)])
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value, 'utf16le')
+  return Buffer.concat([Buffer.from([0, 0, 0xe7]), uint16(8000), Buffer.alloc(5), uint16(bytes.length), bytes])
+}
+
+async function rawClient(): Promise<TdsClient> {
+  const client = await TdsClient.connect(engine)
+  const { user: userName, password, database } = engine
+  expect(await client.logIn(ordinaryLogin({ userName, password, database }))).toMatchObject({ kind: 'accepted' })
+  return client
+}

@@ -64,6 +64,8 @@ export type ResultItem =
   | ({ kind: 'info' | 'error' } & SqlMessage)
   | { kind: 'transaction'; change: 'begin' | 'commit' | 'rollback' }
   | { kind: 'database'; name: string }
+  /** Of a statement that was prepared. */
+  | { kind: 'handle'; name: string; handle: number }
 
 export type IsolationLevel = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' | 'SNAPSHOT'
 

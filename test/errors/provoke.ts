@@ -171,7 +171,7 @@ export function provocations(db: Database): Provocations {
     NOT_SENT: async () => {
       const { token } = await db.azure.authority.issueToken()
       const now = Date.now()
-      const lease = new Lease(token, { expiresOn: now, refreshAfter: now - 1 }, systemClock)
+      const lease = new Lease(token, { expiresOn: now, refreshAfter: now - 1, deadline: now }, systemClock)
       const opener = connectionOpener(db.azure.config(), {}, 'https://database.windows.net/')
       return thrownBy(() => opener.open(lease, new AbortController().signal))
     },

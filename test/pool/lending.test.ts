@@ -206,7 +206,7 @@ describe('a connection that leads to the wrong server', () => {
     }
     const [older, wrong, alike, other] = connections as [FakeConnection, FakeConnection, FakeConnection, FakeConnection]
     for (const idle of [older, wrong, other]) it.pool.release(idle)
-    it.pool.retire(wrong)
+    it.pool.writes.refused(wrong, new Error())
     expect(connections.map(({ closedBy }) => closedBy)).toEqual(['unusable', 'unusable', undefined, undefined])
     it.pool.release(alike)
     expect(connections.map(({ closedBy }) => closedBy)).toEqual(['unusable', 'unusable', 'unusable', undefined])

@@ -3,7 +3,6 @@ import type { ClientConnection } from '../../src/client/client-connection.ts'
 import type { PoolEvent, TokenEvent } from '../../src/events.ts'
 import { Pool } from '../../src/pool/pool.ts'
 import { defaultRotationTiming, poolSettings } from '../../src/pool/settings.ts'
-import { hardDeadline } from '../../src/token/refresh-policy.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { FakeCredential } from '../support/fake-credential.ts'
 import { FakeServer } from '../support/fake-server.ts'
@@ -52,7 +51,7 @@ describe(`one token source shared by ${TENANTS} pools`, () => {
   it('lets each pool rotate once, spread over the available time', async () => {
     const { clock, source, tokens, all } = await tenants()
     const first = await source.get()
-    const timeAtHand = hardDeadline(first, source.timing) - first.refreshAfter
+    const timeAtHand = first.deadline - first.refreshAfter
     await clock.advance(59 * MINUTE)
     const acquired = tokens.filter(({ type }) => type === 'token.acquired')[1]?.at ?? Number.NaN
     for (const [number, { events }] of all.entries()) {

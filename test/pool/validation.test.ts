@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { defaultRotationTiming, poolSettings } from '../../src/pool/settings.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { acquire, numbers, setUp } from './support.ts'
 
@@ -80,7 +81,7 @@ describe('a connection', () => {
   })
 
   it('is validated exactly once per loan if validateConnection is true', async () => {
-    const it = setUp({ validation: 'always' })
+    const it = setUp(poolSettings({ server: 'h', validateConnection: true } as never, defaultRotationTiming))
     const connection = await acquire(it)
     for (let use = 1; use <= 3; use++) {
       it.pool.release(connection)
@@ -90,7 +91,7 @@ describe('a connection', () => {
   })
 
   it('is never validated if validateConnection is false', async () => {
-    const it = setUp({ validation: 'never' })
+    const it = setUp(poolSettings({ server: 'h', validateConnection: false } as never, defaultRotationTiming))
     const connection = await acquire(it)
     it.pool.release(connection)
     it.pool.suspect()
@@ -136,7 +137,8 @@ describe('warmUp()', () => {
     const connection = await acquire(it)
     it.pool.release(connection)
     connection.answers = false
-    const warm = it.pool.warmUp()
+    it.pool.suspect()
+    const warm = it.pool.connect()
     await it.clock.advance(5_000)
     await warm
     expect([connection.closedBy, it.pool.stats().connectionsOpen]).toEqual(['unusable', 1])
@@ -145,7 +147,8 @@ describe('warmUp()', () => {
   it('opens one connection, however often it is called, and work that arrives meanwhile uses it', async () => {
     const it = setUp()
     it.server.loginTime = 100
-    const warm = Promise.all([it.pool.warmUp(), it.pool.warmUp(), it.pool.warmUp()])
+    it.pool.suspect()
+    const warm = Promise.all([it.pool.connect(), it.pool.connect(), it.pool.connect()])
     const work = Promise.resolve(it.pool.acquire())
     await it.clock.advance(1_000)
     await Promise.all([warm, work])

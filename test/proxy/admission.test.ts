@@ -15,7 +15,9 @@ describe('the local login', () => {
     ['no password', { password: '' }, 'credentials'],
     ['a wrong user', { userName: 'The-Proxy' }, 'credentials'],
     ['no user', { userName: '', sspi: Buffer.from('NTLMSSP') }, 'credentials'],
-    ['TDS 7.3', { tdsVersion: 0x730b0003 }, 'tds-version'],
+    ['TDS 7.3.B', { tdsVersion: 0x730b0003 }, undefined],
+    ['TDS 7.3.A', { tdsVersion: 0x730a0003 }, 'tds-version'],
+    ['TDS 7.2', { tdsVersion: 0x72090002 }, 'tds-version'],
     ['TDS 7.1', { tdsVersion: 0x71000001 }, 'tds-version'],
     ['TDS 8', { tdsVersion: 0x08000000 }, undefined],
   ])('%s', (_, login, refusal) => {

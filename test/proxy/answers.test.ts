@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
 import { loginRefused } from '../../src/login/refusals.ts'
 import { acknowledgesToken, passedFeatures } from '../../src/login/token-login.ts'
+import { LOGIN_FAILED } from '../../src/login/token-refusal.ts'
 import {
   acceptedLogin,
   encodeFailure,
   type FailureAnswer,
   failedLogin,
-  LOGIN_FAILED,
   OWN_MESSAGE,
   refusedLogin,
   splitText,
@@ -41,19 +41,31 @@ const after = encodeDone(DoneStatus.FINAL)
 const granted = (...features: FeatureData[]) =>
   parseLoginResponse(Buffer.concat([before, encodeFeatureExtAck(features), after]))
 
+const accepted = (tokens: ReturnType<typeof parseLoginResponse>, features: FeatureData[], tdsVersion = 0x74000004) =>
+  acceptedLogin(tokens, { features, tdsVersion })
+
 describe('the server’s answer to a login', () => {
+  it.each([
+    ['7.3.B', 0x730b0003, 0x730b0003],
+    ['7.4', 0x74000004, 0x74000004],
+    ['8', 0x08000000, 0x74000004],
+  ])('to a client of TDS %s names a version that it knows', (_, asked, named) => {
+    const [ack] = parseLoginResponse(accepted(granted(), [], asked)).filter(({ kind }) => kind === 'loginAck')
+    expect(ack?.bytes.readUInt32BE(4)).toBe(named)
+  })
+
   it.each([
     ['to a client that asked for nothing has no features', [FEDAUTH, UTF8], [], undefined],
     ['has the features that the client asked for', [FEDAUTH, UTF8, RECOVERY], [RECOVERY, UTF8], [UTF8, RECOVERY]],
     ['has no feature that the server did not grant', [FEDAUTH], [UTF8], undefined],
   ])('%s', (_, given, asked, left) => {
     const features = left === undefined ? Buffer.alloc(0) : encodeFeatureExtAck(left)
-    expect(acceptedLogin(granted(...given), asked)).toEqual(Buffer.concat([before, features, after]))
+    expect(accepted(granted(...given), asked)).toEqual(Buffer.concat([before, features, after]))
   })
 
   it('has no FEDAUTHINFO', () => {
     const info = encodeFedAuthInfo({ stsUrl: 'https://sts', spn: 'https://spn' })
-    expect(acceptedLogin(parseLoginResponse(Buffer.concat([before, info, after])), [])).toEqual(
+    expect(accepted(parseLoginResponse(Buffer.concat([before, info, after])), [])).toEqual(
       Buffer.concat([before, after]),
     )
   })
@@ -63,21 +75,21 @@ describe('the server’s answer to a login', () => {
       (id) => ({ id, data: Buffer.from([1]) }),
     )
     expect(passedFeatures([...asked, UTF8, FEDAUTH, RECOVERY])).toEqual([UTF8, RECOVERY])
-    expect(acceptedLogin(granted(FEDAUTH, ...asked), asked)).toEqual(Buffer.concat([before, after]))
+    expect(accepted(granted(FEDAUTH, ...asked), asked)).toEqual(Buffer.concat([before, after]))
   })
 
   it('contains nothing that would redirect the client past the proxy', () => {
     const partner = encodeTextChange(EnvChange.MIRRORING_PARTNER, 'partner.example')
     const enhanced = encodeEnhancedRouting({ host: 'elsewhere.example', port: 1433, database: 'replica' })
     const answer = parseLoginResponse(Buffer.concat([partner, before, enhanced, after]))
-    expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(accepted(answer, [])).toEqual(Buffer.concat([before, after]))
   })
 
   it('has SESSIONSTATE for a client that asked for session recovery', () => {
     const state = encodeSessionState(1, Array(300).fill({ id: 0, value: Buffer.alloc(250) }))
     const answer = parseLoginResponse(Buffer.concat([before, state, after]))
-    expect(acceptedLogin(answer, [RECOVERY])).toEqual(Buffer.concat([before, state, after]))
-    expect(acceptedLogin(answer, [UTF8])).toEqual(Buffer.concat([before, after]))
+    expect(accepted(answer, [RECOVERY])).toEqual(Buffer.concat([before, state, after]))
+    expect(accepted(answer, [UTF8])).toEqual(Buffer.concat([before, after]))
   })
 
   it('has one DONE, at its end, and no procedure tokens', () => {
@@ -85,12 +97,12 @@ describe('the server’s answer to a login', () => {
       encodeDone(DoneStatus.MORE, 1n, 0xc1, type),
     )
     const answer = parseLoginResponse(Buffer.concat([...procedures, before, after]))
-    expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(accepted(answer, [])).toEqual(Buffer.concat([before, after]))
   })
 
   it('ends before a token of unknown type, and the login counts as accepted', () => {
     const answer = parseLoginResponse(Buffer.concat([before, Buffer.from([0x42, 1, 2, 3])]))
-    expect(acceptedLogin(answer, [])).toEqual(Buffer.concat([before, after]))
+    expect(accepted(answer, [])).toEqual(Buffer.concat([before, after]))
     expect(acknowledgesToken(answer)).toBe(true)
   })
 

@@ -107,6 +107,17 @@ describe('a login', () => {
     expect(proxies.server.connections).toBe(0)
   })
 
+  it('is of TDS 7.4 for a client of TDS 7.3, which hears of its own version', async () => {
+    const started = await proxies.start()
+    const made = await proxies.client(started)
+    const answer = await made.logIn(loginFor(started.proxy, { tdsVersion: 0x730b0003 }))
+    expect(proxies.server.logins[0]).toMatchObject({ login: { tdsVersion: 0x74000004 }, token: 'token-1' })
+    if (answer.kind !== 'accepted') throw new Error('The login was refused.')
+    const ack = answer.tokens.find(({ kind }) => kind === 'loginAck')
+    expect(ack?.bytes.readUInt32BE(4)).toBe(0x730b0003)
+    expect(await made.ask()).toEqual(encodeDone(DoneStatus.FINAL))
+  })
+
   it('uses TDS 8 if the target is strict', async () => {
     const started = await proxies.start({ target: { encrypt: 'strict' } })
     const made = await proxies.client(started)

@@ -7,7 +7,7 @@ import { encodeLogin7 } from '../../src/tds/login7.ts'
 import { MessageStream } from '../../src/tds/messages.ts'
 import { encodePacket, PacketType } from '../../src/tds/packet.ts'
 import { useProxies } from './started-proxies.ts'
-import { loginFor } from './support.ts'
+import { loginFor, type TestProxy } from './support.ts'
 
 const proxies = useProxies()
 const MISSING =
@@ -52,16 +52,27 @@ it('a login of TDS 7.1, which is shorter, is read to its end', async () => {
   expect(started.events).toMatchObject([REFUSAL])
 })
 
-describe.each(['4.2', '5.0', '7.0', '7.1', '7.2', '7.3'])('FreeTDS with TDS %s', (version) => {
+/** All that FreeTDS prints when it connects. */
+function tsql({ proxy: { host, port, user, password } }: TestProxy, version: string): Promise<string> {
+  const args = ['-H', host, '-p', String(port), '-U', user, '-P', password]
+  const env = { ...process.env, TDSVER: version }
+  return new Promise((resolve) => {
+    execFile('tsql', args, { env, timeout: 60_000 }, (_, stdout, stderr) => resolve(stdout + stderr)).stdin?.end()
+  })
+}
+
+it('FreeTDS with TDS 7.3, which tiny_tds asks for, logs in', async (context) => {
+  context.skip(MISSING !== undefined, MISSING)
+  const started = await start()
+  expect(await tsql(started, '7.3')).not.toContain('Msg')
+  expect(started.events[0]).toMatchObject({ type: 'proxy.session-opened' })
+})
+
+describe.each(['4.2', '5.0', '7.0', '7.1', '7.2'])('FreeTDS with TDS %s', (version) => {
   it('shows what is needed', async (context) => {
     context.skip(MISSING !== undefined, MISSING)
     const started = await start()
-    const { host, port, user, password } = started.proxy
-    const args = ['-H', host, '-p', String(port), '-U', user, '-P', password]
-    const output = await new Promise<string>((resolve) => {
-      const env = { ...process.env, TDSVER: version }
-      execFile('tsql', args, { env, timeout: 60_000 }, (_, stdout, stderr) => resolve(stdout + stderr)).stdin?.end()
-    })
+    const output = await tsql(started, version)
     expect(output).toContain('set it to 7.4 (FreeTDS: tds version = 7.4)')
     await vi.waitFor(() => expect(started.events).toMatchObject([REFUSAL]))
   })

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
@@ -23,6 +23,9 @@ const MISSING = {
   odbc: runs(PYTHON, '-c', 'import pyodbc; assert "FreeTDS" in pyodbc.drivers()')
     ? undefined
     : 'FreeTDS beneath unixODBC is not installed here: apt-get install tdsodbc python3-pyodbc',
+  perl: runs('perl', '-e', 'use DBI; use DBD::Sybase')
+    ? undefined
+    : 'DBD::Sybase is not installed here: apt-get install libdbd-sybase-perl',
 }
 for (const missing of Object.values(MISSING)) if (missing) console.warn(`Skipped: ${missing}`)
 
@@ -69,7 +72,7 @@ describe.each([
     const lines = ['host = 127.0.0.1', `port = ${proxy.port}`, 'tds version = 7.4', `encryption = ${encryption}`]
     await writeFile(file, ['[proxy]', ...lines, '[global]', 'client charset = UTF-8', ''].join('\n'))
     const login = ['-S', 'proxy', '-U', proxy.user, '-P', password, '-D', azure.upstream.database]
-    return run(command, [...login, ...args], { env: { FREETDSCONF: file }, ...(input !== undefined && { input }) })
+    return run(command, [...args, ...login], { env: { FREETDSCONF: file }, ...(input !== undefined && { input }) })
   }
 
   it('tsql logs in and gets the answer to a query', async (context) => {
@@ -99,6 +102,25 @@ describe.each([
     const { code, output } = await freetds('bsqldb', ['-i', script])
     expect(output).toMatch(/zwölf/)
     expect(code).toBe(0)
+  })
+
+  it('freebcp copies rows into a table, and out again', async (context) => {
+    needs('freetds', context)
+    const table = `Copied${encryption}`
+    const [script, rows, copied] = ['copy.sql', 'rows.txt', 'copied.txt'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ]
+    const text = Array.from({ length: 2_000 }, (_, i) => `${i}\trow ${i}\n`).join('')
+    await writeFile(script, `CREATE TABLE [${table}] ([id] INT NOT NULL, [name] NVARCHAR(200))`)
+    await writeFile(rows, text)
+    await freetds('bsqldb', ['-i', script])
+    // Of other sizes than the packets of the login.
+    const { output } = await freetds('freebcp', [table, 'in', rows, '-c', '-A', '8000'])
+    expect(output).toContain('2000 rows copied')
+    await freetds('freebcp', [table, 'out', copied, '-c', '-A', '512'])
+    expect(await readFile(copied, 'utf8')).toBe(text)
   })
 
   it('gets the reason for a refused login', async (context) => {
@@ -139,6 +161,41 @@ with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.enviro
     expect(output.trim()).toBe("[('pytds', 1099511627776, 'Grüße')]")
     expect(code).toBe(0)
   })
+})
+
+it('pyodbc prepares statements, and ends one transaction after the other', async (context) => {
+  needs('odbc', context)
+  const file = join(folder, 'odbc.py')
+  await writeFile(
+    file,
+    `
+import os, pyodbc
+connection = pyodbc.connect(os.environ['STRING'])
+connection.execute('CREATE TABLE Odbc (id INT PRIMARY KEY, name NVARCHAR(20))')
+connection.commit()
+for i in range(3):
+    connection.execute('INSERT INTO Odbc VALUES (?, ?)', i, 'Grüße')
+    if i == 1: connection.rollback()
+    else: connection.commit()
+print([tuple(row) for row in connection.execute('SELECT id, name FROM Odbc WHERE name = ?', 'Grüße')])
+connection.execute('DROP TABLE Odbc')
+connection.commit()
+`,
+  )
+  const { host, port, user, password } = proxy
+  const server = `DRIVER=FreeTDS;SERVER=${host};PORT=${port};TDS_Version=7.4;Encryption=require`
+  const STRING = `${server};UID=${user};PWD=${password};DATABASE=${azure.upstream.database}`
+  const { code, output } = await run(PYTHON, [file], { env: { STRING, PYTHONIOENCODING: 'utf8' } })
+  expect(output.trim()).toBe("[(0, 'Grüße'), (2, 'Grüße')]")
+  expect(code).toBe(0)
+})
+
+it('Perl’s DBD::Sybase, which reads 30 characters of a password, logs in', async (context) => {
+  needs('perl', context)
+  const { host, port, user, password } = proxy
+  const script = 'use DBI; print DBI->connect(@ARGV)->selectrow_array("SELECT 42")'
+  const source = `dbi:Sybase:host=${host};port=${port};database=${azure.upstream.database}`
+  expect(await run('perl', ['-e', script, source, user, password])).toMatchObject({ code: 0, output: '42' })
 })
 
 describe('a login that fails', () => {

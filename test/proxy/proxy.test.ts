@@ -36,7 +36,7 @@ describe('the loopback proxy', () => {
     const [one, two] = [(await proxies.start()).proxy, (await proxies.start()).proxy]
     expect(one.user).not.toBe(two.user)
     expect(one.password).not.toBe(two.password)
-    expect(one.password).toMatch(/^[0-9a-f]{64}$/)
+    expect(one.password).toMatch(/^[0-9a-f]{30}$/)
     const shown = [inspect(one, { showHidden: true, depth: 9 }), JSON.stringify(one), JSON.stringify(one.stats())]
     expect(shown.join()).not.toContain(one.password)
   })

@@ -46,15 +46,26 @@ describe('a login that cannot be read', () => {
     expect(started.events).toEqual([])
   })
 
-  it('by tedious, which announces features even in TDS 7.3, gets the error about the version', async () => {
+  /** tedious announces features in every version, and sends none before 7.4. */
+  async function connectWith(tdsVersion: string) {
     const { proxy, events } = await startTestProxy()
     const authentication = { type: 'default', options: { userName: proxy.user, password: proxy.password } } as const
-    const options = { port: proxy.port, encrypt: false, tdsVersion: '7_3_B' } as const
+    const options = { port: proxy.port, encrypt: false, tdsVersion }
     const connection = new Connection({ server: proxy.host, authentication, options })
-    const [error] = await new Promise<[Error]>((resolve) =>
-      connection.connect((...outcome) => resolve(outcome as [Error])),
-    )
-    expect(error?.message).toMatch(/^Login failed for user 'entra_\w+'\. Reason: .*before 7\.4/)
+    const error = await new Promise<Error | undefined>((resolve) => connection.connect(resolve))
+    connection.close()
+    return { error, events }
+  }
+
+  it('by tedious, which announces features even in TDS 7.2, gets the error about the version', async () => {
+    const { error, events } = await connectWith('7_2')
+    expect(error?.message).toMatch(/^Login failed for user 'entra_\w+'\. Reason: .*before 7\.3/)
     expect(events).toMatchObject([{ type: 'proxy.login-refused', reason: 'tds-version' }])
+  })
+
+  it('is none if tedious announces features in TDS 7.3', async () => {
+    const { error, events } = await connectWith('7_3_B')
+    expect(error).toBeUndefined()
+    expect(events[0]).toMatchObject({ type: 'proxy.session-opened' })
   })
 })

@@ -8,10 +8,9 @@ import type { PoolContext } from '../../src/pool/connection.ts'
 import { Pool } from '../../src/pool/pool.ts'
 import type { PoolSettings } from '../../src/pool/settings.ts'
 import type { Lease } from '../../src/token/lease.ts'
-import { hardDeadline, isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { SimClock } from './clock.ts'
-import { levelFor, Session, SimConnection } from './connection.ts'
+import { levelFor, Session, SimConnection, writeOf } from './connection.ts'
 import type { SeededRandom } from './random.ts'
 import type { Level } from './scenario.ts'
 import type { SimServer } from './server.ts'
@@ -117,8 +116,11 @@ export class SimClient {
     const { pool } = this
     // One that is joined by another ends for both.
     const isConnecting = [...this.running.values()].some(({ kind }) => kind === 'connect')
-    if (this.#isConnected && pool !== undefined && !isConnecting)
-      await this.#track('connect', 0, 0, () => pool.warmUp())
+    if (!this.#isConnected || pool === undefined || isConnecting) return
+    await this.#track('connect', 0, 0, () => {
+      pool.suspect()
+      return pool.connect()
+    })
   }
 
   async disconnect(): Promise<void> {
@@ -153,7 +155,7 @@ export class SimClient {
       try {
         for (let i = 1; i <= statements; i++) {
           await this.#clock.sleep(pause)
-          const running = transaction.executeRaw(queryOf(`${work.id}.${i}`, duration))
+          const running = transaction.executeRaw(queryOf(writeOf(work.id, i), duration))
           if (abandoned) running.catch(() => {})
           else await running
         }
@@ -187,7 +189,7 @@ export class SimClient {
       startedAwake: this.#clock.awake,
       duration,
       statements,
-      lease: current !== undefined && isFresh(current, current.now(), this.#source.timing) ? current : undefined,
+      lease: current?.isFresh ? current : undefined,
       connects: !this.#isConnected,
       arrived: 0,
       committed: false,
@@ -245,9 +247,9 @@ export class SimClient {
   }
 
   async #logIn(lease: Lease, signal: AbortSignal): Promise<SimConnection> {
-    const freshUntil = hardDeadline(lease, this.#source.timing)
+    const { token, deadline: freshUntil } = lease
     const id = this.#server.logins + 1
-    const session = new Session(id, this.number, this.database, { token: lease.token, freshUntil }, this.#clock)
+    const session = new Session(id, this.number, this.database, { token, freshUntil }, this.#clock)
     const onAbort = () => session.end('not wanted')
     signal.throwIfAborted()
     signal.addEventListener('abort', onAbort, { once: true })

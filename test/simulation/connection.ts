@@ -222,6 +222,11 @@ function parse(named = ''): [level: IsolationLevel, work: string | undefined] {
   return [(level || sessionLevel) as IsolationLevel, work]
 }
 
+/** The name of a statement in a transaction, which a client takes for one that writes. */
+export function writeOf(work: string, number: number): string {
+  return `update ${work}.${number}`
+}
+
 function statementOf({ sql: id, args }: SqlQuery, work: string): Statement {
   return { id, duration: Number(args[0]), work }
 }

@@ -1,10 +1,10 @@
 import type { CloseReason, PoolEvent, TokenEvent } from '../../src/events.ts'
+import { NEVER } from '../../src/pool/settings.ts'
 import { SEND_MARGIN } from '../../src/token/lease.ts'
-import { isFresh } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { ClientWatch, SimClient, Work } from './client.ts'
 import { minute, type SimClock, second } from './clock.ts'
-import type { Session } from './connection.ts'
+import { type Session, writeOf } from './connection.ts'
 import type { SimCredential } from './credential.ts'
 import { isExpected } from './expected-failures.ts'
 import type { FaultLog, Side } from './fault-log.ts'
@@ -132,8 +132,8 @@ export class Invariants implements ClientWatch, ServerWatch {
       failedByItself,
       session,
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= SEND_MARGIN,
-      hadToken: current !== undefined && current === work.lease && isFresh(current, current.now(), this.#source.timing),
-      unvalidated: client.settings.validation === 'never',
+      hadToken: current !== undefined && current === work.lease && current.isFresh,
+      unvalidated: client.settings.validateAfter === NEVER,
       exhausted: this.#inUse(client) >= client.settings.max,
       misjudged: current !== undefined && this.#credential.isExpired(current.token),
     }
@@ -145,7 +145,7 @@ export class Invariants implements ClientWatch, ServerWatch {
   }
 
   #failedWithin({ id, statements }: Work): boolean {
-    for (let i = 1; i <= statements; i++) if (this.#server.failed.has(`${id}.${i}`)) return true
+    for (let i = 1; i <= statements; i++) if (this.#server.failed.has(writeOf(id, i))) return true
     return false
   }
 
@@ -220,7 +220,8 @@ export class Invariants implements ClientWatch, ServerWatch {
     this.#failedLogins.set(client, rate)
     rate.add(this.#clock.awake)
     const recent = rate.count(this.#clock.awake)
-    const most = (this.#credential.misjudged ? 3 : 1) * (45 + 2 * client.settings.max)
+    // For a database that moves, 40 in the first half minute, and then one every 4 s.
+    const most = (this.#credential.misjudged ? 3 : 1) * (60 + 2 * client.settings.max)
     if (recent > most) this.#violations.report('storm of logins', `${recent} failed in a minute`)
   }
 
@@ -347,8 +348,8 @@ export class Invariants implements ClientWatch, ServerWatch {
     if (this.#clients.every((client) => this.#wasIdle(client, REPLACING))) {
       this.#violations.report('idle costs', 'a token request for nobody')
     }
-    const { current, timing } = this.#source
-    if (current === undefined || !isFresh(current, current.now(), timing)) return
+    const { current } = this.#source
+    if (!current?.isFresh) return
     const isDue = current.now() >= current.refreshAfter
     if (isDue || this.#credential.tokens.get(current.token)?.refused) return
     this.#violations.report('unneeded token request', `${current.refreshAfter - current.now()} ms before its time`)

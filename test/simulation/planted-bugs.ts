@@ -82,15 +82,19 @@ export const bugs: readonly Bug[] = [
   {
     name: 'a validation is good forever',
     breaks: ['not validated'],
-    plant: () =>
+    plant: () => {
+      const validated = new WeakSet()
       replace(
         Validations.prototype,
         'isNeeded',
         (original) =>
           function (this: Validations<never>, entry) {
-            return !entry.validated && original.call(this, entry)
+            if (validated.has(entry) || !original.call(this, entry)) return false
+            validated.add(entry)
+            return true
           },
-      ),
+      )
+    },
   },
   {
     name: 'a connection hides its open transaction',
@@ -364,7 +368,7 @@ export const bugs: readonly Bug[] = [
         CredentialChain.prototype,
         'getToken',
         (original) =>
-          function (this: CredentialChain, ...asked) {
+          function (this: CredentialChain<unknown>, ...asked) {
             original.call(this, ...asked).catch(() => {})
             return original.call(this, ...asked)
           },

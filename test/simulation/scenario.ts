@@ -1,5 +1,4 @@
 import type { IsolationLevel } from '@prisma/driver-adapter-utils'
-import type { Validation } from '../../src/pool/settings.ts'
 import { hour, minute, second } from './clock.ts'
 import { SeededRandom } from './random.ts'
 
@@ -47,7 +46,7 @@ export interface Setting {
   /** Connections that a pool may have, and that stay open. */
   max: number
   min: number
-  validation: Validation
+  validation: 'after-idle' | 'always' | 'never'
   sessionsOutliveTokens: boolean
   maxAge: number | undefined
   /** Of tokens, in ms. */

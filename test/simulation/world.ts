@@ -1,4 +1,4 @@
-import { defaultRotationTiming, type PoolSettings } from '../../src/pool/settings.ts'
+import { defaultRotationTiming, type PoolSettings, poolSettings } from '../../src/pool/settings.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { SimClient } from './client.ts'
 import { EPOCH, elapsed, hour, minute, SimClock, second, settle } from './clock.ts'
@@ -43,9 +43,9 @@ export async function run(scenario: Scenario, log?: (line: string) => void): Pro
 
 /** The pool settings of a scenario. */
 function settingsOf({ max, min, validation, sessionsOutliveTokens, maxAge }: Setting): PoolSettings {
-  const own = { max, min, validation, sessionsOutliveTokens, maxAge }
-  const waits = { poolTimeout: 30_000, maxIdleConnectionLifetime: 30_000, mistakeTimeout: 1_000 }
-  return { ...defaultRotationTiming, ...own, ...waits }
+  const validateConnection = { always: true, never: false, 'after-idle': undefined }[validation]
+  const config = { server: 'simulated', pool: { max, min }, validateConnection }
+  return poolSettings(config, { ...defaultRotationTiming, sessionsOutliveTokens, maxAge })
 }
 
 class World {

@@ -14,7 +14,7 @@ export interface Statement {
   expiresOn: number
 }
 
-/** A server in memory, on a test's clock. The SQL `after N` takes N ms. */
+/** A server in memory, on a test's clock. The SQL `after N …` takes N ms. */
 export class FakeServer {
   readonly clock: Clock
   /** How long a login takes, in ms. */
@@ -23,8 +23,8 @@ export class FakeServer {
   roundTrip = 0
   /** Called at each login: throws what refuses it. */
   onLogin: (lease: Lease) => void = () => {}
-  /** What the statements of a connection, by its number, fail with. */
-  refusal: (connection: number) => Error | undefined = () => undefined
+  /** What a statement on a connection fails with. */
+  refusal: (connection: FakeConnection, sql: string) => Error | undefined = () => undefined
   /** Where its name leads. */
   address: string | undefined
   logins = 0
@@ -180,8 +180,8 @@ export class FakeConnection implements ClientConnection {
     const { clock } = this.#server
     const { expiresOn } = this.lease
     this.#server.statements.push({ sql, connection: this.number, at: clock.now(), expiresOn })
-    const failure = this.failures.shift() ?? this.#server.refusal(this.number)
-    await this.#send(sql, Number(/^after (\d+)$/.exec(sql)?.[1] ?? 0))
+    const failure = this.failures.shift() ?? this.#server.refusal(this, sql)
+    await this.#send(sql, Number(/^after (\d+)/.exec(sql)?.[1] ?? 0))
     if (failure !== undefined) throw failure
   }
 

@@ -11,7 +11,12 @@ const hour = 3_600_000
 describe('a lease', () => {
   it('has the credential’s expiry, and its own refresh time if the credential gives none', () => {
     const lease = leaseOf({ token: 'secret', expiresOnTimestamp: now + hour }, clock, timing)
-    expect({ ...lease }).toEqual({ expiresOn: now + hour, refreshAfter: now + hour - 600_000, acquiredAt: now })
+    expect({ ...lease }).toEqual({
+      expiresOn: now + hour,
+      refreshAfter: now + hour - 600_000,
+      deadline: now + hour - 120_000,
+      acquiredAt: now,
+    })
     expect(lease.token).toBe('secret')
   })
 
@@ -24,6 +29,15 @@ describe('a lease', () => {
     expect(leaseOf(answer(now + hour / 2), clock, timing).refreshAfter).toBe(now + hour / 2)
     expect(leaseOf(answer(now + 2 * hour), clock, timing).refreshAfter).toBe(now + hour - 600_000)
     expect(leaseOf(answer(now - hour), clock, timing).refreshAfter).toBe(now + (hour - 600_000) / 4)
+  })
+
+  it('is fresh until its deadline', async () => {
+    const clock = new VirtualClock()
+    const lease = leaseOf({ token: 'secret', expiresOnTimestamp: clock.now() + hour }, clock, timing)
+    await clock.advance(hour - 120_001)
+    expect([lease.isFresh, lease.deadlineIn]).toEqual([true, 1])
+    await clock.advance(1)
+    expect([lease.isFresh, lease.deadlineIn]).toEqual([false, 0])
   })
 
   it('allows no sending in its last 100 ms, which a statement may need to reach the server', async () => {
@@ -48,7 +62,7 @@ describe('a lease', () => {
   })
 
   it('does not show its token', () => {
-    const lease = new Lease('very-secret', { expiresOn: 1, refreshAfter: 1 }, clock)
+    const lease = new Lease('very-secret', { expiresOn: 1, refreshAfter: 1, deadline: 1 }, clock)
     expect(inspect(lease, { depth: 9, showHidden: true, getters: true })).not.toContain('very-secret')
     expect(JSON.stringify(lease)).not.toContain('very-secret')
     expect(`${lease}`).not.toContain('very-secret')

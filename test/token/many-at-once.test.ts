@@ -93,7 +93,7 @@ describe(`${SOURCES} processes that wake up together`, () => {
     const awake = clock.now()
     await clock.advance(hour - 2 * minute - second)
     expect(authority.requestedAt).toHaveLength(2 * SOURCES)
-    // Two minutes of the eight between refresh and hard window.
+    // Two minutes of the eight between refresh and deadline.
     const { most, seconds } = authority.busiest(awake)
     expect(seconds).toBeGreaterThan(90)
     expect(most).toBeLessThan(SOURCES / 25)

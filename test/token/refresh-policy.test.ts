@@ -3,10 +3,9 @@ import { describe, expect, it } from 'vitest'
 import {
   againDelay,
   askAgainDelay,
+  deadlineOf,
   defaultRefreshAfter,
   delayOnDemand,
-  hardDeadline,
-  isFresh,
   retryDelay,
   spreadRefresh,
   throttledDelay,
@@ -16,7 +15,6 @@ import {
 const second = 1_000
 const minute = 60 * second
 const hour = 60 * minute
-const token = (lifetime: number) => ({ acquiredAt: 0, expiresOn: lifetime })
 
 describe('the time to request the next token', () => {
   it.each([
@@ -30,23 +28,21 @@ describe('the time to request the next token', () => {
   })
 })
 
-describe('the hard window of a token', () => {
+describe('the deadline of a token', () => {
   it.each([
     ['a token of 24 h: 2 min before expiry', 24 * hour, 24 * hour - 2 * minute],
     ['a token of 10 min: a twentieth before expiry', 10 * minute, 9.5 * minute],
     ['a token of 30 s: 2 s before expiry', 30 * second, 28 * second],
     ['a token of 10 s: a tenth before expiry', 10 * second, 9 * second],
   ])('%s', (_, lifetime, expected) => {
-    expect(hardDeadline(token(lifetime), timing)).toBe(expected)
-    expect(isFresh(token(lifetime), expected - 1, timing)).toBe(true)
-    expect(isFresh(token(lifetime), expected, timing)).toBe(false)
+    expect(deadlineOf(0, lifetime, timing)).toBe(expected)
   })
 
   it('lies between the refresh and the expiry, whatever the lifetime', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 48 * hour }), (lifetime) => {
         const refresh = defaultRefreshAfter(0, lifetime, timing)
-        const deadline = hardDeadline(token(lifetime), timing)
+        const deadline = deadlineOf(0, lifetime, timing)
         expect(refresh).toBeGreaterThan(0)
         expect(refresh).toBeLessThan(deadline)
         expect(deadline).toBeLessThan(lifetime)
@@ -56,12 +52,12 @@ describe('the hard window of a token', () => {
 })
 
 describe('the next request after the credential returned the same token', () => {
-  it('comes sooner as the hard window approaches, in time for a cache that renews 5 min before expiry', () => {
-    const lease = token(hour)
+  it('comes sooner as the deadline approaches, in time for a cache that renews 5 min before expiry', () => {
+    const deadline = deadlineOf(0, hour, timing)
     const asked: number[] = []
-    for (let now = defaultRefreshAfter(0, hour, timing); now < hardDeadline(lease, timing); ) {
+    for (let now = defaultRefreshAfter(0, hour, timing); now < deadline; ) {
       asked.push(now)
-      now += askAgainDelay(lease, now, timing)
+      now += askAgainDelay(hour, deadline - now)
     }
     const gaps = asked.slice(1).map((at, i) => at - (asked[i] ?? 0))
     expect(gaps).toEqual([...gaps].sort((a, b) => b - a))
@@ -75,7 +71,9 @@ describe('the next request after the credential returned the same token', () => 
         fc.integer({ min: 1000, max: 48 * hour }),
         fc.double({ min: 0, max: 1, noNaN: true }),
         (life, part) => {
-          expect(askAgainDelay(token(life), life * part, timing)).toBeGreaterThanOrEqual(Math.min(second, life / 20))
+          expect(askAgainDelay(life, deadlineOf(0, life, timing) - life * part)).toBeGreaterThanOrEqual(
+            Math.min(second, life / 20),
+          )
         },
       ),
     )
@@ -134,9 +132,9 @@ describe('the retry interval while work waits', () => {
 })
 
 describe('the time of a refresh', () => {
-  it('is spread over a quarter of the time before the hard window and never later', () => {
-    const spread = (random: number) => spreadRefresh(50 * minute, token(hour), timing, random)
+  it('is spread over a quarter of the time before the deadline and never later', () => {
+    const spread = (random: number) => spreadRefresh(50 * minute, hour - 2 * minute, timing, random)
     expect([0, 0.5, 1].map(spread)).toEqual([50 * minute, 51 * minute, 52 * minute])
-    expect(spreadRefresh(59 * minute, token(hour), timing, 1)).toBe(59 * minute)
+    expect(spreadRefresh(59 * minute, hour - 2 * minute, timing, 1)).toBe(59 * minute)
   })
 })

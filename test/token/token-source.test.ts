@@ -105,7 +105,7 @@ describe('a token source', () => {
     expect((await source.get()).token).toBe('token-2')
   })
 
-  it('waits for a new token in the hard window', async () => {
+  it('waits for a new token once the deadline has passed', async () => {
     const { clock, credential, source } = setUp()
     await source.get()
     clock.jump(hour - 2 * minute)

@@ -100,6 +100,8 @@ export class Relay {
       }
       if (!this.#client.write(chunk)) await drained(this.#client)
     }
+    // The server's last words may still wait to be written.
+    await new Promise<void>((resolve) => this.#client.once('close', resolve).end(resolve))
   }
 
   /** Whether to pass a packet on to the server. If not, the client has had its answer. */

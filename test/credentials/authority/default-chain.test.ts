@@ -19,7 +19,7 @@ beforeEach(() => {
 })
 
 it('the default chain that finds nothing lists each credential that it tried, one per line', async () => {
-  const chain = new CredentialChain([bench.credential('ActiveDirectoryDefault')], { clock: systemClock, accept() {} })
+  const chain = new CredentialChain([bench.credential('ActiveDirectoryDefault')], systemClock, (answer) => answer)
   const { signal: abortSignal } = new AbortController()
   const failure = await chain.getToken(SQL, { abortSignal }).catch((error: unknown) => error)
   expect(failure).toMatchObject({ code: 'CREDENTIALS_FAILED', errors: expect.any(Array) })

@@ -81,7 +81,7 @@ export class Interpreter {
       case 'query':
         return yield* this.#query(statement.piece)
       case 'change':
-        return yield* this.#change(statement.piece)
+        return this.#state.options.fmtOnly ? undefined : yield* this.#change(statement.piece)
       case 'definition':
         return yield* this.#definition(statement.piece)
       case 'set':
@@ -171,10 +171,12 @@ export class Interpreter {
         ),
     }))
     yield { kind: 'columns', columns }
-    for (const row of answer.rows) {
+    const rows = this.#state.options.fmtOnly ? [] : answer.rows
+    for (const row of rows) {
+      if (this.#state.cancelled) throw new Jump('return')
       yield { kind: 'row', values: columns.map(({ type }, i) => fromPostgres(row[i] ?? null, type)) }
     }
-    yield this.#done(answer.rows.length)
+    yield this.#done(rows.length)
   }
 
   #done(rowCount: number): ResultItem {
@@ -332,6 +334,7 @@ export class Interpreter {
   async #option(name: string, value: string): Promise<void> {
     const { options, connection } = this.#state
     if (name === 'nocount') options.noCount = value === 'on'
+    else if (name === 'fmtonly') options.fmtOnly = value === 'on'
     else if (name === 'xact_abort') options.xactAbort = value === 'on'
     else if (name === 'identity_insert') options.identityInsert = value
     else if (name === 'lock_timeout') {

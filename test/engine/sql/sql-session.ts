@@ -18,11 +18,11 @@ export interface SessionState {
   transaction: TransactionState
   rowCount: number
   lastError: number
-  options: { noCount: boolean; xactAbort: boolean; identityInsert: string; lockTimeout: number }
+  options: { noCount: boolean; fmtOnly: boolean; xactAbort: boolean; identityInsert: string; lockTimeout: number }
   cancelled: boolean
 }
 
-const freshOptions = () => ({ noCount: false, xactAbort: false, identityInsert: '', lockTimeout: -1 })
+const freshOptions = () => ({ noCount: false, fmtOnly: false, xactAbort: false, identityInsert: '', lockTimeout: -1 })
 
 /** A session of SQL Server's dialect, on its own PostgreSQL connection. */
 export class SqlSession implements EngineSession {

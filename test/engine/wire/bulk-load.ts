@@ -27,7 +27,10 @@ export function parseBulkLoad(payload: Buffer): BulkLoad {
   if (reader.uint8() !== COLMETADATA) throw new TdsProtocolError('A bulk load must begin with COLMETADATA.')
   const described = Array.from({ length: reader.uint16() }, () => parseColumn(reader))
   const rows: BulkLoad['rows'] = []
-  for (let token = reader.uint8(); token !== DONE; token = reader.uint8()) {
+  // FreeTDS ends without DONE.
+  while (reader.left > 0) {
+    const token = reader.uint8()
+    if (token === DONE) break
     if (token !== ROW) throw new TdsProtocolError(`A bulk load has a token of type 0x${token.toString(16)}.`)
     rows.push(described.map(({ info }) => ({ type: info.type, value: parseValue(reader, info) })))
   }

@@ -5,14 +5,32 @@ import { type BulkLoad, parseBulkLoad } from './bulk-load.ts'
 import { parseTypeInfo } from './type-info.ts'
 import { parseValue } from './values.ts'
 
+/** The transaction that begins when another ends: clients without autocommit ask for it (FreeTDS below ODBC does). */
+export interface NextTransaction {
+  isolation: IsolationLevel | undefined
+}
+
+/** A statement, and the names of its parameters. */
+export interface PreparedStatement {
+  /** As the client calls the parameter for the handle. */
+  handleName: string
+  sql: string
+  names: string[]
+}
+
 /** A client's request. */
 export type EngineRequest =
   | { kind: 'batch'; sql: string }
   | { kind: 'statement'; sql: string; parameters: Parameter[] }
+  /** `sp_prepare`, or `sp_prepexec` with the parameters of the first execution. */
+  | { kind: 'prepare'; statement: PreparedStatement; parameters?: Parameter[] }
+  | { kind: 'execute'; handle: number; parameters: Parameter[] }
+  | { kind: 'unprepare'; handle: number }
   | { kind: 'bulk'; load: BulkLoad }
   | { kind: 'begin'; isolation: IsolationLevel | undefined }
-  | { kind: 'commit' }
-  | { kind: 'rollback' | 'save'; name: string }
+  | { kind: 'commit'; next: NextTransaction | undefined }
+  | { kind: 'rollback'; name: string; next: NextTransaction | undefined }
+  | { kind: 'save'; name: string }
   /** Understood, but not supported by the engine. */
   | { kind: 'unsupported'; what: string }
 
@@ -47,7 +65,6 @@ function skipHeaders(reader: ByteReader): void {
   reader.bytes(length - 4)
 }
 
-const SP_EXECUTESQL = 10
 const BY_ID = 0xffff
 const PROCEDURES: Readonly<Record<number, string>> = {
   1: 'sp_cursor',
@@ -59,6 +76,7 @@ const PROCEDURES: Readonly<Record<number, string>> = {
   7: 'sp_cursorfetch',
   8: 'sp_cursoroption',
   9: 'sp_cursorclose',
+  10: 'sp_executesql',
   11: 'sp_prepare',
   12: 'sp_execute',
   13: 'sp_prepexec',
@@ -77,14 +95,52 @@ function parseRpc(reader: ByteReader): EngineRequest {
           .toLowerCase()
       : PROCEDURES[id]
   reader.uint16()
-  if (id !== SP_EXECUTESQL && name !== 'sp_executesql') {
-    return { kind: 'unsupported', what: `the procedure ${name ?? id} as a remote call` }
+  const parameters: () => Parameter[] = () => {
+    const read: Parameter[] = []
+    while (reader.left > 0) read.push(parseParameter(reader))
+    return read
   }
-  const parameters: Parameter[] = []
-  while (reader.left > 0) parameters.push(parseParameter(reader))
-  const [statement, , ...rest] = parameters
-  if (typeof statement?.value !== 'string') throw new TdsProtocolError('sp_executesql was given no statement.')
-  return { kind: 'statement', sql: statement.value, parameters: rest }
+  switch (name) {
+    case 'sp_executesql': {
+      const [sql, declarations, ...values] = parameters()
+      return { kind: 'statement', sql: textOf(sql), parameters: named(namesIn(declarations), values) }
+    }
+    case 'sp_prepare': {
+      const [handle, declarations, sql] = parameters()
+      return { kind: 'prepare', statement: preparedOf(handle, declarations, sql) }
+    }
+    case 'sp_prepexec': {
+      const [handle, declarations, sql, ...values] = parameters()
+      return { kind: 'prepare', statement: preparedOf(handle, declarations, sql), parameters: values }
+    }
+    case 'sp_execute': {
+      const [handle, ...values] = parameters()
+      return { kind: 'execute', handle: Number(handle?.value), parameters: values }
+    }
+    case 'sp_unprepare':
+      return { kind: 'unprepare', handle: Number(parameters()[0]?.value) }
+    default:
+      return { kind: 'unsupported', what: `the procedure ${name ?? id} as a remote call` }
+  }
+}
+
+function preparedOf(...[handle, declarations, sql]: (Parameter | undefined)[]): PreparedStatement {
+  return { handleName: handle?.name ?? '', sql: textOf(sql), names: namesIn(declarations) }
+}
+
+function textOf(statement: Parameter | undefined): string {
+  if (typeof statement?.value !== 'string') throw new TdsProtocolError('A procedure was given no statement.')
+  return statement.value
+}
+
+/** The names in `@a int, @b decimal(10,2)`. */
+function namesIn(declarations: Parameter | undefined): string[] {
+  return String(declarations?.value ?? '').match(/@[\w@#$]+/g) ?? []
+}
+
+/** Values that a client left without names take them in their order. */
+export function named(names: readonly string[], values: readonly Parameter[]): Parameter[] {
+  return values.map((value, i) => (value.name === '' ? { ...value, name: names[i] ?? '' } : value))
 }
 
 function parseParameter(reader: ByteReader): Parameter {
@@ -110,12 +166,20 @@ function parseTransactionRequest(reader: ByteReader): EngineRequest {
     case TransactionRequest.BEGIN:
       return { kind: 'begin', isolation: ISOLATION_LEVELS[reader.uint8()] }
     case TransactionRequest.COMMIT:
-      return { kind: 'commit' }
+      reader.bVarchar()
+      return { kind: 'commit', next: parseNext(reader) }
     case TransactionRequest.ROLLBACK:
-      return { kind: 'rollback', name: reader.bVarchar() }
+      return { kind: 'rollback', name: reader.bVarchar(), next: parseNext(reader) }
     case TransactionRequest.SAVE:
       return { kind: 'save', name: reader.bVarchar() }
     default:
       return { kind: 'unsupported', what: `transaction manager request ${type}` }
   }
+}
+
+/** What follows the name in COMMIT and ROLLBACK. */
+function parseNext(reader: ByteReader): NextTransaction | undefined {
+  const BEGINS = 0x01
+  if ((reader.uint8() & BEGINS) === 0) return undefined
+  return { isolation: ISOLATION_LEVELS[reader.uint8()] }
 }

@@ -3,13 +3,14 @@ import { bVarchar, uint16, uint32, usVarchar } from '../../../src/tds/bytes.ts'
 import { encodePacket, PACKET_HEADER_LENGTH, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { DoneStatus, EnvChange, encodeDone, encodeError, encodeInfo } from '../../../src/tds/tokens.ts'
 import { encodeBinaryChange, encodeTextChange } from '../../../src/testing/gateway/server-tokens.ts'
-import type { Column, ResultItem } from '../session.ts'
+import type { Column, ResultItem, SqlType } from '../session.ts'
 import { encodeTypeInfo } from './type-info.ts'
 import { encodeValue } from './values.ts'
 
 const COLMETADATA = 0x81
 const ROW = 0xd1
 const RETURNSTATUS = 0x79
+const RETURNVALUE = 0xac
 const DONE = 0xfd
 const DONEPROC = 0xfe
 const DONEINPROC = 0xff
@@ -27,6 +28,7 @@ export class Response {
   #columns: Column[] = []
   #pendingDone: { status: number; count: bigint } | undefined
   #failed = false
+  #handle: Extract<ResultItem, { kind: 'handle' }> | undefined
 
   /** @param procedure - whether it answers an RPC, whose statements end with DONEINPROC */
   constructor(stream: Duplex, packetSize: number, spid: number, procedure: boolean) {
@@ -59,6 +61,9 @@ export class Response {
         return this.#write(encodeTransactionChange(item.change))
       case 'database':
         return this.#write(encodeTextChange(EnvChange.DATABASE, item.name))
+      case 'handle':
+        this.#handle = item
+        return
     }
   }
 
@@ -87,6 +92,7 @@ export class Response {
     if (this.#procedure) {
       await this.#flushDone(DoneStatus.MORE)
       await this.#append(Buffer.concat([Buffer.from([RETURNSTATUS]), uint32(0)]))
+      if (this.#handle !== undefined) await this.#append(encodeReturnValue(this.#handle))
       await this.#append(encodeDone(error, 0n, 0, DONEPROC))
     } else if (this.#pendingDone !== undefined && error === 0) await this.#flushDone(0)
     else {
@@ -150,6 +156,15 @@ function encodeColumns(columns: readonly Column[]): Buffer {
     parts.push(bVarchar(name))
   }
   return Buffer.concat(parts)
+}
+
+/** An output parameter of type int, the first of its procedure (MS-TDS 2.2.7.19). */
+function encodeReturnValue({ name, handle }: Extract<ResultItem, { kind: 'handle' }>): Buffer {
+  const OUTPUT = 0x01
+  const type: SqlType = { name: 'int' }
+  const userTypeAndFlags = Buffer.alloc(6)
+  const head = [Buffer.from([RETURNVALUE]), uint16(0), bVarchar(name), Buffer.from([OUTPUT]), userTypeAndFlags]
+  return Buffer.concat([...head, encodeTypeInfo(type), encodeValue(handle, type)])
 }
 
 const NO_TRANSACTION = Buffer.alloc(0)

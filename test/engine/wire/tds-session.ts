@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import { TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { PacketReader, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
-import type { EngineSession, ResultItem } from '../session.ts'
+import type { EngineSession, Parameter, ResultItem } from '../session.ts'
 import { bulkTargetOf, load } from './bulk-load.ts'
-import { type EngineRequest, parseRequest } from './requests.ts'
+import { type EngineRequest, type NextTransaction, named, type PreparedStatement, parseRequest } from './requests.ts'
 import { Response } from './response.ts'
 
 /** The maximum length of a message, in bytes. */
@@ -27,6 +27,9 @@ export class TdsSession {
   #reset = false
   #running: Promise<void> | undefined
   #attention = false
+  /** By handle. */
+  readonly #prepared = new Map<number, PreparedStatement>()
+  #lastHandle = 0
   /** The table for the rows of the next message. */
   #bulkTarget: string | undefined
 
@@ -89,7 +92,7 @@ export class TdsSession {
 
   async #answer({ type, payload, reset }: Message): Promise<void> {
     const request = parseRequest(type, payload)
-    const response = this.#response(request.kind === 'statement')
+    const response = this.#response(PROCEDURES.has(request.kind))
     if (reset) {
       await this.#session.reset()
       await response.resetCompleted()
@@ -113,18 +116,53 @@ export class TdsSession {
       }
       case 'statement':
         return this.#session.executeSql(request.sql, request.parameters)
+      case 'prepare':
+        return this.#prepare(request.statement, request.parameters)
+      case 'execute':
+        return this.#execute(request.handle, request.parameters)
+      case 'unprepare':
+        return this.#prepared.delete(request.handle) ? nothing() : unknownHandle(request.handle)
       case 'begin':
         return this.#session.begin(request.isolation)
       case 'commit':
-        return this.#session.commit()
+        return this.#andBegin(this.#session.commit(), request.next)
       case 'rollback':
-        return this.#session.rollback(request.name)
+        return this.#andBegin(this.#session.rollback(request.name), request.next)
       case 'save':
         return this.#session.save(request.name)
       case 'unsupported':
         return refuse(request.what)
     }
   }
+
+  async *#andBegin(ending: AsyncIterable<ResultItem>, next: NextTransaction | undefined): AsyncGenerator<ResultItem> {
+    yield* ending
+    if (next !== undefined) yield* this.#session.begin(next.isolation)
+  }
+
+  /** @param parameters - of its first execution, which comes at once; undefined if it comes later */
+  async *#prepare(statement: PreparedStatement, parameters: Parameter[] | undefined): AsyncGenerator<ResultItem> {
+    const handle = ++this.#lastHandle
+    this.#prepared.set(handle, statement)
+    if (parameters !== undefined) yield* this.#execute(handle, parameters)
+    yield { kind: 'handle', name: statement.handleName, handle }
+  }
+
+  #execute(handle: number, parameters: Parameter[]): AsyncIterable<ResultItem> {
+    const statement = this.#prepared.get(handle)
+    if (statement === undefined) return unknownHandle(handle)
+    return this.#session.executeSql(statement.sql, named(statement.names, parameters))
+  }
+}
+
+/** Requests that call a procedure. */
+const PROCEDURES: ReadonlySet<EngineRequest['kind']> = new Set(['statement', 'prepare', 'execute', 'unprepare'])
+
+async function* nothing(): AsyncGenerator<ResultItem> {}
+
+async function* unknownHandle(handle: number): AsyncGenerator<ResultItem> {
+  const message = `Could not find prepared statement with handle ${handle}.`
+  yield { kind: 'error', number: 8179, state: 2, class: 16, message, line: 1 }
 }
 
 /** The answer to `INSERT BULK`: ready for the rows. */

@@ -1,6 +1,6 @@
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { defaultRefreshTiming, hardDeadline } from '../../../src/token/refresh-policy.ts'
+import { deadlineOf, defaultRefreshTiming } from '../../../src/token/refresh-policy.ts'
 import { useFaultyAzure } from './support.ts'
 import { second, until } from './time.ts'
 
@@ -60,7 +60,7 @@ describe('an outage from before the refresh until after the token’s end', () =
 
     expect(done).toBeGreaterThan(0)
     expect(failed.length).toBeGreaterThan(0)
-    const deadline = hardDeadline({ acquiredAt, expiresOn }, defaultRefreshTiming)
+    const deadline = deadlineOf(acquiredAt, expiresOn, defaultRefreshTiming)
     for (const { endedAt, error } of failed) {
       expect(endedAt).toBeGreaterThan(deadline)
       expect(error).toMatchObject({ meta: { code: 'TOKEN_UNAVAILABLE' }, message: expect.stringMatching(reason) })

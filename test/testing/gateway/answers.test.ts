@@ -4,7 +4,8 @@ import { encodeFedAuthRequest, Feature, FedAuthLibrary, parseFeatures } from '..
 import { PacketType } from '../../../src/tds/packet.ts'
 import { EnvChange, TokenType } from '../../../src/tds/tokens.ts'
 import { encodeTextChange } from '../../../src/testing/gateway/server-tokens.ts'
-import { login7, RawClient } from './raw-client.ts'
+import { startMinimalServer } from './minimal-server.ts'
+import { login7, packets, RawClient } from './raw-client.ts'
 import { useStrictGateways } from './support.ts'
 
 const azure = useStrictGateways()
@@ -72,5 +73,22 @@ describe('the answer to a login', () => {
     await client.answer()
     expect(gateway.stats().hungUp).toEqual({})
     client.close()
+  })
+})
+
+describe('a server that answers and hangs up', () => {
+  it.each([
+    ['an error', 100],
+    ['many packets', 300_000],
+  ])('is heard to its end: %s', async (_, length) => {
+    const last = Buffer.alloc(length, 7)
+    const server = await startMinimalServer('geheim', last)
+    const upstream = { host: '127.0.0.1', port: server.port, user: 'sa', password: 'geheim', encrypt: false }
+    const client = await RawClient.connect(await azure.start({ upstream }))
+    await client.logIn(await azure.token())
+    await client.sendMessage(PacketType.SQL_BATCH, Buffer.alloc(100))
+    const heard = packets(await client.rest())
+    expect(Buffer.concat(heard.map((packet) => packet.subarray(8))).equals(last)).toBe(true)
+    await server.close()
   })
 })

@@ -16,8 +16,12 @@ export interface SeenLogin {
   features: number[]
 }
 
-/** A server that takes SQL logins without TLS and answers every request with an empty DONE. */
-export async function startMinimalServer(password: string) {
+/**
+ * A server that takes SQL logins without TLS and answers every request with an empty DONE.
+ *
+ * @param last - what it answers to a first request instead, before it hangs up
+ */
+export async function startMinimalServer(password: string, last?: Buffer) {
   const logins: SeenLogin[] = []
   const requests: { type: number; length: number }[] = []
   const sockets = new Set<Socket>()
@@ -63,6 +67,10 @@ export async function startMinimalServer(password: string) {
         if ((packet.status & PacketStatus.END_OF_MESSAGE) === 0) continue
         requests.push({ type: packet.type, length })
         length = 0
+        if (last !== undefined) {
+          socket.end(encodeMessage(PacketType.TABULAR_RESULT, last))
+          return
+        }
         const status = packet.type === PacketType.ATTENTION ? DoneStatus.ATTENTION : DoneStatus.FINAL
         socket.write(encodeMessage(PacketType.TABULAR_RESULT, encodeDone(status)))
       }
