@@ -1,26 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
+import { useBundledProgram } from '../support/bundled-program.ts'
 import { useExampleDatabase } from './support.ts'
 
 const db = useExampleDatabase()
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-let folder: string
+const program = useBundledProgram('examples/worker/src/main.ts')
 let child: ChildProcess | undefined
-
-// A copy with the repository's client, in place of the one that it generates itself.
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'worker-'))
-  await cp(join(ROOT, 'examples/worker/src'), join(folder, 'src'), { recursive: true })
-  await cp(join(ROOT, 'examples/worker/package.json'), join(folder, 'package.json'))
-  await symlink(join(ROOT, 'generated'), join(folder, 'src/generated'))
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-})
-afterAll(() => rm(folder, { recursive: true }))
 
 afterEach(async () => {
   if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -30,8 +16,7 @@ afterEach(async () => {
 })
 
 function startWorker() {
-  const worker = spawn(process.execPath, ['--import', 'tsx', join(folder, 'src/main.ts')], {
-    cwd: ROOT,
+  const worker = spawn(process.execPath, [program()], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   child = worker
