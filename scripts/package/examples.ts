@@ -84,7 +84,7 @@ export class Examples {
   /** The bundle alone, in a folder of its own: all that Lambda has. */
   async #runLambda(azure: AzureForPrograms['azure'], { DATABASE_URL = '' }: Environment): Promise<unknown> {
     const deployed = join(this.#alone, 'lambda')
-    mkdirSync(deployed)
+    mkdirSync(deployed, { recursive: true })
     cpSync(join(this.#folderOf('aws-lambda'), 'dist/index.mjs'), join(deployed, 'index.mjs'))
     const token = join(this.#alone, 'lambda-token')
     await azure.authority.writeFederatedToken(token)
@@ -96,7 +96,8 @@ export class Examples {
         ...azure.authority.environment('workload-identity'),
         ...{ DATABASE_URL, AWS_REGION: 'eu-central-1', AWS_ENDPOINT_URL_STS: sts.url, ...role },
       })
-      return JSON.parse(answer)
+      // Before it stands what the handler logs.
+      return JSON.parse(answer.trim().split('\n').at(-1) ?? '')
     } finally {
       await sts.close()
     }

@@ -19,6 +19,8 @@ export async function bundleProgram(program: string): Promise<BundledProgram> {
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   await build({
     absWorkingDir: ROOT,
+    // Not that of an example, which has no paths to this package's sources.
+    tsconfig: 'tsconfig.json',
     entryPoints: [program],
     outdir: folder,
     entryNames: 'main',
