@@ -6,15 +6,16 @@ import { defaultExclude, defineConfig } from 'vitest/config'
 export const SLOW = 'test/slow/**'
 
 /**
- * Files that leave their process as they found it: one process runs them one after the other, and loads the driver and
- * Prisma Client once. The others patch what all share, or use `ManagedIdentityCredential`, which keeps its endpoint and its
- * tokens for as long as the process lives.
+ * Files that each need a process of their own. One process runs the others one after the other, and loads the driver and
+ * Prisma Client once; test/support/between-files.ts takes back what a file may leave behind.
  */
-const SHARED = [
-  'test/{client,config,demo,docs,driver,engine,login,pool,proxy,soak,tds,time,token}/**/*.test.ts',
-  'test/testing/gateway/**/*.test.ts',
-  'test/integration/{aggregates,connecting,disconnecting,errors,filters,isolation,nested-writing}.test.ts',
-  'test/integration/{raw,reading,session-state,tls,transactions,types,writing}.test.ts',
+const ALONE = [
+  // Their mocks of modules would stay.
+  'test/cli/dev.test.ts',
+  'test/credentials/methods.test.ts',
+  'test/examples/nextjs.test.ts',
+  // @azure/identity looks for PowerShell only once in the life of a process.
+  'test/credentials/authority/command-line.test.ts',
 ]
 
 /** What all tests have, the slow ones too. */
@@ -39,20 +40,25 @@ export const base = defineConfig({
   },
 })
 
+const tests = ['test/**/*.test.ts']
+// `npm run test:slow` runs these: vitest.slow.config.ts.
+const exclude = [...defaultExclude, SLOW]
+
 export default defineConfig({
   test: {
     projects: [
-      { ...base, test: { ...base.test, name: 'shared', isolate: false, include: SHARED } },
       {
         ...base,
         test: {
           ...base.test,
-          name: 'alone',
-          include: ['test/**/*.test.ts'],
-          // `npm run test:slow` runs these: vitest.slow.config.ts.
-          exclude: [...defaultExclude, SLOW, ...SHARED],
+          name: 'shared',
+          isolate: false,
+          include: tests,
+          exclude: [...exclude, ...ALONE],
+          setupFiles: ['test/support/between-files.ts'],
         },
       },
+      { ...base, test: { ...base.test, name: 'alone', include: ALONE, exclude } },
     ],
     // Most files wait for timers and sockets more than they compute.
     maxWorkers: availableParallelism() + 1,

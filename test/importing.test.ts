@@ -2,12 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { useBundledProgram } from './support/bundled-program.ts'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
-const MODULE = JSON.stringify(new URL('../src/index.ts', import.meta.url).href)
+const bundled = useBundledProgram('src/index.ts')
 
 /** Tells each module as it is loaded: by `import` here, by `require` in what Node keeps of those. */
-const REPORT = `
+const REPORT = (index: string) => `
 import { createRequire, register } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
@@ -22,7 +23,7 @@ register('data:text/javascript,' + encodeURIComponent(\`
     port.postMessage(resolved.url)
     return resolved
   }\`), { data: port2, transferList: [port2] })
-const { PrismaMssqlEntra } = await import(${MODULE})
+const { PrismaMssqlEntra } = await import(${JSON.stringify(index)})
 const loaded = () => {
   const required = Object.keys(createRequire(import.meta.url).cache).map((path) => String(pathToFileURL(path)))
   return [...new Set([...imported, ...required])].filter((url) => url.includes('/node_modules/'))
@@ -34,7 +35,7 @@ const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
 function report(body: string): Record<string, string[]> {
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ['--import', 'tsx', '--input-type=module', '--eval', `${REPORT}${body}`],
+    ['--input-type=module', '--eval', `${REPORT(bundled())}${body}`],
     {
       cwd: ROOT,
       encoding: 'utf8',
@@ -50,7 +51,7 @@ function countsOf(urls: readonly string[] = []): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const url of urls) {
     const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? url
-    if (name !== 'tsx' && name !== 'esbuild' && name !== 'get-tsconfig') counts[name] = (counts[name] ?? 0) + 1
+    counts[name] = (counts[name] ?? 0) + 1
   }
   return counts
 }

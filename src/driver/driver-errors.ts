@@ -3,19 +3,11 @@ import { causesOf } from '../errors/causes.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { connectFailed } from '../login/connect-failures.ts'
 import { loginRefused } from '../login/refusals.ts'
-import { isTokenExpiry, LOGIN_FAILED, type LoginContext, type LoginRefusal } from '../login/token-refusal.ts'
-import { explainSessionError } from './session-errors.ts'
+import { isTokenExpiry, type LoginContext, type LoginRefusal } from '../login/token-refusal.ts'
+import { explainSessionError, serverErrorsIn } from './session-errors.ts'
 
 interface DriverError extends Error {
   code?: unknown
-  number?: number
-}
-
-/** What the official adapter makes of the driver's error for a statement. */
-interface MappedError {
-  kind?: string
-  code?: number
-  originalMessage?: string
 }
 
 /** Codes of tedious and the system for a connection that went away during a request. */
@@ -95,24 +87,14 @@ export function explainLoginFailure(
 }
 
 function expiredInSession(error: Error): EntraError | undefined {
-  const number = numberOfExpiry(error)
-  if (number === undefined) return undefined
-  return new EntraError(
-    'SESSION_TOKEN_EXPIRED',
-    'The server ended the session because the token that it was opened with has expired. The statement did not run; ' +
-      'it can be run again.',
-    { cause: error, number },
-  )
-}
-
-/** The official adapter does not map what BEGIN, COMMIT and ROLLBACK fail with. */
-function numberOfExpiry(error: Error): number | undefined {
-  if (error.name === 'ConnectionError') return undefined
-  for (const link of causesOf(error) as Iterable<DriverError & MappedError>) {
-    const { kind, code, message, originalMessage = message } = link
-    const mapped = kind === 'mssql' ? code : kind === 'AuthenticationFailed' ? LOGIN_FAILED : undefined
-    const number = link.number ?? mapped
-    if (number !== undefined && isTokenExpiry(number, originalMessage)) return number
+  for (const { number, message } of serverErrorsIn(error)) {
+    if (!isTokenExpiry(number, message)) continue
+    return new EntraError(
+      'SESSION_TOKEN_EXPIRED',
+      'The server ended the session because the token that it was opened with has expired. The statement did not run; ' +
+        'it can be run again.',
+      { cause: error, number },
+    )
   }
   return undefined
 }

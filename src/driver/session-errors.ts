@@ -1,6 +1,16 @@
 import { causesOf } from '../errors/causes.ts'
 import { EntraError, type EntraErrorCode, reasonOf } from '../errors/entra-error.ts'
-import { SERVER_BUSY } from '../login/failure.ts'
+import { AT_LIMIT, DATABASE_AT_LIMIT, DATABASE_MOVES, SERVER_BUSY } from '../login/refusals.ts'
+import { LOGIN_FAILED } from '../login/token-refusal.ts'
+
+/** An error of the server as the driver has it, or as the official adapter maps it. */
+interface ServerError {
+  number?: unknown
+  kind?: string
+  code?: unknown
+  message: string
+  originalMessage?: string
+}
 
 /** What error numbers mean in a session whose database moves, or is at its limit. */
 interface SessionError {
@@ -33,7 +43,7 @@ const SESSION_ERRORS: readonly SessionError[] = [
       "applicationIntent=ReadOnly, by the failover group's own name.",
   },
   {
-    numbers: [615, 926, 983, 4221, 40613],
+    numbers: DATABASE_MOVES,
     code: 'DATABASE_UNAVAILABLE',
     why: 'The database is moving to another node.',
     remedy: PASSES,
@@ -46,10 +56,10 @@ const SESSION_ERRORS: readonly SessionError[] = [
     remedy: PASSES,
   },
   {
-    numbers: [10928, 10929, 10936],
+    numbers: DATABASE_AT_LIMIT,
     code: 'TOO_MANY_CONNECTIONS',
     stays: true,
-    why: 'The database is at its limit of sessions or workers; every running statement and every login takes a worker.',
+    why: AT_LIMIT,
     remedy: 'Open fewer connections, make statements shorter, or choose a larger service tier.',
   },
   {
@@ -74,7 +84,7 @@ export function isOfMoving(number: number): boolean {
 
 /** What an error of the server means, if its database moves or is at its limit; otherwise undefined. */
 export function explainSessionError(error: Error): EntraError | undefined {
-  const number = numberOf(error)
+  const [{ number } = { number: undefined }] = serverErrorsIn(error)
   const row = rowOf(number)
   if (row === undefined) return undefined
   const { code, mayHaveRun, why, remedy } = row
@@ -89,13 +99,12 @@ export function pauseAfter({ number }: EntraError): number {
   return rowOf(number)?.pause ?? 0
 }
 
-/** An error of a statement comes as the official adapter has it; that of BEGIN, COMMIT and ROLLBACK as the driver does. */
-function numberOf(error: Error): number | undefined {
-  if (error.name === 'ConnectionError') return undefined
-  for (const link of causesOf(error)) {
-    const { kind, code, number } = link as { kind?: unknown; code?: unknown; number?: unknown }
-    if (kind === 'mssql' && typeof code === 'number') return code
-    if (typeof number === 'number') return number
+/** The server's errors in what the driver threw. The official adapter maps those of statements, but not of BEGIN and COMMIT. */
+export function* serverErrorsIn(error: Error): Generator<{ number: number; message: string }> {
+  if (error.name === 'ConnectionError') return
+  for (const link of causesOf(error) as Iterable<ServerError>) {
+    const { kind, code, message, originalMessage = message } = link
+    const number = link.number ?? (kind === 'mssql' ? code : kind === 'AuthenticationFailed' ? LOGIN_FAILED : undefined)
+    if (typeof number === 'number') yield { number, message: originalMessage }
   }
-  return undefined
 }

@@ -1,5 +1,5 @@
 import { EntraError, type Failure, rowOf } from '../errors/entra-error.ts'
-import { failureOfRefusal } from './refusals.ts'
+import { failureOfRefusal, SERVER_BUSY } from './refusals.ts'
 
 /**
  * What a failure means; undefined if it is the work's own (an SQL error) or permanent.
@@ -15,9 +15,6 @@ export function failureOf(error: unknown, databaseWasOpened: boolean): Failure |
   if (failure !== 'by-number') return failure
   return number === undefined ? undefined : failureOfRefusal(number, databaseWasOpened)
 }
-
-/** "The service is busy": it wants fewer attempts. */
-export const SERVER_BUSY: readonly number[] = [40501, 49918, 49919, 49920]
 
 /** Whether a server refused because it is at a limit, to which each attempt adds. */
 export function isAtLimit(error: unknown): boolean {

@@ -15,6 +15,14 @@ interface Refusal {
   readonly remedy: Text
 }
 
+/** Numbers that mean the same at login and in a session. The last ones want fewer attempts. */
+export const DATABASE_MOVES: readonly number[] = [615, 926, 983, 4221, 40613]
+export const DATABASE_AT_LIMIT: readonly number[] = [10928, 10929, 10936]
+export const SERVER_BUSY: readonly number[] = [40501, 49918, 49919, 49920]
+
+export const AT_LIMIT =
+  'The database is at its limit of sessions or workers; every running statement and every login takes a worker.'
+
 /** "Cannot open database … requested by the login": while a database moves, or for good if its name is wrong. */
 const CANNOT_OPEN_DATABASE = 4060
 
@@ -42,7 +50,7 @@ const REFUSALS: readonly Refusal[] = [
       `Entra administrator:\n${createUser(claims)}`,
   },
   {
-    numbers: [615, 926, 983, 4221, 40197, 40501, 40613, 49918, 49919, 49920],
+    numbers: [...DATABASE_MOVES, 40197, ...SERVER_BUSY],
     code: 'DATABASE_UNAVAILABLE',
     transient: true,
     why: 'The database is paused, moving to another node, or busy.',
@@ -58,10 +66,10 @@ const REFUSALS: readonly Refusal[] = [
       'Resume it (`az synapse sql pool resume --resource-group … --workspace-name … --name …`), and wait until it is online.',
   },
   {
-    numbers: [10928, 10929, 10936, 17809],
+    numbers: [...DATABASE_AT_LIMIT, 17809],
     code: 'TOO_MANY_CONNECTIONS',
     transient: true,
-    why: 'The database is at its limit of sessions or workers; every running statement and every login takes a worker.',
+    why: AT_LIMIT,
     remedy:
       'Open fewer connections: each instance of your service opens up to connectionLimit, and up to ' +
       'rotation.loginsAtOnce more during a rotation. Or make statements shorter, or choose a larger service tier. ' +

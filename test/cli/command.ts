@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
+import { sharedUpstream } from '../integration/shared-upstream.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
-import { bundleCli } from './bundled-cli.ts'
+import { bundleCli } from '../support/bundled-program.ts'
 
 /** A running command. */
 export interface RunningCommand {
@@ -34,7 +35,7 @@ export function useCommand(): CommandOnAzure {
   let folder = ''
   const running = new Set<ChildProcess>()
   beforeAll(async () => {
-    azure = await startLocalAzure()
+    azure = await startLocalAzure({ upstream: await sharedUpstream() })
     cli = await bundleCli()
     folder = await mkdtemp(join(tmpdir(), 'prisma-mssql-entra-'))
     await writeFile(join(folder, 'gateway.pem'), azure.gateway.ca)

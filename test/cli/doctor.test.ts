@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { doctorCommand, exitCodeOf } from '../../src/cli/doctor-command.ts'
 import { stepAsText } from '../../src/cli/doctor-report.ts'
 import type { DiagnoseOptions } from '../../src/doctor/diagnose.ts'
@@ -9,8 +8,8 @@ import { STEPS, type StepResult } from '../../src/doctor/steps.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import { usePractice } from '../doctor/support.ts'
 import { NO_SUCH_HOST } from '../errors/provoke.ts'
+import { useBundledProgram } from '../support/bundled-program.ts'
 import { recordedOutput, silentContext } from '../support/recorded-output.ts'
-import { bundleCli } from './bundled-cli.ts'
 
 const practice = usePractice()
 const NOWHERE = `sqlserver://${NO_SUCH_HOST};database=app`
@@ -154,17 +153,11 @@ describe('doctor', () => {
 })
 
 describe('the doctor process', () => {
-  let main: Awaited<ReturnType<typeof bundleCli>>
+  const main = useBundledProgram('src/cli/main.ts')
   /** With a credential that never answers, and keeps nothing open. */
-  let child: Awaited<ReturnType<typeof bundleCli>>
+  const child = useBundledProgram('test/cli/doctor.child.ts')
 
-  beforeAll(async () => {
-    main = await bundleCli()
-    child = await bundleCli(fileURLToPath(new URL('doctor.child.ts', import.meta.url)))
-  })
-  afterAll(() => Promise.all([main.remove(), child.remove()]))
-
-  const start = (...args: string[]) => run(child.main, [trusting(), ...args])
+  const start = (...args: string[]) => run(child(), [trusting(), ...args])
 
   function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
     const child = spawn(process.execPath, [program, ...args], {
@@ -183,7 +176,7 @@ describe('the doctor process', () => {
 
   it('is part of prisma-mssql-entra', async () => {
     const environment = { ...practice.azure.authority.environment('app-service'), DATABASE_URL: trusting() }
-    const running = run(main.main, ['doctor', '--authentication', 'ActiveDirectoryManagedIdentity'], environment)
+    const running = run(main(), ['doctor', '--authentication', 'ActiveDirectoryManagedIdentity'], environment)
     expect(await running.ended).toEqual([0, null])
     expect(running.out).toMatch(/^✓ Latency /m)
   })

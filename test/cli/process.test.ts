@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { reflowed, say } from '../../src/cli/process.ts'
 import { printable, printableJson, wrapped } from '../../src/errors/wording.ts'
 import { loginFor, TdsClient } from '../proxy/support.ts'
+import { bundleCli } from '../support/bundled-program.ts'
 import { recordedOutput } from '../support/recorded-output.ts'
-import { bundleCli } from './bundled-cli.ts'
 
 beforeEach(() => {
   for (const name of ['FORCE_COLOR', 'NO_COLOR']) vi.stubEnv(name, undefined)

@@ -1,25 +1,27 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { PrismaMssql } from '@prisma/adapter-mssql'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { TdsVersion } from '../../src/tds/login7.ts'
 import { loginFor, TdsClient } from '../proxy/support.ts'
 import { type RunningCommand, useCommand } from './command.ts'
 
 const command = useCommand()
-const client = fileURLToPath(new URL('client.mjs', import.meta.url))
 
 beforeEach(() => {
   command.azure.gateway.clearFaults()
 })
 
-/** Another tool that the same user runs. */
-function query(url: string) {
-  return promisify(execFile)(process.execPath, [client, 'URL'], { env: { ...process.env, URL: url } })
+/** Connects as Prisma does, with user and password. */
+async function query(url: string): Promise<void> {
+  const adapter = await new PrismaMssql(url).connect()
+  try {
+    await adapter.queryRaw({ sql: 'SELECT 40 + 2 AS answer', args: [], argTypes: [] })
+  } finally {
+    await adapter.dispose()
+  }
 }
 
 function lines(running: RunningCommand) {

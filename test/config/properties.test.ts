@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
+import { runs } from '../support/property-runs.ts'
 
 /** What is printed of a string: the error, or the warnings and how to sign in. */
 function seen(text: string): string {
@@ -63,7 +64,7 @@ describe('any text', () => {
           expect(error).toBeInstanceOf(EntraError)
         }
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 })
@@ -90,7 +91,7 @@ describe('a secret', () => {
         const shown = seen([address, ...before, middle, ...after].join(';'))
         expect([...LETTERS].filter((letter) => shown.includes(letter))).toEqual([])
       }),
-      { numRuns: 1000 },
+      runs(1000),
     )
 
   it('is never revealed', () => neverSeen(fc.tuple(name, secret).map((pair) => pair.join('='))))

@@ -6,12 +6,12 @@ import { runProgram, type ScriptResult } from '../support/run-script.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Compiles a user's files, each as its own module, and returns TypeScript's output. */
-export async function compile(samples: readonly string[]): Promise<ScriptResult> {
+/** Compiles a user's files, by their names, and returns TypeScript's output. */
+export async function compile(files: Readonly<Record<string, string>>): Promise<ScriptResult> {
   const folder = await mkdtemp(join(tmpdir(), 'samples-'))
   try {
     for (const name of ['node_modules', 'generated']) await symlink(join(ROOT, name), join(folder, name))
-    for (const [index, code] of samples.entries()) await writeFile(join(folder, `sample-${index}.ts`), code)
+    for (const [name, code] of Object.entries(files)) await writeFile(join(folder, name), code)
     const compilerOptions = {
       module: 'preserve',
       moduleResolution: 'bundler',
@@ -25,7 +25,7 @@ export async function compile(samples: readonly string[]): Promise<ScriptResult>
         'prisma-adapter-mssql-entra/*': [join(ROOT, 'src/*.ts')],
       },
     }
-    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['sample-*.ts'] }
+    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] }
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
     return await runProgram(join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder)
   } finally {

@@ -4,7 +4,6 @@ import { readConfig } from '../../src/config/config.ts'
 import { EntraError, type EntraErrorCode } from '../../src/errors/entra-error.ts'
 import { prismaError } from '../../src/errors/prisma-error.ts'
 import { codeBlocks, tableRows } from '../support/markdown.ts'
-import { compile } from './compile.ts'
 
 const guide = readFileSync(new URL('../../docs/moving.md', import.meta.url), 'utf8')
 const samples = codeBlocks(guide, 'ts')
@@ -18,13 +17,6 @@ const FIELDS: Readonly<Record<string, object>> = {
   'azure-active-directory-password': { userName: 'person@local.test', password: 'secret' },
   'azure-active-directory-access-token': { token: 'secret' },
 }
-
-describe('the code of docs/moving.md', () => {
-  it('compiles', async () => {
-    expect(samples).toHaveLength(7)
-    expect(await compile(samples)).toEqual({ code: 0, output: '' })
-  })
-})
 
 describe('the connection strings of docs/moving.md', () => {
   const after = samples.flatMap((code) =>

@@ -8,7 +8,6 @@ import { emptyStats } from '../../src/proxy/events.ts'
 import { Sdk, setUp } from '../opentelemetry/support.ts'
 import { MINUTE, query } from '../pool/support.ts'
 import { codeBlocks, tableRows } from '../support/markdown.ts'
-import { compile } from './compile.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const page = read('docs/operations.md')
@@ -187,18 +186,5 @@ describe('the code of docs/operations.md', () => {
     for (const name of ['opentelemetry', 'prometheus', 'pino']) {
       expect(samples).toContain(read(`examples/operations/${name}.ts`))
     }
-  })
-
-  it('compiles', async () => {
-    // Azure Monitor's distribution and its hundred packages are not installed here: its readme names these.
-    const distribution = `declare module '@azure/monitor-opentelemetry' {
-      interface InstrumentationOptions { azureSdk?: { enabled?: boolean }; http?: { enabled?: boolean } }
-      function useAzureMonitor(options?: { instrumentationOptions?: InstrumentationOptions }): void
-    }`
-
-    const pino = samples.findIndex((code) => code.includes('function logTo'))
-    const linked = samples.map((code) => code.replace('./pino.ts', `./sample-${pino}.ts`))
-    expect(samples).toHaveLength(6)
-    expect(await compile([...linked, distribution])).toEqual({ code: 0, output: '' })
   })
 })

@@ -3,18 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { EXIT_CODES, ExitCode } from '../../src/cli/process.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { URL_FORMATS } from '../../src/proxy/connection-strings.ts'
-import { codeBlocks, tableRows } from '../support/markdown.ts'
-import { compile } from './compile.ts'
+import { tableRows } from '../support/markdown.ts'
 
 const guide = readFileSync(new URL('../../docs/prisma-commands.md', import.meta.url), 'utf8')
 
 describe('docs/prisma-commands.md', () => {
-  it('has code that compiles', async () => {
-    const samples = codeBlocks(guide, 'ts')
-    expect(samples).toHaveLength(1)
-    expect(await compile(samples)).toEqual({ code: 0, output: '' })
-  })
-
   const strings = [...guide.matchAll(/sqlserver:\/\/myserver[^"\s]*/g)].map(([text]) => text)
 
   it.each(strings)('has a connection string that is accepted without a warning: %s', (text) => {

@@ -8,6 +8,7 @@ import { type DiagnoseOptions, diagnose } from '../../src/doctor/diagnose.ts'
 import type { StepId, StepResult } from '../../src/doctor/steps.ts'
 import { type GatewayOptions, startGateway } from '../../src/testing/gateway/gateway.ts'
 import { type CertificateRequest, createCertificateAuthority } from '../../src/x509/certificates.ts'
+import { sharedUpstream } from '../integration/shared-upstream.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
 import { recordedOutput } from '../support/recorded-output.ts'
 
@@ -35,7 +36,7 @@ export function usePractice(): Practice {
   let azure: LocalAzure | undefined
   const closing: (() => Promise<unknown>)[] = []
   beforeAll(async () => {
-    azure = await startLocalAzure()
+    azure = await startLocalAzure({ upstream: await sharedUpstream() })
   }, 600_000)
   afterEach(async () => {
     azure?.gateway.clearFaults()

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { useBundledProgram } from '../support/bundled-program.ts'
 import { useExampleDatabase } from './support.ts'
 
 const db = useExampleDatabase()
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const program = useBundledProgram('examples/worker/src/main.ts')
 let child: ChildProcess | undefined
 
 afterEach(async () => {
@@ -16,8 +16,7 @@ afterEach(async () => {
 })
 
 function startWorker() {
-  const worker = spawn(process.execPath, ['--import', 'tsx', 'examples/worker/src/main.ts'], {
-    cwd: ROOT,
+  const worker = spawn(process.execPath, [program()], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   child = worker

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { runScript } from '../support/run-script.ts'
+import { useBundledProgram } from '../support/bundled-program.ts'
+import { runProgram } from '../support/run-script.ts'
 import { useDatabase } from './database.ts'
 import { until } from './faults/time.ts'
 
 const db = useDatabase()
+const child = useBundledProgram('test/integration/ending.child.ts')
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -14,7 +16,7 @@ async function runToItsEnd(how: string) {
   const pool = { idleTimeoutMillis: how === 'disconnect' ? 600_000 : 500 }
   const token = await db.azure.credential().getToken('')
   vi.stubEnv('ENDING_TEST', JSON.stringify({ config: db.azure.config({ pool }), token }))
-  return runScript('test/integration/ending.child.ts', how)
+  return runProgram(child(), how)
 }
 
 /** The script is not killed: anything that holds the event loop makes the test time out. */

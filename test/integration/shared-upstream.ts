@@ -11,7 +11,8 @@ export async function sharedUpstream(): Promise<RunningUpstream> {
   const answer = await fetch(inject('sharedEngineUrl'))
   if (!answer.ok) throw new Error(`The shared engine could not be started: ${await answer.text()}`)
   const engine = (await answer.json()) as SharedEngine
-  const database = `app_${randomUUID().replaceAll('-', '_')}`
+  // Old clients take 30 characters.
+  const database = `app_${randomUUID().slice(-12)}`
   const server: Required<Upstream> = { ...engine, database, encrypt: false, trustServerCertificate: false }
   await runOnMaster(server, `CREATE DATABASE [${database}]`)
   return { server, close: () => runOnMaster(server, `DROP DATABASE [${database}]`) }

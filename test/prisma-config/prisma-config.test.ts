@@ -8,6 +8,7 @@ import { type EntraDatasourceOptions, entraDatasource } from '../../src/prisma-c
 import { TokenSource } from '../../src/token/token-source.ts'
 import { type EntraServer, startEntraServer } from '../proxy/entra-server.ts'
 import { CountingCredential, loginFor, TdsClient } from '../proxy/support.ts'
+import { useBundledProgram } from '../support/bundled-program.ts'
 import { readUrl } from '../support/sqlserver-url.ts'
 
 const AZURE = 'sqlserver://example.database.windows.net;database=app'
@@ -40,6 +41,8 @@ const configOf = ({ port, ca }: EntraServer) => ({
   database: 'app',
   options: { cryptoCredentialsDetails: { ca } },
 })
+
+const module = useBundledProgram('src/prisma-config.ts')
 
 describe('entraDatasource', () => {
   it('gives connection strings for user and password on loopback', async () => {
@@ -100,11 +103,11 @@ describe('entraDatasource', () => {
     ],
   ])('leaves no file behind when %s', async (_, ending, wanted) => {
     const script = `
-      import { entraDatasource } from './src/prisma-config.ts'
+      import { entraDatasource } from ${JSON.stringify(module())}
       const { url } = await entraDatasource('${AZURE}', { authentication: 'AzureCli', encrypt: true, shadowDatabase: 's' })
       console.log(url)
       ${ending}`
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script])
     const [out, [code, signal]] = await Promise.all([text(child.stdout), once(child, 'exit')])
     expect(code ?? signal).toBe(wanted)
     const file = readUrl(out.trim()).value('trustServerCertificateCA')

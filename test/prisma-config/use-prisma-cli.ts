@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from 'vitest'
+import { sharedUpstream } from '../integration/shared-upstream.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
 import { PrismaCli } from './cli.ts'
@@ -14,7 +15,7 @@ export interface PrismaCliOnAzure {
 export function usePrismaCli(): PrismaCliOnAzure {
   const opened = {} as PrismaCliOnAzure
   beforeAll(async () => {
-    opened.azure = await startLocalAzure()
+    opened.azure = await startLocalAzure({ upstream: await sharedUpstream() })
     opened.cli = await PrismaCli.open(opened.azure)
     opened.login = await openSqlLogin(opened.azure.upstream)
     await opened.login.lock('prisma-adapter-mssql-entra tests')

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import type { LoopbackProxy } from '../../src/proxy/proxy.ts'
+import { sharedUpstream } from '../integration/shared-upstream.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
 import { startAzureProxy } from './azure-proxy.ts'
 
@@ -36,7 +37,7 @@ let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'other-clients-'))
-  azure = await startLocalAzure()
+  azure = await startLocalAzure({ upstream: await sharedUpstream() })
   proxy = await startAzureProxy(azure)
   await writeFile(join(folder, 'ca.pem'), proxy.ca)
 })
@@ -134,7 +135,7 @@ describe('pytds', () => {
   const script = `
 import os, pytds, sys
 options = eval(sys.argv[1])
-with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.environ['SECRET'], port=int(os.environ['PORT']), **options) as connection:
+with pytds.connect('localhost', os.environ['DB'], os.environ['LOGIN'], os.environ['SECRET'], port=int(os.environ['PORT']), login_timeout=60, **options) as connection:
     with connection.cursor() as cursor:
         cursor.execute('SELECT APP_NAME(), %s, %s', (2 ** 40, 'Grüße'))
         print(cursor.fetchall())

@@ -5,6 +5,7 @@ import { PrismaClient } from '../../generated/prisma/client.ts'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
 import type { LoopbackProxy } from '../../src/proxy/proxy.ts'
 import { applyMigrations, deleteAllRows, dropEverything } from '../integration/schema.ts'
+import { sharedUpstream } from '../integration/shared-upstream.ts'
 import { openSqlLogin, type SqlLogin } from '../integration/sql-login.ts'
 import { type LocalAzure, startLocalAzure } from '../local-azure.ts'
 import { startAzureProxy } from './azure-proxy.ts'
@@ -16,7 +17,7 @@ const prismas: PrismaClient[] = []
 const pools: mssql.ConnectionPool[] = []
 
 beforeAll(async () => {
-  azure = await startLocalAzure()
+  azure = await startLocalAzure({ upstream: await sharedUpstream() })
   login = await openSqlLogin(azure.upstream)
   await login.lock('prisma-adapter-mssql-entra tests')
   await dropEverything(login.run)

@@ -9,6 +9,7 @@ import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
 import { connectTls, connectTlsInTds } from '../../src/tds/tls.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
+import { runs } from '../support/property-runs.ts'
 import { startChopper, writeCut } from './chopper.ts'
 import { type EntraServer, startEntraServer } from './entra-server.ts'
 import { logInEncrypted } from './login-only-client.ts'
@@ -103,7 +104,7 @@ describe('malformed bytes', () => {
         if (!stream.closed) await once(stream, 'close')
         expect(asked()).toEqual(NOTHING)
       }),
-      { numRuns: 60 },
+      runs(60),
     )
     expect(await bystander.ask()).toEqual(encodeDone(DoneStatus.FINAL))
     await vi.waitFor(() => expect(started.proxy.stats()).toMatchObject({ connectionsOpen: 1, sessionsOpen: 1 }))
@@ -148,7 +149,7 @@ describe('a login that is not the proxy’s', () => {
         await once(socket, 'close')
         expect(asked()).toEqual(NOTHING)
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 })
@@ -168,7 +169,7 @@ describe('a login that stops anywhere', () => {
           await new Promise((resolve) => socket.once('close', resolve))
           expect(slow.proxy.stats().refused.timeout).toBe(before + 1)
         }),
-        { numRuns: 15 },
+        runs(15),
       )
       expect(slow.credential.requests).toBe(0)
       expect(server.connections).toBe(connections)
@@ -215,7 +216,7 @@ describe('any split of the stream', () => {
       fc.asyncProperty(sizes, async (cut) => {
         expect((await conversation(cut)).equals(whole)).toBe(true)
       }),
-      { numRuns: 40 },
+      runs(40),
     )
   })
 
@@ -245,7 +246,7 @@ describe('any split of the stream', () => {
             await Promise.all([near.close(), far.close()])
           }
         }),
-        { numRuns: 8 },
+        runs(8),
       )
     },
   )

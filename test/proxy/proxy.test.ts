@@ -4,10 +4,12 @@ import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
+import { useBundledProgram } from '../support/bundled-program.ts'
 import { useProxies } from './started-proxies.ts'
 import { loginFor } from './support.ts'
 
 const proxies = useProxies()
+const support = useBundledProgram('test/proxy/support.ts')
 
 describe('the loopback proxy', () => {
   it('listens on 127.0.0.1 only, whatever the options', async () => {
@@ -108,13 +110,13 @@ describe('the loopback proxy', () => {
     ['holds a process open else', false],
   ])('%s', async (_, unref) => {
     const script = `
-      import { startTestProxy, loginFor, TdsClient } from './test/proxy/support.ts'
+      import { startTestProxy, loginFor, TdsClient } from ${JSON.stringify(support())}
       const { proxy } = await startTestProxy(${JSON.stringify({ port: proxies.server.port, ca: proxies.server.ca })}, { unref: ${unref} })
       const client = await TdsClient.connect(proxy)
       await client.logIn(loginFor(proxy))
       client.socket.unref()
       console.log(proxy.stats().sessionsOpen)`
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script])
     const exited = once(child, 'exit')
     const [printed] = await once(child.stdout, 'data')
     expect(String(printed)).toBe('1\n')

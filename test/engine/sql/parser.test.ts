@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../support/property-runs.ts'
 import { readBatch } from './batch.ts'
 import { Catalogue } from './catalogue.ts'
 import { SqlError } from './sql-error.ts'
@@ -81,7 +82,7 @@ describe('a batch', () => {
           expect(error).toBeInstanceOf(SqlError)
         }
       }),
-      { numRuns: 3_000 },
+      runs(3_000),
     )
   })
 })

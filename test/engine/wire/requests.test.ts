@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { PacketType } from '../../../src/tds/packet.ts'
+import { runs } from '../../support/property-runs.ts'
 import { parseBulkLoad } from './bulk-load.ts'
 import { parseRequest } from './requests.ts'
 
@@ -18,7 +19,7 @@ describe('a request', () => {
           expect(error).toBeInstanceOf(TdsProtocolError)
         }
       }),
-      { numRuns: 3_000 },
+      runs(3_000),
     )
   })
 

@@ -140,7 +140,8 @@ export class Response {
   #packet(status: number, payload: Buffer): Promise<void> {
     const packet = { type: PacketType.TABULAR_RESULT, status, payload, spid: this.#spid, id: this.#packetId++ }
     return new Promise((resolve, reject) => {
-      this.#stream.write(encodePacket(packet), (error) => (error ? reject(error) : resolve()))
+      // A client that reads as fast as this writes would keep its own attention, and other sessions, from being read.
+      this.#stream.write(encodePacket(packet), (error) => (error ? reject(error) : setImmediate(resolve)))
     })
   }
 }

@@ -1,23 +1,21 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import type { config as MssqlConfig } from 'mssql'
 import { afterEach, expect } from 'vitest'
+import { useBundledProgram } from '../../support/bundled-program.ts'
 import type { Answer, ControlMessage } from './client-program.ts'
 import type { FaultyAzure } from './support.ts'
 import { until } from './time.ts'
-
-const PROGRAM = fileURLToPath(new URL('./client-program.ts', import.meta.url))
 
 /** A separate process with a Prisma Client, signed in as a managed identity. */
 export class ClientProcess {
   readonly #child: ChildProcess
   readonly #azure: FaultyAzure
 
-  constructor(azure: FaultyAzure) {
+  constructor(program: string, azure: FaultyAzure) {
     this.#azure = azure
-    this.#child = fork(PROGRAM, {
-      execArgv: ['--import', 'tsx'],
+    this.#child = fork(program, {
+      execArgv: [],
       env: { ...process.env, ...azure.authority.environment('app-service') },
     })
   }
@@ -104,10 +102,11 @@ function stateOf(pid: number | undefined): string {
 
 /** Starts processes for the tests of a file, and kills those still running after a test. */
 export function useClientProcesses(azure: FaultyAzure): () => ClientProcess {
+  const program = useBundledProgram('test/integration/faults/client-program.ts')
   const processes: ClientProcess[] = []
   afterEach(() => Promise.all(processes.splice(0).map((process) => process.kill())))
   return () => {
-    const made = new ClientProcess(azure)
+    const made = new ClientProcess(program(), azure)
     processes.push(made)
     return made
   }

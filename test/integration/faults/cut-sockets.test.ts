@@ -114,7 +114,7 @@ describe('a network that drops every idle session', () => {
 
 describe('a network that goes silent', () => {
   it.each(MOMENTS)('%s gives a clear error when requestTimeout is up, and it is not run again', async (_, at, ran) => {
-    const { prisma, counter } = await connected(UNASKED, { requestTimeout: 300, options: { cancelTimeout: 300 } })
+    const { prisma, counter } = await connected(UNASKED, { requestTimeout: 2_000, options: { cancelTimeout: 300 } })
     azure.gateway.inject({ at, action: { hang: true }, times: 1 })
     expect(await failureOf(counter.increment(prisma))).toMatchObject(TIMED_OUT)
     expect(await counter.value()).toBe(ran)

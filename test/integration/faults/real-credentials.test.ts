@@ -51,7 +51,7 @@ describe('an outage from before the refresh until after the token’s end', () =
   ] as const)('fails no query before the deadline, then reports why (%s)', async (_, make, fault, reason) => {
     const { prisma, adapter, events } = azure.connect({
       credential: make(),
-      rotation: { waitTimeout: 0.3 * second },
+      rotation: { waitTimeout: 2 * second },
     })
     await prisma.user.count()
     const { expiresOn, at: acquiredAt } = await events.nth(1, 'token.acquired')

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { useFaultyAzure } from './support.ts'
 import { second } from './time.ts'
 
-/** In a separate file: MSAL has one client for managed identities per process, with the retry options of the first credential. */
+/** In a separate file: MSAL keeps one client for managed identities, with the retry options of the first credential. */
 const azure = useFaultyAzure()
 
 beforeEach(() => {
@@ -22,7 +22,8 @@ describe('an unmodified ManagedIdentityCredential that is throttled', () => {
     while (adapter.stats().rotations === 0) await prisma.user.count()
     expect(throttling.hits).toBe(1)
     expect(events.of('token.refresh-failed')).toEqual([])
-    expect(azure.authority.stats()).toMatchObject({ tokenRequests: 3, tokensIssued: 2, maxInFlight: 1 })
+    const { tokenRequests, tokensIssued, maxInFlight } = azure.authority.stats()
+    expect([tokenRequests, maxInFlight]).toEqual([tokensIssued + 1, 1])
     expect(events.of('token.acquired')[1]?.durationMs).toBeGreaterThanOrEqual(1 * second)
   })
 })

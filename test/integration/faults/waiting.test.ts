@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { runScript } from '../../support/run-script.ts'
+import { useBundledProgram } from '../../support/bundled-program.ts'
+import { runProgram } from '../../support/run-script.ts'
 import { useFaultyAzure } from './support.ts'
 
 const azure = useFaultyAzure()
+const child = useBundledProgram('test/integration/faults/waiting.child.ts')
 
 beforeEach(() => {
   const { authority, db, gateway } = azure
@@ -14,7 +16,7 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-const run = (...how: string[]) => runScript('test/integration/faults/waiting.child.ts', ...how)
+const run = (...how: string[]) => runProgram(child(), ...how)
 
 /** While it waits, only timers are left. Node ends a process whose timers are all `unref`'d (exit code 13). */
 describe('a script whose first query', () => {

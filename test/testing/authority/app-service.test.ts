@@ -1,6 +1,6 @@
 import { ManagedIdentityCredential } from '@azure/identity'
 import { decodeJwt } from 'jose'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Authority, startAuthority } from '../../../src/testing/authority/authority.ts'
 import { newScope, verify } from './support.ts'
 
@@ -10,7 +10,7 @@ const SQL = 'https://database.windows.net/.default'
 let authority: Authority
 beforeAll(async () => {
   authority = await startAuthority({ tokenLifetime: 120_000 })
-  Object.assign(process.env, authority.environment('app-service'))
+  for (const [name, value] of Object.entries(authority.environment('app-service'))) vi.stubEnv(name, value)
 })
 afterEach(() => {
   authority.clearFaults()

@@ -1,6 +1,6 @@
 import { ManagedIdentityCredential } from '@azure/identity'
 import { decodeJwt } from 'jose'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { type Authority, startAuthority } from '../../../src/testing/authority/authority.ts'
 import { newScope, verify } from './support.ts'
 
@@ -8,7 +8,7 @@ import { newScope, verify } from './support.ts'
 let authority: Authority
 beforeAll(async () => {
   authority = await startAuthority({ tokenLifetime: 120_000 })
-  Object.assign(process.env, authority.environment('imds'))
+  for (const [name, value] of Object.entries(authority.environment('imds'))) vi.stubEnv(name, value)
 })
 afterEach(() => authority.clearFaults())
 afterAll(() => authority.close())
