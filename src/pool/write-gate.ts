@@ -43,6 +43,7 @@ export class WriteGate<C extends PoolConnection> {
   readonly #openAside: () => Promise<C>
   readonly #onEvicted: () => void
   #shut: Shut | undefined
+  #closed = false
   /** Aborted when something changes. All waiting work listens to it. */
   #change = new AbortController()
 
@@ -119,13 +120,15 @@ export class WriteGate<C extends PoolConnection> {
     return undefined
   }
 
-  /** Ends all waits with this reason. */
+  /** Ends all waits with this reason, and shuts no more. */
   close(reason: Error): void {
+    this.#closed = true
     this.#open(reason)
   }
 
   /** A write was refused, or the login for an attempt. */
   #failed(error: unknown): void {
+    if (this.#closed) return
     const { clock, settings, emit } = this.#pool
     const isFirst = this.#shut === undefined
     this.#shut ??= {

@@ -230,6 +230,20 @@ describe('a database that stays read-only', () => {
   })
 })
 
+describe('a write that is refused during $disconnect', () => {
+  it('fails at once, and leaves no timer', async () => {
+    const it = await client()
+    loseRole(it)
+    const failed = it.adapter.executeRaw(query('INSERT')).catch(({ code }) => code)
+    // The connection is validated, and then the write is sent.
+    await it.clock.advance(15)
+    const closed = it.adapter.dispose()
+    await it.clock.advance(10)
+    await closed
+    expect([await failed, it.clock.timers]).toEqual(['CLOSED', 0])
+  })
+})
+
 describe('a write that succeeds', () => {
   it('says nothing about the database if it was sent before another one was refused', async () => {
     const it = await client()

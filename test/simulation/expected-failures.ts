@@ -21,6 +21,8 @@ export interface Failure {
   hadToken: boolean
   /** Whether connections are lent without validation. */
   unvalidated: boolean
+  /** Whether the client has never had a connection. */
+  neverConnected: boolean
   /** Whether all connections are busy. */
   exhausted: boolean
   /** Whether the local clock is so wrong that a token looks valid that has expired by the server's. */
@@ -37,6 +39,9 @@ const TOKEN_WAIT = 15_100
 
 /** Work waits at least this long if waiting may help, in ms. */
 const SHORTEST_WAIT = 14 * second
+
+/** Until there was a connection, a server that cannot be reached is taken for a mistake after this, in ms. */
+const MISTAKE = 1 * second
 
 /** A permanent failure is reported at once, and retried after 2 s. In ms. */
 const FINAL = 5 * second
@@ -62,10 +67,11 @@ export function isExpected(failure: Failure, faults: FaultLog): boolean {
       return faults.any([database, 'process'], until - FINAL, until) || wasFaulty(database, SERVER_RECOVERED)
     case 'DATABASE_UNAVAILABLE 40613':
     case 'TOO_MANY_CONNECTIONS 10928':
-    case 'SERVER_UNREACHABLE':
     case 'LOGIN_TIMEOUT':
     case 'CONNECT_FAILED':
       return waitedLongEnough() && wasFaulty(database, SERVER_RECOVERED)
+    case 'SERVER_UNREACHABLE':
+      return waitedLongEnough(failure.neverConnected ? MISTAKE : SHORTEST_WAIT) && wasFaulty(database, SERVER_RECOVERED)
     case 'CONNECT_TIMEOUT':
       return waitedLongEnough() && (failure.exhausted || faults.any([database, 'process', 'credential'], from, until))
     case 'TRANSACTION_INTERRUPTED':
@@ -102,8 +108,8 @@ export function isExpected(failure: Failure, faults: FaultLog): boolean {
     return wasDisturbed() || !failure.hadToken
   }
 
-  function waitedLongEnough(): boolean {
-    return wasDisturbed() || until - from >= SHORTEST_WAIT
+  function waitedLongEnough(shortest = SHORTEST_WAIT): boolean {
+    return wasDisturbed() || until - from >= shortest
   }
 
   function wasFaulty(side: Side, recovered: number): boolean {

@@ -62,6 +62,8 @@ export class Invariants implements ClientWatch, ServerWatch {
   readonly #overdueSince = new WeakMap<Session, number>()
   #nextPatrol = 0
   #misjudgedSince: number | undefined
+  /** Clients that have had a connection. */
+  readonly #connected = new Set<SimClient>()
 
   constructor(
     clock: SimClock,
@@ -134,6 +136,7 @@ export class Invariants implements ClientWatch, ServerWatch {
       expired: session !== undefined && this.#credential.timeLeft(session.token).least <= SEND_MARGIN,
       hadToken: current !== undefined && current === work.lease && current.isFresh,
       unvalidated: client.settings.validateAfter === NEVER,
+      neverConnected: !this.#connected.has(client),
       exhausted: this.#inUse(client) >= client.settings.max,
       misjudged: current !== undefined && this.#credential.isExpired(current.token),
     }
@@ -151,6 +154,7 @@ export class Invariants implements ClientWatch, ServerWatch {
 
   onEvent(client: SimClient, event: PoolEvent): void {
     this.log(() => `client ${client.number}: ${describe(event)}`)
+    if (event.type === 'connection.opened') this.#connected.add(client)
     const run = this.#runs.get(client)
     if (event.type === 'rotation.started') {
       const lent = this.#lentForLong(client)

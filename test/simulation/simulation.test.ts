@@ -7,7 +7,7 @@ import { bundleSimulation, runInThread } from './workers.ts'
 import { run } from './world.ts'
 
 /** Virtual hours: in `npm run test:slow`, or in `npm test`. */
-const HOURS = process.env.ALL_RUNS ? 10_000 : 1_500
+const HOURS = process.env.ALL_RUNS ? 4_000 : 1_500
 
 /** One client with one connection and no other events. */
 function quiet(hours: number, min: number): Scenario {

@@ -32,10 +32,14 @@ function client({ connectionTimeout = 10 * minute, waitTimeout = 15 * second } =
   return { ...azure.connect({ clock, credential, rotation }, { connectionTimeout }), credential, clock }
 }
 
-/** A client that rotates soon. @param ready - its second token waits for this */
-function rotating(ready?: Promise<unknown>) {
+/** A client that rotates soon after `rotate`: its second token waits for that. */
+function rotating() {
+  let rotate = () => {}
+  const ready = new Promise<void>((resolve) => {
+    rotate = resolve
+  })
   const credential = rotatesOnce(azure, ready)
-  return client({}, () => credential.getToken())
+  return { ...client({}, () => credential.getToken()), rotate: () => rotate() }
 }
 type TestClient = ReturnType<typeof client>
 
@@ -63,21 +67,17 @@ describe('$disconnect during a rotation', () => {
     const made = rotating()
     await made.prisma.user.count()
     const fault = azure.gateway.inject({ at, action: HANG })
+    made.rotate()
     await until(() => expect(fault.hits).toBe(1))
     await made.prisma.$disconnect()
     await expectNothingLeft(made)
   })
 
   it('leaves nothing behind if several replacements are opening', async () => {
-    let open = () => {}
-    const made = rotating(
-      new Promise<void>((resolve) => {
-        open = resolve
-      }),
-    )
+    const made = rotating()
     const release = await hold(made, 5)
     const fault = azure.gateway.inject({ at: 'login', action: HANG })
-    open()
+    made.rotate()
     await until(() => expect(fault.hits).toBe(3))
     await release()
     await made.prisma.$disconnect()
@@ -88,6 +88,7 @@ describe('$disconnect during a rotation', () => {
     const made = rotating()
     await made.prisma.user.count()
     azure.gateway.inject({ at: 'login', action: { refuse: { number: 40613 } } })
+    made.rotate()
     const { retryInMs } = await made.events.nth(1, 'rotation.failed')
     await made.prisma.$disconnect()
     await expectNothingLeft(made)
