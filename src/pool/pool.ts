@@ -70,7 +70,7 @@ export class Pool<C extends PoolConnection> {
       connectionsOpen: size,
       connecting: this.#logins.underWay,
       inFlight: lent,
-      waiting: this.#queue.length,
+      waiting: this.#queue.length + this.writes.waiting,
       tokenExpiresOn: size === 0 ? undefined : Math.min(...all.map(({ connection }) => connection.lease.expiresOn)),
     }
   }
@@ -111,7 +111,8 @@ export class Pool<C extends PoolConnection> {
 
   /** What work waits for, how long at most, and why; undefined if none waits, or only for an open connection. */
   get awaited(): string | undefined {
-    return this.#queue.length === 0 || this.#connections.canServe ? undefined : this.#logins.awaited
+    if (this.#queue.length === 0 || this.#connections.canServe) return this.writes.awaited
+    return this.#logins.awaited
   }
 
   /** Waits this long, in ms, before work runs again. @throws {@link EntraError} `CLOSED` if the pool is closed meanwhile */

@@ -10,7 +10,7 @@ export interface PoolStats {
   connecting: number
   /** Connections that a query or a transaction runs on. */
   inFlight: number
-  /** Queries and transactions that wait for a connection, or for a token to open one with. */
+  /** Queries and transactions that wait for a connection, for a token to open one with, or for a new primary. */
   waiting: number
   /** When the first token of an open connection expires, in ms since the epoch; undefined if none is open. */
   tokenExpiresOn: number | undefined

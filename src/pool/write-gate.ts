@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { reasonOf } from '../errors/entra-error.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch, sleep, type Timer } from '../time/clock.ts'
 import type { PoolConnection, PoolContext } from './connection.ts'
@@ -43,6 +44,7 @@ export class WriteGate<C extends PoolConnection> {
   readonly #openAside: () => Promise<C>
   readonly #onEvicted: () => void
   #shut: Shut | undefined
+  #waiting = 0
   #closed = false
   /** Aborted when something changes. All waiting work listens to it. */
   #change = new AbortController()
@@ -73,6 +75,18 @@ export class WriteGate<C extends PoolConnection> {
   /** Whether the database has taken writes, and now refuses them: then what may write has to `pass`. */
   get isShut(): boolean {
     return this.#shut !== undefined
+  }
+
+  /** Work that waits until the database takes writes again. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** What it waits for, how long at most, and why; undefined if none waits. */
+  get awaited(): string | undefined {
+    if (this.#shut === undefined || this.#waiting === 0) return undefined
+    const most = this.#pool.settings.connectRetryTimeout
+    return `the database to take writes again, for up to ${Math.round(most / 1000)} s: ${reasonOf(this.#shut.error)}`
   }
 
   /**
@@ -152,7 +166,7 @@ export class WriteGate<C extends PoolConnection> {
 
   /** Waits until writes are taken, or for the turn to try that. @returns whether it is this work's turn */
   async #turn(isTransaction: boolean, waited: Stopwatch): Promise<boolean> {
-    const { clock, settings } = this.#pool
+    const { clock, settings, onWait } = this.#pool
     for (let shut = this.#shut; shut !== undefined; shut = this.#shut) {
       const delay = shut.isTrying ? LONGEST_ATTEMPT : shut.delay + (isTransaction ? AFTER_STATEMENTS : 0)
       const due = shut.tried.left(delay)
@@ -164,9 +178,13 @@ export class WriteGate<C extends PoolConnection> {
       }
       const left = waited.left(settings.connectRetryTimeout)
       if (left <= 0) throw shut.error
-      await sleep(clock, Math.min(due, left), this.#change.signal).catch((reason) => {
-        if (reason !== CHANGED) throw reason
-      })
+      this.#waiting++
+      onWait()
+      await sleep(clock, Math.min(due, left), this.#change.signal)
+        .catch((reason) => {
+          if (reason !== CHANGED) throw reason
+        })
+        .finally(() => this.#waiting--)
     }
     return false
   }

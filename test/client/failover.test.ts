@@ -197,6 +197,23 @@ describe('a role change: writes are refused, and later the name leads to the new
   })
 })
 
+describe('work that waits for a new primary', () => {
+  it('is counted as waiting, and says what it waits for', async () => {
+    const it = await client()
+    expect([it.pool.stats().waiting, it.pool.awaited]).toEqual([0, undefined])
+    loseRole(it)
+    const writes = Promise.allSettled([query('INSERT'), query('INSERT')].map((sql) => it.adapter.executeRaw(sql)))
+    await it.clock.advance(200)
+    expect(it.pool.stats().waiting).toBe(2)
+    expect(it.pool.awaited).toMatch(
+      /^the database to take writes again, for up to 60 s: The server refused a statement: /,
+    )
+    await it.clock.advance(60_000)
+    await writes
+    expect([it.pool.stats().waiting, it.pool.awaited]).toEqual([0, undefined])
+  })
+})
+
 describe('a database that stays read-only', () => {
   it('fails what waited for connectRetryTimeout, and from then on writes alone, at once', async () => {
     const it = await client()
