@@ -37,7 +37,7 @@ export class SimCredential implements TokenCredential {
   readonly #faultLog: FaultLog
   readonly #violations: Violations
   readonly #rate = new Rate()
-  readonly #running = new Set<{ givenUpAt: number }>()
+  readonly #running = new Set<{ startedAt: number; givenUp: boolean }>()
   #cached: SimToken | undefined
   #fault: { name: CredentialFault; until: number } | undefined
   #retryAt = 0
@@ -60,12 +60,12 @@ export class SimCredential implements TokenCredential {
   async getToken(_scope: string | string[], { abortSignal }: GetTokenOptions = {}): Promise<AccessToken | null> {
     const startedAt = this.#clock.now
     this.#checkRequest()
-    const request = { givenUpAt: Number.POSITIVE_INFINITY }
+    const request = { startedAt, givenUp: false }
     this.#running.add(request)
     const { fault } = this
     const given = new Promise<never>((_resolve, reject) => {
       abortSignal?.addEventListener?.('abort', () => {
-        request.givenUpAt = this.#clock.now
+        request.givenUp = true
         if (fault !== 'ignoresAbort') reject(new Error('The operation was aborted.'))
       })
     })
@@ -107,7 +107,8 @@ export class SimCredential implements TokenCredential {
     const { awake, now } = this.#clock
     this.requests++
     this.onRequest()
-    const others = [...this.#running].filter(({ givenUpAt }) => now - givenUpAt < HANGS_AFTER - second)
+    const hangs = (startedAt: number) => now - startedAt >= HANGS_AFTER - second
+    const others = [...this.#running].filter(({ startedAt, givenUp }) => !givenUp || !hangs(startedAt))
     // If the local clock was set, or the process froze, this cannot be known.
     const isDisturbed = this.#faultLog.any(['process'], now - HANGS_AFTER, now)
     if (!isDisturbed && others.length > 0)
