@@ -56,7 +56,7 @@ describe('a login to a database that is paused, moving or busy', () => {
 
   it('fails after connectRetryTimeout with the server’s error number and text', async () => {
     refuse(40613)
-    const { adapter } = azure.connect({ rotation: { connectRetryInterval: 50, connectRetryTimeout: 300 } })
+    const { adapter } = azure.connect({ rotation: { connectRetryInterval: 50, connectRetryTimeout: 2_000 } })
     expect(await failureOf(adapter.connect())).toMatchObject({
       code: 'P1001',
       meta: { code: 'DATABASE_UNAVAILABLE', number: 40613 },
@@ -119,7 +119,7 @@ describe('a login to a server that cannot be reached', () => {
 
   it('fails after connectRetryTimeout', async () => {
     azure.gateway.inject({ at: 'accept', action: { reset: true } })
-    const { adapter, events } = azure.connect({ rotation: { connectRetryInterval: 50, connectRetryTimeout: 300 } })
+    const { adapter, events } = azure.connect({ rotation: { connectRetryInterval: 50, connectRetryTimeout: 2_000 } })
     expect(await failureOf(adapter.connect())).toMatchObject({ code: 'P1001' })
     expect(events.of('connect.retry').length).toBeGreaterThan(0)
   })
