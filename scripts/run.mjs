@@ -13,7 +13,7 @@ const tasks = {
   drill: () => run('tsx', ['drill/main.ts', ...args]),
   soak: () => run('tsx', ['--expose-gc', 'soak/main.ts', ...args]),
   test() {
-    console.log('Lint, types and tests take about seven minutes on two cores. Each test file is shown as it ends.')
+    console.log('Lint, types and tests take about five minutes on two cores. Each test file is shown as it ends.')
     step('Lint', () => run('biome', ['check', '.']))
     step('Types', () => run('tsc', []))
     step('Tests', () => run('vitest', ['run', ...args]))

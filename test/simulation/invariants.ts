@@ -8,7 +8,7 @@ import { type Session, writeOf } from './connection.ts'
 import type { SimCredential } from './credential.ts'
 import { isExpected } from './expected-failures.ts'
 import type { FaultLog, Side } from './fault-log.ts'
-import { Loans } from './loans.ts'
+import { Loans, waitingForConnection } from './loans.ts'
 import type { Setting } from './scenario.ts'
 import type { ServerWatch, SimServer, Statement } from './server.ts'
 import { Rate, type Violations } from './violations.ts'
@@ -202,7 +202,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     this.log(() => `client ${session.client}: login ${session.id} with ${session.token}`)
     const client = this.#clients[session.client]
     if (client === undefined) return
-    const { settings, running, pool } = client
+    const { settings, running } = client
     const sessions = [...client.sessions].filter(({ state }) => state !== 'ended')
     if (running.size === 0 && sessions.length === 1 && this.#wasIdle(client, second)) {
       this.#violations.report('idle costs', `client ${client.number} logs in`)
@@ -211,7 +211,7 @@ export class Invariants implements ClientWatch, ServerWatch {
       this.#violations.report('too many connections', `${sessions.length} with a pool of ${settings.max}`)
     }
     const loggingIn = sessions.filter(({ state }) => state === 'logging in').length
-    if (pool?.stats().waiting === 0 && loggingIn > this.#loginsAtOnce && !this.#loans.hasWaited(client)) {
+    if (waitingForConnection(client) === 0 && loggingIn > this.#loginsAtOnce && !this.#loans.hasWaited(client)) {
       this.#violations.report('logins at once', `${loggingIn} in a rotation`)
     }
     if (this.#credential.timeLeft(session.token).most <= 0) {

@@ -86,7 +86,7 @@ export class Loans {
   check(): void {
     for (const client of this.#clients) {
       if (client.running.size === 0) continue
-      const waiting = client.pool?.stats().waiting ?? 0
+      const waiting = waitingForConnection(client)
       if (waiting === 0) continue
       this.#waitedAt.set(client, this.#clock.awake)
       this.#checkTurns(client)
@@ -117,4 +117,9 @@ export class Loans {
     if (this.#clock.localNow >= session.freshUntil - second) return false
     return client.running.get(session.work ?? '')?.session !== session
   }
+}
+
+/** Work that waits for a connection. What waits for a new primary leaves idle connections to reads. */
+export function waitingForConnection({ pool }: SimClient): number {
+  return pool === undefined ? 0 : pool.stats().waiting - pool.writes.waiting
 }
