@@ -34,6 +34,9 @@ function none(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(problems.join('\n'))
 }
 
+/** What goes on beside the steps. It must have ended before its folder is removed. */
+const background: Promise<unknown>[] = []
+
 /** Checks the package as users get it: packed, installed from the registry into a project of theirs, bundled, run. */
 async function checkPackage(temporary: string, azure: AzureForPrograms): Promise<void> {
   const folder = join(temporary, 'consumer')
@@ -46,7 +49,7 @@ async function checkPackage(temporary: string, azure: AzureForPrograms): Promise
   const examples = new Examples(join(temporary, 'examples'), packed.tarball)
   const applicationsMade = applications.build()
   const examplesMade = applicationsMade.then(() => examples.build())
-  for (const made of [applicationsMade, examplesMade]) made.catch(() => {})
+  for (const made of [applicationsMade, examplesMade]) background.push(made.catch(() => {}))
   await step('Files: all that users need, and nothing else', () => {
     none(wrongFiles(packed.files, entryFiles))
     return `${packed.files.length} files, ${kB(packed.size)} packed, ${kB(packed.unpackedSize)} unpacked`
@@ -132,5 +135,6 @@ try {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
 } finally {
+  await Promise.all(background)
   rmSync(temporary, { recursive: true, force: true })
 }

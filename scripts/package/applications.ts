@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { generateClient, ROOT, runNpm } from '../support/commands.ts'
 import { developedWith, manifest } from './manifest.ts'
 import { type Environment, INSTALL, runShell } from './shell.ts'
@@ -68,9 +68,13 @@ export class Applications {
   /** Without node_modules. */
   async #installYarn(): Promise<void> {
     this.#writeManifest(this.#yarn)
-    const registry = runNpm(['config', 'get', 'registry']).trim()
+    const npmSetting = (name: string) => runNpm(['config', 'get', name]).trim()
     const settings = ['nodeLinker: pnp', 'enableScripts: false', 'enableTelemetry: false', 'enableGlobalCache: true']
-    writeFileSync(join(this.#yarn, '.yarnrc.yml'), [...settings, `npmRegistryServer: "${registry}"`, ''].join('\n'))
+    settings.push(`npmRegistryServer: "${npmSetting('registry')}"`)
+    // Where a proxy of one's own stands before the registry. npm says null if there is none.
+    const authorities = npmSetting('cafile')
+    if (isAbsolute(authorities)) settings.push(`httpsCaFilePath: "${authorities}"`)
+    writeFileSync(join(this.#yarn, '.yarnrc.yml'), `${settings.join('\n')}\n`)
     writeFileSync(join(this.#yarn, 'yarn.lock'), '')
     await this.#yarnRun('install --no-immutable')
   }
