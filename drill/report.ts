@@ -54,6 +54,8 @@ text{font:12px system-ui,sans-serif;fill:#57606a}.title{font-size:16px;font-weig
 
 const WIDTH = 900
 const LEFT = 190
+/** For the longest label, beside the longest bar. */
+const RIGHT = 240
 const ROW = 84
 
 /** How long the server was away, and over how long queries failed. */
@@ -63,7 +65,7 @@ export function drawing(results: readonly Result[]): string {
     1,
     ...results.flatMap(({ scenario, figures }) => [scenario.away, figures.ours.window, figures.official.window]),
   )
-  const width = (ms: number) => Math.max(2, Math.round(((WIDTH - LEFT - 190) * ms) / most))
+  const width = (ms: number) => Math.max(2, Math.round(((WIDTH - LEFT - RIGHT) * ms) / most))
   const bar = (y: number, style: string, ms: number, label: string) =>
     `<rect class="${style}" x="${LEFT}" y="${y}" width="${width(ms)}" height="14"/><text x="${LEFT + width(ms) + 8}" y="${y + 11}">${label}</text>`
   const title = 'Over how long queries fail when the server goes away'
