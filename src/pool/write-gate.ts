@@ -192,7 +192,7 @@ export class WriteGate<C extends PoolConnection> {
   /** It was no failover: the database has become a read-only one, and says so from now on. */
   #giveUp(): void {
     this.#pool.hasWritten = false
-    this.#open(this.#shut?.error)
+    this.#open(CHANGED)
   }
 
   #delay(attempt: number): number {

@@ -233,6 +233,18 @@ describe('a database that stays read-only', () => {
     expect(await last).toBe('DATABASE_READ_ONLY')
   })
 
+  it('still tries what came just before connectRetryTimeout had passed', async () => {
+    const it = await client()
+    loseRole(it)
+    const first = it.adapter.executeRaw(query('INSERT')).catch(({ cause }) => cause.code)
+    await it.clock.advance(59_990)
+    const late = it.adapter.executeRaw(query('INSERT'))
+    it.server.refusal = () => undefined
+    await it.clock.advance(1_000)
+    expect(await late).toBeGreaterThan(0)
+    await first
+  })
+
   it('does not keep work waiting after $disconnect', async () => {
     const it = await client()
     loseRole(it)

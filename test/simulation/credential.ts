@@ -19,8 +19,8 @@ export interface SimToken {
   refused: boolean
 }
 
-/** Requests that one source may make in a minute: on demand every 2 s, and some ahead of time. */
-const MOST_REQUESTS = 45
+/** Requests that one source may make in a minute: on demand every 1 to 2 s, at random. */
+const MOST_REQUESTS = 60
 
 /** A request aborted longer ago than this hangs forever, and another one may begin. In ms. */
 const HANGS_AFTER = 3 * minute

@@ -225,7 +225,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     rate.add(this.#clock.awake)
     const recent = rate.count(this.#clock.awake)
     // For a database that moves, 40 in the first half minute, and then one every 4 s.
-    const most = (this.#credential.misjudged ? 3 : 1) * (60 + 2 * client.settings.max)
+    const most = (this.#credential.misjudged ? 3 : 1) * (80 + 2 * client.settings.max)
     if (recent > most) this.#violations.report('storm of logins', `${recent} failed in a minute`)
   }
 

@@ -86,6 +86,8 @@ export class Loans {
   check(): void {
     for (const client of this.#clients) {
       if (client.running.size === 0) continue
+      // What may write waits, and reads are served meanwhile.
+      if (client.pool?.writes.isShut) for (const work of client.running.values()) work.arrived = 0
       const waiting = waitingForConnection(client)
       if (waiting === 0) continue
       this.#waitedAt.set(client, this.#clock.awake)
