@@ -4,6 +4,7 @@ import { startGateway } from '../src/testing/gateway/gateway.ts'
 import type { GatewayFault } from '../src/testing/index.ts'
 import { openSqlLogin } from '../test/integration/sql-login.ts'
 import { startLocalAzure } from '../test/local-azure.ts'
+import { freePort } from '../test/support/free-port.ts'
 import { Front } from './front.ts'
 
 /** What clients connect with. */
@@ -38,12 +39,6 @@ await login.run('CREATE TABLE [dbo].[drill_writes] ([who] NVARCHAR(20) NOT NULL,
 const port = await freePort()
 const fronts = [new Front(ADDRESSES[0], port, gateway.port), new Front(ADDRESSES[1], port, second.port)]
 await Promise.all(fronts.map((front) => front.open()))
-
-async function freePort(): Promise<number> {
-  const probe = await startGateway({ upstream, verification: authority.verification })
-  await probe.close()
-  return probe.port
-}
 
 process.once('disconnect', async () => {
   await Promise.all(fronts.map((front) => front.close()))

@@ -14,8 +14,9 @@ import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
 import { azureMessage } from '../../src/testing/gateway/azure-errors.ts'
 import type { FaultAction, FaultError, Stage } from '../../src/testing/gateway/faults.ts'
-import { freePort, NO_SUCH_HOST } from '../errors/provoke.ts'
+import { NO_SUCH_HOST } from '../errors/provoke.ts'
 import { secretsIn } from '../integration/secrets.ts'
+import { freePort } from '../support/free-port.ts'
 import { giving, usePractice } from './support.ts'
 
 /*

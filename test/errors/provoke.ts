@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { vi } from 'vitest'
 import { connectionOpener } from '../../src/driver/open-connection.ts'
@@ -11,6 +9,7 @@ import { systemClock } from '../../src/time/clock.ts'
 import { Lease } from '../../src/token/lease.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 import type { Database } from '../integration/database.ts'
+import { freePort } from '../support/free-port.ts'
 
 const SQL = 'https://database.windows.net/.default'
 
@@ -235,14 +234,4 @@ export async function throughGateway<T>(
   } finally {
     await gateway.close()
   }
-}
-
-/** A port of this machine that nobody listens at. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
