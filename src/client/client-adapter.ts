@@ -9,7 +9,7 @@ import type {
 import { pauseAfter } from '../driver/driver-errors.ts'
 import type { Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { isAtLimit } from '../login/failure.ts'
+import { isAtLimit } from '../login/refusals.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'
