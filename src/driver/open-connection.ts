@@ -85,7 +85,7 @@ export function connectionOpener(
     const maySend = () => sessionsOutliveTokens || lease.maySend
     watchRequests(connection, maySend, (columns) => {
       if (inexact !== undefined) return
-      inexact = inexactColumn(Object.values(columns))
+      inexact = inexactColumn(columns)
       if (inexact !== undefined) onInexact(inexact)
     })
     await logIn(connection, signal, () => {

@@ -87,8 +87,9 @@ export class HandshakeTransport extends Duplex {
   readonly #packets = new PacketReader()
   readonly #records: TlsRecords | undefined
   readonly #detach: () => void
+  /** How many messages have come whole. */
+  messages = 0
   #wrapsOutgoing = true
-  #messages = 0
   #handshakeBytes = 0
   #handshakePackets = 0
   #incoming: 'unknown' | 'packets' | 'bare' = 'unknown'
@@ -111,11 +112,6 @@ export class HandshakeTransport extends Duplex {
     this.#detach = () => {
       below.off('data', receive).off('end', end).off('error', fail).off('close', close)
     }
-  }
-
-  /** How many messages have come whole. */
-  get messages(): number {
-    return this.#messages
   }
 
   /** The handshake is over: what is written from now on goes out as it is. */
@@ -161,7 +157,7 @@ export class HandshakeTransport extends Duplex {
       if (packet.type !== PacketType.PRELOGIN) {
         throw new TdsProtocolError(`A packet of type 0x${packet.type.toString(16)} came during the TLS handshake.`)
       }
-      if (packet.status & PacketStatus.END_OF_MESSAGE) this.#messages++
+      if (packet.status & PacketStatus.END_OF_MESSAGE) this.messages++
       this.#handshakeBytes += packet.payload.length
       if (this.#handshakeBytes > MAX_HANDSHAKE || ++this.#handshakePackets > MAX_HANDSHAKE_PACKETS) {
         throw new TooLargeError(`A TLS handshake of more than ${MAX_HANDSHAKE} bytes came, or of too many packets.`)
@@ -229,12 +225,8 @@ export class TlsRecords {
   #header: Buffer = Buffer.alloc(0)
   /** What is to come of the current record, in bytes. */
   #left = 0
-  #behind: Buffer = Buffer.alloc(0)
-
   /** What came behind the last record. */
-  get behind(): Buffer {
-    return this.#behind
-  }
+  behind: Buffer = Buffer.alloc(0)
 
   /** Whether the last record is complete. */
   get atBoundary(): boolean {
@@ -246,7 +238,7 @@ export class TlsRecords {
     const bytes = this.#header.length === 0 ? chunk : Buffer.concat([this.#header, chunk])
     this.#header = Buffer.alloc(0)
     let at = 0
-    while (at < bytes.length && this.#behind.length === 0) {
+    while (at < bytes.length && this.behind.length === 0) {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, bytes.length - at)
         this.#left -= taken
@@ -257,7 +249,7 @@ export class TlsRecords {
         return bytes.subarray(0, at)
       } else this.#left = HEADER_LENGTH + bytes.readUInt16BE(at + 3)
     }
-    if (at < bytes.length) this.#behind = Buffer.concat([this.#behind, bytes.subarray(at)])
+    if (at < bytes.length) this.behind = Buffer.concat([this.behind, bytes.subarray(at)])
     return bytes.subarray(0, at)
   }
 }
