@@ -5,7 +5,7 @@ import { TdsProtocolError } from '../../tds/bytes.ts'
 import { Feature, type FedAuthInfo, FedAuthLibrary } from '../../tds/features.ts'
 import { databaseIn } from '../../tds/login-response.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../tds/login7.ts'
-import { MessageStream } from '../../tds/messages.ts'
+import { readMessage, writeMessage } from '../../tds/messages.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
 import { greetClient, type ServerGreeting } from '../../tds/server-login.ts'
@@ -110,7 +110,7 @@ export class GatewayConnection {
     await greetClient(link, this.#greeting())
     const client = this.#client
     if (client === undefined) throw new TdsProtocolError('A login must be encrypted.')
-    const { type, payload: message } = await new MessageStream(client).read(MAX_LOGIN7_LENGTH)
+    const { type, payload: message } = await readMessage(client, MAX_LOGIN7_LENGTH)
     if (type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must begin with LOGIN7.')
     statistics.roundTrip()
     this.#insistOn(rulesBrokenByLogin7(message))
@@ -220,9 +220,8 @@ export class GatewayConnection {
     if (feature === undefined) throw sqlLoginRefused(login.userName)
     const request = parseFedAuthRequest(feature.data)
     if (request.library === FedAuthLibrary.SECURITY_TOKEN) return request.token
-    const messages = new MessageStream(client)
-    messages.write(PacketType.TABULAR_RESULT, encodeFedAuthInfo(this.#settings.fedAuthInfo))
-    const answer = await messages.read(MAX_LOGIN7_LENGTH)
+    writeMessage(client, PacketType.TABULAR_RESULT, encodeFedAuthInfo(this.#settings.fedAuthInfo))
+    const answer = await readMessage(client, MAX_LOGIN7_LENGTH)
     this.#settings.statistics.roundTrip()
     if (answer.type !== PacketType.FEDAUTH_TOKEN) throw new TdsProtocolError('FEDAUTHINFO must be answered by a token.')
     return parseFedAuthToken(answer.payload)
