@@ -125,11 +125,16 @@ describe('exec', () => {
 
   it('takes the original string out of every variable, whichever the command reads', async () => {
     const withSecret = `sqlserver://h;database=d;${SERVICE_PRINCIPAL}`
-    const environment = { DATABASE_URL: withSecret, AZURE_URL: ` ${withSecret}` }
+    const environment = {
+      DATABASE_URL: withSecret,
+      AZURE_URL: ` ${withSecret}`,
+      npm_lifecycle_script: `prisma-mssql-entra exec "${withSecret}" -- node`,
+      BASE_URL: withSecret.slice(0, -1),
+    }
     const running = command.startIn(environment, 'exec', '--env', 'MY_URL', '--', node, '-p', 'process.env')
     expect({ code: await running.ended, err: running.err }).toEqual({ code: 0, err: '' })
     expect(running.out).toContain('MY_URL')
-    expect(running.out).not.toMatch(/my-secret|DATABASE_URL|AZURE_URL/)
+    expect(running.out).not.toMatch(/my-secre|DATABASE_URL|AZURE_URL/)
   })
 
   it('warns of a secret on its command line', async () => {
@@ -149,6 +154,28 @@ describe('exec', () => {
     const { err, code } = await command.run('exec', '--url', url, '--', node, '-e', master)
     expect(code).toBe(1)
     expect(err).toMatch(/The server has no database "app"/)
+  })
+
+  it('keeps Prisma from making a shadow database on Azure, and says how to name one', async () => {
+    const { port } = command.azure.gateway
+    const url = `sqlserver://app.database.windows.net:${port};database=${command.azure.upstream.database};hostNameInCertificate=localhost`
+    const onLoopback = `
+      import dns from "node:dns"
+      const { lookup } = dns
+      dns.lookup = (name, ...rest) => lookup(name === "app.database.windows.net" ? "127.0.0.1" : name, ...rest)`
+    const shadow = `
+      import('mssql').then(async ({ default: mssql }) => {
+        const pool = await mssql.connect(process.env.DATABASE_URL)
+        await pool.request().batch('CREATE DATABASE [prisma_migrate_shadow_db_1]').catch((error) => {
+          console.log(error.number, error.message)
+        })
+        await pool.close()
+      })`
+    const environment = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(onLoopback)}` }
+    const args = ['exec', '--url', url, '--format', 'ado.net', '--', node, '-e', shadow]
+    const running = command.startIn(environment, ...args)
+    expect(await running.ended, running.err).toBe(0)
+    expect(running.out).toMatch(/^50000 .*needs a shadow database[\s\S]*name it with --shadow-database/)
   })
 
   it('sets SHADOW_DATABASE_URL only if you name a shadow database', async () => {
