@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { isConnectionString } from '../../src/cli/flags.ts'
 import { useCommand } from './command.ts'
 import { configFile, IMPORTS, makeProject } from './config-project.ts'
 
@@ -243,6 +244,12 @@ describe('exec', () => {
 
   it.each([
     ['no connection string', ['exec', '--', node, '-v'], /There is no connection string/],
+    [
+      'a reference to Key Vault',
+      ['exec', '@Microsoft.KeyVault(SecretUri=x)', '--', node, '-v'],
+      /Key Vault.*not resolved/,
+    ],
+    ['a string without its beginning', ['exec', 'h:1433/app', node, '-v'], /Write the database as ;database=NAME/],
     ['a wrong one', ['exec', '--url', 'sqlserver://h:0', '--', node, '-v'], /port/],
     ['user and password', ['exec', '--url', 'sqlserver://h;user=sa;password=x', '--', node, '-v'], /sa|user/],
     ['an unknown format', ['exec', '--format', 'odbc', '--', node, '-v'], /choices are prisma, ado\.net, jdbc, uri/],
@@ -250,4 +257,20 @@ describe('exec', () => {
   ])('refuses %s, and runs nothing', async (_, args, why) => {
     expect(await command.run(...args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(why) })
   })
+})
+
+it.each([
+  ['sqlserver://h', true],
+  [' jdbc:sqlserver://h', true],
+  ['postgresql://u:p@h/app', true],
+  ['"Server=h;Database=app"', true],
+  ['Initial Catalog=app;Data Source=h', true],
+  ['localhost:1433', true],
+  ['npx', false],
+  ['./run.sh', false],
+  ['C:\\Program Files\\node.exe', false],
+  ['/opt/a=b/run', false],
+  ['@scope/tool', false],
+])('exec takes %s for a connection string: %s', (word, wanted) => {
+  expect(isConnectionString(word)).toBe(wanted)
 })
