@@ -37,7 +37,7 @@ const SESSION_ERRORS: readonly SessionError[] = [
   {
     numbers: [3906],
     code: 'DATABASE_READ_ONLY',
-    why: 'The database takes no writes here: it has become a secondary, or it is a read-only replica.',
+    why: 'The database accepts no writes here: it has become a secondary, or it is a read-only replica.',
     remedy:
       'After a failover this clears up by itself. If it persists, connect to the primary: without ' +
       "applicationIntent=ReadOnly, by the failover group's own name.",

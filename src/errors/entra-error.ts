@@ -6,7 +6,7 @@
  *   not run.
  * - `not-sent`: the connection went away before the statement was sent. It did not run.
  * - `lost`: the connection went away afterwards. The statement may have run.
- * - `read-only`: the database takes no writes now, or never did. The statement did not run.
+ * - `read-only`: the database accepts no writes now, or never did. The statement did not run.
  */
 export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost' | 'read-only'
 
@@ -76,7 +76,7 @@ export const ERROR_CODES = {
     prisma: 'P2037',
     failure: 'by-number',
   },
-  DATABASE_READ_ONLY: { means: 'The database takes no writes here.', prisma: 'P1001', failure: 'read-only' },
+  DATABASE_READ_ONLY: { means: 'The database accepts no writes here.', prisma: 'P1001', failure: 'read-only' },
   SERVER_NOT_FOUND: {
     means: 'There is no server with that name, in DNS or at the gateway of Azure SQL.',
     prisma: 'P1001',

@@ -84,7 +84,7 @@ export class Logins<C extends PoolConnection> {
     }
   }
 
-  /** No connection is open or being opened: no token is needed. */
+  /** No token is needed until the next login. */
   rest(): void {
     this.#unsubscribe?.()
     this.#unsubscribe = undefined

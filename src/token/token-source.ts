@@ -275,7 +275,8 @@ export class TokenSource {
   }
 
   #emit(event: TokenEvent): void {
-    emit(event, this.#onEvent, ...this.#subscribers, ...this.#observers)
+    // Observers first: a subscriber may emit what follows from this event.
+    emit(event, this.#onEvent, ...this.#observers, ...this.#subscribers)
   }
 }
 

@@ -2,7 +2,7 @@ import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { ClientAdapter } from '../../src/client/client-adapter.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
-import { query, setUp } from '../pool/support.ts'
+import { MINUTE, query, setUp } from '../pool/support.ts'
 
 type Made = ReturnType<typeof client>
 type Kind = 'read' | 'write' | 'transaction'
@@ -211,6 +211,24 @@ describe('work that waits for a new primary', () => {
     await it.clock.advance(60_000)
     await writes
     expect([it.pool.stats().waiting, it.pool.awaited]).toEqual([0, undefined])
+  })
+
+  it('leaves the request for the next token under way between two attempts', async () => {
+    const it = await client()
+    // Due for a refresh, and still good enough for a login.
+    await it.clock.advance(52 * MINUTE)
+    it.credential.answer(...Array.from({ length: 100 }, () => 'hang' as const))
+    loseRole(it)
+    const failed = it.adapter.executeRaw(query('INSERT')).catch(({ cause }) => cause.code)
+    await it.clock.advance(500)
+    it.server.onLogin = refusing(40613)
+    for (const connection of it.server.open) connection.drop()
+    await it.clock.advance(25_000)
+    expect(it.server.logins).toBeGreaterThan(20)
+    expect(it.credential.requests).toBe(2)
+    await it.clock.advance(60_000)
+    expect(await failed).toBe('DATABASE_UNAVAILABLE')
+    expect(it.clock.timers).toBe(0)
   })
 })
 
