@@ -108,7 +108,7 @@ describe('exec', () => {
     },
   )
 
-  it('ends with its command while a credential is still asked', async () => {
+  it('ends when its command does, even while a credential is still busy', async () => {
     command.azure.authority.resetStats()
     command.azure.authority.inject({ hang: true })
     const target = command.azure.connectionString()
@@ -124,7 +124,7 @@ describe('exec', () => {
     }
   })
 
-  it('takes the original string out of every variable, whichever the command reads', async () => {
+  it('removes the original string from every variable, not only the one that the command reads', async () => {
     const withSecret = `sqlserver://h;database=d;${SERVICE_PRINCIPAL}`
     const environment = {
       DATABASE_URL: withSecret,
@@ -185,7 +185,7 @@ describe('exec', () => {
     expect(out).toBe('false\n')
   })
 
-  it('takes string, sign-in, schema and shadow database from entraDatasource in prisma.config.ts', async () => {
+  it('uses the string, sign-in, schema and shadow database of entraDatasource in prisma.config.ts', async () => {
     const folder = await makeProject({
       'prisma.config.ts': configFile(
         `process.env.TO_AZURE,
@@ -216,12 +216,12 @@ describe('exec', () => {
     })
   })
 
-  it('takes the connection string before its command, too', async () => {
+  it('accepts the connection string before its command too', async () => {
     const { out, err } = await command.run('exec', command.azure.connectionString(), '--', node, '-p', '6 * 7')
     expect({ out, err }).toEqual({ out: '42\n', err: '' })
   })
 
-  it('reads .env where prisma.config.ts would, and asks several credentials in their order', async () => {
+  it('reads .env where prisma.config.ts would, and asks several credentials in order of preference', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'env-file-'))
     await mkdir(join(folder, 'prisma'))
     await writeFile(join(folder, '.env'), 'OTHER="kept"\nSET=no\n')
@@ -234,7 +234,7 @@ describe('exec', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('says why a sign-in failed, besides what the command prints', async () => {
+  it('says why a sign-in failed, in addition to what the command prints', async () => {
     const message = "Client with IP address '192.0.2.1' is not allowed to access the server."
     command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
     const { err, code } = await exec('--', node, client, 'DATABASE_URL')

@@ -123,7 +123,7 @@ describe('a role change: writes are refused, and later the name leads to the new
     }
   })
 
-  it('is over within a second where the new primary refuses logins at first', async () => {
+  it('is over within a second even if the new primary refuses logins at first', async () => {
     const it = await client(0)
     const done = await load(it, 10_000, {
       2000: () => loseRole(it),
@@ -175,20 +175,20 @@ describe('a role change: writes are refused, and later the name leads to the new
     expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual(writes.map(() => 'fulfilled'))
   })
 
-  it('neither stops reads nor has each of them log in', async () => {
+  it('does not stop reads, and does not make each of them log in', async () => {
     const { done, logins } = await roleChange(await client(), 10_000)
     const slowest = Math.max(...done.filter(({ kind }) => kind === 'read').map(({ from, until }) => until - from))
     expect(slowest).toBeLessThan(250)
     expect(logins).toBeLessThan(30)
   })
 
-  it('costs one transaction for each attempt where there is nothing else to try', async () => {
+  it('fails one transaction for each attempt if there is no other work to try', async () => {
     const { done, back } = await roleChange(await client(), 4_000, ['transaction'])
     expect(wellAfter(done, back, ['transaction'])).toBeLessThan(1_200)
     expect(done.filter(({ code }) => code !== undefined).length).toBeLessThanOrEqual(6)
   })
 
-  it('is told by connect.retry, once for each attempt', async () => {
+  it('is reported by connect.retry, once for each attempt', async () => {
     const it = await client()
     await roleChange(it, 3_000)
     const retries = it.events.flatMap((event) => (event.type === 'connect.retry' ? [event] : []))
@@ -233,7 +233,7 @@ describe('work that waits for a new primary', () => {
 })
 
 describe('a database that stays read-only', () => {
-  it('fails what waited for connectRetryTimeout, and from then on writes alone, at once', async () => {
+  it('fails work that waited for connectRetryTimeout, and from then on only writes, at once', async () => {
     const it = await client()
     loseRole(it)
     const write = () => it.adapter.executeRaw(query('INSERT')).catch(({ cause }) => cause.code)

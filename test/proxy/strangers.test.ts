@@ -69,7 +69,7 @@ describe('before a login', () => {
     await vi.waitFor(() => expect(started.reasons()).toEqual(['too-large']))
   })
 
-  it('what is sent behind the end of TLS waits at the sender', async () => {
+  it('bytes after the end of TLS wait at the sender', async () => {
     const started = await start({ loginTimeout: 3_000 })
     const socket = await open(started)
     socket.write(prelogin(Encryption.OFF))
@@ -96,7 +96,7 @@ describe('before a login', () => {
     expect(started.reasons()).toEqual(['timeout'])
   })
 
-  it('what is no TDS at all is an event', async () => {
+  it('bytes that are not TDS cause an event', async () => {
     const started = await start()
     const socket = await open(started)
     socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(1_000))
@@ -105,7 +105,7 @@ describe('before a login', () => {
     expect(started.reasons()).toEqual(['unreadable'])
   })
 
-  it('a failed TLS handshake is an event', async () => {
+  it('a failed TLS handshake causes an event', async () => {
     const started = await start()
     const socket = await open(started)
     socket.write(prelogin(Encryption.ON))
@@ -115,7 +115,7 @@ describe('before a login', () => {
     expect(started.reasons()).toEqual(['tls'])
   })
 
-  it('the connection that takes longest gives way to the next', async () => {
+  it('the connection that has taken longest is closed to admit another one', async () => {
     const started = await start({ maxLogins: 3 })
     const [first] = [await open(started), await open(started), await open(started)]
     await proxies.loggedIn(started)
