@@ -50,10 +50,17 @@ it.each<Row>([
   ],
   [
     'a user and a password',
-    string('sqlserver://localhost;database=app;user=sa;password=geheim-und-lang'),
+    string('sqlserver://db.example.test;database=app;user=sa;password=geheim-und-lang'),
     'connection-string',
     /remove user, password/,
     /use @prisma\/adapter-mssql for user and password/,
+  ],
+  [
+    'a user and a password of a server on this machine',
+    string('sqlserver://localhost;database=app;user=sa;password=geheim-und-lang'),
+    'connection-string',
+    /only for logins by token/,
+    /The adapter logs in with this user and password as they are/,
   ],
   [
     'encryption that is turned off',
