@@ -1,6 +1,6 @@
 import type { SqlQuery } from '@prisma/driver-adapter-utils'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import { failureOf } from '../login/failure.ts'
+import { failureOf } from '../login/refusals.ts'
 import { explainDriverError } from './driver-errors.ts'
 import type { EntraConnection } from './entra-connection.ts'
 

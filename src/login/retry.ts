@@ -3,7 +3,7 @@ import type { ConnectRetryEvent } from '../events.ts'
 import { type Clock, type Random, Stopwatch, sleep } from '../time/clock.ts'
 import type { Lease } from '../token/lease.ts'
 import type { TokenSource } from '../token/token-source.ts'
-import { failureOf } from './failure.ts'
+import { failureOf } from './refusals.ts'
 
 /** When to retry a login. All durations in ms. */
 export interface ConnectTiming {
