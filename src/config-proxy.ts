@@ -1,7 +1,6 @@
 import type { config as MssqlConfig } from 'mssql'
 import { type Target, targetOf } from './login/target.ts'
-import { clientSettingsOf } from './proxy/client-settings.ts'
-import { notPassedOn, type UrlFormat, type UrlOptions } from './proxy/connection-strings.ts'
+import { clientSettingsOf, notPassedOn, type UrlFormat, type UrlOptions } from './proxy/connection-strings.ts'
 import type { ProxyEvent } from './proxy/events.ts'
 import { refusedDatabase, refusedStatement } from './proxy/prisma-guards.ts'
 import { type LoopbackProxy, startProxy } from './proxy/proxy.ts'

@@ -21,15 +21,14 @@ export interface EntraDatasourceOptions
     Pick<PrismaMssqlEntraOptions, 'tokenSource' | 'scope' | 'schema' | 'allowPassword'>,
     Pick<ProxyOptions, 'endAtExpiry' | 'timing' | 'onEvent'> {
   /**
-   * A database beside the main one, on the same server, that `migrate dev`, `migrate diff` and the like may empty at
-   * will.
+   * A second database on the same server, which `migrate dev`, `migrate diff` and the like may empty at any time.
    *
-   * @defaultValue none: on Azure and Fabric those commands stop and say so; elsewhere Prisma makes one and drops it again
+   * @defaultValue none: on Azure and Fabric those commands stop and say so; elsewhere Prisma creates one and drops it again
    */
   shadowDatabase?: string
   /**
-   * Whether Prisma's engine encrypts on its way to the proxy, which does not leave this machine. It then verifies the
-   * proxy's certificate by a temporary file, which is deleted when the process ends.
+   * Whether Prisma's engine encrypts its connection to the proxy, which does not leave this machine. It then verifies the
+   * proxy's certificate with a temporary file, which is deleted when the process ends.
    *
    * @defaultValue false
    */
@@ -42,8 +41,8 @@ export interface EntraDatasource {
   url?: string
   shadowDatabaseUrl?: string
   /**
-   * Closes the proxy with all of its connections, and removes the file of `encrypt`. A command of Prisma does not need
-   * it. Inherited, since Prisma rejects a datasource with properties that it does not know.
+   * Closes the proxy with all of its connections, and removes the file of `encrypt`. Prisma's commands do not need it.
+   * It is inherited because Prisma rejects a datasource with properties that it does not know.
    */
   close(): Promise<void>
 }
@@ -59,14 +58,14 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
 
 /**
  * The `datasource` for `prisma.config.ts` with which Prisma's commands sign in by token. It starts a loopback proxy in the
- * command's own process and gives its connection strings. It connects to nothing until the command does, and does not
+ * command's own process and returns connection strings for it. It connects to nothing until the command does, and does not
  * keep the process alive. It writes to standard error what Prisma would not show: why a login failed and what to do
  * about it, and what it waits for while a database is paused or moving.
  *
  * Calls with the same arguments share one proxy, until it is closed.
  *
  * A connection string with a user and a password for a server on this machine, or with `allowPassword` for another one
- * outside of Azure, is handed to Prisma as it is.
+ * outside Azure, is passed to Prisma unchanged.
  *
  * On Azure and Fabric, where databases are billed, Prisma creates none: no shadow database, and no missing main one.
  *
@@ -79,8 +78,8 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  *   }),
  * })
  * ```
- * @param config - what `PrismaMssqlEntra` takes; it must name the database. If it is undefined or empty, because a variable is
- * not set, so is the result, and standard error says so: `prisma generate` still works
+ * @param config - as for `PrismaMssqlEntra`; it must name the database. If it is undefined or empty, because a variable is not
+ * set, the result is empty too, and standard error says so: `prisma generate` still works
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export async function entraDatasource(

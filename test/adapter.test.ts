@@ -48,7 +48,7 @@ describe('the factory', () => {
     vi.unstubAllEnvs()
   })
 
-  it('tells what the options overrule in the config, by an event, or a warning where nobody listens', () => {
+  it('reports what the options override in the config, by an event, or by a warning without onEvent', () => {
     const text = 'sqlserver://h;authentication=ActiveDirectoryManagedIdentity'
     const events: AdapterEvent[] = []
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})

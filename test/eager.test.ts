@@ -30,7 +30,7 @@ describe('an eager adapter', () => {
     expect([credential.mostInFlight, clock.timers]).toEqual([1, 0])
   })
 
-  it('tells of what failed in connect(), and nowhere else', async () => {
+  it('reports a failure in connect(), and nowhere else', async () => {
     const { adapter, clock, credential } = setUp({ hang: false })
     // An unhandled rejection would fail this file.
     await clock.advance(60_000)
@@ -46,7 +46,7 @@ describe('an eager adapter', () => {
 })
 
 describe('warmUp()', () => {
-  it('is one, however often it is called, and fails with what a query would fail with', async () => {
+  it('warms up once, however often it is called, and fails as a query would', async () => {
     const { adapter, clock, credential } = setUp({ eager: false })
     const both = Promise.allSettled([adapter.warmUp(), adapter.warmUp()])
     await clock.advance(15_000)
@@ -60,7 +60,7 @@ describe('warmUp()', () => {
     await adapter.dispose()
   })
 
-  it('is ended by dispose(), and leaves nothing', async () => {
+  it('is ended by dispose(), and leaves nothing behind', async () => {
     const { adapter, clock, credential } = setUp({ eager: false })
     const warmUp = adapter.warmUp().catch((error: unknown) => error)
     await settle()
@@ -70,7 +70,7 @@ describe('warmUp()', () => {
     await adapter.dispose()
   })
 
-  it('after that begins anew', async () => {
+  it('begins again if it is called after that', async () => {
     const { adapter, clock, credential } = setUp()
     await settle()
     await adapter[Symbol.asyncDispose]()

@@ -98,10 +98,16 @@ async function exec(
   }
 }
 
-/** The environment without the variables that hold the connection string, which may hold a secret. */
+/**
+ * The environment without the variables that hold the connection string, which may hold a secret: npm, for one, passes on
+ * the whole line of a script. Nor with a string that it was made of.
+ */
 function withoutString(environment: NodeJS.ProcessEnv, config: Datasource['config']): NodeJS.ProcessEnv {
-  const connectionString = typeof config === 'string' ? config.trim() : undefined
-  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== connectionString))
+  const connectionString = typeof config === 'string' ? config.trim() : ''
+  if (connectionString === '') return environment
+  const holds = (value = '') =>
+    value.includes(connectionString) || (isConnectionString(value) && connectionString.includes(value.trim()))
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => !holds(value)))
 }
 
 function variablesFor(

@@ -36,7 +36,7 @@ export class Readiness {
 
 const LOGIN = { ...ORDINARY_LOGIN, applicationName: 'prisma-mssql-entra proxy' }
 
-/** After so many attempts, which take half a minute, the next ones come after this time, in ms: nobody seems to be looking. */
+/** After this many attempts, which take half a minute, the next ones follow at {@link SLOW_INTERVAL}, in ms. */
 const QUICK_ATTEMPTS = 10
 const SLOW_INTERVAL = 60_000
 
@@ -100,7 +100,7 @@ async function signInOnce(
       emit: () => {},
       isReplaceable: () => true,
       databaseWasOpened: false,
-      // Each failure is told at once.
+      // signIn reports each failure at once, and retries.
       isWorthWaiting: () => false,
     },
   )

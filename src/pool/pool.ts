@@ -46,7 +46,10 @@ export class Pool<C extends PoolConnection> {
       clock,
       Math.min(settings.poolTimeout, settings.waitTimeout),
       () => waitLimit(this.#connections.canServe, this.#logins, context),
-      () => this.#logins.abandon(),
+      () => {
+        this.#logins.abandon()
+        this.#restLogins()
+      },
     )
     this.#validations = new Validations(context, this.#connections, () => this.#serve())
     this.#rotation = new Rotation(
@@ -141,11 +144,7 @@ export class Pool<C extends PoolConnection> {
     this.context.source.refused(lease, error, { signal: this.#stopped.signal }).then(rotateNow, () => {})
   }
 
-  /**
-   * Makes sure that a connection is open. Work that comes meanwhile waits for the same login.
-   *
-   * @throws as `acquire` does
-   */
+  /** Makes sure that a connection is open. Work that comes meanwhile waits for the same login. @throws as `acquire` does */
   connect(): Promise<void> {
     this.#connecting ??= Promise.resolve(this.acquire())
       .then((connection) => this.release(connection))
@@ -184,6 +183,11 @@ export class Pool<C extends PoolConnection> {
   /** Connections that are open or being opened. */
   get #size(): number {
     return this.#connections.size + this.#logins.underWay
+  }
+
+  /** Needs tokens no more, if no connection is open or being opened, and no work will open one. */
+  #restLogins(): void {
+    if (this.#size === 0 && this.#queue.length === 0 && !this.writes.isShut) this.#logins.rest()
   }
 
   /** Lends a connection that was just opened or validated to the first in the queue, without validating it again. */
@@ -236,11 +240,8 @@ export class Pool<C extends PoolConnection> {
     const { length } = this.#queue
     // `connect` gives its connection back at once, for other work that waits.
     const wanted = this.#connecting === undefined ? length : Math.min(length, Math.max(length - 1, 1))
-    return (
-      !this.#closed &&
-      wanted > this.#validations.coming + this.#logins.underWay &&
-      this.#size < this.context.settings.max
-    )
+    const isMissing = wanted > this.#validations.coming + this.#logins.underWay
+    return !this.#closed && isMissing && this.#size < this.context.settings.max
   }
 
   async #validate(entry: PoolEntry<C>): Promise<void> {
@@ -284,7 +285,7 @@ export class Pool<C extends PoolConnection> {
 
   /** Does what is due by the clock, and sets the alarm for what is due next. */
   #step(): void {
-    if (this.#size === 0) this.#logins.rest()
+    this.#restLogins()
     if (this.#closed) {
       if (this.#size === 0) this.#onDrained?.()
       return

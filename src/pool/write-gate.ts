@@ -42,7 +42,7 @@ export class WriteGate<C extends PoolConnection> {
   readonly #connections: Connections<C>
   readonly #logins: Logins<C>
   readonly #openAside: () => Promise<C>
-  readonly #onEvicted: () => void
+  readonly #onChange: () => void
   #shut: Shut | undefined
   #waiting = 0
   #closed = false
@@ -51,20 +51,20 @@ export class WriteGate<C extends PoolConnection> {
 
   /**
    * @param openAside - opens a connection beside those that serve the queue, and lends it
-   * @param onEvicted - called when connections were evicted
+   * @param onChange - called when connections were evicted, or the gate has opened
    */
   constructor(
     pool: PoolContext,
     connections: Connections<C>,
     logins: Logins<C>,
     openAside: () => Promise<C>,
-    onEvicted: () => void,
+    onChange: () => void,
   ) {
     this.#pool = pool
     this.#connections = connections
     this.#logins = logins
     this.#openAside = openAside
-    this.#onEvicted = onEvicted
+    this.#onChange = onChange
   }
 
   /** Whether the database takes writes, as far as is known. */
@@ -97,7 +97,7 @@ export class WriteGate<C extends PoolConnection> {
   refused(connection: C, error: Error): void {
     if (this.#pool.hasWritten) this.#failed(error)
     else this.#connections.evictAlike(connection)
-    this.#onEvicted()
+    this.#onChange()
   }
 
   /** Reports that a write succeeded on a connection. */
@@ -108,7 +108,7 @@ export class WriteGate<C extends PoolConnection> {
     this.#open(CHANGED)
     // Others may lead to the old primary, where reads succeed.
     this.#connections.evictOthers(connection)
-    this.#onEvicted()
+    this.#onChange()
   }
 
   /**
@@ -193,6 +193,7 @@ export class WriteGate<C extends PoolConnection> {
   #giveUp(): void {
     this.#pool.hasWritten = false
     this.#open(CHANGED)
+    this.#onChange()
   }
 
   #delay(attempt: number): number {

@@ -95,7 +95,7 @@ async function tokenOf({ IDENTITY_ENDPOINT, IDENTITY_HEADER = '' }: Record<strin
 const terminal = () => Object.assign(new PassThrough(), { isTTY: true, setRawMode: vi.fn() })
 
 describe('dev', () => {
-  it('lets @azure/identity sign in by what it prints, and says each token and each login', async () => {
+  it('prints variables that let @azure/identity sign in, and a line for each token and login', async () => {
     const dev = start()
     for (const [name, value] of Object.entries(await dev.variables())) vi.stubEnv(name, value)
     const { query } = await dev.connected({})
@@ -118,7 +118,7 @@ describe('dev', () => {
     expect(await (await dev.connected()).query()).toEqual([[1]])
   })
 
-  it('takes all tokens for expired after e, and takes new ones', async () => {
+  it('rejects all earlier tokens after e, and accepts new ones', async () => {
     const dev = start()
     const variables = await dev.variables()
     const old = [await tokenOf(variables)]
@@ -143,7 +143,7 @@ describe('dev', () => {
     expect(await (await connecting).query()).toEqual([[1]])
   })
 
-  it('gives no tokens after t, until t is pressed again', async () => {
+  it('issues no tokens after t, until t is pressed again', async () => {
     const dev = start()
     await dev.variables()
     dev.press('t')
@@ -155,7 +155,7 @@ describe('dev', () => {
     expect(await (await connecting).query()).toEqual([[1]])
   })
 
-  it('gives back the terminal, and ends on Ctrl-C as on q', async () => {
+  it('restores the terminal, and ends on Ctrl-C as on q', async () => {
     const keyboard = terminal()
     const dev = start({}, [], keyboard)
     await dev.shows(/q {2}quit/)
@@ -187,7 +187,7 @@ describe('dev', () => {
       () => ({ port: 1 }),
       /cannot log in on the server behind it, \S+:1: connect ECONNREFUSED \S+ \(error 53, from /,
     ],
-  ])('says what the server behind it answers: %s', async (_, given, said) => {
+  ])('reports the answer of the server behind it: %s', async (_, given, said) => {
     const dev = start(given())
     await vi.waitFor(() => expect(dev.err()).toMatch(new RegExp(`No login will work yet: .*${said.source}`)), 30_000)
     await expect(dev.connected()).rejects.toThrow()
@@ -196,7 +196,7 @@ describe('dev', () => {
     await expect(dev.connected()).rejects.toMatchObject({ cause: { number: Number(number) } })
   })
 
-  it('writes the variables to a file that node --env-file reads, and never over a file of yours', async () => {
+  it('writes the variables to a file that node --env-file reads, and overwrites no file of yours', async () => {
     const file = join(tmpdir(), `dev-${process.pid}.env`)
     try {
       const dev = start({}, ['--write-env', file])
@@ -213,7 +213,7 @@ describe('dev', () => {
     }
   })
 
-  it('gives tokens that live as long as you say', async () => {
+  it('issues tokens with the lifetime of --token-lifetime', async () => {
     const dev = start({}, ['--token-lifetime', '90s'])
     const token = await tokenOf(await dev.variables())
     const { iat, exp } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
@@ -242,7 +242,7 @@ describe('dev', () => {
     await expect(start(given).ended).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
   })
 
-  it('says what to install where jose is missing', async () => {
+  it('says what to install if jose is missing', async () => {
     vi.doMock('jose', () => {
       throw new Error("Cannot find package 'jose'")
     })

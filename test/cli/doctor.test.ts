@@ -77,7 +77,7 @@ describe('doctor', () => {
     await expect(doctor([NOWHERE, '--url', NOWHERE])).rejects.toThrow(/only one of these/)
   })
 
-  it('asks several credentials in their order', async () => {
+  it('asks several credentials in order of preference', async () => {
     const endpoint = practice.azure.authority.environment('app-service')
     for (const [name, value] of Object.entries(endpoint)) vi.stubEnv(name, value)
     const names = ['--authentication', 'ActiveDirectoryWorkloadIdentity, ActiveDirectoryManagedIdentity']
@@ -181,7 +181,7 @@ describe('the doctor process', () => {
     expect(running.out).toMatch(/^✓ Latency /m)
   })
 
-  it('says what it waits for from the second second on', async () => {
+  it('says what it is waiting for after two seconds', async () => {
     const running = start('--timeout', '5')
     expect(await running.ended).toEqual([1, null])
     expect(running.err).toContain('Waiting for Token, for ')

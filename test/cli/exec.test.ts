@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { isConnectionString } from '../../src/cli/flags.ts'
 import { useCommand } from './command.ts'
 import { configFile, IMPORTS, makeProject } from './config-project.ts'
 
@@ -107,7 +108,7 @@ describe('exec', () => {
     },
   )
 
-  it('ends with its command while a credential is still asked', async () => {
+  it('ends when its command does, even while a credential is still busy', async () => {
     command.azure.authority.resetStats()
     command.azure.authority.inject({ hang: true })
     const target = command.azure.connectionString()
@@ -123,13 +124,18 @@ describe('exec', () => {
     }
   })
 
-  it('takes the original string out of every variable, whichever the command reads', async () => {
+  it('removes the original string from every variable, not only the one that the command reads', async () => {
     const withSecret = `sqlserver://h;database=d;${SERVICE_PRINCIPAL}`
-    const environment = { DATABASE_URL: withSecret, AZURE_URL: ` ${withSecret}` }
+    const environment = {
+      DATABASE_URL: withSecret,
+      AZURE_URL: ` ${withSecret}`,
+      npm_lifecycle_script: `prisma-mssql-entra exec "${withSecret}" -- node`,
+      BASE_URL: withSecret.slice(0, -1),
+    }
     const running = command.startIn(environment, 'exec', '--env', 'MY_URL', '--', node, '-p', 'process.env')
     expect({ code: await running.ended, err: running.err }).toEqual({ code: 0, err: '' })
     expect(running.out).toContain('MY_URL')
-    expect(running.out).not.toMatch(/my-secret|DATABASE_URL|AZURE_URL/)
+    expect(running.out).not.toMatch(/my-secre|DATABASE_URL|AZURE_URL/)
   })
 
   it('warns of a secret on its command line', async () => {
@@ -151,13 +157,35 @@ describe('exec', () => {
     expect(err).toMatch(/The server has no database "app"/)
   })
 
+  it('keeps Prisma from making a shadow database on Azure, and says how to name one', async () => {
+    const { port } = command.azure.gateway
+    const url = `sqlserver://app.database.windows.net:${port};database=${command.azure.upstream.database};hostNameInCertificate=localhost`
+    const onLoopback = `
+      import dns from "node:dns"
+      const { lookup } = dns
+      dns.lookup = (name, ...rest) => lookup(name === "app.database.windows.net" ? "127.0.0.1" : name, ...rest)`
+    const shadow = `
+      import('mssql').then(async ({ default: mssql }) => {
+        const pool = await mssql.connect(process.env.DATABASE_URL)
+        await pool.request().batch('CREATE DATABASE [prisma_migrate_shadow_db_1]').catch((error) => {
+          console.log(error.number, error.message)
+        })
+        await pool.close()
+      })`
+    const environment = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(onLoopback)}` }
+    const args = ['exec', '--url', url, '--format', 'ado.net', '--', node, '-e', shadow]
+    const running = command.startIn(environment, ...args)
+    expect(await running.ended, running.err).toBe(0)
+    expect(running.out).toMatch(/^50000 .*needs a shadow database[\s\S]*name it with --shadow-database/)
+  })
+
   it('sets SHADOW_DATABASE_URL only if you name a shadow database', async () => {
     const url = 'sqlserver://app.database.windows.net;database=app;authentication=AzureCli'
     const { out } = await command.run('exec', '--url', url, '--', node, '-p', '"SHADOW_DATABASE_URL" in process.env')
     expect(out).toBe('false\n')
   })
 
-  it('takes string, sign-in, schema and shadow database from entraDatasource in prisma.config.ts', async () => {
+  it('uses the string, sign-in, schema and shadow database of entraDatasource in prisma.config.ts', async () => {
     const folder = await makeProject({
       'prisma.config.ts': configFile(
         `process.env.TO_AZURE,
@@ -188,12 +216,12 @@ describe('exec', () => {
     })
   })
 
-  it('takes the connection string before its command, too', async () => {
+  it('accepts the connection string before its command too', async () => {
     const { out, err } = await command.run('exec', command.azure.connectionString(), '--', node, '-p', '6 * 7')
     expect({ out, err }).toEqual({ out: '42\n', err: '' })
   })
 
-  it('reads .env where prisma.config.ts would, and asks several credentials in their order', async () => {
+  it('reads .env where prisma.config.ts would, and asks several credentials in order of preference', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'env-file-'))
     await mkdir(join(folder, 'prisma'))
     await writeFile(join(folder, '.env'), 'OTHER="kept"\nSET=no\n')
@@ -206,7 +234,7 @@ describe('exec', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('says why a sign-in failed, besides what the command prints', async () => {
+  it('says why a sign-in failed, in addition to what the command prints', async () => {
     const message = "Client with IP address '192.0.2.1' is not allowed to access the server."
     command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
     const { err, code } = await exec('--', node, client, 'DATABASE_URL')
@@ -216,6 +244,12 @@ describe('exec', () => {
 
   it.each([
     ['no connection string', ['exec', '--', node, '-v'], /There is no connection string/],
+    [
+      'a reference to Key Vault',
+      ['exec', '@Microsoft.KeyVault(SecretUri=x)', '--', node, '-v'],
+      /Key Vault.*not resolved/,
+    ],
+    ['a string without its beginning', ['exec', 'h:1433/app', node, '-v'], /Write the database as ;database=NAME/],
     ['a wrong one', ['exec', '--url', 'sqlserver://h:0', '--', node, '-v'], /port/],
     ['user and password', ['exec', '--url', 'sqlserver://h;user=sa;password=x', '--', node, '-v'], /sa|user/],
     ['an unknown format', ['exec', '--format', 'odbc', '--', node, '-v'], /choices are prisma, ado\.net, jdbc, uri/],
@@ -223,4 +257,20 @@ describe('exec', () => {
   ])('refuses %s, and runs nothing', async (_, args, why) => {
     expect(await command.run(...args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(why) })
   })
+})
+
+it.each([
+  ['sqlserver://h', true],
+  [' jdbc:sqlserver://h', true],
+  ['postgresql://u:p@h/app', true],
+  ['"Server=h;Database=app"', true],
+  ['Initial Catalog=app;Data Source=h', true],
+  ['localhost:1433', true],
+  ['npx', false],
+  ['./run.sh', false],
+  ['C:\\Program Files\\node.exe', false],
+  ['/opt/a=b/run', false],
+  ['@scope/tool', false],
+])('exec takes %s for a connection string: %s', (word, wanted) => {
+  expect(isConnectionString(word)).toBe(wanted)
 })

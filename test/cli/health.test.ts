@@ -4,7 +4,7 @@ import { metricsAsText, serveHealth } from '../../src/cli/health.ts'
 import { emptyStats } from '../../src/proxy/events.ts'
 
 describe('the health port of proxy', () => {
-  it('answers on loopback whether the process lives, whether a sign-in has worked, or why not, and with figures', async () => {
+  it('reports on loopback whether the process is alive, whether a sign-in has worked or why not, and metrics', async () => {
     let why: string | undefined
     const stats = { ...emptyStats(), sessions: 3, sessionsOpen: 1 }
     stats.refused.credentials = 2

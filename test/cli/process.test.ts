@@ -44,7 +44,7 @@ describe('a message', () => {
     expect(text()).toBe('prisma-mssql-entra: a [2Jb  1m c d\n')
   })
 
-  it('is JSON without control characters, with all that it said', () => {
+  it('can be JSON without control characters, with its full text', () => {
     const text = printableJson({ EVIL })
     expect(text).not.toMatch(/\p{Cc}/u)
     expect(JSON.parse(text)).toEqual({ EVIL })
@@ -94,7 +94,7 @@ describe('a command whose reader has gone away', () => {
     expect(await withoutReader('stdout', ...args)).toEqual({ stdout: '', stderr: '', code: 141 })
   })
 
-  it.each([[[]], [['--json']]])('runs on if it is a standing proxy, until it is told to end: %j', async (flags) => {
+  it.each([[[]], [['--json']]])('keeps running if it is a proxy, until it is told to end: %j', async (flags) => {
     const args = [cli.main, 'proxy', TARGET, ...flags]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     const ended = once(child, 'close')
@@ -111,7 +111,7 @@ describe('a command whose reader has gone away', () => {
     expect(await ended).toEqual([0, null])
   })
 
-  it('still runs the command of exec, if it is stderr that nobody reads', async () => {
+  it('still runs the command of exec if nobody reads stderr', async () => {
     const warned = `${TARGET};databse=x`
     const result = await withoutReader('stderr', 'exec', '--url', warned, '--', process.execPath, '-p', '6 * 7')
     expect(result).toEqual({ stdout: '42\n', stderr: '', code: 0 })

@@ -28,7 +28,7 @@ function start() {
 }
 
 describe('the first sign-in of a proxy', () => {
-  it('that fails is told at once, and tried again, at first soon and then each minute', async () => {
+  it('that fails is reported immediately and retried, often at first and then every minute', async () => {
     const { clock, readiness, events, stop, over } = start()
     expect(readiness.whyNot).toMatch(/not over yet/)
     await clock.advance(600_000)
@@ -45,7 +45,7 @@ describe('the first sign-in of a proxy', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('is not tried again once a client could be signed in', async () => {
+  it('is not retried once a client has signed in', async () => {
     const { clock, credential, readiness, events, over } = start()
     await clock.advance(6_000)
     expect(events.length).toBeGreaterThan(0)

@@ -128,7 +128,7 @@ describe('proxy', () => {
     ).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  it('tells a first sign-in that fails, with the remedy, and is ready when a client could be signed in', async () => {
+  it('reports a first sign-in that fails, with the remedy, and is ready once a client has signed in', async () => {
     const message = "Client with IP address '192.0.2.1' is not allowed to access the server."
     command.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615, message } } })
     const running = command.start('proxy', command.azure.connectionString(), '--health-port', '0')
@@ -179,7 +179,7 @@ describe('proxy', () => {
     await running.ended
   })
 
-  it('serves its health beside, and says so if that port is taken', async () => {
+  it('serves its health on another port, and says so if that port is taken', async () => {
     const running = command.start('proxy', command.azure.connectionString(), '--json', '--health-port', '0')
     const { port } = await ready(running)
     const [address = ''] = /http:\S+/.exec(running.err) ?? []

@@ -4,7 +4,7 @@ import { recordedOutput } from '../support/recorded-output.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 describe('what a command waits for', () => {
-  it('is said after 2, 4, 8 s on stderr, and again for the next wait', async () => {
+  it('is reported on stderr after 2, 4, 8 s, and again for the next wait', async () => {
     const clock = new VirtualClock()
     const { out: err, text } = recordedOutput()
     let what: string | undefined = 'a token'
@@ -23,7 +23,7 @@ describe('what a command waits for', () => {
     expect(seconds).toEqual(['a token 2', 'a token 4', 'a token 8', 'the server 2'])
   })
 
-  it('is looked for only while there is something, and again when asked to', async () => {
+  it('is polled only while there is something to wait for, and again on request', async () => {
     const clock = new VirtualClock()
     const { out: err, text } = recordedOutput()
     let what: string | undefined

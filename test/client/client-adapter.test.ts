@@ -146,7 +146,7 @@ describe('a statement that the server refused because its database moves or is a
     expect(sent(it)).toHaveLength(3)
   })
 
-  it('waits longer each time, and is told when connectRetryTimeout is up', async () => {
+  it('waits longer each time, and fails when connectRetryTimeout is up', async () => {
     const it = client({ connectRetryTimeout: 10_000 }, { random: 0 })
     const error = await runAfter(
       it,
@@ -163,7 +163,7 @@ describe('a statement that the server refused because its database moves or is a
     ])
   })
 
-  it('for longer than poolTimeout waits as long for a connection as any other', async () => {
+  it('for longer than poolTimeout still gets its full wait for a connection', async () => {
     const it = client()
     it.server.roundTrip = 10
     it.server.refusal = () => refused(10928)
@@ -184,7 +184,7 @@ describe('a statement that the server refused because its database moves or is a
     expect(sent(it)).toHaveLength(2)
   })
 
-  it('in a script is told, since the statements before it may have run', async () => {
+  it('in a script fails, since the statements before it may have run', async () => {
     const it = client()
     ;(await opened(it)).failures.push(refused(40613))
     await expect(it.adapter.executeScript('UPDATE')).rejects.toMatchObject({ code: 'P1001' })
@@ -234,21 +234,21 @@ describe('a statement that found its database read-only', () => {
     expect([await done, [...it.server.open].map(({ number }) => number)]).toEqual([3, [3]])
   })
 
-  it('on a second connection too is told at once where nothing was ever written: it is a replica', async () => {
+  it('on a second connection too fails at once if nothing was ever written: it is a replica', async () => {
     const it = client()
     await opened(it)
     expect(await writeWhile(it, 100)).toMatchObject({ code: 'P1001', cause: { code: 'DATABASE_READ_ONLY' } })
     expect(it.server.logins).toBe(2)
   })
 
-  it('waits for the new primary where the same client has written before', async () => {
+  it('waits for the new primary if the same client has written before', async () => {
     const it = client()
     await opened(it)
     await it.adapter.executeRaw(query('UPDATE'))
     expect(await writeWhile(it, 3)).toBe(4)
   })
 
-  it('in a transaction closes what leads to the old primary, too', async () => {
+  it('in a transaction also closes the connections to the old primary', async () => {
     const it = client()
     const transaction = await it.adapter.startTransaction()
     const [connection] = it.server.open

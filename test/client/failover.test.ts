@@ -2,7 +2,7 @@ import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { ClientAdapter } from '../../src/client/client-adapter.ts'
 import { EntraError } from '../../src/errors/entra-error.ts'
-import { query, setUp } from '../pool/support.ts'
+import { MINUTE, query, setUp } from '../pool/support.ts'
 
 type Made = ReturnType<typeof client>
 type Kind = 'read' | 'write' | 'transaction'
@@ -123,7 +123,7 @@ describe('a role change: writes are refused, and later the name leads to the new
     }
   })
 
-  it('is over within a second where the new primary refuses logins at first', async () => {
+  it('is over within a second even if the new primary refuses logins at first', async () => {
     const it = await client(0)
     const done = await load(it, 10_000, {
       2000: () => loseRole(it),
@@ -175,20 +175,20 @@ describe('a role change: writes are refused, and later the name leads to the new
     expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual(writes.map(() => 'fulfilled'))
   })
 
-  it('neither stops reads nor has each of them log in', async () => {
+  it('does not stop reads, and does not make each of them log in', async () => {
     const { done, logins } = await roleChange(await client(), 10_000)
     const slowest = Math.max(...done.filter(({ kind }) => kind === 'read').map(({ from, until }) => until - from))
     expect(slowest).toBeLessThan(250)
     expect(logins).toBeLessThan(30)
   })
 
-  it('costs one transaction for each attempt where there is nothing else to try', async () => {
+  it('fails one transaction for each attempt if there is no other work to try', async () => {
     const { done, back } = await roleChange(await client(), 4_000, ['transaction'])
     expect(wellAfter(done, back, ['transaction'])).toBeLessThan(1_200)
     expect(done.filter(({ code }) => code !== undefined).length).toBeLessThanOrEqual(6)
   })
 
-  it('is told by connect.retry, once for each attempt', async () => {
+  it('is reported by connect.retry, once for each attempt', async () => {
     const it = await client()
     await roleChange(it, 3_000)
     const retries = it.events.flatMap((event) => (event.type === 'connect.retry' ? [event] : []))
@@ -212,10 +212,28 @@ describe('work that waits for a new primary', () => {
     await writes
     expect([it.pool.stats().waiting, it.pool.awaited]).toEqual([0, undefined])
   })
+
+  it('leaves the request for the next token under way between two attempts', async () => {
+    const it = await client()
+    // Due for a refresh, and still good enough for a login.
+    await it.clock.advance(52 * MINUTE)
+    it.credential.answer(...Array.from({ length: 100 }, () => 'hang' as const))
+    loseRole(it)
+    const failed = it.adapter.executeRaw(query('INSERT')).catch(({ cause }) => cause.code)
+    await it.clock.advance(500)
+    it.server.onLogin = refusing(40613)
+    for (const connection of it.server.open) connection.drop()
+    await it.clock.advance(25_000)
+    expect(it.server.logins).toBeGreaterThan(20)
+    expect(it.credential.requests).toBe(2)
+    await it.clock.advance(60_000)
+    expect(await failed).toBe('DATABASE_UNAVAILABLE')
+    expect(it.clock.timers).toBe(0)
+  })
 })
 
 describe('a database that stays read-only', () => {
-  it('fails what waited for connectRetryTimeout, and from then on writes alone, at once', async () => {
+  it('fails work that waited for connectRetryTimeout, and from then on only writes, at once', async () => {
     const it = await client()
     loseRole(it)
     const write = () => it.adapter.executeRaw(query('INSERT')).catch(({ cause }) => cause.code)

@@ -42,18 +42,18 @@ it('a process that waits for a credential that fails says why', async () => {
   expect(said).toEqual([expect.stringMatching(/^prisma.* for a token, for up to 15 s: .*ECONNRESET.*\n$/)])
 })
 
-it('each wait is told, not only the first', async () => {
+it('each wait is reported, not only the first', async () => {
   expect((await wait({}, 2)).toldAt).toEqual([2_000, 18_000])
 })
 
-it('nothing is said with onEvent, or PRISMA_ENTRA_QUIET=1', async () => {
+it('a process that waits prints nothing with onEvent, or with PRISMA_ENTRA_QUIET=1', async () => {
   await wait({ onEvent: () => {} })
   vi.stubEnv('PRISMA_ENTRA_QUIET', '1')
   await wait()
   expect(said).toEqual([])
 })
 
-it('nothing is said where the connection fails or opens before', async () => {
+it('a process prints nothing if its connection fails or opens within 2 s', async () => {
   const { toldAt, timers } = await wait({ credential: () => null as never })
   expect({ toldAt, timers, said }).toEqual({ toldAt: [], timers: 0, said: [] })
 })

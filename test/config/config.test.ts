@@ -99,10 +99,13 @@ describe('a config object', () => {
     )
   })
 
-  it.each([[undefined], ['']])('that is missing (%j) speaks of .env, which Prisma 7 does not load', (given) => {
-    const said = { code: 'CONFIG_INVALID', message: expect.stringMatching(/DATABASE_URL.*does not load \.env/) }
-    expect(() => readConfig(given as never)).toThrow(expect.objectContaining(said))
-  })
+  it.each([[undefined], ['']])(
+    'that is missing (%j) causes an error that mentions .env, which Prisma 7 does not load',
+    (given) => {
+      const said = { code: 'CONFIG_INVALID', message: expect.stringMatching(/DATABASE_URL.*does not load \.env/) }
+      expect(() => readConfig(given as never)).toThrow(expect.objectContaining(said))
+    },
+  )
 
   it.each([[null], [{}], [{ server: '' }], [42]])('%j is refused', (given) => {
     expect(() => readConfig(given as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))

@@ -63,7 +63,7 @@ describe("the variables of Azure's Service Connector", () => {
     })
   })
 
-  it('are missed by name, and a wrong port is too', () => {
+  it('are named in an error if they are missing, and so is a wrong port', () => {
     expect(() => read({})).toThrow(/neither AZURE_SQL_SERVER nor AZURE_SQL_CONNECTIONSTRING/)
     expect(() => read({ ...SERVER, AZURE_SQL_PORT: 'x' })).toThrow(/AZURE_SQL_PORT must be a whole number/)
   })

@@ -27,7 +27,7 @@ describe('a user and a password in the config', () => {
     else expect(make).toThrow(expect.objectContaining({ code: 'CONFIG_CREDENTIALS' }))
   })
 
-  it('decide, whatever the code says about tokens', () => {
+  it('take precedence over what the code says about tokens', () => {
     const events: AdapterEvent[] = []
     const onEvent = (event: AdapterEvent) => events.push(event)
     new PrismaMssqlEntra(string('localhost'), { credential: ['ActiveDirectoryManagedIdentity', 'AzureCli'], onEvent })
@@ -47,7 +47,7 @@ describe('a user and a password in the config', () => {
     })
   })
 
-  it('are shown by nothing', () => {
+  it('are not shown by inspect or JSON', () => {
     const read = readConfig(string('localhost'), {}, true)
     const adapter = new PrismaMssqlEntra(string('localhost'))
     for (const value of [read, adapter]) {
@@ -57,7 +57,7 @@ describe('a user and a password in the config', () => {
     expect(read.sqlLogin).toMatchObject({ user: 'sa' })
   })
 
-  it('are handed to Prisma’s commands as they are, where the adapter accepts them', async () => {
+  it('are passed to Prisma’s commands unchanged, if the adapter accepts them', async () => {
     expect(await entraDatasource(string('localhost'), { shadowDatabase: 'shadow' })).toEqual({
       url: string('localhost'),
       shadowDatabaseUrl: string('localhost').replace('database=app', 'database={shadow}'),

@@ -222,7 +222,7 @@ describe('the display', () => {
     expect(picture(handedOver(), 61).lines(numbered, 80, 24)[0]).toContain(' 60 of 60 s')
   })
 
-  it('is one line too', () => {
+  it('fits into one line too', () => {
     const made = recording([[19_500, 6, true]])
     opened(made, 1, 0, 15)
     opened(made, 2, 10, 25)
@@ -322,7 +322,7 @@ describe('the summary', () => {
   const server = { logins: 20, loginFailures: {}, requestsAfterExpiry: 0, leastTimeLeft: 3_500 }
   const counts: Counts = { ...server, tokensRequested: 3, rotations: 2 }
 
-  it('is happy if nothing went wrong', () => {
+  it('reports success if nothing went wrong', () => {
     const made = recording([[0, 5]])
     made.credential = 'ManagedIdentityCredential'
     expect(faultsOf(made, counts)).toEqual([])

@@ -29,11 +29,11 @@ const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8'
   .map((name) => `src/${name}`)
 
 describe('the layout in CONTRIBUTING.md', () => {
-  it('has each file and folder of src', () => {
+  it('lists each file and folder of src', () => {
     expect([...new Set(files.map(placeOf))].sort()).toEqual([...order].sort())
   })
 
-  it('has the order in which they import each other', () => {
+  it('lists them in the order in which they import each other', () => {
     const upward = files.flatMap((file) =>
       importsOf(file)
         .filter((path) => order.indexOf(placeOf(path)) < order.indexOf(placeOf(file)))

@@ -58,12 +58,12 @@ describe('docs/grafana-dashboard.json', () => {
     ({ title, targets }: { title: string; targets: { expr: string }[] }) => targets.map(({ expr }) => [title, expr]),
   )
 
-  it.each(expressions)('asks in "%s" for metrics and labels that there are: %s', (_title, expression) => {
+  it.each(expressions)('queries only existing metrics and labels in "%s": %s', (_title, expression) => {
     expect(oursIn(expression)).not.toEqual([])
     expect(unknownIn(expression)).toEqual([])
   })
 
-  it('asks in its variables for metrics and labels that there are', () => {
+  it('queries only existing metrics and labels in its variables', () => {
     const queries = dashboard.templating.list.map(({ query }: { query: string }) => query).join(' ')
     expect(oursIn(queries)).toEqual(['db_client_connection_max', 'db_client_connection_pool_name'])
     expect(unknownIn(queries)).toEqual([])
@@ -82,12 +82,12 @@ describe('the alerts of docs/operations.md', () => {
   const [rules = ''] = codeBlocks(page, 'yaml')
   const names = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name)
 
-  it('ask for metrics and labels that there are', () => {
+  it('query only existing metrics and labels', () => {
     expect(oursIn(rules).length).toBeGreaterThan(10)
     expect(unknownIn(rules)).toEqual([])
   })
 
-  it('ask for error codes that there are', () => {
+  it('name only existing error codes', () => {
     const codes = rules.match(/\b[A-Z]+_[A-Z_]+\b/g) ?? []
     const documented = new Set(
       read('docs/errors.md')
@@ -105,7 +105,7 @@ describe('the alerts of docs/operations.md', () => {
 })
 
 describe('the tables of docs/operations.md', () => {
-  it('have each metric that there is, and no others, in both places', async () => {
+  it('list every metric and no other, in both places', async () => {
     const measured = (await sdk.collect()).scopeMetrics.flatMap(({ metrics }) =>
       metrics.map(({ descriptor }) => descriptor.name),
     )
@@ -157,7 +157,7 @@ describe('the proxy in docs/operations.md', () => {
   const metrics = metricsAsText(emptyStats())
   const names = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name)
 
-  it('has each metric of /metrics, and no others', () => {
+  it('lists every metric of /metrics and no other', () => {
     const documented = [...namesIn(text)].filter((name) => /^prisma_mssql_entra_proxy_/.test(name))
     expect(documented.sort()).toEqual([...names].sort())
   })
@@ -167,7 +167,7 @@ describe('the proxy in docs/operations.md', () => {
     expect([...namesIn(documented)].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort())
   })
 
-  it('has alerts on metrics and reasons that there are, each with a row that says why and what to do', () => {
+  it('has alerts only on existing metrics and reasons, each with a row that says why and what to do', () => {
     const asked = rules.match(/prisma_mssql_entra_proxy_\w+/g) ?? []
     expect(asked.filter((name) => !names.includes(name))).toEqual([])
     const reasons = [...rules.matchAll(/reason=~?"([^"]+)"/g)].flatMap(([, list = '']) => list.split('|'))
@@ -182,7 +182,7 @@ describe('the proxy in docs/operations.md', () => {
 describe('the code of docs/operations.md', () => {
   const samples = codeBlocks(page, 'ts')
 
-  it('is that of the examples, where these have it', () => {
+  it('is the same as in the examples', () => {
     for (const name of ['opentelemetry', 'prometheus', 'pino']) {
       expect(samples).toContain(read(`examples/operations/${name}.ts`))
     }

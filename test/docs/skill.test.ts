@@ -29,7 +29,7 @@ describe('the skill for coding agents', () => {
     expect(codes.filter((code) => !(code in ERROR_CODES))).toEqual([])
   })
 
-  it('shows the README’s prisma.config.ts', () => {
+  it('shows the same prisma.config.ts as the README', () => {
     const readme = codeBlocks(readFileSync(join(ROOT, 'README.md'), 'utf8'), 'ts')
     const [, config = ''] = codeBlocks(text, 'ts')
     expect(readme).toContain(config)

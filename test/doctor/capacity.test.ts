@@ -21,7 +21,7 @@ describe('the workers of a database', () => {
     expect(concurrentWorkers(objective)).toBe(workers)
   })
 
-  it('are enough for so many instances', () => {
+  it('are enough for a number of instances that depends on their connections and logins', () => {
     expect(capacityOf('S0', 10, 3)).toBe(
       'S0 has 60 workers: enough for 4 instances of 10 connections and 3 logins at once',
     )
@@ -43,7 +43,7 @@ describe('the identity step', () => {
       },
     }) as unknown as EntraConnection
 
-  it('says on Azure SQL how many instances the database bears, and asks nobody else for its service objective', async () => {
+  it('says on Azure SQL how many instances the database supports, and asks no other server for a service objective', async () => {
     const azure = await checkIdentity(session('SQL Azure'), new VirtualClock(), 10, 3)
     expect(azure.summary).toMatch(/GP_S_Gen5_2 has 150 workers: enough for 11 instances/)
     expect(azure.details).toMatchObject({ serviceObjective: 'GP_S_Gen5_2' })

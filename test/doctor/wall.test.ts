@@ -333,6 +333,13 @@ it.each<Row>([
     /expired \d+ s ago/,
     /check the clock of this machine/,
   ],
+  [
+    'an expiry that is not the token’s, from a credential of your own',
+    doctor(() => [practice.azure.config(), giving(() => withExpiry(3 * HOUR))]),
+    'token',
+    /says that the token expires at .*, the token itself says/,
+    /Make getToken\(\) return the token's own exp/,
+  ],
 
   // What the server says to the token
   [
@@ -588,6 +595,27 @@ it.each<Row>([
   expect(said.text).toMatch(remedy)
   expect(secretsIn(said.text, [...entra().issuedTokens, OPAQUE, 'geheim-und-lang', 'A'.repeat(342)])).toEqual([])
 })
+
+it.each([3 * HOUR, 600_000])(
+  'doctor does not blame a right clock for a wrong expiry (in %i ms), nor for a missing user',
+  async (expiry) => {
+    const config = await practice.gateway({ principals: {} })
+    const { step } = await practice.examine(
+      config,
+      giving(() => withExpiry(expiry)),
+    )
+    expect(step('login').error?.message).toMatch(/gives no reason\. Most likely "local-app" has no user/)
+    expect(step('login').error?.message).not.toMatch(/clock/)
+    expect(step('clock')).toMatchObject({ status: 'ok', summary: 'nothing to compare it with' })
+    expect(step('token').warnings).toEqual([expect.stringContaining('the token itself says')])
+  },
+)
+
+/** A token that lives for an hour, as a credential that gives another expiry. @param expiry - in ms from now */
+async function withExpiry(expiry: number) {
+  const { token } = await entra().issueToken({ lifetime: HOUR })
+  return { token, expiresOnTimestamp: Date.now() + expiry }
+}
 
 /** The step that failed or warns, and all that was written. */
 interface Said {

@@ -75,7 +75,7 @@ describe('onConnect', () => {
     await expect(opened).rejects.toMatchObject({ code: 'ON_CONNECT_FAILED', message: expect.stringContaining(message) })
   })
 
-  it('that never ends does not keep a login that nobody needs any more', async () => {
+  it('that never ends does not keep a login alive that nobody needs any more', async () => {
     const stopped = new AbortController()
     const { server, opened } = await open(
       () => {

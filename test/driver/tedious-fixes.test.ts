@@ -210,7 +210,7 @@ describe('a driver that cannot be patched is refused before anything is sent', (
     return expect(() => patchConnection(connection as never))
   }
 
-  it.skipIf(isTooOld)('whose login has its features before the texts', () => {
+  it.skipIf(isTooOld)('because its login has the features before the texts', () => {
     class Early extends Connection {
       override sendLogin7Packet(): void {
         const login7 = Buffer.alloc(200)
@@ -225,17 +225,17 @@ describe('a driver that cannot be patched is refused before anything is sent', (
     refused(Early).toThrow(expected)
   })
 
-  it.skipIf(isTooOld)('that lacks something that is patched', () => {
+  it.skipIf(isTooOld)('because it lacks something that must be patched', () => {
     class Changed extends Connection {
       constructor(config: ConstructorParameters<typeof Connection>[0]) {
         super(config)
         Object.assign(this, { wrapWithTls: undefined })
       }
     }
-    refused(Changed).toThrow('it has no wrapWithTls. Nothing was sent. Install tedious 19.2.2')
+    refused(Changed).toThrow('it has no wrapWithTls. No statement was sent. Install @prisma/adapter-mssql')
   })
 
-  it.skipIf(isTooOld)('whose login throws in the dry run, with the cause', () => {
+  it.skipIf(isTooOld)('because its login throws in the dry run, with the cause', () => {
     class Other extends Connection {
       override sendPreLogin(): void {
         throw new Error('not so')
@@ -244,7 +244,7 @@ describe('a driver that cannot be patched is refused before anything is sent', (
     refused(Other).toThrow(expect.objectContaining({ cause: new Error('not so') }))
   })
 
-  it.runIf(isTooOld)(`tedious ${version} itself, by the adapter`, async () => {
+  it.runIf(isTooOld)(`by the adapter, if it is tedious ${version}`, async () => {
     const server = await start()
     const adapter = new PrismaMssqlEntra(
       { server: 'front.test', options: optionsFor(server, { encrypt: true }) as never },

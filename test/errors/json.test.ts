@@ -47,7 +47,7 @@ it('JSON.stringify of an error in Prisma’s form has both codes', () => {
   })
 })
 
-it('JSON.stringify of an error ends where its causes go round in a circle', () => {
+it('JSON.stringify of an error ends if its causes form a cycle', () => {
   const error: Error & { cause?: unknown } = new Error('a')
   error.cause = error
   expect(JSON.stringify(new EntraError('CLOSED', 'Closed.', { cause: error }))).toContain('"message":"a"')

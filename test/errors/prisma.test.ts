@@ -26,7 +26,7 @@ async function expectShown(
 
 const FIREWALL = { code: 'FIREWALL', number: 40615, state: 1 }
 
-it('$connect, a query, a raw query and both kinds of transaction show the same', async () => {
+it('$connect, a query, a raw query and both kinds of transaction show the same error', async () => {
   const fault = db.azure.gateway.inject({ at: 'login', action: { refuse: { number: 40615 } } })
   try {
     const { prisma } = db.connect(ONCE)
@@ -47,7 +47,7 @@ it('$connect, a query, a raw query and both kinds of transaction show the same',
   }
 })
 
-it('names the model of a query beside', async () => {
+it('the error of a query also names its model', async () => {
   const fault = db.azure.gateway.inject({ at: 'login', action: { refuse: { number: 10928 } } })
   try {
     const { prisma } = db.connect(ONCE)

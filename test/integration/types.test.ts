@@ -211,7 +211,7 @@ describe('a default', () => {
 })
 
 describe('a column with more digits than the driver can read', () => {
-  it('is told once for each adapter, by an event', async () => {
+  it('is reported once for each adapter, by an event', async () => {
     const events: AdapterEvent[] = []
     const { prisma } = db.connect({ onEvent: (event) => events.push(event) })
     const told = () => events.filter(({ type }) => type === 'decimal.inexact')

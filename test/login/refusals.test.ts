@@ -25,13 +25,13 @@ function refusalOf({ why, ahead }: { why: string; ahead: number }): { code: stri
   return loginRefused({ number: 18456, state: 1, message }, context)
 }
 
-it('a token that the server calls invalid is not called expired, whatever this clock says', () => {
+it('a token that the server calls invalid is not reported as expired, whatever this clock says', () => {
   const { code, message } = refusalOf({ why: ' Incorrect or invalid token.', ahead: 2 * 3_600_000 })
   expect(code).toBe('TOKEN_REFUSED')
   expect(message).toMatch(/could not verify the token/)
 })
 
-it('a token of another tenant is called that, whatever this clock says', () => {
+it('a token of another tenant is reported as that, whatever this clock says', () => {
   const why = ' The server is not currently configured to accept this token.'
   expect(refusalOf({ why, ahead: 2 * 3_600_000 }).message).toMatch(/The token's tenant .*is not the server's/)
 })

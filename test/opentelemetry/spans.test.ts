@@ -97,7 +97,7 @@ describe('the spans of', () => {
     ])
   })
 
-  it('what a credential sends are inside of its token request', async () => {
+  it('what a credential sends are inside its token request', async () => {
     const it = setUp()
     const { getToken } = it.credential
     const tracer = it.sdk.providers.tracerProvider.getTracer('test')

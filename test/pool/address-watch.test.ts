@@ -27,7 +27,7 @@ const rotations = ({ events }: ReturnType<typeof namedServer>) =>
   events.flatMap((event) => (event.type === 'rotation.started' ? [event.reason] : []))
 
 describe('a connection to an address', () => {
-  it('that DNS no longer gives, twice in a row, is replaced without failing work', async () => {
+  it('that DNS no longer returns, twice in a row, is replaced without failing work', async () => {
     const it = namedServer(['10.0.0.1'], ['10.0.0.2'])
     await it.work(60)
     it.server.address = '10.0.0.2'
@@ -37,25 +37,25 @@ describe('a connection to an address', () => {
     expect([rotations(it), open(it)]).toEqual([['address'], [2]])
   })
 
-  it('that is missing in one lookup only stays', async () => {
+  it('that is missing in only one lookup stays open', async () => {
     const it = namedServer(['10.0.0.2'], ['10.0.0.1'], ['10.0.0.2'], ['10.0.0.1'])
     await it.work(300)
     expect([rotations(it), open(it)]).toEqual([[], [1]])
   })
 
-  it('that is one of several stays', async () => {
+  it('that is one of several stays open', async () => {
     const it = namedServer(['10.0.0.9', '10.0.0.1'])
     await it.work(300)
     expect(open(it)).toEqual([1])
   })
 
-  it('stays while DNS does not answer, or gives nothing', async () => {
+  it('stays open while DNS does not answer, or returns nothing', async () => {
     const it = namedServer(new Error('EAI_AGAIN'), [], new Error('EAI_AGAIN'))
     await it.work(300)
     expect(open(it)).toEqual([1])
   })
 
-  it('is replaced once, and not each time that DNS gives its addresses in turn', async () => {
+  it('is replaced once, and not each time that DNS returns the next of several addresses', async () => {
     const turns = Array.from({ length: 100 }, (_, i) => [`10.0.0.${1 + (Math.floor(i / 3) % 2)}`])
     const it = namedServer(...turns)
     for (let minute = 0; minute < 40; minute++) {
@@ -65,7 +65,7 @@ describe('a connection to an address', () => {
     expect(rotations(it).length).toBeLessThanOrEqual(2)
   })
 
-  it('is replaced only once where logins lead to it still', async () => {
+  it('is replaced only once if logins still lead to it', async () => {
     const it = namedServer(['10.0.0.2'])
     await it.work(600)
     expect(rotations(it)).toEqual(['address'])

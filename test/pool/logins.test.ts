@@ -218,6 +218,24 @@ describe('work that waits for a token', () => {
     expect(await second).toMatchObject({ code: 'TOKEN_UNAVAILABLE' })
   })
 
+  it('leaves the request for the next token under way between two logins that fail', async () => {
+    const it = setUp()
+    ;(await acquire(it)).drop()
+    it.server.onLogin = () => {
+      throw paused()
+    }
+    // Due for a refresh, and still good enough for a login.
+    await it.clock.advance(52 * MINUTE)
+    it.credential.answer(...Array.from({ length: 100 }, () => 'hang' as const))
+    const failed = failing(it)
+    await it.clock.advance(25_000)
+    expect(it.server.logins).toBeGreaterThan(20)
+    expect(it.credential.requests).toBe(2)
+    await it.clock.advance(35_000)
+    expect(await failed).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    expect(it.clock.timers).toBe(0)
+  })
+
   it('fails with the error of the database that it waited for first, even if its token expired meanwhile', async () => {
     const it = setUp({ waitTimeout: 15_000, connectRetryTimeout: 60_000 })
     await it.source.get()

@@ -57,7 +57,7 @@ describe('entraDatasource', () => {
     expect(shadowDatabaseUrl).toMatch(wanted('app_shadow'))
   })
 
-  it('passes on what the string says of timeouts and limits, and warns of what it cannot', async () => {
+  it('passes on the timeouts and limits in the string, and warns about those that it cannot', async () => {
     const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     const said = `${AZURE};socketTimeout=30000;poolTimeout=20;connectionLimit=3;isolationLevel=SERIALIZABLE;packetSize=8192`
     const { url = '', shadowDatabaseUrl = '', close } = await entraDatasource(said, { shadowDatabase: 'app_shadow' })
@@ -74,7 +74,7 @@ describe('entraDatasource', () => {
     await datasource.close()
   })
 
-  it('has the engine encrypt where that is wanted, and verify the proxy by a file of this user’s', async () => {
+  it('makes the engine encrypt if asked to, and verify the proxy with a file that only this user can read', async () => {
     const server = await startEntraServer()
     const credential = new CountingCredential()
     const { url = '', close } = await entraDatasource(configOf(server), { credential, encrypt: true })
@@ -205,7 +205,7 @@ describe('entraDatasource', () => {
     expect(await entraDatasource(url)).toEqual({ url })
   })
 
-  it('signs in with the credential, by any config that the adapter takes', async () => {
+  it('signs in with the credential, with any config that the adapter accepts', async () => {
     const server = await startEntraServer()
     const credential = new CountingCredential()
     const config = configOf(server)
@@ -227,7 +227,7 @@ describe('entraDatasource', () => {
     await server.close()
   })
 
-  it('says on stderr, a line each time, what it waits for while a database is not there yet', async () => {
+  it('says on stderr, a line each time, what it waits for while a database is not available yet', async () => {
     let logins = 0
     const server = await startEntraServer({
       reply: () => (++logins <= 2 ? { refuse: 40613, message: 'Database app is not currently available.' } : 'accept'),

@@ -73,7 +73,7 @@ describe('a login', () => {
     })
   })
 
-  it('says to the server what the string says and the client does not', async () => {
+  it('passes the string’s settings to the server if the client does not set them', async () => {
     const { host, port, ca, connectTimeout, ...said } = targetOf(
       readConfig('sqlserver://h;applicationName=a;language=French;applicationIntent=ReadOnly').config,
     )
@@ -107,7 +107,7 @@ describe('a login', () => {
     expect(proxies.server.connections).toBe(0)
   })
 
-  it('is of TDS 7.4 for a client of TDS 7.3, which hears of its own version', async () => {
+  it('uses TDS 7.4 upstream for a client of TDS 7.3, which is told its own version', async () => {
     const started = await proxies.start()
     const made = await proxies.client(started)
     const answer = await made.logIn(loginFor(started.proxy, { tdsVersion: 0x730b0003 }))

@@ -23,7 +23,7 @@ describe('a client that begins with its login', () => {
   it.each<[string, number, 'latin1' | 'utf16le']>([
     ['TDS 7.0', PacketType.LOGIN7, 'utf16le'],
     ['TDS 4.2', PacketType.LOGIN, 'latin1'],
-  ])('hears in %s what is needed', async (_, type, encoding) => {
+  ])('is told in %s what is needed', async (_, type, encoding) => {
     const started = await start()
     const socket = connect(started.proxy.port, '127.0.0.1')
     await once(socket, 'connect')

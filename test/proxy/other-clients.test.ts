@@ -229,7 +229,7 @@ describe('a login that fails', () => {
   }
 
   it.for(['pymssql', 'pytds', 'odbc'] as const)(
-    'for want of a database is told by %s in the server’s words',
+    'because the database is missing is reported by %s in the server’s words',
     async (client, context) => {
       needs(client, context)
       const fault = azure.gateway.inject({ at: 'login', action: { refuse: { number: 4060, message: NO_DATABASE } } })

@@ -71,11 +71,11 @@ describe('the peer of a connection', () => {
     expect(await peerOf(client, server)).not.toBe('same-user')
   })
 
-  it.runIf(linux)('that is not to be found is nobody we know', async () => {
+  it.runIf(linux)('that cannot be found counts as another user', async () => {
     expect(await peerOf({ address: '127.0.0.1', port: 1 }, { address: '127.0.0.1', port: 2 })).toBe('other-user')
   })
 
-  it.runIf(!linux)('is not told by this system', async () => {
+  it.runIf(!linux)('is unknown on a system that does not tell', async () => {
     expect(await peerOf({ address: '127.0.0.1', port: 1 }, { address: '127.0.0.1', port: 2 })).toBe('unknown')
   })
 

@@ -34,7 +34,7 @@ describe('a shadow database that Prisma would create', () => {
     ['a database elsewhere', SHADOW, 'sql.example'],
     ['a database of another name', 'CREATE DATABASE [app]', 'example.database.windows.net'],
     ['any other statement', 'SELECT 1', 'example.database.windows.net'],
-  ])('is told from %s', (_, sql, host) => {
+  ])('is distinguished from %s', (_, sql, host) => {
     expect(refusal(sql, host)).toBeUndefined()
   })
 
@@ -51,7 +51,7 @@ describe('a shadow database that Prisma would create', () => {
     expect(proxies.server.packets).toHaveLength(2)
   })
 
-  it('is not looked for in a batch of several packets, which is passed on whole', async () => {
+  it('is not detected in a batch of several packets, which is passed on whole', async () => {
     const started = await proxies.start({ refuseStatement: () => 'Not here.' })
     const client = await proxies.loggedIn(started)
     const batch = Buffer.concat([HEADERS, Buffer.from('-'.repeat(5_000), 'utf16le')])

@@ -155,7 +155,7 @@ describe('a login that is not the proxy’s', () => {
 })
 
 describe('a login that stops anywhere', () => {
-  it('is given up in time, whatever came of it, and asks nobody for anything', async () => {
+  it('is closed in time, wherever it stops, and causes no upstream connection', async () => {
     const slow = await startTestProxy(server, { loginTimeout: 100 })
     const whole = Buffer.concat([prelogin(Encryption.NOT_SUPPORTED), login7(loginFor(slow.proxy))])
     const { connections } = server

@@ -218,7 +218,7 @@ describe('a server that does not accept the login', () => {
 })
 
 describe('a missing user', () => {
-  it('is asked about once for all clients of a moment, and each hears of it', async () => {
+  it('is looked up once for clients that connect at the same time, and each gets the error', async () => {
     const message = "Login failed for user '<token-identified principal>'."
     proxies.server.reply = () => ({ refuse: 18456, message })
     const started = await proxies.start()
@@ -229,7 +229,7 @@ describe('a missing user', () => {
     expect(started.proxy.stats().failures).toBe(11)
   })
 
-  it('of one database is no matter of another', async () => {
+  it('in one database does not affect another', async () => {
     const message = "Login failed for user '<token-identified principal>'."
     proxies.server.reply = ({ login }) => (login.database === 'app' ? { refuse: 18456, message } : 'accept')
     const started = await proxies.start()

@@ -140,7 +140,7 @@ describe.skipIf(process.platform === 'win32')('a process that was frozen while i
   }
 
   it.each(['end', 'reset'] as const)(
-    '(%s): a query finds them dead before the event loop has told of them',
+    '(%s): a query finds them dead before the event loop has reported them',
     async (how) => {
       const client = await connected(LONG)
       for (let round = 0; round < 3; round++) {

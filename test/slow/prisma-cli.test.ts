@@ -55,7 +55,7 @@ describe('prisma', () => {
     expect({ output, code }).toMatchObject({ code: 0, output: expect.stringContaining('successfully applied') })
   })
 
-  it('migrate status tells what is missing, and then that nothing is', async () => {
+  it('migrate status lists what is missing, and then that nothing is', async () => {
     const before = await prisma(['migrate', 'status'])
     expect(before.output).toContain('have not yet been applied')
     expect(before.code).toBe(1)

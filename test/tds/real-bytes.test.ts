@@ -49,7 +49,7 @@ describe('LOGIN7 of the specification', () => {
     ['4.20', specified.azureSqlLoginRequest],
   ] as const
 
-  it.each(examples)('%s is written back to the same bytes, but for where nothing stands', (_, packet) => {
+  it.each(examples)('%s is written back to the same bytes, except for unused ones', (_, packet) => {
     const written = encodeLogin7(parseLogin7(payloadOf(packet)))
     expect(withoutIdleOffsets(written)).toEqual(withoutIdleOffsets(payloadOf(packet)))
   })
@@ -61,7 +61,7 @@ describe('LOGIN7 of the specification', () => {
     expect(features[0]?.data.subarray(5, 17).toString('utf16le')).toBe('t=EwCQ')
   })
 
-  it('with a library of FEDAUTH that is none of ours is refused by name', () => {
+  it('with an unknown FEDAUTH library is refused by name', () => {
     const [feature] = parseLogin7(payloadOf(specified.fedAuthLoginRequest)).features
     const data = feature?.data ?? Buffer.alloc(0)
     expect(() => parseFedAuthRequest(data)).toThrow(new TdsProtocolError('FEDAUTH library 0 is not known here.'))
@@ -142,7 +142,7 @@ describe('a login that Azure answers with what its own procedures did first', ()
     expect(() => parseLoginResponse(captured.beginningOfSynapse)).toThrow(TdsProtocolError)
   })
 
-  it.each([1, 7, 4096])('is a login that the server took, in chunks of %i bytes', async (length) => {
+  it.each([1, 7, 4096])('is recognized as an accepted login, in chunks of %i bytes', async (length) => {
     const answer = specified.azureSqlLoginResponse
     const server = new Duplex({
       read() {},
@@ -155,7 +155,7 @@ describe('a login that Azure answers with what its own procedures did first', ()
     expect(await logIn(server, login)).toMatchObject({ kind: 'accepted', spid: 0x77 })
   })
 
-  it('may tell of its session’s state, whose length has 32 bits, between two DONE', () => {
+  it('may contain SESSIONSTATE, whose length has 32 bits, between two DONE', () => {
     const payload = payloadOf(specified.sessionStateResponse)
     expect(parseLoginResponse(payload)).toMatchObject([
       { kind: 'done', final: false },

@@ -422,6 +422,15 @@ describe('token events', () => {
     expect(seen).toMatchObject([{ type: 'token.acquired' }])
   })
 
+  it('reach observers before they reach a pool, which may emit what follows from them', async () => {
+    const { source } = setUp()
+    const heard: string[] = []
+    source.subscribe(({ type }) => heard.push(`pool: ${type}`))
+    source.observe(({ type }) => heard.push(`observer: ${type}`))
+    await source.get()
+    expect(heard).toEqual(['observer: token.acquired', 'pool: token.acquired'])
+  })
+
   it('still reach other listeners if one throws', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)

@@ -35,7 +35,7 @@ const failureOf = (outcome: Promise<unknown>): Promise<unknown> =>
   )
 
 describe('an authority that throttles requests', () => {
-  it.each(Object.entries(makers))('has its Retry-After known when %s signs in', async (_, make) => {
+  it.each(Object.entries(makers))('passes on its Retry-After when %s signs in', async (_, make) => {
     const credential = make()
     bench.authority.inject({ status: 429, retryAfter: 7, endpoint: 'token' })
     const error = await failureOf(signedIn(credential, bench))

@@ -80,7 +80,7 @@ describe('a server that answers and hangs up', () => {
   it.each([
     ['an error', 100],
     ['many packets', 300_000],
-  ])('is heard to its end: %s', async (_, length) => {
+  ])('has its whole answer passed on: %s', async (_, length) => {
     const last = Buffer.alloc(length, 7)
     const server = await startMinimalServer('geheim', last)
     const upstream = { host: '127.0.0.1', port: server.port, user: 'sa', password: 'geheim', encrypt: false }

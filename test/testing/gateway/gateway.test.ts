@@ -153,7 +153,7 @@ describe('a gateway login', () => {
     await wrong.close()
   })
 
-  it('is told why if the server behind cannot be reached', async () => {
+  it('fails with the reason if the server behind the gateway cannot be reached', async () => {
     const events: GatewayEvent[] = []
     const lonely = await start({ upstream: { ...upstream(), port: 1 }, onEvent: (event) => events.push(event) })
     const message = expect.stringMatching(/^The gateway cannot log in on the server behind it, \S+:1: .*ECONNREFUSED/)
