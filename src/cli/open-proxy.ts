@@ -32,7 +32,7 @@ export function proxyFlags(command: Command): Command {
     .option('--ca-file <file>', 'write the certificate of its authority there, for clients that encrypt and verify')
     .option(
       '--end-at-expiry',
-      'end a session when its token expires (by default, it goes on as long as the server lets it)',
+      'end a session when its token expires (by default, it continues for as long as the server lets it)',
     )
 }
 

@@ -25,7 +25,7 @@ interface ProxyCommandFlags extends ProxyFlags, LoginFlags {
 const FIXED_PORT = 14_330
 
 const HELP = `
-Listens on 127.0.0.1 only, and accepts one login from processes of your own user. That is created at each start, unless
+Listens on 127.0.0.1 only, and accepts one login, from processes of your own user. The login changes at each start, unless
 --password-file keeps it. Signs in once at its start, and says whether that works. Ctrl-C closes it.
 
 Examples:
@@ -46,7 +46,11 @@ export function proxyCommand(context: CliContext): Command {
       `the port to listen on, 0 for a free one (default: 0, or ${FIXED_PORT} with --password-file)`,
       portNumber,
     )
-    .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) there, on 127.0.0.1', portNumber)
+    .option(
+      '--health-port <number>',
+      'serve /livez, /readyz and /metrics (Prometheus) at this port of 127.0.0.1',
+      portNumber,
+    )
     .optionsGroup('Output:')
     .option('--json', 'print one JSON object per line: the proxy, then each event')
     .addHelpText('after', HELP)
