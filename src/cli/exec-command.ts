@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
-import { checkShadowDatabase, refusedDatabase, refusedStatement } from '../proxy/prisma-guards.ts'
+import { problemIn } from '../proxy/events.ts'
+import { checkShadowDatabase } from '../proxy/prisma-guards.ts'
 import { runChild } from './child.ts'
 import { DATABASE_URL, isConnectionString } from './flags.ts'
-import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
+import { type OpenProxy, openProxy, type ProxyFlags, proxyFlags } from './open-proxy.ts'
 import type { Datasource } from './prisma-config-file.ts'
 import { type CliContext, ExitCode, say } from './process.ts'
 import { summarizeRefusals } from './refusals.ts'
@@ -72,8 +73,7 @@ async function exec(
   try {
     opened = await openProxy(url, flags, context, {
       format: flags.format,
-      refuse: ({ database }, target) => refusedDatabase(database, target),
-      refuseStatement: (sql, target) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
+      shadowDatabaseRemedy: SHADOW_DATABASE_REMEDY,
       onEvent(event) {
         if (event.type === 'proxy.login-refused') refused(event.reason)
         const problem = problemIn(event)
@@ -112,16 +112,13 @@ function withoutString(environment: NodeJS.ProcessEnv, config: Datasource['confi
 }
 
 function variablesFor(
-  { proxy, setup, datasource, url, caFile }: OpenProxy,
-  { env, format, shadowDatabase = datasource.options.shadowDatabase }: ExecFlags,
+  { proxy, target, datasource, url, caFile }: OpenProxy,
+  { env, shadowDatabase = datasource.options.shadowDatabase }: ExecFlags,
 ): Record<string, string> {
-  const { target } = setup
   checkShadowDatabase(target, shadowDatabase, '--shadow-database')
   return {
-    [env]: url({ format }),
-    ...(shadowDatabase !== undefined && {
-      SHADOW_DATABASE_URL: url({ database: shadowDatabase, format }),
-    }),
+    [env]: url(),
+    ...(shadowDatabase !== undefined && { SHADOW_DATABASE_URL: url({ database: shadowDatabase }) }),
     SQLCMDSERVER: `${proxy.host},${proxy.port}`,
     SQLCMDUSER: proxy.user,
     SQLCMDPASSWORD: proxy.password,

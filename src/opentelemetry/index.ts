@@ -1,9 +1,8 @@
 import { context, type MeterProvider, metrics, ROOT_CONTEXT, type TracerProvider, trace } from '@opentelemetry/api'
 import type { Telemetry } from '../telemetry.ts'
-import { OpenTelemetryAdapter } from './adapter-telemetry.ts'
-import { errorAttributes, isGivenUp } from './errors.ts'
+import { adapterTelemetry } from './adapter-telemetry.ts'
 import { instrumentsOf } from './instruments.ts'
-import { inSpan } from './spans.ts'
+import { errorAttributes, inSpan, isGivenUp } from './spans.ts'
 
 export type { Telemetry } from '../telemetry.ts'
 
@@ -54,6 +53,6 @@ export function openTelemetry({ poolName, meterProvider, tracerProvider }: OpenT
         throw error
       }
     },
-    observe: (subject) => new OpenTelemetryAdapter(subject, instruments(), tracer(), poolName),
+    observe: (subject) => adapterTelemetry(subject, instruments(), tracer(), poolName),
   }
 }

@@ -18,7 +18,7 @@ export interface ProxyOptions {
   /** @defaultValue a free port */
   port?: number
   /** The SQL login that it accepts. @defaultValue a random one, with 120 bits */
-  login?: { user: string; password: string }
+  login?: { user: string; password: string } | undefined
   /** Whether the process may end while the proxy and its connections are open. @defaultValue false */
   unref?: boolean
   /**
