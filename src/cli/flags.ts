@@ -30,7 +30,7 @@ export function signInFlags(command: Command): Command {
 }
 
 const DEFAULT_DATASOURCE = `
-Where to connect, by default: what prisma.config.ts gives to entraDatasource(…), else ${DATABASE_URL} of the environment, .env
+Where to connect, by default: as entraDatasource(…) in prisma.config.ts says, or else ${DATABASE_URL} in the environment, .env
 or prisma/.env.`
 
 /** The values of {@link signInFlags} as options. */

@@ -6,10 +6,10 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import { pauseAfter } from '../driver/session-errors.ts'
+import { pauseAfter } from '../driver/driver-errors.ts'
 import type { Failure } from '../errors/entra-error.ts'
 import { prismaError } from '../errors/prisma-error.ts'
-import { isAtLimit } from '../login/failure.ts'
+import { isAtLimit } from '../login/refusals.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Stopwatch } from '../time/clock.ts'

@@ -2,7 +2,7 @@ import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prism
 import { explainDriverError } from '../driver/driver-errors.ts'
 import { EntraError, type Failure } from '../errors/entra-error.ts'
 import { iso } from '../errors/wording.ts'
-import { failureOf } from '../login/failure.ts'
+import { failureOf } from '../login/refusals.ts'
 import type { PoolConnection } from '../pool/connection.ts'
 import type { Pool } from '../pool/pool.ts'
 import { mentionsWrite } from './sql-text.ts'

@@ -1,16 +1,10 @@
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
-import { isThrottled, retryAfterOf } from './retry-after.ts'
+import { type ErrorLike, isThrottled, retryAfterOf } from './retry-after.ts'
 
 /** A credential that could not get a token. */
 export interface CredentialFailure {
   readonly credential: string
   readonly error: unknown
-}
-
-interface ErrorLike {
-  name?: unknown
-  errors?: unknown
-  errorResponse?: { errorDescription?: unknown }
 }
 
 /** The reasons, one for each credential that an error is about: `DefaultAzureCredential` tries several. */

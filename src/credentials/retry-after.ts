@@ -7,7 +7,8 @@ import type { IdentityOptions } from './methods.ts'
  * `@azure/core-rest-pipeline` (a `RestError` keeps the response's headers) anywhere in the chain of causes.
  */
 
-interface ErrorLike {
+/** What errors of `@azure/identity`, MSAL and others may have. */
+export interface ErrorLike {
   code?: unknown
   statusCode?: unknown
   /** MSAL's `ServerError` has it. */
@@ -17,6 +18,7 @@ interface ErrorLike {
   errors?: unknown
   name?: unknown
   message?: unknown
+  errorResponse?: { errorDescription?: unknown }
 }
 
 /**

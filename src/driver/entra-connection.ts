@@ -9,8 +9,8 @@ import type { CloseReason } from '../events.ts'
 import type { PoolConnection } from '../pool/connection.ts'
 import { socketsPolled } from '../time/event-loop.ts'
 import type { Lease } from '../token/lease.ts'
-import { type DriverConnection, driverUnsupported, type OfficialAdapter } from './official-adapter.ts'
-import { isOfMoving } from './session-errors.ts'
+import { isOfMoving } from './driver-errors.ts'
+import { type DriverConnection, type OfficialAdapter, requireMembers } from './official-adapter.ts'
 
 /** The parts of a tedious connection that are not in its types. */
 interface DriverConnectionState {
@@ -19,14 +19,6 @@ interface DriverConnectionState {
   STATE: { LOGGED_IN: unknown }
   inTransaction: boolean
   socket: { destroyed: boolean; writable: boolean }
-}
-
-/** Which of them a connection lacks once it is logged in. */
-function missingIn(driver: Partial<DriverConnectionState>): string[] {
-  const kinds = { closed: 'boolean', state: 'object', STATE: 'object', inTransaction: 'boolean', socket: 'object' }
-  return Object.entries(kinds)
-    .filter(([name, kind]) => typeof driver[name as keyof DriverConnectionState] !== kind)
-    .map(([name]) => name)
 }
 
 const SIGN_OF_LIFE: SqlQuery = { sql: 'SELECT 1', args: [], argTypes: [] }
@@ -59,8 +51,8 @@ export class EntraConnection implements PoolConnection {
     this.address = address
     this.#driver = driver
     this.#state = driver as unknown as DriverConnectionState
-    const missing = missingIn(this.#state)
-    if (missing.length > 0) throw driverUnsupported(`its connection has no ${missing.join(', ')}`)
+    requireMembers(driver, 'boolean', ['closed', 'inTransaction'])
+    requireMembers(driver, 'object', ['state', 'STATE', 'socket'])
     this.#adapter = adapter
     this.#isolationLevel = isolationLevel
     driver.on('errorMessage', ({ number }) => {

@@ -22,12 +22,7 @@ interface MssqlPoolInternals {
 }
 
 /** Makes connections of the driver, and official adapters on them. */
-export interface OfficialDriver {
-  /** A connection that is not open yet. @param authentication - in tedious's form */
-  newConnection(authentication: object, options: object): DriverConnection
-  /** The official adapter on one open connection. */
-  adapterOn(connection: DriverConnection): OfficialAdapter
-}
+export type OfficialDriver = ReturnType<typeof driverOf>
 
 /**
  * Loads `@prisma/adapter-mssql`, `mssql` and `tedious`. The classes that are not exported come from a first login, which
@@ -56,14 +51,15 @@ function driverOf(
   options: OfficialOptions,
   firstAdapter: OfficialAdapter,
   firstConnection: DriverConnection,
-): OfficialDriver {
+) {
   // mssql writes its defaults into it, at three levels.
   const config = { ...given, options: { ...given.options }, pool: { ...given.pool } }
   const Connection = firstConnection.constructor as ConnectionClass
   const Adapter = firstAdapter.constructor as OfficialAdapterClass
   const PoolClass = firstAdapter.underlyingDriver().constructor as MssqlPoolClass
   const shared = new PoolClass(config) as MssqlPool & MssqlPoolInternals
-  const adapterOn = (connection: DriverConnection) => {
+  /** The official adapter on one open connection. */
+  const adapterOn = (connection: DriverConnection): OfficialAdapter => {
     const pool: MssqlPool = Object.create(shared, {
       connected: { value: true },
       acquire: {
@@ -81,21 +77,32 @@ function driverOf(
   if (Object.getPrototypeOf(adapterOn(firstConnection).underlyingDriver()) !== shared) {
     throw new Error('the official adapter does not take a pool')
   }
-  return {
-    newConnection(authentication, extra) {
-      const made = shared._config()
-      return new Connection({ ...made, authentication, options: { ...made.options, ...extra } })
-    },
-    adapterOn,
+  /** A connection that is not open yet. @param authentication - in tedious's form */
+  const newConnection = (authentication: object, extra: object): DriverConnection => {
+    const made = shared._config()
+    return new Connection({ ...made, authentication, options: { ...made.options, ...extra } })
   }
+  return { newConnection, adapterOn }
 }
 
-/** The error if the driver lacks something that is not in its types. */
-export function driverUnsupported(why: string, cause?: unknown): EntraError {
+/**
+ * Checks that a connection has what is not in its types.
+ *
+ * @param kind - what `typeof` says of each
+ * @throws {@link EntraError} `DRIVER_UNSUPPORTED`
+ */
+export function requireMembers(connection: object, kind: string, names: readonly string[]): void {
+  const missing = names.filter((name) => typeof (connection as Record<string, unknown>)[name] !== kind)
+  if (missing.length > 0) throw driverUnsupported(`it has no ${missing.join(', ')}`)
+}
+
+/** The error if the driver is too old, or lacks something that is not in its types. */
+export function driverUnsupported(why: string, cause?: unknown, version = ''): EntraError {
   return new EntraError(
     'DRIVER_UNSUPPORTED',
-    `@prisma/adapter-mssql and its driver cannot be used: ${why}. Install @prisma/adapter-mssql 7.10.0, ` +
-      'mssql 12.7.14 and tedious 19.2.2: with Node 20, npm install tedious@19.2.2, since tedious 20 needs Node 22.',
+    `The installed driver, ${`tedious ${version}`.trim()}, cannot be used: ${why}. No statement was sent. ` +
+      'Install @prisma/adapter-mssql 7.10.0, mssql 12.7.14 and tedious 19.2.2, or with Node 22 and later one of tedious ' +
+      '20.2 to 20.x (npm install tedious@19.2.2), and remove what pins them to other versions.',
     { cause },
   )
 }

@@ -32,38 +32,35 @@ interface OpenerSettings {
   onInexact?: (column: InexactColumn) => void
 }
 
-/** Opens connections of the driver, each with a lease's token in LOGIN7: that takes no more round trips than a password. */
-export interface ConnectionOpener {
-  /** Loads the driver. Harmless at any time. */
-  load(): Promise<OfficialDriver>
-  /**
-   * @param signal - aborted when the connection is no longer needed
-   * @throws {@link EntraError} if no connection can be opened with this lease; the signal's reason
-   */
-  open(lease: Lease, signal: AbortSignal): Promise<EntraConnection>
-}
+export type ConnectionOpener = ReturnType<typeof connectionOpener>
 
-/** @param audience - what the tokens of the server are for, to explain a refusal */
+/**
+ * Opens connections of the driver, each with a lease's token in LOGIN7: that takes no more round trips than a password.
+ *
+ * @param audience - what the tokens of the server are for, to explain a refusal
+ */
 export function connectionOpener(
   config: MssqlConfig,
   options: OfficialOptions,
   audience: string,
   { sessionsOutliveTokens = false, sqlLogin, onConnect, onInexact = () => {} }: OpenerSettings = {},
-): ConnectionOpener {
+) {
   const { server, database } = config
   const { isolationLevel, maxRetriesOnTransientErrors = 0, database: inOptions = database } = config.options ?? {}
   const level = isolationLevelName(isolationLevel)
   let driver: Promise<OfficialDriver> | undefined
   let inexact: InexactColumn | undefined
 
+  /** Loads the driver. Harmless at any time. */
   const load = () => {
     driver ??= loadOfficialDriver(config, options)
     return driver
   }
-  const contextOf = (lease: Lease): LoginContext => {
-    return { server, database: inOptions, audience, claims: claimsOf(lease.token), now: lease.now() }
-  }
 
+  /**
+   * @param signal - aborted when the connection is no longer needed
+   * @throws {@link EntraError} if no connection can be opened with this lease; the signal's reason
+   */
   async function open(lease: Lease, signal: AbortSignal): Promise<EntraConnection> {
     const { newConnection, adapterOn } = await load()
     signal.throwIfAborted()
@@ -91,7 +88,9 @@ export function connectionOpener(
       inexact = inexactColumn(Object.values(columns))
       if (inexact !== undefined) onInexact(inexact)
     })
-    await logIn(connection, signal, () => contextOf(lease))
+    await logIn(connection, signal, () => {
+      return { server, database: inOptions, audience, claims: claimsOf(lease.token), now: lease.now() }
+    })
     await socketsPolled()
     try {
       const opened = new EntraConnection(connection, adapterOn(connection), lease, level, address)

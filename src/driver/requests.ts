@@ -1,4 +1,4 @@
-import { type DriverConnection, driverUnsupported } from './official-adapter.ts'
+import { type DriverConnection, requireMembers } from './official-adapter.ts'
 
 /** A parameter of a tedious `Request`, in `request.parameters` before the request is executed. */
 export interface DriverParameter {
@@ -92,7 +92,7 @@ export function watchRequests(
   onColumns: (columns: readonly DriverColumn[] | Record<string, DriverColumn>) => void,
 ): void {
   const driver = connection as unknown as Requesting
-  if (typeof driver.makeRequest !== 'function') throw driverUnsupported('its connection has no makeRequest')
+  requireMembers(connection, 'function', ['makeRequest'])
   const { execSql, makeRequest } = driver
   driver.execSql = (request) => {
     declareBySizeClass(request.parameters ?? [])

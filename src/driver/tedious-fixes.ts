@@ -2,9 +2,8 @@ import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { EntraError } from '../errors/entra-error.ts'
 import { DEFAULT_PACKET_SIZE } from '../tds/packet.ts'
-import type { DriverConnection } from './official-adapter.ts'
+import { type DriverConnection, driverUnsupported, requireMembers } from './official-adapter.ts'
 
 /** The parts of a tedious connection that are used here. All are private, so each is checked first. */
 interface Internals {
@@ -20,7 +19,7 @@ interface Internals {
   performSentLogin7WithStandardLogin(signal: AbortSignal): Promise<unknown>
 }
 
-const METHODS = ['sendPreLogin', 'sendLogin7Packet', 'wrapWithTls', 'performSentLogin7WithStandardLogin'] as const
+const METHODS = ['sendPreLogin', 'sendLogin7Packet', 'wrapWithTls', 'performSentLogin7WithStandardLogin']
 
 /** The drivers in this process whose login is good: each version is checked once. */
 const supported = new WeakSet<object>()
@@ -30,7 +29,7 @@ const supported = new WeakSet<object>()
  *
  * Supports tedious 19.2.1 to 20.x. Earlier versions send a login that SQL database in Fabric and others refuse.
  *
- * @throws {@link EntraError} `DRIVER_UNSUPPORTED`, which names the version to install; nothing was sent
+ * @throws EntraError `DRIVER_UNSUPPORTED`, which names the version to install; nothing was sent
  */
 export function patchConnection(connection: DriverConnection): void {
   const internals = connection as DriverConnection & Internals
@@ -42,17 +41,14 @@ export function patchConnection(connection: DriverConnection): void {
 }
 
 function requireSupported(connection: Internals): void {
-  const missing = METHODS.filter((name) => typeof connection[name] !== 'function')
-  if (missing.length > 0) throw unsupported('', `it has no ${missing.join(', ')}`)
+  requireMembers(connection, 'function', METHODS)
   if (supported.has(connection.constructor)) return
   const { version, featuresAtEnd } = dryRun(connection)
   // tedious #1718: some servers take the features at the end of LOGIN7 alone. 19.2.1 put them there; the two other things
   // that Fabric wants had come before, with 19.1: a TRACEID (#1668) and the instance of a redirect (#1695).
   if (!featuresAtEnd) {
-    throw unsupported(
-      version,
-      'its login has the features in a place where SQL database in Fabric does not accept them',
-    )
+    const why = 'its login has the features in a place where SQL database in Fabric does not accept them'
+    throw driverUnsupported(why, undefined, version)
   }
   supported.add(connection.constructor)
 }
@@ -75,7 +71,7 @@ function dryRun(connection: Internals): { version: string; featuresAtEnd: boolea
     if (prelogin === undefined || login7 === undefined) throw new Error('It sends no login.')
     return { version: versionIn(prelogin), featuresAtEnd: hasFeaturesAtEnd(login7) }
   } catch (cause) {
-    throw unsupported('', 'it encodes its login in a different way', cause)
+    throw driverUnsupported('it encodes its login in a different way', cause)
   }
 }
 
@@ -119,7 +115,7 @@ function keepPacketsInRecords(connection: DriverConnection & Internals): void {
 function outgoingPackets(connection: Internals): { packetSize: number } {
   const packets = connection.messageIo?.outgoingMessageStream
   if (typeof packets?.packetSize === 'number') return packets
-  throw unsupported('', 'it has no packet size to set')
+  throw driverUnsupported('it has no packet size to set')
 }
 
 /** Without `_writev` a stream writes what is queued one by one, and TLS makes a record of each. */
@@ -164,7 +160,7 @@ function endInterruptedLogin(connection: Internals): void {
 
 /**
  * mssql's Transaction forgets its connection when the server rolls back, and then reads `null` where COMMIT is answered:
- * the process ends. So it hears of a rollback by the answer to COMMIT alone.
+ * the process ends. So only the answer to COMMIT may report a rollback to it.
  */
 function commitUndisturbed(connection: DriverConnection): void {
   const { commitTransaction } = connection
@@ -178,14 +174,4 @@ function commitUndisturbed(connection: DriverConnection): void {
     }
     return commitTransaction.call(connection, answered, name)
   }
-}
-
-function unsupported(version: string, why: string, cause?: unknown): EntraError {
-  return new EntraError(
-    'DRIVER_UNSUPPORTED',
-    `The installed driver, ${`tedious ${version}`.trim()}, cannot be used: ${why}. Nothing was sent. ` +
-      'Install tedious 19.2.2, or with Node 22 and later one of 20.2 to 20.x (npm install tedious@19.2.2), and remove ' +
-      'what pins it to this version.',
-    { cause },
-  )
 }

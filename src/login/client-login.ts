@@ -129,10 +129,7 @@ export async function greetServer(
   const prelogin = parsePrelogin((await messages.read(MAX_LOGIN7_LENGTH)).payload)
   if (strict) return { socket, stream: link, prelogin }
   const scope = encryptionScope(encryption, prelogin.encryption)
-  if (scope === undefined) {
-    if (server.encrypt !== false) throw encryptionRefused()
-    throw encryptionRequired()
-  }
+  if (scope === undefined) throw server.encrypt === false ? encryptionRequired() : encryptionRefused()
   onStep('TLS')
   return { socket, stream: scope === 'session' ? await connectTlsInTds(socket, tlsOptions(server)) : socket, prelogin }
 }

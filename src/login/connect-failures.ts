@@ -150,32 +150,26 @@ function explainTlsFailure(error: unknown): EntraError | undefined {
     const { code } = link as { code?: unknown }
     if (code === ENCRYPTION_REQUIRED) return encryptionRequired(error)
     if (NOTHING_IN_COMMON.includes(code)) {
-      return tlsFailed(
+      return new EntraError(
+        'TLS_FAILED',
         `The server and this machine have no TLS version or no cipher in common (${String(code)}). The token was not sent. ` +
           'Azure SQL requires TLS 1.2: remove minVersion, maxVersion and ciphers from options.cryptoCredentialsDetails, ' +
           "and update an old server's TLS. For a server that requires TLS 1.3, set encrypt=strict.",
-        error,
+        { cause: error },
       )
     }
     const check = CERTIFICATE_CHECKS.find(([codes]) => codes.includes(code))
     if (check === undefined) continue
     const [, why, remedy] = check
-    return tlsFailed(
-      `The server's certificate was not accepted: ${why} (${String(code)}). The token was not sent. ${remedy}`,
-      error,
-    )
+    const text = `The server's certificate was not accepted: ${why} (${String(code)}). The token was not sent. ${remedy}`
+    return new EntraError('TLS_FAILED', text, { cause: error })
   }
   return undefined
 }
 
 /** The error for a server that insists on encryption when `encrypt` is false. */
 export function encryptionRequired(cause?: unknown): EntraError {
-  return tlsFailed(
-    'The server only accepts encrypted connections, but encrypt is false. The token was not sent. Remove encrypt.',
-    cause,
-  )
-}
-
-function tlsFailed(text: string, cause: unknown): EntraError {
+  const text =
+    'The server only accepts encrypted connections, but encrypt is false. The token was not sent. Remove encrypt.'
   return new EntraError('TLS_FAILED', text, { cause })
 }

@@ -6,8 +6,7 @@ import { CLIENT_ID, type Login7, TdsVersion } from '../tds/login7.ts'
 import type { Clock } from '../time/clock.ts'
 import { beginLogin, connectToServer, type ServerConnection } from './client-login.ts'
 import { withinConnectTimeout } from './connect.ts'
-import { redirected, type Target } from './target.ts'
-import { MAX_REDIRECTS, tooManyRedirects } from './token-login.ts'
+import { followRedirects, type Target } from './target.ts'
 
 /** What drivers ask for in a login, and nothing unusual. */
 export const ORDINARY_LOGIN: Login7 = {
@@ -45,16 +44,14 @@ const WORKFLOW_INTEGRATED = 0x02
  * @param connection - to the target, if there is one already
  * @returns what the last server said, and which one that was
  */
-export async function beginWithoutToken(
+export function beginWithoutToken(
   target: Target,
   signal: AbortSignal,
   connection?: ServerConnection,
-): Promise<{ tokens: readonly LoginToken[]; server: Target }> {
-  let server = target
-  let ready = connection
-  for (let redirects = 0; ; redirects++) {
+): Promise<{ tokens: LoginToken[]; server: Target }> {
+  return followRedirects<{ tokens: LoginToken[]; server: Target }>(target, async (server) => {
+    const ready = server === target ? connection : undefined
     const { socket, stream, prelogin } = ready ?? (await connectToServer(server, { signal, fedAuth: true }))
-    ready = undefined
     const cut = () => socket.destroy(signal.reason)
     signal.addEventListener('abort', cut)
     try {
@@ -66,15 +63,12 @@ export async function beginWithoutToken(
         database: server.database ?? '',
         features: [{ id: Feature.FEDAUTH, data }],
       })
-      const routing = tokens.find((token) => token.kind === 'routing')
-      if (routing?.kind !== 'routing') return { tokens, server }
-      if (redirects === MAX_REDIRECTS) throw tooManyRedirects()
-      server = redirected(target, routing.routing)
+      return tokens.find((token) => token.kind === 'routing') ?? { tokens, server }
     } finally {
       signal.removeEventListener('abort', cut)
       socket.destroy()
     }
-  }
+  })
 }
 
 const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
@@ -111,8 +105,7 @@ async function askTenant(target: Target, clock: Clock): Promise<string> {
   const { tokens } = await withinConnectTimeout(within, { reached: false }, { clock, signal }, (soon) =>
     beginWithoutToken(target, soon),
   )
-  const info = tokens.find((token) => token.kind === 'fedAuthInfo')
-  const tenant = info?.kind === 'fedAuthInfo' ? tenantOfSts(info.info.stsUrl) : undefined
+  const tenant = tenantOfSts(tokens.find((token) => token.kind === 'fedAuthInfo')?.info.stsUrl ?? '')
   if (tenant !== undefined) return tenant
   throw new EntraError(
     'CONFIG_INVALID',

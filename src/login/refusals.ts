@@ -1,4 +1,4 @@
-import type { EntraError, EntraErrorCode, Failure } from '../errors/entra-error.ts'
+import { EntraError, type EntraErrorCode, type Failure, rowOf } from '../errors/entra-error.ts'
 import { type Explanation, explainedError } from './connect-failures.ts'
 import { createUser, principalOf } from './principal.ts'
 import { explainRefusedToken, isTokenRefusal, type LoginContext, type LoginRefusal } from './token-refusal.ts'
@@ -136,7 +136,7 @@ export function loginRefused(refusal: LoginRefusal, context: LoginContext, cause
 
 function explain(context: LoginContext, refusal: LoginRefusal): Explanation {
   const { number } = refusal
-  const row = rowOf(number)
+  const row = refusalOf(number)
   if (row === undefined) {
     return { code: 'LOGIN_FAILED', why: '', remedy: `Look up error ${number} in SQL Server's documentation.` }
   }
@@ -145,17 +145,30 @@ function explain(context: LoginContext, refusal: LoginRefusal): Explanation {
 }
 
 /**
- * What a refusal means for the work that waits for the login; undefined if it is permanent.
+ * What a failure means; undefined if it is the work's own (an SQL error) or permanent.
  *
  * @param databaseWasOpened - whether this database could be opened before: then 4060 means that it is moving
  */
-export function failureOfRefusal(number: number, databaseWasOpened: boolean): Failure | undefined {
+export function failureOf(error: unknown, databaseWasOpened: boolean): Failure | undefined {
+  if (!(error instanceof EntraError)) return undefined
+  const { code, number } = error
+  // DNS may come back. A server that Azure's gateway does not know will not.
+  if (code === 'SERVER_NOT_FOUND' && number !== undefined) return undefined
+  const { failure } = rowOf(code)
+  if (failure !== 'by-number') return failure
+  if (number === undefined) return undefined
   if (isTokenRefusal(number)) return 'token'
-  const transient = number === CANNOT_OPEN_DATABASE ? databaseWasOpened : rowOf(number)?.transient
+  const transient = number === CANNOT_OPEN_DATABASE ? databaseWasOpened : refusalOf(number)?.transient
   return transient ? 'unavailable' : undefined
 }
 
-function rowOf(number: number): Refusal | undefined {
+/** Whether a server refused because it is at a limit, to which each attempt adds. */
+export function isAtLimit(error: unknown): boolean {
+  if (!(error instanceof EntraError)) return false
+  return error.code === 'TOO_MANY_CONNECTIONS' || (error.number !== undefined && SERVER_BUSY.includes(error.number))
+}
+
+function refusalOf(number: number): Refusal | undefined {
   return REFUSALS.find(({ numbers }) => numbers.includes(number))
 }
 

@@ -6,6 +6,7 @@ import type { Login7 } from '../tds/login7.ts'
 import type { Routing } from '../tds/tokens.ts'
 import { DEFAULT_WAIT } from '../token/token-source-options.ts'
 import type { ServerAddress } from './client-login.ts'
+import { connectFailed } from './connect-failures.ts'
 
 /** The server that a proxy signs in on. */
 export interface Target extends ServerAddress {
@@ -33,10 +34,36 @@ export function databaseOf({ database }: Pick<Login7, 'database'>, target: Pick<
  * dialled by its host, at the port that came with it, and told in full in LOGIN7. The certificate may be for the new host
  * or for the name first dialled: servers have either.
  */
-export function redirected(first: Target, { host: name, port }: Routing): Target {
+function redirected(first: Target, { host: name, port }: Routing): Target {
   const [host = name] = name.split('\\', 1)
   const alternativeName = first.serverName ?? first.host
   return { ...first, host, port, loginName: name, serverName: undefined, alternativeName }
+}
+
+/** SqlClient's limit. */
+const MAX_REDIRECTS = 10
+
+/**
+ * Logs in, wherever the servers send the login.
+ *
+ * @param logInAt - gives a redirect, or what the login ends with
+ * @param redirects - takes those that were followed, in their order
+ * @throws EntraError `CONNECT_FAILED` if there are too many; what `logInAt` throws
+ */
+export async function followRedirects<Outcome extends object>(
+  first: Target,
+  logInAt: (server: Target) => Promise<Outcome | { routing: Routing }>,
+  redirects: Routing[] = [],
+): Promise<Outcome> {
+  for (let server = first; ; ) {
+    const outcome = await logInAt(server)
+    if (!('routing' in outcome)) return outcome
+    if (redirects.length === MAX_REDIRECTS) {
+      throw connectFailed(new Error(`the server redirected the login more than ${MAX_REDIRECTS} times`), false)
+    }
+    redirects.push(outcome.routing)
+    server = redirected(first, outcome.routing)
+  }
 }
 
 /**

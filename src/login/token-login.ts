@@ -10,9 +10,8 @@ import type { Routing } from '../tds/tokens.ts'
 import type { Clock } from '../time/clock.ts'
 import { connectToServer, type LoginAnswer, logIn } from './client-login.ts'
 import { withinConnectTimeout } from './connect.ts'
-import { connectFailed } from './connect-failures.ts'
 import { loginRefused } from './refusals.ts'
-import { databaseOf, redirected, type Target } from './target.ts'
+import { databaseOf, followRedirects, type Target } from './target.ts'
 
 /** A session that was opened with a token. */
 export interface UpstreamSession {
@@ -24,9 +23,6 @@ export interface UpstreamSession {
   /** The redirects that the login followed, in their order. */
   redirects: readonly Routing[]
 }
-
-/** SqlClient's limit. */
-export const MAX_REDIRECTS = 10
 
 /** Bits of LOGIN7's option flags (MS-TDS 2.2.6.4). */
 const INTEGRATED_SECURITY = 0x80
@@ -48,7 +44,7 @@ export async function logInWithToken(
 ): Promise<UpstreamSession> {
   const redirects: Routing[] = []
   const progress = { reached: false }
-  const logInAt = async (server: Target, within: AbortSignal): Promise<UpstreamSession | Routing> => {
+  const logInAt = async (server: Target, within: AbortSignal): Promise<UpstreamSession | { routing: Routing }> => {
     progress.reached = false
     const onConnect = (socket: Socket) => {
       progress.reached = true
@@ -63,7 +59,7 @@ export async function logInWithToken(
         return { socket, stream, tokens: answer.tokens, spid: answer.spid, redirects }
       }
       socket.destroy()
-      return answer.routing
+      return answer
     } catch (error) {
       socket.destroy()
       throw error
@@ -76,23 +72,13 @@ export async function logInWithToken(
     return loginRefused(message, context, new LoginRefusedError(messages))
   }
   try {
-    return await withinConnectTimeout(target, progress, { clock, signal }, async (within) => {
-      for (let server = target; ; server = redirected(target, redirects.at(-1) as Routing)) {
-        const outcome = await logInAt(server, within)
-        if ('stream' in outcome) return outcome
-        if (redirects.length === MAX_REDIRECTS) throw tooManyRedirects()
-        redirects.push(outcome)
-      }
-    })
+    return await withinConnectTimeout(target, progress, { clock, signal }, (within) =>
+      followRedirects(target, (server) => logInAt(server, within), redirects),
+    )
   } catch (error) {
     signal.throwIfAborted()
     throw error instanceof EntraError ? withRedirect(error, redirects.at(-1)) : error
   }
-}
-
-/** The error after {@link MAX_REDIRECTS}. */
-export function tooManyRedirects(): EntraError {
-  return connectFailed(new Error(`the server redirected the login more than ${MAX_REDIRECTS} times`), false)
 }
 
 /** The error with the server that it is about, if the login was redirected there. */

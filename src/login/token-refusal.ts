@@ -1,15 +1,12 @@
 import { type Claims, dateOf } from '../credentials/claims.ts'
 import { isFabricHost } from '../credentials/clouds.ts'
 import { iso } from '../errors/wording.ts'
+import type { ServerMessage } from '../tds/tokens.ts'
 import type { Explanation } from './connect-failures.ts'
 import { createUser, principalOf, textClaim } from './principal.ts'
 
-/** An ERROR token of a login (MS-TDS 2.2.7.10). */
-export interface LoginRefusal {
-  number: number
-  state: number
-  message: string
-}
+/** Why a server refused a login. */
+export type LoginRefusal = Pick<ServerMessage, 'number' | 'state' | 'message'>
 
 /** What is known about a login. Never the token, only its claims. */
 export interface LoginContext {

@@ -1,5 +1,5 @@
 import { EntraError, isMistake, reasonOf } from '../errors/entra-error.ts'
-import { failureOf, isAtLimit } from '../login/failure.ts'
+import { failureOf, isAtLimit } from '../login/refusals.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch } from '../time/clock.ts'
 import type { OpenConnection, PoolConnection, PoolContext } from './connection.ts'

@@ -56,7 +56,7 @@ function acknowledging(loginAck: Buffer, tdsVersion: number): Buffer {
   return bytes
 }
 
-/** What a client is told about a login that failed. */
+/** The answer to a client whose login failed. */
 export interface FailureAnswer {
   /** Most clients show the first one. */
   errors: readonly ServerMessage[]
@@ -73,8 +73,9 @@ const NOT_AVAILABLE = 40613
  */
 export const OWN_MESSAGE = 50_000
 
-/** SQL Server's severity of a refused login. */
+/** SQL Server's severity of a refused login, and of a statement that is wrong. */
 const LOGIN_SEVERITY = 14
+const STATEMENT_SEVERITY = 16
 
 /** In characters. FreeTDS below unixODBC hangs on an error of 512, and pymssql loses it. */
 const MAX_MESSAGE = 511
@@ -89,30 +90,24 @@ function ownMessage(number: number, severity: number, message: string): ServerMe
   return { number, state: 1, class: severity, message, serverName: 'loopback-proxy' }
 }
 
-/** SQL Server's own words for a LOGIN7 that it cannot read. */
-export const UNREADABLE_LOGIN: FailureAnswer = {
-  errors: [
-    ownMessage(
-      17832,
-      FATAL,
-      'The login packet used to open the connection is structurally invalid; the connection has been closed. ' +
-        'Please contact the vendor of the client library.',
-    ),
-  ],
-  advice: '',
+function ownError(number: number, severity: number, message: string, advice = ''): FailureAnswer {
+  return { errors: [ownMessage(number, severity, message)], advice }
 }
 
-/** What a client is told whose session ends with its token (`endAtExpiry`). */
-export const EXPIRED_SESSION: FailureAnswer = {
-  errors: [
-    ownMessage(
-      OWN_MESSAGE,
-      FATAL,
-      'The loopback proxy has ended this session, because the token that it was opened with has expired. Connect again.',
-    ),
-  ],
-  advice: '',
-}
+/** SQL Server's own words for a LOGIN7 that it cannot read. */
+export const UNREADABLE_LOGIN = ownError(
+  17832,
+  FATAL,
+  'The login packet used to open the connection is structurally invalid; the connection has been closed. ' +
+    'Please contact the vendor of the client library.',
+)
+
+/** The error for a client whose session ends with its token (`endAtExpiry`). */
+export const EXPIRED_SESSION = ownError(
+  OWN_MESSAGE,
+  FATAL,
+  'The loopback proxy has ended this session, because the token that it was opened with has expired. Connect again.',
+)
 
 /**
  * The answer to a login that failed upstream. The server's errors are passed on unchanged, since clients parse their
@@ -150,10 +145,7 @@ export function refusedLogin(number: number, user: string, why: string): Failure
 
 /** The answer to a statement that the proxy's owner refuses. */
 export function refusedBatch(why: string): FailureAnswer {
-  return {
-    errors: [{ number: OWN_MESSAGE, state: 1, class: 16, message: why, serverName: 'loopback-proxy' }],
-    advice: '',
-  }
+  return ownError(OWN_MESSAGE, STATEMENT_SEVERITY, why)
 }
 
 /** Begins as SQL Server's own errors do, which clients parse for the user. */
@@ -173,10 +165,8 @@ function ownAnswer(number: number, opening: string, why: string): FailureAnswer 
   const space = MAX_MESSAGE - beginning.length
   const [head = '', ...lines] = why.length <= space ? [why] : why.split('\n')
   const [reason = '', ...rest] = splitText(head, space)
-  return {
-    errors: [ownMessage(number, LOGIN_SEVERITY, beginning + reason.replace(/:$/, '.'))],
-    advice: [...rest, ...lines].join('\n'),
-  }
+  const advice = [...rest, ...lines].join('\n')
+  return ownError(number, LOGIN_SEVERITY, beginning + reason.replace(/:$/, '.'), advice)
 }
 
 /**

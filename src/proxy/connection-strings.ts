@@ -1,8 +1,34 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { config as MssqlConfig } from 'mssql'
+import { isolationLevelName } from '../config/isolation-levels.ts'
 import { EntraError } from '../errors/entra-error.ts'
-import type { ClientSettings } from './client-settings.ts'
+
+/** What a config says that each client of a proxy sets for itself, by the name of its parameter. */
+export interface ClientSettings {
+  /** In ms. */
+  socketTimeout?: number
+  connectionLimit?: number
+  /** In ms. */
+  poolTimeout?: number
+  isolationLevel?: string
+  packetSize?: number
+  workstationID?: string
+}
+
+export function clientSettingsOf({ requestTimeout, pool = {}, options = {} }: MssqlConfig): ClientSettings {
+  const { isolationLevel } = options
+  const said = {
+    socketTimeout: requestTimeout,
+    connectionLimit: pool.max,
+    poolTimeout: pool.acquireTimeoutMillis,
+    isolationLevel: isolationLevel === undefined ? undefined : isolationLevelName(isolationLevel),
+    packetSize: options.packetSize,
+    workstationID: options.workstationId,
+  }
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))
+}
 
 /** Options of `LoopbackProxy.url`. */
 export interface UrlOptions {
@@ -32,20 +58,21 @@ const LONG = 600_000
 /** In s. The proxy has its own connect timeout. A client must wait longer than that, and for a paused database. */
 const LONG_SECONDS = 600
 
+/** The parts of a connection string; what a login does not name is left out. */
+type Parts = (string | false)[]
+
 /** For Prisma, where braces quote any name. */
-function prismaString({ host, port, user, password, database, schema, caFile }: ProxyLogin): string {
+function prismaParts({ host, port, user, password, database, schema, caFile }: ProxyLogin): Parts {
   return [
     `sqlserver://${host}:${port}`,
-    ...Object.entries({ database, schema }).flatMap(([key, name]) =>
-      name === undefined ? [] : [`${key}={${quotable(key, name)}}`],
-    ),
+    database !== undefined && `database={${quotable('database', database)}}`,
+    schema !== undefined && `schema={${quotable('schema', schema)}}`,
     `user=${user}`,
     `password=${password}`,
-    ...(caFile === undefined
-      ? ['encrypt=DANGER_PLAINTEXT']
-      : ['encrypt=true', `trustServerCertificateCA={${quotable('file', caFile)}}`]),
+    caFile === undefined ? 'encrypt=DANGER_PLAINTEXT' : 'encrypt=true',
+    caFile !== undefined && `trustServerCertificateCA={${quotable('file', caFile)}}`,
     `connectTimeout=${LONG}`,
-  ].join(';')
+  ]
 }
 
 /**
@@ -53,32 +80,31 @@ function prismaString({ host, port, user, password, database, schema, caFile }: 
  * certificate that the machine trusts.
  */
 const FORMATS = {
-  prisma: prismaString,
-  engine: prismaString,
+  prisma: prismaParts,
+  engine: prismaParts,
   /** SqlClient, node-mssql, Entity Framework. */
-  'ado.net': ({ host, port, user, password, database }: ProxyLogin) =>
-    [
-      `Server=tcp:${host},${port}`,
-      ...(database === undefined ? [] : [`Initial Catalog="${database.replaceAll('"', '""')}"`]),
-      `User ID=${user}`,
-      `Password=${password}`,
-      'Encrypt=False',
-      `Connect Timeout=${LONG_SECONDS}`,
-    ].join(';'),
+  'ado.net': ({ host, port, user, password, database }: ProxyLogin): Parts => [
+    `Server=tcp:${host},${port}`,
+    database !== undefined && `Initial Catalog="${database.replaceAll('"', '""')}"`,
+    `User ID=${user}`,
+    `Password=${password}`,
+    'Encrypt=False',
+    `Connect Timeout=${LONG_SECONDS}`,
+  ],
   /** Microsoft's JDBC driver, Flyway, Liquibase. */
-  jdbc: ({ host, port, user, password, database }: ProxyLogin) =>
-    [
-      `jdbc:sqlserver://${host}:${port}`,
-      ...(database === undefined ? [] : [`databaseName={${database.replaceAll('}', '}}')}}`]),
-      `user=${user}`,
-      `password=${password}`,
-      'encrypt=false',
-      `loginTimeout=${LONG_SECONDS}`,
-    ].join(';'),
+  jdbc: ({ host, port, user, password, database }: ProxyLogin): Parts => [
+    `jdbc:sqlserver://${host}:${port}`,
+    database !== undefined && `databaseName={${database.replaceAll('}', '}}')}}`,
+    `user=${user}`,
+    `password=${password}`,
+    'encrypt=false',
+    `loginTimeout=${LONG_SECONDS}`,
+  ],
   /** Sequelize. Its driver encrypts all the same, and accepts any certificate. Not for node-mssql, knex or TypeORM. */
-  uri: ({ host, port, user, password, database }: ProxyLogin) =>
+  uri: ({ host, port, user, password, database }: ProxyLogin): Parts => [
     `mssql://${user}:${password}@${host}:${port}/${encodeURIComponent(database ?? '')}?encrypt=false`,
-} as const satisfies Record<string, (login: ProxyLogin) => string>
+  ],
+}
 
 /** The kinds of connection strings. */
 export type UrlFormat = keyof typeof FORMATS
@@ -116,7 +142,7 @@ export function connectionStringFor(login: ProxyLogin, format: UrlFormat = 'pris
   const parameters = Object.entries(login.settings ?? {}).flatMap(
     ([name, value]) => PARAMETERS[format][name as keyof Parameters]?.(value as never) ?? [],
   )
-  return [FORMATS[format](login), ...parameters].join(';')
+  return [...FORMATS[format](login), ...parameters].filter((part) => part !== false).join(';')
 }
 
 /** A warning that names what a string of this kind cannot hold; undefined if it holds all. */

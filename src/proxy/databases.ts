@@ -11,7 +11,7 @@ const FIRST_LOGIN = 2_000
 export class Databases {
   readonly #clock: Clock
   readonly #opened = new Set<string>()
-  readonly #firstLogins = new Map<string, Promise<void>>()
+  readonly #firstLogins = new Map<string, Promise<unknown>>()
   readonly #missingUsers = new Map<string, { error: EntraError; since: Stopwatch }>()
 
   constructor(clock: Clock) {
@@ -37,10 +37,7 @@ export class Databases {
     if (missing !== undefined && missing.since.left(MISSING_FOR) > 0) throw missing.error
     const opening = this.#note(name, open())
     if (!this.#opened.has(name) && !this.#firstLogins.has(name)) {
-      const over = opening.then(
-        () => {},
-        () => {},
-      )
+      const over = Promise.allSettled([opening])
       this.#firstLogins.set(name, over)
       void over.then(() => this.#firstLogins.delete(name))
     }

@@ -216,25 +216,25 @@ export class ProxyConnection implements BudgetedConnection {
     const number = ++stats.sessions
     const openedAt = clock.now()
     const { applicationName } = login
+    const { tokens, spid, stream } = session
     stats.sessionsOpen++
     const database = databaseOf(login, target)
     emit({ type: 'proxy.session-opened', at: openedAt, session: number, applicationName, database })
     try {
-      const answer = acceptedLogin(session.tokens, login)
-      await writeMessage(client, PacketType.TABULAR_RESULT, answer, DEFAULT_PACKET_SIZE, session.spid)
-      const packetSize = agreedPacketSize(session.tokens)
+      await writeMessage(client, PacketType.TABULAR_RESULT, acceptedLogin(tokens, login), DEFAULT_PACKET_SIZE, spid)
+      const packetSize = agreedPacketSize(tokens)
       limitRecords(client, packetSize)
-      await relay(client, session.stream, {
+      const message = (failure: FailureAnswer) =>
+        encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(failure), packetSize, spid)
+      await relay(client, stream, {
         clock,
         clientIsGone: () => isGone(...this.#ends()),
         answer: (packet) => {
           const why = refuseStatement?.(beginningOf(packet))
-          if (why === undefined) return undefined
-          return encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(refusedBatch(why)), packetSize, session.spid)
+          return why === undefined ? undefined : message(refusedBatch(why))
         },
         expiry: this.#expired.signal,
-        farewell: () =>
-          encodeMessage(PacketType.TABULAR_RESULT, encodeFailure(EXPIRED_SESSION), packetSize, session.spid),
+        farewell: () => message(EXPIRED_SESSION),
       })
     } finally {
       stats.sessionsOpen--

@@ -50,14 +50,12 @@ export function isWholeAnswer(tokens: readonly LoginToken[]): boolean {
 
 /** The packet size from here on, in bytes. */
 export function agreedPacketSize(tokens: readonly LoginToken[]): number {
-  const agreed = tokens.findLast((token) => token.kind === 'packetSize')
-  return agreed?.kind === 'packetSize' ? agreed.packetSize : DEFAULT_PACKET_SIZE
+  return tokens.findLast((token) => token.kind === 'packetSize')?.packetSize ?? DEFAULT_PACKET_SIZE
 }
 
 /** The database that the session is in, if the server names it. */
 export function databaseIn(tokens: readonly LoginToken[]): string | undefined {
-  const named = tokens.findLast((token) => token.kind === 'database')
-  return named?.kind === 'database' ? named.database : undefined
+  return tokens.findLast((token) => token.kind === 'database')?.database
 }
 
 function parseToken(rest: Buffer): LoginToken {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { TdsProtocolError, TooLargeError } from './bytes.ts'
-import { PacketReader, PacketStatus, packetsOf } from './packet.ts'
+import { encodeMessage, type Packet, PacketReader, PacketStatus, packetsOf } from './packet.ts'
 
 /** The most plaintext that a TLS record carries, in bytes (RFC 8446, 5.1). */
 const MAX_RECORD = 16_384
@@ -39,12 +39,8 @@ export async function writeMessage(
   packetSize?: number,
   spid?: number,
 ): Promise<void> {
-  const packets = packetsOf(type, payload, packetSize, spid)
-  if (!hasRecords(stream)) {
-    await written(stream, Buffer.concat([...packets]))
-    return
-  }
-  for (const packet of packets) if (!(await written(stream, packet))) return
+  if (!hasRecords(stream)) return void (await written(stream, encodeMessage(type, payload, packetSize, spid)))
+  for (const packet of packetsOf(type, payload, packetSize, spid)) if (!(await written(stream, packet))) return
 }
 
 /** Whether the bytes could be written. */
@@ -67,12 +63,7 @@ const SMALLEST_PACKET = 256
 const FEW_PACKETS = 16
 
 /** A message: the payloads of its packets, one after the other. */
-export interface Message {
-  type: number
-  payload: Buffer
-  /** The server's process id for the session; 0 from a client. */
-  spid: number
-}
+export type Message = Omit<Packet, 'status'>
 
 /** Reads and writes whole messages on a connection, as a login needs them. One reader at a time. */
 export class MessageStream {

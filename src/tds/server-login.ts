@@ -12,28 +12,21 @@ export interface ServerGreeting {
   /** As PEM. */
   key: string
   certificate: string
-  /** The answer to a client's PRELOGIN, which is passed parsed and raw. */
-  answer(client: Prelogin, received: ReceivedPrelogin): Prelogin | Promise<Prelogin>
+  /**
+   * The answer to a client's PRELOGIN.
+   *
+   * @param raw - its message, without packet headers
+   * @param strict - whether it came in TLS (TDS 8.0)
+   */
+  answer(client: Prelogin, raw: Buffer, strict: boolean): Prelogin | Promise<Prelogin>
   /** Called after PRELOGIN was answered, before TLS in its packets. */
   answered?(): Promise<void>
-  /** Called after the TLS handshake of an encrypted session. Returns the stream for TDS to run on instead of TLS itself. */
-  secured?(tls: TLSSocket, handshake: TlsHandshake): Duplex
-}
-
-/** A raw PRELOGIN message. */
-export interface ReceivedPrelogin {
-  /** Without packet headers. */
-  message: Buffer
-  /** Whether it came in TLS (TDS 8.0). */
-  strict: boolean
-}
-
-/** How a TLS handshake went. */
-export interface TlsHandshake {
-  /** Whether it came before PRELOGIN (TDS 8.0). */
-  strict: boolean
-  /** How many PRELOGIN messages the client made of its half. */
-  messages: number
+  /**
+   * Called after the TLS handshake of an encrypted session. Returns the stream for TDS to run on instead of TLS itself.
+   *
+   * @param messages - how many PRELOGIN messages the client made of its half; undefined in TDS 8.0, which has none
+   */
+  secured?(tls: TLSSocket, messages: number | undefined): Duplex
 }
 
 /** A client after PRELOGIN and TLS. */
@@ -75,15 +68,15 @@ export async function greetClient(link: Duplex, greeting: ServerGreeting): Promi
   const first = await new MessageStream(link).nextType()
   const strict = first === TLS_HANDSHAKE_RECORD
   if (!strict && !FIRST_MESSAGES.includes(first)) throw new TdsProtocolError('What came is not TDS.')
-  const secured = (socket: TLSSocket, messages: number) => greeting.secured?.(socket, { strict, messages }) ?? socket
-  const stream = strict ? secured(await acceptTls(link, tls), 0) : link
+  const secured = (socket: TLSSocket, messages?: number) => greeting.secured?.(socket, messages) ?? socket
+  const stream = strict ? secured(await acceptTls(link, tls)) : link
   const messages = new MessageStream(stream)
   const { type, payload } = await messages.read(MAX_PRELOGIN_LENGTH)
   if (type === PacketType.LOGIN7 && !strict) throw new OldClientError(TDS_7_0)
   if (type === PacketType.LOGIN && !strict) throw new OldClientError(TDS_4_2)
   if (type !== PacketType.PRELOGIN) throw new TdsProtocolError('A connection must begin with PRELOGIN.')
   const prelogin = parsePrelogin(payload)
-  const answer = await greeting.answer(prelogin, { message: payload, strict })
+  const answer = await greeting.answer(prelogin, payload, strict)
   messages.write(PacketType.TABULAR_RESULT, encodePrelogin(answer))
   await greeting.answered?.()
   const scope = strict ? 'none' : encryptionScope(prelogin.encryption, answer.encryption)

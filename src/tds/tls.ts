@@ -16,25 +16,14 @@ const TDS7_TLS = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
 const MAX_HANDSHAKE = 128 * 1024
 const MAX_HANDSHAKE_PACKETS = 512
 
-/** A server's half of TLS in PRELOGIN packets. */
-export interface TdsTls {
-  stream: TLSSocket
-  /** How many messages the client made of its half of the handshake. */
-  messages: number
-  /** Ends TLS once LOGIN7 was read, if only the login is encrypted. Gives the bare connection. */
-  release(): Duplex
-}
-
 /**
  * Does the server's half of the handshake in PRELOGIN packets (TDS 7.x). Rejects with TLS's own error.
  *
  * @param scope - `login`: only the login is encrypted (ENCRYPT_OFF at both ends), so `release` will be called
+ * @returns `messages`: how many the client made of its half; `release`: ends TLS once LOGIN7 was read, and gives the bare
+ * connection
  */
-export async function acceptTlsInTds(
-  below: Duplex,
-  options: TLSSocketOptions,
-  scope: 'login' | 'session' = 'session',
-): Promise<TdsTls> {
+export async function acceptTlsInTds(below: Duplex, options: TLSSocketOptions, scope: 'login' | 'session' = 'session') {
   const transport = new HandshakeTransport(below, { releasable: scope === 'login' })
   const handshake = secured(new TLSSocket(transport, { ...options, ...TDS7_TLS, isServer: true }), 'secure')
   const stream = await handshake.catch((error) => {
@@ -44,7 +33,7 @@ export async function acceptTlsInTds(
   return {
     stream,
     messages: transport.messages,
-    release() {
+    release(): Duplex {
       const bare = transport.release()
       stream.on('error', () => {})
       stream.destroy()

@@ -232,7 +232,7 @@ describe('a driver that cannot be patched is refused before anything is sent', (
         Object.assign(this, { wrapWithTls: undefined })
       }
     }
-    refused(Changed).toThrow('it has no wrapWithTls. Nothing was sent. Install tedious 19.2.2')
+    refused(Changed).toThrow('it has no wrapWithTls. No statement was sent. Install @prisma/adapter-mssql')
   })
 
   it.skipIf(isTooOld)('because its login throws in the dry run, with the cause', () => {

@@ -57,7 +57,7 @@ function masked(message: string): string {
     .replaceAll(db.azure.upstream.database, 'app')
     .replace(/[0-9A-Fa-f]{8}-[-0-9A-Fa-f]{27}|0x[0-9A-F]+/g, 'ID')
     .replace(/ imported from \S+(?=\))/, '')
-    .replace(/tedious.*? cannot be used: .*?(?=\. Nothing)/, 'WHY')
+    .replace(/tedious.*? cannot be used: .*?(?=\. No statement)/, 'WHY')
     .replace(/\d[\d.:TZ-]*/g, 'N')
 }
 

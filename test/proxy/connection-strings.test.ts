@@ -1,8 +1,12 @@
 import mssql from 'mssql'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
-import { clientSettingsOf } from '../../src/proxy/client-settings.ts'
-import { connectionStringFor, notPassedOn, type ProxyLogin } from '../../src/proxy/connection-strings.ts'
+import {
+  clientSettingsOf,
+  connectionStringFor,
+  notPassedOn,
+  type ProxyLogin,
+} from '../../src/proxy/connection-strings.ts'
 import { readUrl } from '../support/sqlserver-url.ts'
 
 const login: ProxyLogin = {

@@ -151,7 +151,7 @@ export class GatewayConnection {
     return {
       key,
       certificate,
-      answer: async (client, { message, strict }) => {
+      answer: async (client, message, strict) => {
         statistics.roundTrip()
         await this.#fault('prelogin')
         this.#insistOn(strict ? [] : ['tds8-only'])
@@ -168,11 +168,11 @@ export class GatewayConnection {
         await this.#fault('tls')
         statistics.roundTrip()
       },
-      secured: (tls, { strict, messages }) => {
+      secured: (tls, messages) => {
         this.#client = new PacketLink(tls, this.#settings.rules, (rule) => this.#hangUp(rule))
         // A client that is gone when it is written to costs its connection, and not the process.
         this.#client.on('error', () => this.close())
-        this.#insistOn(strict || messages === TLS_FLIGHTS ? [] : ['message-per-flight'])
+        this.#insistOn(messages === undefined || messages === TLS_FLIGHTS ? [] : ['message-per-flight'])
         return this.#client
       },
     }
