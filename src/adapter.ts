@@ -52,8 +52,8 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   #unsubscribe: (() => void) | undefined
 
   /**
-   * @param config - a `sqlserver://host:port;database=…` string or a config object of `mssql`, as `PrismaMssql` takes
-   * them, without a credential; only for a server on this machine with a user and a password. The object is copied.
+   * @param config - a connection string (`sqlserver://host:port;database=…`) or a config object of `mssql`, as for
+   * `PrismaMssql`. A user and a password are accepted only for a server on this machine. The object is copied.
    * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
    */
   constructor(config: MssqlConfig | string, options: PrismaMssqlEntraOptions = {}) {
@@ -103,11 +103,11 @@ export class PrismaMssqlEntra implements SqlDriverAdapterFactory {
   }
 
   /**
-   * Signs in and opens a connection now, for the query that comes next. Call it when the process starts, or when it
-   * wakes up from a freeze, and go on with other work. You can call it at any time: an open connection is only
-   * validated, and replaced if it is dead. A query that comes meanwhile waits for the same token and the same login.
+   * Signs in and opens a connection now, for the next query. Call it when the process starts, or when it wakes up from a
+   * freeze, and continue with other work. You can call it at any time: an open connection is only validated, and replaced
+   * if it is dead. A query that arrives before it has finished waits for the same token and the same login.
    *
-   * If it fails, so does work that waits for it; later work tries again.
+   * If it fails, work that waits for it fails too; later work tries again.
    *
    * @returns resolves when a connection is open
    * @throws as a query would: an error with Prisma's own code (P1000, P1001, …), whose `cause` is the

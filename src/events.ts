@@ -5,8 +5,8 @@ import { channel } from 'node:diagnostics_channel'
  *
  * - `idle`: nothing ran on it for `maxIdleConnectionLifetime`
  * - `replaced`: a rotation replaced it
- * - `expired`: its token ended before it was replaced
- * - `unusable`: it did not answer, was in the middle of a transaction, was moving, or the server refused its token
+ * - `expired`: its token expired before it was replaced
+ * - `unusable`: it did not answer, still had an open transaction, its database is moving, or the server refused its token
  * - `lost`: the server or the network closed it
  * - `disconnected`: the client was disconnected
  */
@@ -18,10 +18,10 @@ interface EventBase {
   at: number
 }
 
-/** The credential gave a new token. */
+/** The credential returned a new token. */
 export interface TokenAcquiredEvent extends EventBase {
   type: 'token.acquired'
-  /** The name of the credential that gave it, for example `ManagedIdentityCredential`. */
+  /** The name of the credential that returned it, for example `ManagedIdentityCredential`. */
   credential: string
   /** The credentials that failed before it, and why; undefined if there are none. */
   failed?: { credential: string; reason: string }[]
@@ -33,7 +33,7 @@ export interface TokenAcquiredEvent extends EventBase {
   durationMs: number
 }
 
-/** The credential gave the same token again, which is normal: it has a cache of its own. */
+/** The credential returned the same token again, which is normal: it has its own cache. */
 export interface TokenUnchangedEvent extends EventBase {
   type: 'token.unchanged'
   /** When the token expires, in ms since the epoch. */
@@ -42,7 +42,7 @@ export interface TokenUnchangedEvent extends EventBase {
   retryInMs: number
 }
 
-/** A token request failed. The current token stays in use as long as it is good. */
+/** A token request failed. The current token stays in use as long as it is valid. */
 export interface TokenRefreshFailedEvent extends EventBase {
   type: 'token.refresh-failed'
   /** Why. */
@@ -54,8 +54,8 @@ export interface TokenRefreshFailedEvent extends EventBase {
 }
 
 /**
- * A new token shows that this machine's clock and the authority's differ by more than a minute. Most credentials use the
- * local clock, so this alone makes nothing fail. Synchronize the clock (NTP).
+ * A new token shows that this machine's clock and the authority's differ by more than a minute. That alone makes nothing
+ * fail, because most credentials use the local clock. Synchronize the clock (NTP).
  */
 export interface ClockSkewEvent extends EventBase {
   type: 'clock.skew'
@@ -69,7 +69,7 @@ export interface ClockSkewEvent extends EventBase {
  */
 export type RotationReason = 'token' | 'max-age' | 'refused' | 'address'
 
-/** A rotation began: replacements are being opened. Work goes on meanwhile. */
+/** A rotation began: replacements are being opened. Work continues. */
 export interface RotationStartedEvent extends EventBase {
   type: 'rotation.started'
   reason: RotationReason
@@ -87,7 +87,7 @@ export interface RotationFinishedEvent extends EventBase {
   connections: number
 }
 
-/** A replacement could not be opened. The old connections stay in use while their token is good. */
+/** A replacement could not be opened. The old connections stay in use while their token is valid. */
 export interface RotationFailedEvent extends EventBase {
   type: 'rotation.failed'
   reason: RotationReason
@@ -98,7 +98,8 @@ export interface RotationFailedEvent extends EventBase {
 
 /**
  * A connection could not be opened while work waits for one, for example because the database is paused or the server
- * cannot be reached; or a database that took writes refused one, because it has become a secondary. It is tried again.
+ * cannot be reached. Or a database that accepted writes before refused one, because it has become a secondary. It is
+ * retried.
  */
 export interface ConnectRetryEvent extends EventBase {
   type: 'connect.retry'
@@ -128,7 +129,7 @@ export interface ConnectionClosedEvent extends EventBase {
   ageMs: number
 }
 
-/** Something in the config or the options works, but probably not as you meant it. Comes from the constructor. */
+/** Something in the config or the options works, but probably not as you meant it. The constructor emits this. */
 export interface ConfigWarningEvent extends EventBase {
   type: 'config.warning'
   message: string
@@ -138,7 +139,7 @@ export interface ConfigWarningEvent extends EventBase {
 
 /**
  * A column was read whose values the driver rounds to 15 to 17 digits: `decimal` and `numeric` with a precision above 15,
- * and `money`. Comes once for each adapter, with the first such column, whether or not its values are that long.
+ * and `money`. Emitted once for each adapter, for the first such column, whether or not its values are that long.
  */
 export interface InexactDecimalEvent extends EventBase {
   type: 'decimal.inexact'
@@ -157,7 +158,7 @@ export type RotationEvent = RotationStartedEvent | RotationFinishedEvent | Rotat
 /** Events of the connections of one client. */
 export type PoolEvent = RotationEvent | ConnectRetryEvent | ConnectionOpenedEvent | ConnectionClosedEvent
 
-/** Every event that `onEvent` may be called with. None ever holds a token or a secret. */
+/** Every event that `onEvent` may be called with. No event contains a token or a secret. */
 export type AdapterEvent = TokenEvent | PoolEvent | ConfigWarningEvent | InexactDecimalEvent
 
 /**
@@ -176,8 +177,8 @@ export function emit<E extends { type: string; at: number }>(
 type Listener<E> = (event: E) => unknown
 
 /**
- * Calls a user's listener. If it throws, or its promise is rejected, that is the user's bug, and no reason to lose a
- * rotation or to end the process: it becomes a warning.
+ * Calls a user's listener. If it throws, or its promise is rejected, that must not stop a rotation or end the process: it
+ * becomes a warning.
  */
 export function notify<E extends { type: string }>(listener: Listener<E> | undefined, event: E): void {
   const warn = (error: unknown) =>

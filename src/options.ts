@@ -13,37 +13,37 @@ export interface RotationOptions extends Partial<RefreshTiming>, Partial<Rotatio
 
 /** Options of `PrismaMssqlEntra`: those of `PrismaMssql`, how to sign in, and when to refresh and rotate. */
 export interface PrismaMssqlEntraOptions extends SignInOptions {
-  /** The database schema of the models. @defaultValue the `schema` of the connection string, else the login's */
+  /** The database schema of your models. @defaultValue the `schema` of the connection string, else the login's default schema */
   schema?: string
   /** Called with a connection's errors that belong to no query. For a lost connection see `connection.closed`. */
   onPoolError?: (error: unknown) => void
   /** Called with the errors of a connection that a transaction runs on. */
   onConnectionError?: (error: unknown) => void
   /**
-   * A source of tokens to share between adapters, instead of `scope` and everything that says how to sign in. It
-   * refreshes by its own `timing`: the `refresh…` and `deadline…` numbers of `rotation` have no effect beside it.
+   * A source of tokens to share between adapters, instead of `scope` and every option that says how to sign in. It
+   * refreshes by its own `timing`: with it, the `refresh…` and `deadline…` numbers of `rotation` have no effect.
    *
    * @defaultValue its own source
    */
   tokenSource?: TokenSource
   /**
-   * Allows a config with a user and a password for a server that is not on this machine, such as a container by its name. On
-   * this machine it is always allowed, and on Azure never. Such a config decides: no token is requested, whatever the
-   * options say.
+   * Allows a user and a password in the config for a server that is not on this machine, such as a container that you reach
+   * by name. For a server on this machine they are always allowed, and for one on Azure never. With them no token is
+   * requested, whatever the options say.
    *
    * @defaultValue false
    */
   allowPassword?: boolean
   /**
-   * What the token is for.
+   * The scope of the token.
    *
-   * @defaultValue by the server's host name: `https://database.windows.net/.default`, or that of the US government's
-   * or China's cloud
+   * @defaultValue `https://database.windows.net/.default`, or the scope of the US government's or China's cloud if the
+   * server's host name is in it
    */
   scope?: string
   /**
-   * Signs in and connects as soon as the adapter is made, by `warmUp()`. `$connect()`, or the first query, waits for
-   * that. So a transaction's `maxWait` does not run while the first connection signs in.
+   * Signs in and connects as soon as the adapter is created, as `warmUp()` does. `$connect()`, or the first query, waits
+   * for that, so a transaction's `maxWait` does not include the first sign-in.
    *
    * @defaultValue false
    */
@@ -54,21 +54,21 @@ export interface PrismaMssqlEntraOptions extends SignInOptions {
    */
   onConnect?: OnConnect
   /**
-   * Runs a read again, on another connection, whose connection was lost while it ran, up to three times. It relies on the
-   * statement's text: one or more plain `SELECT`s, with no word of T-SQL outside of quotes that could change something
-   * (`INTO`, `OUTPUT`, `EXEC`, `NEXT VALUE FOR` …). What a function of yours does inside a `SELECT` is your business. In a
-   * transaction nothing is run again.
+   * If a connection is lost during a read, runs the read again on another connection, up to three times. The statement's
+   * text decides what a read is: one or more plain `SELECT`s, with no word of T-SQL outside quotes that could change
+   * something (`INTO`, `OUTPUT`, `EXEC`, `NEXT VALUE FOR` …). Make sure that your reads call no function that changes
+   * something. In a transaction nothing is run again.
    *
    * @defaultValue false: what may have run is never run again
    */
   retryReads?: boolean
   /** When to refresh tokens and replace connections. */
   rotation?: RotationOptions
-  /** Called with each event. If it throws, or its promise is rejected, you get a warning and nothing else changes. */
+  /** Called with each event. If it throws, or its promise is rejected, the process emits a warning and nothing else changes. */
   onEvent?: (event: AdapterEvent) => void
   /**
    * Measures operations, connections, logins, tokens and rotations: `openTelemetry()` of
-   * `prisma-adapter-mssql-entra/opentelemetry`. Give it to a shared `tokenSource` too: the adapter does not.
+   * `prisma-adapter-mssql-entra/opentelemetry`. If you share a `tokenSource`, pass it there too.
    *
    * @defaultValue nothing is measured
    */

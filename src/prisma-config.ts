@@ -2,46 +2,37 @@ import type { config as MssqlConfig } from 'mssql'
 import { NO_CONFIG, readConfig } from './config/config.ts'
 import { withDatabase } from './config/connection-string.ts'
 import { recordDatasource } from './config/datasource-recorder.ts'
+import { startConfigProxy } from './config-proxy.ts'
 import type { SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { printable, wrapped } from './errors/wording.ts'
-import { clientSettingsOf, notPassedOn, temporaryCaFile } from './proxy/connection-strings.ts'
-import { type ProxyEvent, progressOf } from './proxy/events.ts'
-import { checkShadowDatabase, refusedDatabase, refusedStatement } from './proxy/prisma-guards.ts'
-import { startProxy } from './proxy/proxy.ts'
+import type { PrismaMssqlEntraOptions } from './options.ts'
+import { temporaryCaFile } from './proxy/connection-strings.ts'
+import { problemIn } from './proxy/events.ts'
+import { checkShadowDatabase } from './proxy/prisma-guards.ts'
 import type { ProxyOptions } from './proxy/settings.ts'
-import { setUpLogin } from './setup.ts'
-import type { TokenSource } from './token/token-source.ts'
 
 export { EntraError, type EntraErrorCode } from './errors/entra-error.ts'
 export type { ProxyEvent } from './proxy/events.ts'
 
 /** Options of {@link entraDatasource}: how to sign in, as for `PrismaMssqlEntra`, and the shadow database. */
-export interface EntraDatasourceOptions extends SignInOptions, Pick<ProxyOptions, 'endAtExpiry' | 'timing'> {
+export interface EntraDatasourceOptions
+  extends SignInOptions,
+    Pick<PrismaMssqlEntraOptions, 'tokenSource' | 'scope' | 'schema' | 'allowPassword'>,
+    Pick<ProxyOptions, 'endAtExpiry' | 'timing' | 'onEvent'> {
   /**
-   * A database beside the main one, on the same server, that `migrate dev`, `migrate diff` and the like may empty at
-   * will.
+   * A second database on the same server, which `migrate dev`, `migrate diff` and the like may empty at any time.
    *
-   * @defaultValue none: on Azure and Fabric those commands stop and say so; elsewhere Prisma makes one and drops it again
+   * @defaultValue none: on Azure and Fabric those commands stop and say so; elsewhere Prisma creates one and drops it again
    */
   shadowDatabase?: string
-  /** A source of tokens, instead of `scope` and everything that says how to sign in. */
-  tokenSource?: TokenSource
-  /** What the token is for. @defaultValue by the server's host name */
-  scope?: string
-  /** The schema of the models. @defaultValue the `schema` of the connection string */
-  schema?: string
   /**
-   * Whether Prisma's engine encrypts on its way to the proxy, which does not leave this machine. It then verifies the
-   * proxy's certificate by a temporary file, which is deleted when the process ends.
+   * Whether Prisma's engine encrypts its connection to the proxy, which does not leave this machine. It then verifies the
+   * proxy's certificate with a temporary file, which is deleted when the process ends.
    *
    * @defaultValue false
    */
   encrypt?: boolean
-  /** As the adapter's: allows a user and a password for a server that is not on this machine. @defaultValue false */
-  allowPassword?: boolean
-  /** Called with the proxy's events. Must not throw. */
-  onEvent?: (event: ProxyEvent) => void
 }
 
 /** What `datasource` of `prisma.config.ts` takes. */
@@ -50,8 +41,8 @@ export interface EntraDatasource {
   url?: string
   shadowDatabaseUrl?: string
   /**
-   * Closes the proxy with all of its connections, and removes the file of `encrypt`. A command of Prisma does not need
-   * it. Inherited, since Prisma rejects a datasource with properties that it does not know.
+   * Closes the proxy with all of its connections, and removes the file of `encrypt`. Prisma's commands do not need it.
+   * It is inherited because Prisma rejects a datasource with properties that it does not know.
    */
   close(): Promise<void>
 }
@@ -67,14 +58,14 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
 
 /**
  * The `datasource` for `prisma.config.ts` with which Prisma's commands sign in by token. It starts a loopback proxy in the
- * command's own process and gives its connection strings. It connects to nothing until the command does, and does not
+ * command's own process and returns connection strings for it. It connects to nothing until the command does, and does not
  * keep the process alive. It writes to standard error what Prisma would not show: why a login failed and what to do
  * about it, and what it waits for while a database is paused or moving.
  *
  * Calls with the same arguments share one proxy, until it is closed.
  *
  * A connection string with a user and a password for a server on this machine, or with `allowPassword` for another one
- * outside of Azure, is handed to Prisma as it is.
+ * outside Azure, is passed to Prisma unchanged.
  *
  * On Azure and Fabric, where databases are billed, Prisma creates none: no shadow database, and no missing main one.
  *
@@ -87,8 +78,8 @@ const SHADOW_DATABASE_REMEDY = "name it in prisma.config.ts: entraDatasource('â€
  *   }),
  * })
  * ```
- * @param config - what `PrismaMssqlEntra` takes; it must name the database. If it is undefined or empty, because a variable is
- * not set, so is the result, and standard error says so: `prisma generate` still works
+ * @param config - as for `PrismaMssqlEntra`; it must name the database. If it is undefined or empty, because a variable is not
+ * set, the result is empty too, and standard error says so: `prisma generate` still works
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
 export async function entraDatasource(
@@ -140,43 +131,33 @@ async function openDatasource(
   options: EntraDatasourceOptions,
   onClose: () => void,
 ): Promise<EntraDatasource> {
-  const { target, warnings, proxyOptions, ...setup } = setUpLogin(config, options)
-  for (const { message } of warnings) tell(message)
-  const settings = clientSettingsOf(setup.mssql)
-  const lost = notPassedOn(settings, 'engine')
-  if (lost !== undefined) tell(lost)
-  if (target.database === undefined) {
-    throw new EntraError('CONFIG_INVALID', 'The connection string names no database: add ;database=â€¦')
-  }
-  const { shadowDatabase } = options
-  checkShadowDatabase(target, shadowDatabase, 'shadowDatabase')
-  const schema = schemaOf(options.schema) ?? setup.schema
-  const proxy = await startProxy({
-    ...proxyOptions,
+  const { shadowDatabase, schema, tokenSource } = options
+  const { proxy, setup, target, url } = await startConfigProxy(config, options, {
+    format: 'engine',
     unref: true,
-    refuse: ({ database }) => refusedDatabase(database, target),
-    refuseStatement: (sql) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
+    shadowDatabaseRemedy: SHADOW_DATABASE_REMEDY,
+    say: tell,
     onEvent(event) {
       // Prisma's engine shows only the server's error, and its own text for 18456 and 4060.
-      if (event.type === 'proxy.login-failed') tell(event.error.message)
-      if (event.type === 'connect.retry') tell(progressOf(event))
-      options.onEvent?.(event)
+      const problem = problemIn(event)
+      if (problem !== undefined) tell(problem)
     },
-    ...(options.endAtExpiry !== undefined && { endAtExpiry: options.endAtExpiry }),
-    timing: { ...proxyOptions.timing, ...options.timing },
   })
-  const ca = options.encrypt ? temporaryCaFile(proxy.ca) : undefined
+  let ca: ReturnType<typeof temporaryCaFile> | undefined
   const close = async () => {
     onClose()
     ca?.remove()
     await proxy.close()
-    if (options.tokenSource === undefined) proxyOptions.tokenSource.close()
+    if (tokenSource === undefined) setup.tokenSource.close()
   }
   try {
-    const url = (database?: string) =>
-      proxy.url({ format: 'engine', ...(database !== undefined && { database }), schema, settings, caFile: ca?.file })
-    const urls = { url: url(), ...(shadowDatabase !== undefined && { shadowDatabaseUrl: url(shadowDatabase) }) }
-    return closedBy(urls, close)
+    if (target.database === undefined) throw invalid('The connection string names no database: add ;database=â€¦')
+    if (schema?.trim() === '') throw invalid('schema must be the name of a schema.')
+    checkShadowDatabase(target, shadowDatabase, 'shadowDatabase')
+    if (options.encrypt) ca = temporaryCaFile(proxy.ca)
+    const caFile = ca?.file
+    const shadow = shadowDatabase !== undefined && { shadowDatabaseUrl: url({ database: shadowDatabase, caFile }) }
+    return closedBy({ url: url({ caFile }), ...shadow }, close)
   } catch (error) {
     await close()
     throw error
@@ -193,9 +174,8 @@ function closedBy(urls: Omit<EntraDatasource, 'close'>, close: () => Promise<voi
   return Object.assign(Object.create({ close: once }), urls)
 }
 
-function schemaOf(schema: string | undefined): string | undefined {
-  if (schema?.trim() === '') throw new EntraError('CONFIG_INVALID', 'schema must be the name of a schema.')
-  return schema
+function invalid(message: string): EntraError {
+  return new EntraError('CONFIG_INVALID', message)
 }
 
 function tell(message: string): void {

@@ -6,10 +6,9 @@ import { PROMPT_TIMEOUT } from './credentials/one-at-a-time.ts'
 import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
 import { EntraError } from './errors/entra-error.ts'
 import { tenantOfServer } from './login/fed-auth-info.ts'
-import { type Target, targetOf } from './login/target.ts'
+import { targetOf } from './login/target.ts'
 import { type PrismaMssqlEntraOptions, resolveTiming } from './options.ts'
 import type { RotationTiming } from './pool/settings.ts'
-import type { ProxyOptions } from './proxy/settings.ts'
 import { type Clock, type Random, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
@@ -77,22 +76,6 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions, allow
     })
   const audience = audienceOf(cloud)
   return { mssql, schema, tokenSource, sqlLogin, audience, timing, clock, random, warnings }
-}
-
-/** A {@link Setup} for logins without the driver: the proxy's and doctor's. */
-export interface LoginSetup extends Setup {
-  target: Target
-  /** What a proxy for the config needs. */
-  proxyOptions: Pick<ProxyOptions, 'target' | 'tokenSource' | 'audience' | 'timing'>
-}
-
-/** As {@link setUp}. Also throws `CONFIG_INVALID` for a named instance. */
-export function setUpLogin(config: MssqlConfig | string, options: SetupOptions): LoginSetup {
-  const setup = setUp(config, options)
-  const { tokenSource, audience, timing } = setup
-  const target = targetOf(setup.mssql)
-  const proxyOptions = { target, tokenSource, audience, timing: { waitTimeout: timing.waitTimeout } }
-  return { ...setup, target, proxyOptions }
 }
 
 /** What a token source brings with it. */

@@ -25,23 +25,23 @@ export interface TelemetrySubject {
   }
 }
 
-/** What measures one adapter, from its first client's connect to its last client's disconnect. */
+/** Measures one adapter, from its first client's connect to its last client's disconnect. */
 export interface AdapterTelemetry {
   /** Runs a login. @param forRotation - whether it opens a replacement; otherwise work waits for it */
   login<T>(login: () => Promise<T>, forRotation: boolean): Promise<T>
-  /** Work waited this long for a connection, in ms. @param error - if it got none */
+  /** Called when work has waited this long for a connection, in ms. @param error - if it got none */
   waited(ms: number, error?: unknown): void
-  /** Work gave a connection back after this time, in ms. */
+  /** Called when work has returned a connection after this time, in ms. */
   used(ms: number): void
   /** Called with each event of the adapter. */
   onEvent(event: AdapterEvent): void
-  /** What Prisma Client gets in place of `adapter`: the same, and each operation is measured. */
+  /** Returns an adapter that does the same as `adapter`, and measures each operation. */
   measured(adapter: SqlDriverAdapter): SqlDriverAdapter
   end(): void
 }
 
 /**
- * Measures adapters and token sources. `openTelemetry()` of `prisma-adapter-mssql-entra/opentelemetry` makes one. Without
+ * Measures adapters and token sources. `openTelemetry()` of `prisma-adapter-mssql-entra/opentelemetry` creates one. Without
  * one, nothing is measured.
  */
 export interface Telemetry {
@@ -49,7 +49,7 @@ export interface Telemetry {
    * Runs a token request.
    *
    * @param awaited - whether work waits for the token; otherwise it is requested ahead of time
-   * @param credential - the name of the credential that gave the last token
+   * @param credential - the name of the credential that returned the last token
    */
   signIn<T>(request: () => Promise<T>, awaited: boolean, credential: () => string | undefined): Promise<T>
   /** Begins to measure an adapter. */

@@ -23,9 +23,9 @@ interface DevFlags extends Pick<SignInFlags, 'url' | 'config'> {
 export type Keyboard = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown }
 
 const HELP = `
-Stands in front of a SQL Server of your own, such as a container, and lets it take Entra tokens: a local Entra ID gives
-them to @azure/identity, a gateway takes them and logs in with the user and password of the connection string. So you can
-try sign-in, expiry and rotation without Azure. Listens on 127.0.0.1 only. Needs jose (npm install --save-dev jose).
+Lets you use Entra tokens with your own SQL Server, such as a container: a local Entra ID issues them to @azure/identity, and
+a gateway accepts them and logs in with the user and password of the connection string. So you can try sign-in, expiry and
+rotation without Azure. Listens on 127.0.0.1 only. Needs jose (npm install --save-dev jose).
 
 Examples:
   $ prisma-mssql-entra dev "sqlserver://localhost:1433;user=sa;password=…;database=app;trustServerCertificate=true"

@@ -17,10 +17,10 @@ interface DoctorFlags extends SignInFlags {
 
 const HELP = `
 Checks what a login needs: the string, DNS, TCP, PRELOGIN and TLS, whether the server accepts Entra logins, the token, the
-login, who you are in the database, the rights for Prisma Client and Prisma Migrate, the clock, and how long it takes. It
-never shows the token.
+login, who you are in the database, the rights for Prisma Client and Prisma Migrate, the clock, and the latency. It never
+shows the token.
 
-  ✓ good   ! needs a look   ✗ failed, with what to do   – not checked, because it needs what failed
+  ✓ passed   ! works, but needs attention   ✗ failed, with what to do   – skipped, because it needs a step that failed
 
 Exit codes: 0 nothing failed; 1 something did; 2 wrong connection string or arguments; 130 stopped by Ctrl-C.
 
@@ -45,8 +45,8 @@ export function doctorCommand(
     .argument('[url]', 'a connection string')
   return signInFlags(command)
     .optionsGroup('Output:')
-    .option('--timeout <seconds>', 'for all of it (default: 60, or more if a token may take longer)', seconds)
-    .option('--verbose', 'show everything that it found')
+    .option('--timeout <seconds>', 'limits the whole run (default: 60, or more if a login may take longer)', seconds)
+    .option('--verbose', 'show all details of each step')
     .option('--json', 'print one JSON document')
     .addHelpText('after', HELP)
     .action(async (url: string | undefined, flags: DoctorFlags) => {

@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { URL_FORMATS, type UrlFormat } from '../proxy/connection-strings.ts'
-import { checkShadowDatabase, refusedDatabase, refusedStatement } from '../proxy/prisma-guards.ts'
+import { problemIn } from '../proxy/events.ts'
+import { checkShadowDatabase } from '../proxy/prisma-guards.ts'
 import { runChild } from './child.ts'
 import { DATABASE_URL, isConnectionString } from './flags.ts'
-import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
+import { type OpenProxy, openProxy, type ProxyFlags, proxyFlags } from './open-proxy.ts'
 import type { Datasource } from './prisma-config-file.ts'
 import { type CliContext, ExitCode, say } from './process.ts'
 import { summarizeRefusals } from './refusals.ts'
@@ -24,11 +25,12 @@ const SHADOW_DATABASE_REMEDY =
 const HELP = `
 The command finds its connection string in ${DATABASE_URL}, or in the variable that --env names. For sqlcmd there are also
 SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD and SQLCMDDBNAME. All of them point to a proxy on 127.0.0.1 that runs until the
-command ends. The command does not get your own connection string, nor a variable that holds it. ${CA_FILE}
+command ends. The command does not get your own connection string, nor any variable that holds it. ${CA_FILE}
 names the file of --ca-file.
 
-On Azure, "prisma migrate dev" needs --shadow-database, and a shadowDatabaseUrl that reads SHADOW_DATABASE_URL: Prisma would
-create a database, which is billed, and is refused. To let the command connect to master, name master in the string.
+On Azure, "prisma migrate dev" needs --shadow-database, and a shadowDatabaseUrl that reads SHADOW_DATABASE_URL: otherwise
+Prisma would create a database, which costs money, so that is refused. To let the command connect to master, name master in
+the string.
 
 Examples:
   $ prisma-mssql-entra exec -- npx prisma migrate deploy           # Prisma 6
@@ -41,13 +43,13 @@ Examples:
 export function execCommand(context: CliContext): Command {
   const command = new Command('exec')
     .description('run a command with a connection string for a local proxy that signs in with a token')
-    .argument('<command...>', 'the command and its arguments, best after --; before it, a connection string may stand')
+    .argument('<command...>', 'the command and its arguments, best after --; a connection string may come before it')
     .passThroughOptions()
   return proxyFlags(command)
     .optionsGroup('The command:')
-    .option('--env <name>', 'the variable in which it finds its connection string', DATABASE_URL)
-    .addOption(new Option('--format <kind>', 'of that string').choices(URL_FORMATS).default('prisma'))
-    .option('--shadow-database <name>', 'an empty database, passed in SHADOW_DATABASE_URL in the same way')
+    .option('--env <name>', 'the variable in which the command finds its connection string', DATABASE_URL)
+    .addOption(new Option('--format <kind>', 'the format of that string').choices(URL_FORMATS).default('prisma'))
+    .option('--shadow-database <name>', 'an empty database, whose connection string is in SHADOW_DATABASE_URL')
     .addHelpText('after', HELP)
     .action(async (words: string[], flags: ExecFlags) => {
       const [first = ''] = words
@@ -71,8 +73,7 @@ async function exec(
   try {
     opened = await openProxy(url, flags, context, {
       format: flags.format,
-      refuse: ({ database }, target) => refusedDatabase(database, target),
-      refuseStatement: (sql, target) => refusedStatement(sql, target, SHADOW_DATABASE_REMEDY),
+      shadowDatabaseRemedy: SHADOW_DATABASE_REMEDY,
       onEvent(event) {
         if (event.type === 'proxy.login-refused') refused(event.reason)
         const problem = problemIn(event)
@@ -98,23 +99,26 @@ async function exec(
   }
 }
 
-/** The environment without the variables that hold the connection string, which may hold a secret. */
+/**
+ * The environment without the variables that hold the connection string, which may hold a secret: npm, for one, passes on
+ * the whole line of a script. Nor with a string that it was made of.
+ */
 function withoutString(environment: NodeJS.ProcessEnv, config: Datasource['config']): NodeJS.ProcessEnv {
-  const connectionString = typeof config === 'string' ? config.trim() : undefined
-  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== connectionString))
+  const connectionString = typeof config === 'string' ? config.trim() : ''
+  if (connectionString === '') return environment
+  const holds = (value = '') =>
+    value.includes(connectionString) || (isConnectionString(value) && connectionString.includes(value.trim()))
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => !holds(value)))
 }
 
 function variablesFor(
-  { proxy, setup, datasource, url, caFile }: OpenProxy,
-  { env, format, shadowDatabase = datasource.options.shadowDatabase }: ExecFlags,
+  { proxy, target, datasource, url, caFile }: OpenProxy,
+  { env, shadowDatabase = datasource.options.shadowDatabase }: ExecFlags,
 ): Record<string, string> {
-  const { target } = setup
   checkShadowDatabase(target, shadowDatabase, '--shadow-database')
   return {
-    [env]: url({ format }),
-    ...(shadowDatabase !== undefined && {
-      SHADOW_DATABASE_URL: url({ database: shadowDatabase, format }),
-    }),
+    [env]: url(),
+    ...(shadowDatabase !== undefined && { SHADOW_DATABASE_URL: url({ database: shadowDatabase }) }),
     SQLCMDSERVER: `${proxy.host},${proxy.port}`,
     SQLCMDUSER: proxy.user,
     SQLCMDPASSWORD: proxy.password,

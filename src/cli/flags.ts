@@ -30,7 +30,7 @@ export function signInFlags(command: Command): Command {
 }
 
 const DEFAULT_DATASOURCE = `
-Where to connect, by default: what prisma.config.ts gives to entraDatasource(…), else ${DATABASE_URL} of the environment, .env
+Where to connect, by default: as entraDatasource(…) in prisma.config.ts says, or else ${DATABASE_URL} in the environment, .env
 or prisma/.env.`
 
 /** The values of {@link signInFlags} as options. */
@@ -44,9 +44,12 @@ export function signInOptionsOf({ authentication = [], tenantId, clientId, scope
   }
 }
 
-/** Whether an argument is a connection string, and not the name of a command. */
+/** What begins like a URL, `NAME=value`, `host:1433` or a reference to Key Vault, if need be within quotes. */
+const LIKE_A_STRING = /^\s*["']?([\w+:]+:\/\/|[\w ]+=|[\w.-]+:\d+([/;]|$)|@Microsoft\.KeyVault\()/i
+
+/** Whether an argument is meant as a connection string, right or wrong, and not as the name of a command. */
 export function isConnectionString(argument: string): boolean {
-  return /^\s*(jdbc:)?sqlserver:\/\/|^\s*(server|data source|address|addr)\s*=/i.test(argument)
+  return LIKE_A_STRING.test(argument)
 }
 
 /** Parses a TCP port; 0 for a free one. */

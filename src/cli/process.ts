@@ -11,7 +11,7 @@ export interface CliContext {
   err: Output
   environment: NodeJS.ProcessEnv
   setExitCode(code: number): void
-  /** The command goes on when nobody reads its output any more. By default it ends then. */
+  /** The command keeps running when nobody reads its output any more. By default it ends then. */
   outliveReader(): void
 }
 
@@ -52,7 +52,7 @@ export function cannotListen(context: CliContext, port: number, error: unknown):
   return ExitCode.FAILED
 }
 
-/** Breaks the paragraphs of a help text anew. Lines that begin with a space stay. @param width - in characters */
+/** Rewraps the paragraphs of a help text. Lines that begin with a space stay. @param width - in characters */
 export function reflowed(text: string, width: number): string {
   return wrapped(text.replace(/(?<=\S)\n(?=\S)/g, ' '), width)
 }

@@ -5,11 +5,11 @@ import { Command } from 'commander'
 import { EntraError } from '../errors/entra-error.ts'
 import { printable, printableJson } from '../errors/wording.ts'
 import { URL_FORMATS } from '../proxy/connection-strings.ts'
-import type { ProxyEvent, ProxyStats } from '../proxy/events.ts'
+import { type ProxyEvent, type ProxyStats, problemIn } from '../proxy/events.ts'
 import { eventLine, timeOf } from './event-lines.ts'
 import { portNumber } from './flags.ts'
 import { serveHealth } from './health.ts'
-import { type OpenProxy, openProxy, type ProxyFlags, problemIn, proxyFlags } from './open-proxy.ts'
+import { type OpenProxy, openProxy, type ProxyFlags, proxyFlags } from './open-proxy.ts'
 import { type CliContext, cannotListen, ExitCode, type Output, say, stopOn } from './process.ts'
 import { type LoginFlags, loginFlags, loginOf } from './proxy-login.ts'
 import { Readiness, type SignInEvent, signIn } from './proxy-sign-in.ts'
@@ -25,7 +25,7 @@ interface ProxyCommandFlags extends ProxyFlags, LoginFlags {
 const FIXED_PORT = 14_330
 
 const HELP = `
-Listens on 127.0.0.1 only, and accepts one login from processes of your own user. That is created at each start, unless
+Listens on 127.0.0.1 only, and accepts one login, from processes of your own user. The login changes at each start, unless
 --password-file keeps it. Signs in once at its start, and says whether that works. Ctrl-C closes it.
 
 Examples:
@@ -46,7 +46,11 @@ export function proxyCommand(context: CliContext): Command {
       `the port to listen on, 0 for a free one (default: 0, or ${FIXED_PORT} with --password-file)`,
       portNumber,
     )
-    .option('--health-port <number>', 'serve /livez, /readyz and /metrics (Prometheus) there, on 127.0.0.1', portNumber)
+    .option(
+      '--health-port <number>',
+      'serve /livez, /readyz and /metrics (Prometheus) at this port of 127.0.0.1',
+      portNumber,
+    )
     .optionsGroup('Output:')
     .option('--json', 'print one JSON object per line: the proxy, then each event')
     .addHelpText('after', HELP)
@@ -73,8 +77,7 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
   }
   const refused = summarizeRefusals((text) => out.write(eventLine(Date.now(), '!', 'red', text, out)))
   try {
-    const options = { port, onEvent, ...(login !== undefined && { login }) }
-    opened = await openProxy(url, flags, context, { ...options, isSigningIn: () => readiness.trying })
+    opened = await openProxy(url, flags, context, { port, login, onEvent }, () => readiness.trying)
   } catch (error) {
     return cannotListen(context, port, error)
   }
@@ -94,8 +97,7 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
     }
   }
   out.write(json ? proxyAsJson(opened) : proxyAsText(opened, out))
-  const { setup, waits } = opened
-  void signIn(setup, readiness, { signal: stop.signal, emit: onEvent, onAttempt: () => waits.look() })
+  void signIn(opened, readiness, { signal: stop.signal, emit: onEvent, onAttempt: () => opened.waits.look() })
   await stopped
   health?.close()
   health?.closeAllConnections()
@@ -106,8 +108,7 @@ async function keepOpen(url: string | undefined, flags: ProxyCommandFlags, conte
 
 /** All that you need to use a proxy. */
 function proxyAsText(opened: OpenProxy, { style }: Output): string {
-  const { proxy, setup, caFile } = opened
-  const { target } = setup
+  const { proxy, target, caFile } = opened
   const { host, port, user, password } = proxy
   const database = target.database ?? "the login's own"
   const login = { host, port, user, password, database, ...(caFile !== undefined && { 'CA file': caFile }) }
@@ -163,10 +164,10 @@ function statsAsText(stats: ProxyStats): string {
 
 /** The first line of `--json`. */
 function proxyAsJson(opened: OpenProxy): string {
-  const { proxy, setup, caFile = null } = opened
+  const { proxy, target, caFile = null } = opened
   const { host, port, user, password } = proxy
-  const { database = null } = setup.target
-  const server = `${setup.target.host}:${setup.target.port}`
+  const { database = null } = target
+  const server = `${target.host}:${target.port}`
   return lineOf({ type: 'ready', host, port, user, password, database, server, caFile, url: urlsOf(opened) })
 }
 

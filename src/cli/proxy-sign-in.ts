@@ -1,9 +1,9 @@
+import type { ConfigProxy } from '../config-proxy.ts'
 import { claimsOf } from '../credentials/claims.ts'
 import { ORDINARY_LOGIN } from '../login/fed-auth-info.ts'
 import { principalOf } from '../login/principal.ts'
 import { connectRetryInterval, defaultConnectTiming, openWithRetries } from '../login/retry.ts'
 import { logInWithToken } from '../login/token-login.ts'
-import type { LoginSetup } from '../setup.ts'
 import { databaseIn } from '../tds/login-response.ts'
 import { sleep } from '../time/clock.ts'
 
@@ -36,7 +36,7 @@ export class Readiness {
 
 const LOGIN = { ...ORDINARY_LOGIN, applicationName: 'prisma-mssql-entra proxy' }
 
-/** After so many attempts, which take half a minute, the next ones come after this time, in ms: nobody seems to be looking. */
+/** After this many attempts, which take half a minute, the next ones follow at {@link SLOW_INTERVAL}, in ms. */
 const QUICK_ATTEMPTS = 10
 const SLOW_INTERVAL = 60_000
 
@@ -53,17 +53,18 @@ interface SignInOptions {
  * Tries again until it has worked, or a client could be signed in. Never rejects.
  */
 export async function signIn(
-  setup: Pick<LoginSetup, 'target' | 'tokenSource' | 'audience' | 'timing' | 'clock' | 'random'>,
+  upstream: Pick<ConfigProxy, 'setup' | 'target'>,
   readiness: Readiness,
   { onAttempt, emit, signal }: SignInOptions,
 ): Promise<void> {
-  const { clock, random, target } = setup
+  const { target } = upstream
+  const { clock, random } = upstream.setup
   let last = ''
   for (let attempt = 1; !signal.aborted && readiness.whyNot !== undefined; attempt++) {
     try {
       readiness.trying = true
       onAttempt()
-      const { principal, database } = await signInOnce(setup, signal).finally(() => {
+      const { principal, database } = await signInOnce(upstream, signal).finally(() => {
         readiness.trying = false
       })
       readiness.worked()
@@ -84,9 +85,10 @@ export async function signIn(
 
 /** One login, which may need a second token. */
 async function signInOnce(
-  { target, tokenSource, audience, timing, clock, random }: Parameters<typeof signIn>[0],
+  { setup, target }: Pick<ConfigProxy, 'setup' | 'target'>,
   signal: AbortSignal,
 ): Promise<{ principal: string; database: string | undefined }> {
+  const { tokenSource, audience, timing, clock, random } = setup
   const { lease, opened } = await openWithRetries(
     ({ token }, within) => logInWithToken(target, LOGIN, token, { audience, clock, signal: within }),
     {
@@ -98,7 +100,7 @@ async function signInOnce(
       emit: () => {},
       isReplaceable: () => true,
       databaseWasOpened: false,
-      // Each failure is told at once.
+      // signIn reports each failure at once, and retries.
       isWorthWaiting: () => false,
     },
   )

@@ -25,7 +25,7 @@ export class WaitNotice {
       const [awaited] = this.#awaited()?.split('\n') ?? []
       if (awaited === undefined) return
       this.#told = true
-      process.stderr.write(`prisma-adapter-mssql-entra waits for ${printable(awaited)}\n`)
+      process.stderr.write(`prisma-adapter-mssql-entra is waiting for ${printable(awaited)}\n`)
     })
   }
 

@@ -23,7 +23,7 @@ export abstract class NamedCredential implements TokenCredential {
   abstract getToken(scope: string, options: AskOptions): Promise<AccessToken | null>
 }
 
-/** What a {@link CredentialFunction} gets beside the scope. */
+/** What a {@link CredentialFunction} gets in addition to the scope. */
 export interface CredentialFunctionOptions {
   /** Aborted when nothing waits for the token any more. */
   signal: AbortSignal
@@ -32,8 +32,8 @@ export interface CredentialFunctionOptions {
 }
 
 /**
- * Gives a token by any means. A JSON Web Token may be returned as a string: its expiry is read from its `exp` claim.
- * `null`: it cannot give one here.
+ * Gets a token by any means. It may return a JSON Web Token as a string: the expiry is read from its `exp` claim. It
+ * returns `null` if it has no token.
  *
  * @example
  * ```ts
@@ -49,8 +49,8 @@ export type CredentialFunction = (
 ) => Promise<AccessToken | string | null> | AccessToken | string | null
 
 /**
- * What gives tokens: a credential of `@azure/identity` or your own object with `getToken(scope)`, a function, or a way
- * to sign in by its name (`AzureCli`, `ActiveDirectoryManagedIdentity`).
+ * A source of tokens: a credential of `@azure/identity` or your own object with `getToken(scope)`, a function, or the name
+ * of a sign-in method (`AzureCli`, `ActiveDirectoryManagedIdentity`).
  */
 export type CredentialLike = TokenCredential | CredentialFunction | AuthenticationName
 

@@ -13,7 +13,7 @@ export type Identity = typeof import('@azure/identity')
 /** Options that the credentials of `@azure/identity` have in common. */
 export interface IdentityOptions extends TokenCredentialOptions, AuthorityValidationOptions {}
 
-/** What a sign-in can say beside its method. */
+/** What a sign-in can say in addition to its method. */
 export interface SignInDetails {
   tenantId?: string | undefined
   /** The application's id, or that of a user-assigned managed identity. */
@@ -36,7 +36,7 @@ type ValueName = keyof SignInDetails | 'tokenFilePath' | 'connectionId' | 'acces
 /** What a credential is made of. */
 export type Values = { [Name in ValueName]?: string }
 
-/** A package that teaches `@azure/identity` a way to sign in. */
+/** A package that adds a sign-in method to `@azure/identity`. */
 export interface Plugin {
   readonly package: string
   /** The name of its export. */
@@ -45,7 +45,7 @@ export interface Plugin {
   readonly instead: string
 }
 
-/** A way to sign in. */
+/** A sign-in method. */
 export interface Method<Needed extends ValueName = ValueName> {
   /** The class in `@azure/identity`. Its name, with or without `Credential`, is also a name of the method. */
   readonly credential: keyof Identity & `${string}Credential`
@@ -76,7 +76,7 @@ function method<Needed extends ValueName = never>(row: Method<Needed>): Method {
   return row
 }
 
-/** A command line tool that takes longer is ended, in ms: it would go on when nobody waits for it any more. */
+/** A command line tool that takes longer than this, in ms, is ended: otherwise it would outlive the request. */
 const processTimeoutInMs = 30_000
 
 const APPLICATION = ['tenantId', 'clientId'] as const
@@ -229,7 +229,7 @@ export type AuthenticationMethod = keyof typeof ROWS
 /** An {@link AuthenticationMethod}, or another name of one. Editors complete the first. */
 export type AuthenticationName = AuthenticationMethod | (string & {})
 
-/** The ways to sign in: JDBC's and SqlClient's names, or else the credential's own name in `@azure/identity`. */
+/** The sign-in methods, by JDBC's and SqlClient's names, or else by the credential's own name in `@azure/identity`. */
 export const METHODS: Readonly<Record<AuthenticationMethod, Method>> = ROWS
 
 export const AUTHENTICATION_METHODS = Object.keys(METHODS) as AuthenticationMethod[]

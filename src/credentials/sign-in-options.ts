@@ -9,13 +9,13 @@ import { SignIn } from './sign-in.ts'
 export interface SignInOptions {
   /**
    * How to sign in, by the name that `authentication=…` has in a connection string: `ActiveDirectoryManagedIdentity`,
-   * `AzureCli`; or several in order of preference. Not beside `credential`.
+   * `AzureCli`; or several in order of preference. Cannot be combined with `credential`.
    */
   authentication?: AuthenticationName | readonly AuthenticationName[]
   /**
-   * Gives the tokens: a credential of `@azure/identity`, your own object with `getToken`, a function, or a name as in
+   * The source of tokens: a credential of `@azure/identity`, your own object with `getToken`, a function, or a name as in
    * `authentication`; or several of these in order of preference. If the first cannot get a token, the next one is
-   * asked. The one that gave it is asked first from then on.
+   * asked. The one that returned the token is asked first from then on.
    *
    * @defaultValue what the connection string says, else one `DefaultAzureCredential` for the process
    *
@@ -27,8 +27,8 @@ export interface SignInOptions {
    */
   credential?: CredentialLike | readonly CredentialLike[]
   /**
-   * The tenant to sign in to, by its id or one of its domains. A credential that you made yourself is asked for a token
-   * of this tenant; whether it may give one depends on its own `additionallyAllowedTenants`.
+   * The tenant to sign in to, by its id or one of its domains. A credential that you created is asked for a token of this
+   * tenant; its own `additionallyAllowedTenants` decides whether it may return one.
    */
   tenantId?: string
   /** The application's id, or that of a user-assigned managed identity, for a sign-in method by name. */

@@ -20,7 +20,7 @@ export function concurrentWorkers(objective: string): number | undefined {
 }
 
 /**
- * How many instances of the application a database bears, in words; undefined if its service objective does not say.
+ * How many instances of the application a database supports, in words; undefined if its service objective does not say.
  *
  * @param connections - of one instance, at most
  * @param logins - that a rotation makes at once

@@ -1,6 +1,6 @@
 import { claimsOf } from '../credentials/claims.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
-import { clockSkew, type Lease, SKEW_TOLERANCE } from '../token/lease.ts'
+import { clockSkew, expiryGap, type Lease, SKEW_TOLERANCE } from '../token/lease.ts'
 import type { Finding } from './steps.ts'
 
 /**
@@ -18,7 +18,7 @@ export function checkClock(entraMs: number | undefined, databaseMs: number | und
   const isOff = sides.some(({ skew = 0 }) => Math.abs(skew) > SKEW_TOLERANCE)
   return {
     value: true,
-    summary,
+    summary: summary || 'nothing to compare it with',
     details: { entraSkewMs: entraMs, databaseSkewMs: databaseMs && Math.round(databaseMs) },
     warnings: isOff
       ? [`This machine's clock: ${summary}. Tokens are refreshed by this clock. Synchronize it (NTP).`]
@@ -31,10 +31,14 @@ function comparison(skew: number, other: string): string {
   return `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} ${other}`
 }
 
-/** How far this machine's clock is ahead of Entra ID's by the times of a new token, in ms: 0 if less than a minute. */
+/**
+ * How far this machine's clock is ahead of Entra ID's by the times of a new token, in ms: 0 if less than a minute,
+ * undefined if they contradict each other.
+ */
 export function entraSkew({ token, expiresOn, acquiredAt }: Lease): number | undefined {
   const claims = claimsOf(token)
-  return claims && (clockSkew(claims, expiresOn, acquiredAt) ?? 0)
+  const skew = claims && clockSkew(claims, expiresOn, acquiredAt)
+  return skew ?? (claims === undefined || expiryGap(claims, expiresOn) !== undefined ? undefined : 0)
 }
 
 const QUERIES = 5

@@ -6,8 +6,8 @@ import type { config as MssqlConfig } from 'mssql'
 import { isAzureHost } from '../credentials/clouds.ts'
 import { reachServer } from '../login/client-login.ts'
 import { withinConnectTimeout } from '../login/connect.ts'
-import type { Target } from '../login/target.ts'
-import { type Setup, type SetupOptions, setUpLogin } from '../setup.ts'
+import { type Target, targetOf } from '../login/target.ts'
+import { type Setup, type SetupOptions, setUp } from '../setup.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Finding } from './steps.ts'
 
@@ -20,8 +20,8 @@ export function checkConnectionString(
   config: MssqlConfig | string,
   options: SetupOptions,
 ): Finding<{ setup: Setup; target: Target }> {
-  const setup = setUpLogin(config, options)
-  const { target } = setup
+  const setup = setUp(config, options)
+  const target = targetOf(setup.mssql)
   const { host, port, database, encrypt } = target
   const warnings = setup.warnings.map(({ message }) => message)
   if (database === undefined) {

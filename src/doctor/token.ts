@@ -6,7 +6,7 @@ import { tenantOfSts } from '../login/fed-auth-info.ts'
 import { applicationId, principalName, principalOf, textClaim } from '../login/principal.ts'
 import { wrongInToken } from '../login/token-refusal.ts'
 import type { Setup } from '../setup.ts'
-import type { Lease } from '../token/lease.ts'
+import { clockSkew, expiryGap, type Lease } from '../token/lease.ts'
 import type { Details, Finding } from './steps.ts'
 
 /**
@@ -52,8 +52,22 @@ export async function checkToken(
     value: lease,
     summary: `for ${principalOf(claims)}, by ${credential}, until ${until}`,
     details: { credential, passedOver, ...tokenDetails(claims) },
-    warnings: [...(wrong === undefined ? [] : [`${wrong.why} ${wrong.remedy}`]), ...tenantWarning(claims, stsUrl)],
+    warnings: [
+      ...(wrong === undefined ? [] : [`${wrong.why} ${wrong.remedy}`]),
+      ...expiryWarning(claims, lease),
+      ...tenantWarning(claims, stsUrl),
+    ],
   }
+}
+
+/** A warning if a credential gave an expiry that is not the token's, for which no clock is to blame; else none. */
+function expiryWarning(claims: Claims, { expiresOn, acquiredAt }: Lease): string[] {
+  if (expiryGap(claims, expiresOn) === undefined || clockSkew(claims, expiresOn, acquiredAt) !== undefined) return []
+  return [
+    `The credential says that the token expires at ${iso(expiresOn)}, the token itself says ` +
+      `${timeOf(claims, 'exp')}. Make getToken() return the token's own exp as expiresOnTimestamp, in ms: connections are ` +
+      'replaced by that.',
+  ]
 }
 
 /** Microsoft's own applications that people sign in with, by the `appid` of the tokens. */

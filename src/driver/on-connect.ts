@@ -10,11 +10,11 @@ export interface NewConnection {
   queryRaw(sql: string, ...values: unknown[]): Promise<Record<string, unknown>[]>
   /** Runs a statement, whose parameters are `@P1`, `@P2`, …, and returns the number of rows that it changed. */
   executeRaw(sql: string, ...values: unknown[]): Promise<number>
-  /** Runs a script as one batch, without parameters. Its `SET` options stay on the connection, unlike those of the others. */
+  /** Runs a script as one batch, without parameters. Unlike with the other methods, its `SET` options stay on the connection. */
   executeScript(script: string): Promise<void>
 }
 
-/** Called with each new connection. */
+/** Called with each new connection, before it is lent. If it throws or rejects, the connection is closed. */
 export type OnConnect = (connection: NewConnection) => unknown
 
 /**

@@ -160,7 +160,7 @@ function endInterruptedLogin(connection: Internals): void {
 
 /**
  * mssql's Transaction forgets its connection when the server rolls back, and then reads `null` where COMMIT is answered:
- * the process ends. So it hears of a rollback by the answer to COMMIT alone.
+ * the process ends. So only the answer to COMMIT may report a rollback to it.
  */
 function commitUndisturbed(connection: DriverConnection): void {
   const { commitTransaction } = connection

@@ -4,8 +4,8 @@
  * - `token`: the server does not accept the token (any more). The statement did not run.
  * - `unavailable`: no connection could be opened, or the server refused the statement, for a reason that may pass. It did
  *   not run.
- * - `not-sent`: the connection went away before the statement was sent. It did not run.
- * - `lost`: the connection went away afterwards. The statement may have run.
+ * - `not-sent`: the connection was lost before the statement was sent. It did not run.
+ * - `lost`: the connection was lost afterwards. The statement may have run.
  * - `read-only`: the database accepts no writes now, or never did. The statement did not run.
  */
 export type Failure = 'token' | 'unavailable' | 'not-sent' | 'lost' | 'read-only'
@@ -18,8 +18,8 @@ interface ErrorCode {
   /** `by-number`: SQL Server's error number decides. Without one, the failure is the work's own, or is permanent. */
   failure?: Failure | 'by-number'
   /**
-   * Whether it is most likely a mistake as long as an adapter has never had a connection. Then it is
-   * told after a second, and not waited for. What has no `failure` is told at once anyway.
+   * Whether it is most likely a mistake if the adapter has never had a connection. Then work waits only a second for it.
+   * Errors without a `failure` are thrown at once anyway.
    */
   mistake?: true
 }
@@ -149,7 +149,7 @@ export function isMistake(error: unknown): boolean {
   return error instanceof EntraError && rowOf(error.code).mistake === true
 }
 
-/** What an {@link EntraError} may carry besides its message. */
+/** What an {@link EntraError} may have in addition to its message. */
 export interface EntraErrorDetails {
   /** The error underneath, kept as it was thrown. */
   cause?: unknown
@@ -165,8 +165,8 @@ export interface EntraErrorDetails {
 const BRAND = Symbol.for('prisma-adapter-mssql-entra.error')
 
 /**
- * The one class of errors that this package throws. The message says what failed, why as far as is known, and what to
- * do; its last line names the place in `docs/errors.md` where there is more.
+ * The class of every error that this package throws. The message says what failed, why (as far as is known), and what to
+ * do. Its last line names a section of `docs/errors.md`.
  */
 export class EntraError extends Error {
   override readonly name = 'EntraError'

@@ -29,7 +29,7 @@ export const defaultConnectTiming: ConnectTiming = { connectRetryTimeout: 60_000
 const MAX_INTERVAL = 5_000
 
 /**
- * The longest wait for a database that moves: with the login after it, work goes on within a second of the database's
+ * The longest wait for a database that moves: with the login after it, work continues within a second of the database's
  * return. In a move of 10 s that makes 14 attempts instead of 5; a pool that does not wait makes one for each query. A
  * server that refuses because it is busy gets the longer waits, as its throttling needs.
  */

@@ -1,104 +1,74 @@
 import { type Attributes, context, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api'
-import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
+import type { SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils'
 import { DEFAULT_PORT } from '../config/address.ts'
 import { EntraError } from '../errors/entra-error.ts'
-import type { AdapterEvent, CloseReason, RotationReason } from '../events.ts'
+import type { CloseReason, RotationReason } from '../events.ts'
 import type { AdapterTelemetry, TelemetrySubject } from '../telemetry.ts'
 import { Stopwatch } from '../time/clock.ts'
-import { errorAttributes, isGivenUp, markFailed } from './errors.ts'
 import { type Instruments, POOL_NAME } from './instruments.ts'
-import { type Measure, measuredAdapter } from './measured-adapter.ts'
-import { inSpan } from './spans.ts'
+import { errorAttributes, inSpan, isGivenUp, markFailed } from './spans.ts'
 
 const CLOSE_REASON = 'mssql_entra.close.reason'
 const CLOSE_REASONS: readonly CloseReason[] = ['idle', 'replaced', 'expired', 'unusable', 'lost', 'disconnected']
 
 /** Measures one adapter by OpenTelemetry. */
-export class OpenTelemetryAdapter implements AdapterTelemetry {
-  readonly #subject: TelemetrySubject
-  readonly #instruments: Instruments
-  readonly #tracer: Tracer
-  readonly #target: Attributes
-  readonly #pool: Attributes
-  readonly #remove: () => boolean
-  #rotation: { span: Span; took: Stopwatch } | undefined
+export function adapterTelemetry(
+  subject: TelemetrySubject,
+  instruments: Instruments,
+  tracer: Tracer,
+  poolName: string | undefined,
+): AdapterTelemetry {
+  const { server, port, instance, database, clock } = subject
+  // The database as configured, behind the instance if that has a name.
+  const namespace = [instance, database].filter((part) => part !== undefined).join('|')
+  const target = {
+    'db.system.name': 'microsoft.sql_server',
+    ...(namespace !== '' && { 'db.namespace': namespace }),
+    'server.address': server,
+    // The conventions leave out the default one.
+    ...(port !== DEFAULT_PORT && { 'server.port': port }),
+  }
+  const name = poolName ?? `${server}:${port}/${namespace}`
+  const pool = { [POOL_NAME]: name }
+  const stopObserving = instruments.observe(name, subject)
+  // So that the first of each is an increase.
+  instruments.timeouts.add(0, pool)
+  for (const reason of CLOSE_REASONS) instruments.connectionsClosed.add(0, { ...pool, [CLOSE_REASON]: reason })
+  let rotation: { span: Span; took: Stopwatch } | undefined
 
-  constructor(subject: TelemetrySubject, instruments: Instruments, tracer: Tracer, poolName: string | undefined) {
-    this.#subject = subject
-    this.#instruments = instruments
-    this.#tracer = tracer
-    const { server, port } = subject
-    const namespace = namespaceOf(subject)
-    this.#target = {
-      'db.system.name': 'microsoft.sql_server',
-      ...(namespace !== '' && { 'db.namespace': namespace }),
-      'server.address': server,
-      // The conventions leave out the default one.
-      ...(port !== DEFAULT_PORT && { 'server.port': port }),
+  /** Work that waits for a login sees it in its own trace. */
+  const loginParent = (forRotation: boolean) => {
+    if (!forRotation) return context.active()
+    return rotation === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, rotation.span)
+  }
+  const beginRotation = (reason: RotationReason, connections: number) => {
+    // One that was called off has no event.
+    rotation?.span.end()
+    const attributes = {
+      ...pool,
+      'mssql_entra.rotation.reason': reason,
+      'mssql_entra.rotation.connections': connections,
     }
-    const name = poolName ?? `${server}:${port}/${namespace}`
-    this.#pool = { [POOL_NAME]: name }
-    this.#remove = instruments.add(name, subject)
-    // So that the first of each is an increase.
-    instruments.timeouts.add(0, this.#pool)
-    for (const reason of CLOSE_REASONS) instruments.connectionsClosed.add(0, { ...this.#pool, [CLOSE_REASON]: reason })
+    const span = tracer.startSpan('mssql_entra.rotation', { attributes }, ROOT_CONTEXT)
+    rotation = { span, took: new Stopwatch(clock) }
   }
-
-  async login<T>(login: () => Promise<T>, forRotation: boolean): Promise<T> {
-    const options = { kind: SpanKind.CLIENT, attributes: { ...this.#target, ...this.#pool } }
-    const took = this.#stopwatch()
-    try {
-      const connection = await inSpan(this.#tracer, 'mssql_entra.login', options, this.#loginParent(forRotation), login)
-      this.#instruments.createTime.record(took.elapsed / 1000, this.#pool)
-      return connection
-    } catch (error) {
-      if (!isGivenUp(error)) this.#instruments.loginFailures.add(1, { ...this.#pool, ...errorAttributes(error) })
-      throw error
-    }
+  const endRotation = (reason: RotationReason, error?: Error) => {
+    if (rotation === undefined) return
+    const { span, took } = rotation
+    rotation = undefined
+    if (error !== undefined) markFailed(span, error)
+    span.end()
+    instruments.rotationDuration.record(took.elapsed / 1000, {
+      ...pool,
+      'mssql_entra.rotation.reason': reason,
+      ...(error !== undefined && errorAttributes(error)),
+    })
   }
-
-  waited(ms: number, error?: unknown): void {
-    if (error === undefined) this.#instruments.waitTime.record(ms / 1000, this.#pool)
-    else if (error instanceof EntraError && error.code === 'CONNECT_TIMEOUT')
-      this.#instruments.timeouts.add(1, this.#pool)
-  }
-
-  used(ms: number): void {
-    this.#instruments.useTime.record(ms / 1000, this.#pool)
-  }
-
-  onEvent(event: AdapterEvent): void {
-    switch (event.type) {
-      case 'rotation.started':
-        this.#beginRotation(event.reason, event.connections)
-        break
-      case 'rotation.finished':
-        this.#endRotation(event.reason)
-        break
-      case 'rotation.failed':
-        this.#endRotation(event.reason, event.error)
-        break
-      case 'connection.closed':
-        this.#instruments.connectionsClosed.add(1, { ...this.#pool, [CLOSE_REASON]: event.reason })
-        break
-    }
-  }
-
-  measured(adapter: SqlDriverAdapter): SqlDriverAdapter {
-    return measuredAdapter(adapter, this.#measure)
-  }
-
-  end(): void {
-    this.#remove()
-    this.#rotation?.span.end()
-    this.#rotation = undefined
-  }
-
-  readonly #measure: Measure = async (operation, name) => {
-    const took = this.#stopwatch()
+  const measure: Measure = async (operation, name) => {
+    const took = new Stopwatch(clock)
     const record = (error: Attributes = {}) =>
-      this.#instruments.operationDuration.record(took.elapsed / 1000, {
-        ...this.#target,
+      instruments.operationDuration.record(took.elapsed / 1000, {
+        ...target,
         ...(name !== undefined && { 'db.operation.name': name }),
         ...error,
       })
@@ -111,46 +81,72 @@ export class OpenTelemetryAdapter implements AdapterTelemetry {
       throw error
     }
   }
-
-  /** Work that waits for a login sees it in its own trace. */
-  #loginParent(forRotation: boolean) {
-    if (!forRotation) return context.active()
-    return this.#rotation === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, this.#rotation.span)
-  }
-
-  #beginRotation(reason: RotationReason, connections: number): void {
-    // One that was called off has no event.
-    this.#rotation?.span.end()
-    const attributes = {
-      ...this.#pool,
-      'mssql_entra.rotation.reason': reason,
-      'mssql_entra.rotation.connections': connections,
-    }
-    this.#rotation = {
-      span: this.#tracer.startSpan('mssql_entra.rotation', { attributes }, ROOT_CONTEXT),
-      took: this.#stopwatch(),
-    }
-  }
-
-  #endRotation(reason: RotationReason, error?: Error): void {
-    if (this.#rotation === undefined) return
-    const { span, took } = this.#rotation
-    this.#rotation = undefined
-    if (error !== undefined) markFailed(span, error)
-    span.end()
-    this.#instruments.rotationDuration.record(took.elapsed / 1000, {
-      ...this.#pool,
-      'mssql_entra.rotation.reason': reason,
-      ...(error !== undefined && errorAttributes(error)),
-    })
-  }
-
-  #stopwatch(): Stopwatch {
-    return new Stopwatch(this.#subject.clock)
+  return {
+    async login(login, forRotation) {
+      const options = { kind: SpanKind.CLIENT, attributes: { ...target, ...pool } }
+      const took = new Stopwatch(clock)
+      try {
+        const connection = await inSpan(tracer, 'mssql_entra.login', options, loginParent(forRotation), login)
+        instruments.createTime.record(took.elapsed / 1000, pool)
+        return connection
+      } catch (error) {
+        if (!isGivenUp(error)) instruments.loginFailures.add(1, { ...pool, ...errorAttributes(error) })
+        throw error
+      }
+    },
+    waited(ms, error) {
+      if (error === undefined) instruments.waitTime.record(ms / 1000, pool)
+      else if (error instanceof EntraError && error.code === 'CONNECT_TIMEOUT') instruments.timeouts.add(1, pool)
+    },
+    used: (ms) => instruments.useTime.record(ms / 1000, pool),
+    onEvent(event) {
+      if (event.type === 'rotation.started') beginRotation(event.reason, event.connections)
+      else if (event.type === 'rotation.finished') endRotation(event.reason)
+      else if (event.type === 'rotation.failed') endRotation(event.reason, event.error)
+      else if (event.type === 'connection.closed')
+        instruments.connectionsClosed.add(1, { ...pool, [CLOSE_REASON]: event.reason })
+    },
+    measured: (adapter) => measuredAdapter(adapter, measure),
+    end() {
+      stopObserving()
+      rotation?.span.end()
+      rotation = undefined
+    },
   }
 }
 
-/** The database as configured, behind the instance if that has a name. */
-function namespaceOf({ instance, database }: TelemetrySubject): string {
-  return [instance, database].filter((part) => part !== undefined).join('|')
+/** Runs an operation and measures it. @param name - of the operation, where it is known without parsing SQL */
+type Measure = <T>(operation: () => Promise<T>, name?: string) => Promise<T>
+
+/** An adapter whose operations are measured, as Prisma Client sees them: with waits, and with what is run again. */
+function measuredAdapter(adapter: SqlDriverAdapter, measure: Measure): SqlDriverAdapter {
+  const { provider, adapterName } = adapter
+  return {
+    provider,
+    adapterName,
+    queryRaw: (query) => measure(() => adapter.queryRaw(query)),
+    executeRaw: (query) => measure(() => adapter.executeRaw(query)),
+    executeScript: (script) => measure(() => adapter.executeScript(script)),
+    startTransaction: async (isolationLevel) => {
+      const transaction = await measure(() => adapter.startTransaction(isolationLevel), 'BEGIN TRANSACTION')
+      return measuredTransaction(transaction, measure)
+    },
+    ...(adapter.getConnectionInfo && { getConnectionInfo: adapter.getConnectionInfo.bind(adapter) }),
+    dispose: () => adapter.dispose(),
+  }
+}
+
+function measuredTransaction(transaction: Transaction, measure: Measure): Transaction {
+  const { provider, adapterName, options } = transaction
+  return {
+    provider,
+    adapterName,
+    options,
+    queryRaw: (query) => measure(() => transaction.queryRaw(query)),
+    executeRaw: (query) => measure(() => transaction.executeRaw(query)),
+    commit: () => measure(() => transaction.commit(), 'COMMIT TRANSACTION'),
+    rollback: () => measure(() => transaction.rollback(), 'ROLLBACK TRANSACTION'),
+    createSavepoint: (name) => measure(async () => transaction.createSavepoint?.(name), 'SAVE TRANSACTION'),
+    rollbackToSavepoint: (name) => measure(async () => transaction.rollbackToSavepoint?.(name), 'ROLLBACK TRANSACTION'),
+  }
 }

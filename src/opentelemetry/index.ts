@@ -1,9 +1,8 @@
 import { context, type MeterProvider, metrics, ROOT_CONTEXT, type TracerProvider, trace } from '@opentelemetry/api'
 import type { Telemetry } from '../telemetry.ts'
-import { OpenTelemetryAdapter } from './adapter-telemetry.ts'
-import { errorAttributes, isGivenUp } from './errors.ts'
+import { adapterTelemetry } from './adapter-telemetry.ts'
 import { instrumentsOf } from './instruments.ts'
-import { inSpan } from './spans.ts'
+import { errorAttributes, inSpan, isGivenUp } from './spans.ts'
 
 export type { Telemetry } from '../telemetry.ts'
 
@@ -11,7 +10,7 @@ const SCOPE = 'prisma-adapter-mssql-entra'
 
 export interface OpenTelemetryOptions {
   /**
-   * The value of `db.client.connection.pool.name`. Adapters with the same name are added up.
+   * The value of `db.client.connection.pool.name`. The numbers of adapters with the same name are added up.
    *
    * @defaultValue `server:port/database`
    */
@@ -23,8 +22,8 @@ export interface OpenTelemetryOptions {
 }
 
 /**
- * Metrics and spans by OpenTelemetry, for the option `telemetry` of an adapter and of a `TokenSource`. Needs
- * `@opentelemetry/api`; an SDK is yours to set up. `docs/operations.md` has every metric.
+ * Metrics and spans by OpenTelemetry, for the option `telemetry` of an adapter and of a `TokenSource`. It needs
+ * `@opentelemetry/api`, and an SDK that you set up. `docs/operations.md` lists every metric.
  *
  * Each span that work waits for (a token request, a login) belongs to the trace of that work; those of rotations and of
  * refreshes ahead of time begin their own.
@@ -36,7 +35,7 @@ export interface OpenTelemetryOptions {
  * @see https://opentelemetry.io/docs/specs/semconv/db/sql-server/
  */
 export function openTelemetry({ poolName, meterProvider, tracerProvider }: OpenTelemetryOptions = {}): Telemetry {
-  // Looked up late: a global meter from before the SDK was set up measures nothing for good.
+  // Looked up late: a global meter that was created before the SDK was set up never measures anything.
   const instruments = () => instrumentsOf((meterProvider ?? metrics).getMeter(SCOPE))
   const tracer = () => (tracerProvider ?? trace).getTracer(SCOPE)
   return {
@@ -54,6 +53,6 @@ export function openTelemetry({ poolName, meterProvider, tracerProvider }: OpenT
         throw error
       }
     },
-    observe: (subject) => new OpenTelemetryAdapter(subject, instruments(), tracer(), poolName),
+    observe: (subject) => adapterTelemetry(subject, instruments(), tracer(), poolName),
   }
 }

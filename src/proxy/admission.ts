@@ -39,7 +39,7 @@ function digest(login: readonly string[]): Buffer {
   return createHash('sha256').update(JSON.stringify(login)).digest()
 }
 
-/** What a client that is refused after its login is told, by the reason. */
+/** The message to a client that is refused after its login, by the reason. */
 export const REFUSED_CLIENTS = {
   credentials:
     'This is the loopback proxy of prisma-adapter-mssql-entra: it only accepts the user and password that it shows at its start.',
@@ -51,8 +51,8 @@ export const REFUSED_CLIENTS = {
 type ClientFault = keyof typeof REFUSED_CLIENTS
 
 /**
- * Why a client is refused, and how that reads. `other-user`, `too-many`, `timeout`, `too-large` and `tls` end a connection
- * without an answer, before a login; the client is told of the others.
+ * Why a client is refused, in words. `other-user`, `too-many`, `timeout`, `too-large` and `tls` end a connection before a
+ * login, without an answer; for the other reasons the client gets an error.
  *
  * - `too-many`: there are too many connections, or, before a login, it waited longer than the others
  * - `owner`: by `ProxyOptions.refuse`

@@ -56,7 +56,7 @@ function acknowledging(loginAck: Buffer, tdsVersion: number): Buffer {
   return bytes
 }
 
-/** What a client is told about a login that failed. */
+/** The answer to a client whose login failed. */
 export interface FailureAnswer {
   /** Most clients show the first one. */
   errors: readonly ServerMessage[]
@@ -102,7 +102,7 @@ export const UNREADABLE_LOGIN = ownError(
     'Please contact the vendor of the client library.',
 )
 
-/** What a client is told whose session ends with its token (`endAtExpiry`). */
+/** The error for a client whose session ends with its token (`endAtExpiry`). */
 export const EXPIRED_SESSION = ownError(
   OWN_MESSAGE,
   FATAL,

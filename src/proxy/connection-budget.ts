@@ -1,6 +1,6 @@
 import type { ProxySettings } from './settings.ts'
 
-/** How many connections may wait for the system to say whose they are: those of strangers end there. */
+/** How many connections may wait for the system to say whose they are. Other users' connections end at that point. */
 const MAX_STRANGERS = 10_000
 
 type Limits = Pick<ProxySettings, 'maxConnections' | 'maxLogins'>
@@ -32,7 +32,7 @@ export class ConnectionBudget {
     if (this.#unknown.size > MAX_STRANGERS) connection.refuseAsTooMany()
   }
 
-  /** It is ours. If too many have not logged in yet, the one that takes longest must go: a slow login must not bar others. */
+  /** It is our user's. If too many are logging in, the oldest of them is closed: slow logins must not keep others out. */
   beginLogin(connection: BudgetedConnection): void {
     if (!this.#unknown.delete(connection)) return
     this.#loggingIn.add(connection)

@@ -47,10 +47,12 @@ export type ProxyEvent =
   | ProxySessionClosedEvent
   | ConnectRetryEvent
 
-/** What to show a user while a database wakes up; a paused one takes a minute. */
-export function progressOf({ error, attempt, retryInMs }: ConnectRetryEvent): string {
-  const [what = ''] = error.message.split('\n')
-  return `${what} Waiting ${Math.ceil(retryInMs / 1000)} s before attempt ${attempt + 1}.`
+/** What to show a user who waits: why a login failed, or that a database wakes up, which takes a minute. Undefined if nothing. */
+export function problemIn(event: ProxyEvent): string | undefined {
+  if (event.type === 'proxy.login-failed') return event.error.message
+  if (event.type !== 'connect.retry') return undefined
+  const [what = ''] = event.error.message.split('\n')
+  return `${what} Waiting ${Math.ceil(event.retryInMs / 1000)} s before attempt ${event.attempt + 1}.`
 }
 
 /** What `proxy.stats()` gives. */

@@ -18,7 +18,7 @@ export interface ProxyOptions {
   /** @defaultValue a free port */
   port?: number
   /** The SQL login that it accepts. @defaultValue a random one, with 120 bits */
-  login?: { user: string; password: string }
+  login?: { user: string; password: string } | undefined
   /** Whether the process may end while the proxy and its connections are open. @defaultValue false */
   unref?: boolean
   /**
@@ -34,14 +34,14 @@ export interface ProxyOptions {
    */
   endAtExpiry?: boolean
   /**
-   * Refuses clients that gave the right login: returns what they are told (error 50000), or undefined to admit them.
+   * Refuses clients that gave the right login: returns the text of their error (50000), or undefined to admit them.
    *
    * @defaultValue admits all
    */
   refuse?: (request: LoginRequest) => string | undefined
   /**
-   * Refuses a batch of SQL, by its first 64 characters: returns what the client is told (error 50000), or undefined to pass
-   * it on. Not asked for batches of several packets, nor for procedure calls.
+   * Refuses a batch of SQL, by its first 64 characters: returns the text of the client's error (50000), or undefined to pass
+   * the batch on. Not called for batches of several packets, nor for procedure calls.
    *
    * @defaultValue passes on all
    */
@@ -51,14 +51,14 @@ export interface ProxyOptions {
   /** How many connections there may be, logged in or not. @defaultValue 2_000 */
   maxConnections?: number
   /**
-   * How many connections may be open that have not logged in; beyond, the one that takes longest is closed.
+   * How many connections may be logging in; beyond that, the oldest of them is closed.
    *
    * @defaultValue 500
    */
   maxLogins?: number
   /** How long to wait for a token, and for a database that is paused, moving or busy. */
   timing?: Partial<ProxyTiming>
-  /** Called with each event: clients admitted, refused, gone. Must not throw. */
+  /** Called with each event: clients that were admitted, were refused, or have disconnected. Must not throw. */
   onEvent?: (event: ProxyEvent) => void
   /** For tests. @defaultValue the system clock */
   clock?: Clock

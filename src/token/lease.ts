@@ -128,20 +128,33 @@ export function leaseOf(
 /** A smaller skew does not count, in ms: requests take time, and claims are whole seconds. */
 export const SKEW_TOLERANCE = 60_000
 
+/** Entra ID dates its tokens back by so much, in ms. */
+const DATED_BACK = 300_000
+
 /**
  * How far the local clock is ahead of the authority's, in ms; negative if it is behind, undefined if a new token shows
  * no skew.
  *
  * Most credentials reckon the expiry from the local clock (`expires_in`), while the token's own `exp` is the
- * authority's: the difference is the skew. If the credential passes the authority's time on, a token that is not valid
- * yet (`nbf`) shows a clock that is behind by at least that much.
+ * authority's: the difference is the skew, if the token's beginning agrees. If it does not, the expiry may be wrong
+ * instead, and nothing is said. If the credential passes the authority's time on, a token that is not valid yet (`nbf`)
+ * shows a clock that is behind by at least that much.
  *
  * @param expiresOn - what the credential said, in ms since the epoch
  * @param now - the local clock, in ms since the epoch
  */
 export function clockSkew(claims: Claims, expiresOn: number, now: number): number | undefined {
-  const exp = dateOf(claims, 'exp')
-  if (exp !== undefined && Math.abs(expiresOn - exp) > SKEW_TOLERANCE) return expiresOn - exp
   const validFrom = dateOf(claims, 'nbf') ?? dateOf(claims, 'iat')
+  const skew = expiryGap(claims, expiresOn)
+  if (skew !== undefined) {
+    const age = validFrom === undefined ? 0 : now - skew - validFrom
+    if (age >= -SKEW_TOLERANCE && age <= DATED_BACK + SKEW_TOLERANCE) return skew
+  }
   return validFrom !== undefined && validFrom - now > SKEW_TOLERANCE ? now - validFrom : undefined
+}
+
+/** How much later than the token itself the credential says that it expires, in ms; undefined if they agree. */
+export function expiryGap(claims: Claims, expiresOn: number): number | undefined {
+  const exp = dateOf(claims, 'exp')
+  return exp !== undefined && Math.abs(expiresOn - exp) > SKEW_TOLERANCE ? expiresOn - exp : undefined
 }

@@ -3,8 +3,8 @@
 /** The numbers of the policy. */
 export interface RefreshTiming {
   /**
-   * If the credential does not say when to refresh, the next token is asked for this share of the lifetime before
-   * expiry, no less than `refreshMarginMin` and no more than `refreshMarginMax`.
+   * If the credential does not say when to refresh, the next token is requested this fraction of the lifetime before
+   * expiry, at least `refreshMarginMin` and at most `refreshMarginMax` before it.
    *
    * @defaultValue 0.2
    */
@@ -14,15 +14,15 @@ export interface RefreshTiming {
   /** In ms. @defaultValue 600_000 (10 min) */
   refreshMarginMax: number
   /**
-   * The next token is asked for at a random moment of this share of the time from its refresh to the deadline, so that
-   * instances that were started together do not go on asking together.
+   * The next token is requested at a random moment within this fraction of the time from refresh to deadline, so that
+   * instances that started at the same time spread their requests.
    *
    * @defaultValue 0.25
    */
   refreshSpread: number
   /**
-   * The deadline is this share of the lifetime before expiry, no less than `deadlineMarginMin` and no more than
-   * `deadlineMarginMax`. From then on new work waits for a new token.
+   * The deadline is this fraction of the lifetime before expiry, at least `deadlineMarginMin` and at most
+   * `deadlineMarginMax` before it. From then on new work waits for a new token.
    *
    * @defaultValue 0.05
    */

@@ -8,11 +8,11 @@ export const DEFAULT_WAIT = 15_000
 
 /** Options of a `TokenSource`. */
 export interface TokenSourceOptions {
-  /** What the tokens are for, for example `https://database.windows.net/.default`. */
+  /** The scope of the tokens, for example `https://database.windows.net/.default`. */
   scope: string
   /** How long a token request may take, in ms. @defaultValue 30_000; 180_000 if a person is asked */
   requestTimeout?: number
-  /** When to ask for the next token. */
+  /** When to request the next token. @defaultValue as for an adapter's `rotation` */
   timing?: Partial<RefreshTiming>
   /** Called with each event of this source. */
   onEvent?: (event: TokenEvent) => void
@@ -28,7 +28,7 @@ export interface TokenSourceOptions {
 export interface TokenSourceStats {
   /** Token requests made. */
   tokensRequested: number
-  /** Requests that gave a new token. */
+  /** Requests that returned a new token. */
   tokensAcquired: number
   /** Requests that failed. */
   refreshesFailed: number

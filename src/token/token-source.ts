@@ -50,8 +50,8 @@ export class TokenSource {
   #closed = false
 
   /**
-   * @param credential - what the adapter's option `credential` takes: one, or several in order of preference; asked for
-   * nothing until the first `get()`
+   * @param credential - as the adapter's option `credential`: one, or several in order of preference. Not asked before the
+   * first `get()`
    * @throws {@link EntraError} `CONFIG_INVALID`
    */
   constructor(credential: CredentialLike | readonly CredentialLike[], options: TokenSourceOptions) {
@@ -110,7 +110,7 @@ export class TokenSource {
   /**
    * Reports that a server refused this lease's token, and asks for another one. The credential is asked again only if
    * the refusal finds the token at fault: once for each token, and at most once in 5 min (or half of the token's life).
-   * Until another token comes, {@link get} goes on returning this one.
+   * Until another token arrives, {@link get} keeps returning this one.
    *
    * @param refusal - the error of the login or the statement
    * @returns a lease with another token; undefined if no other token can help, and the refusal stands

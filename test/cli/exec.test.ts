@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { isConnectionString } from '../../src/cli/flags.ts'
 import { useCommand } from './command.ts'
 import { configFile, IMPORTS, makeProject } from './config-project.ts'
 
@@ -125,11 +126,16 @@ describe('exec', () => {
 
   it('removes the original string from every variable, not only the one that the command reads', async () => {
     const withSecret = `sqlserver://h;database=d;${SERVICE_PRINCIPAL}`
-    const environment = { DATABASE_URL: withSecret, AZURE_URL: ` ${withSecret}` }
+    const environment = {
+      DATABASE_URL: withSecret,
+      AZURE_URL: ` ${withSecret}`,
+      npm_lifecycle_script: `prisma-mssql-entra exec "${withSecret}" -- node`,
+      BASE_URL: withSecret.slice(0, -1),
+    }
     const running = command.startIn(environment, 'exec', '--env', 'MY_URL', '--', node, '-p', 'process.env')
     expect({ code: await running.ended, err: running.err }).toEqual({ code: 0, err: '' })
     expect(running.out).toContain('MY_URL')
-    expect(running.out).not.toMatch(/my-secret|DATABASE_URL|AZURE_URL/)
+    expect(running.out).not.toMatch(/my-secre|DATABASE_URL|AZURE_URL/)
   })
 
   it('warns of a secret on its command line', async () => {
@@ -149,6 +155,28 @@ describe('exec', () => {
     const { err, code } = await command.run('exec', '--url', url, '--', node, '-e', master)
     expect(code).toBe(1)
     expect(err).toMatch(/The server has no database "app"/)
+  })
+
+  it('keeps Prisma from making a shadow database on Azure, and says how to name one', async () => {
+    const { port } = command.azure.gateway
+    const url = `sqlserver://app.database.windows.net:${port};database=${command.azure.upstream.database};hostNameInCertificate=localhost`
+    const onLoopback = `
+      import dns from "node:dns"
+      const { lookup } = dns
+      dns.lookup = (name, ...rest) => lookup(name === "app.database.windows.net" ? "127.0.0.1" : name, ...rest)`
+    const shadow = `
+      import('mssql').then(async ({ default: mssql }) => {
+        const pool = await mssql.connect(process.env.DATABASE_URL)
+        await pool.request().batch('CREATE DATABASE [prisma_migrate_shadow_db_1]').catch((error) => {
+          console.log(error.number, error.message)
+        })
+        await pool.close()
+      })`
+    const environment = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(onLoopback)}` }
+    const args = ['exec', '--url', url, '--format', 'ado.net', '--', node, '-e', shadow]
+    const running = command.startIn(environment, ...args)
+    expect(await running.ended, running.err).toBe(0)
+    expect(running.out).toMatch(/^50000 .*needs a shadow database[\s\S]*name it with --shadow-database/)
   })
 
   it('sets SHADOW_DATABASE_URL only if you name a shadow database', async () => {
@@ -216,6 +244,12 @@ describe('exec', () => {
 
   it.each([
     ['no connection string', ['exec', '--', node, '-v'], /There is no connection string/],
+    [
+      'a reference to Key Vault',
+      ['exec', '@Microsoft.KeyVault(SecretUri=x)', '--', node, '-v'],
+      /Key Vault.*not resolved/,
+    ],
+    ['a string without its beginning', ['exec', 'h:1433/app', node, '-v'], /Write the database as ;database=NAME/],
     ['a wrong one', ['exec', '--url', 'sqlserver://h:0', '--', node, '-v'], /port/],
     ['user and password', ['exec', '--url', 'sqlserver://h;user=sa;password=x', '--', node, '-v'], /sa|user/],
     ['an unknown format', ['exec', '--format', 'odbc', '--', node, '-v'], /choices are prisma, ado\.net, jdbc, uri/],
@@ -223,4 +257,20 @@ describe('exec', () => {
   ])('refuses %s, and runs nothing', async (_, args, why) => {
     expect(await command.run(...args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(why) })
   })
+})
+
+it.each([
+  ['sqlserver://h', true],
+  [' jdbc:sqlserver://h', true],
+  ['postgresql://u:p@h/app', true],
+  ['"Server=h;Database=app"', true],
+  ['Initial Catalog=app;Data Source=h', true],
+  ['localhost:1433', true],
+  ['npx', false],
+  ['./run.sh', false],
+  ['C:\\Program Files\\node.exe', false],
+  ['/opt/a=b/run', false],
+  ['@scope/tool', false],
+])('exec takes %s for a connection string: %s', (word, wanted) => {
+  expect(isConnectionString(word)).toBe(wanted)
 })

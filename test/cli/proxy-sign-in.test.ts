@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Readiness, type SignInEvent, signIn } from '../../src/cli/proxy-sign-in.ts'
-import { setUpLogin } from '../../src/setup.ts'
+import { targetOf } from '../../src/login/target.ts'
+import { setUp } from '../../src/setup.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 /** Fails for good: nothing is dialled. */
@@ -13,12 +14,12 @@ function start() {
       throw Object.assign(new Error('no identity here'), { name: 'CredentialUnavailableError' })
     },
   }
-  const setup = setUpLogin('sqlserver://h;database=app', { credential, clock, random: () => 0 })
+  const setup = setUp('sqlserver://h;database=app', { credential, clock, random: () => 0 })
   const readiness = new Readiness()
   const events: (SignInEvent & { after: number })[] = []
   const begun = clock.now()
   const stop = new AbortController()
-  const over = signIn(setup, readiness, {
+  const over = signIn({ setup, target: targetOf(setup.mssql) }, readiness, {
     onAttempt() {},
     emit: (event) => events.push({ ...event, after: (event.at - begun) / 1000 }),
     signal: stop.signal,

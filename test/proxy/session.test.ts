@@ -15,6 +15,19 @@ import { CountingCredential, loginFor, type TestProxy, targetFor } from './suppo
 
 const proxies = useProxies()
 
+const allClosed = ({ proxy }: Pick<TestProxy, 'proxy'>) =>
+  vi.waitFor(() => expect(proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }), 20_000)
+
+/** Writes until nobody takes any more. */
+async function fill(stream: Duplex): Promise<void> {
+  const chunk = encodePacket({ type: PacketType.BULK_LOAD, status: 0, payload: Buffer.alloc(30_000) })
+  for (let left = 2_000; left > 0; left--) {
+    if (stream.write(chunk)) continue
+    const drained = once(stream, 'drain').then(() => true)
+    if (!(await Promise.race([drained, new Promise((resolve) => setTimeout(() => resolve(false), 500))]))) return
+  }
+}
+
 describe('a session', () => {
   it('has its own upstream connection for its whole life', async () => {
     const started = await proxies.start()
@@ -152,19 +165,6 @@ describe('a session', () => {
       return { started, made: await proxies.loggedIn(started) }
     }
 
-    const allClosed = ({ proxy }: Pick<TestProxy, 'proxy'>) =>
-      vi.waitFor(() => expect(proxy.stats()).toMatchObject({ sessionsOpen: 0, connectionsOpen: 0 }), 20_000)
-
-    /** Writes until nobody takes any more. */
-    async function fill(stream: Duplex): Promise<void> {
-      const chunk = encodePacket({ type: PacketType.BULK_LOAD, status: 0, payload: Buffer.alloc(30_000) })
-      for (let left = 2_000; left > 0; left--) {
-        if (stream.write(chunk)) continue
-        const drained = once(stream, 'drain').then(() => true)
-        if (!(await Promise.race([drained, new Promise((resolve) => setTimeout(() => resolve(false), 500))]))) return
-      }
-    }
-
     it.each<[string, (socket: Socket) => void]>([
       ['is cut off', (socket) => socket.resetAndDestroy()],
       ['is killed', (socket) => socket.destroy()],
@@ -179,6 +179,31 @@ describe('a session', () => {
       const { started, made } = await deafSession()
       made.socket.end()
       await allClosed(started)
+    })
+  })
+
+  describe('of a client that goes and has read nothing of an endless answer', () => {
+    it.each<[string, (socket: Socket) => void]>([
+      ['is cut off', (socket) => socket.resetAndDestroy()],
+      ['is killed', (socket) => socket.destroy()],
+      ['half-closes', (socket) => socket.end()],
+    ])('ends upstream where it %s', { timeout: 60_000 }, async (_, leave) => {
+      let full: Promise<void> | undefined
+      const endless = await proxies.another({
+        serve: async (stream) => {
+          stream.resume()
+          full = fill(stream)
+          await once(stream, 'close')
+        },
+      })
+      const started = await proxies.start({}, endless)
+      const made = await proxies.loggedIn(started)
+      made.stream.pause()
+      await vi.waitFor(() => expect(full).toBeDefined())
+      await full
+      leave(made.socket)
+      await allClosed(started)
+      await vi.waitFor(() => expect(endless.sockets.size).toBe(0))
     })
   })
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { connect as connectTls } from 'node:tls'
+import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ConnectionBudget } from '../../src/proxy/connection-budget.ts'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
@@ -10,6 +11,7 @@ import { readMessage } from '../../src/tds/messages.ts'
 import { encodePacket, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
 import { HandshakeTransport } from '../../src/tds/tls.ts'
+import { runs } from '../support/property-runs.ts'
 import { useProxies } from './started-proxies.ts'
 import type { TestProxy, TestProxyOptions } from './support.ts'
 
@@ -155,6 +157,50 @@ it('a connection that has closed no longer counts', () => {
   budget.add(d)
   budget.beginLogin(d)
   expect(turnedOut).toEqual([])
+})
+
+it('whatever comes and goes, no more connections are open than may be, and none that has logged in is closed', () => {
+  const limits = fc.record({
+    maxConnections: fc.integer({ min: 1, max: 6 }),
+    maxLogins: fc.integer({ min: 1, max: 4 }),
+  })
+  const steps = fc.array(fc.tuple(fc.constantFrom('come', 'begin', 'log in', 'go'), fc.nat(20)), { maxLength: 60 })
+  fc.assert(
+    fc.property(limits, steps, ({ maxConnections, maxLogins }, taken) => {
+      const budget = new ConnectionBudget({ maxConnections, maxLogins })
+      const guests: { state: string; refuseAsTooMany(): void }[] = []
+      const count = (state: string) => guests.filter((each) => each.state === state).length
+      for (const [step, index] of taken) {
+        const guest = guests[index % guests.length]
+        if (step === 'come') {
+          const guest = {
+            state: 'unknown',
+            refuseAsTooMany() {
+              expect(guest.state).toBe('logging in')
+              guest.state = 'refused'
+              budget.remove(guest)
+            },
+          }
+          guests.push(guest)
+          budget.add(guest)
+        } else if (step === 'begin' && guest?.state === 'unknown') {
+          const room = count('logging in') + count('logged in') < maxConnections
+          guest.state = 'logging in'
+          budget.beginLogin(guest)
+          if (room) expect(guest.state).toBe('logging in')
+        } else if (step === 'log in' && guest?.state === 'logging in') {
+          guest.state = 'logged in'
+          budget.endLogin(guest)
+        } else if (step === 'go' && guest !== undefined) {
+          guest.state = 'gone'
+          budget.remove(guest)
+        }
+        expect(count('logging in')).toBeLessThanOrEqual(maxLogins)
+        expect(count('logging in') + count('logged in')).toBeLessThanOrEqual(maxConnections)
+      }
+    }),
+    runs(1_000),
+  )
 })
 
 const canBeAnother = process.platform === 'linux' && process.geteuid?.() === 0

@@ -5,6 +5,7 @@ import { TooLargeError } from '../../src/tds/bytes.ts'
 import { readMessage } from '../../src/tds/messages.ts'
 import { encodePacket, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { acceptTlsInTds } from '../../src/tds/tls.ts'
+import { runs } from '../support/property-runs.ts'
 
 /** Gives the same bytes over and over, as fast as they are taken, in chunks of a size. */
 class Endless extends Duplex {
@@ -63,7 +64,7 @@ describe('packets without end', () => {
           stream.destroy()
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     )
   })
 
@@ -75,7 +76,7 @@ describe('packets without end', () => {
         expect(stream.given).toBeLessThan(300_000)
         expect(stream.destroyed).toBe(true)
       }),
-      { numRuns: 25 },
+      runs(25),
     )
   })
 })

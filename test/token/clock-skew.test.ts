@@ -15,6 +15,11 @@ describe('the clock skew that a new token reveals', () => {
     ['a local clock that is behind', { exp: now + 5 * hour }, now + hour, -4 * hour],
     ['a local clock that is behind, by nbf', { exp: now + 3 * hour, nbf: now + 2 * hour }, now + 3 * hour, -2 * hour],
     ['a local clock that is behind, by iat', { exp: now + 3 * hour, iat: now + 2 * hour }, now + 3 * hour, -2 * hour],
+    ['a local clock that is ahead, and a new token', { exp: now - hour, nbf: now - 2 * hour }, now + hour, 2 * hour],
+    ['one that is ahead, and a token that Entra dates back', { exp: now, nbf: now - 65 * minute }, now + hour, hour],
+    ['one that is behind, and a new token', { exp: now + 3 * hour, iat: now + 2 * hour }, now + hour, -2 * hour],
+    ['none where only the expiry is wrong, and too late', { exp: now + hour, iat: now }, now + 3 * hour, undefined],
+    ['none where only the expiry is wrong, and too early', { exp: now + 3 * hour, iat: now }, now + hour, undefined],
     ['none by an nbf that is past', { exp: now + hour, nbf: now - 5 * minute }, now + hour, undefined],
     ['none without times', {}, now + hour, undefined],
   ])('%s', (_, times, expiresOn, skew) => {

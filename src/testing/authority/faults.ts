@@ -20,20 +20,20 @@ export interface StatusFault {
   body?: unknown
 }
 
-/** A token, but not the one that was hoped for. */
+/** A token, but not the expected one. */
 export interface TokenFault {
   /** The audience of the token. `true`: that of Microsoft Graph, which Azure SQL refuses. */
   wrongAudience?: true | string
   /** How long the token lives, in ms. */
   lifetime?: number
-  /** The token that was given last, while it is valid. */
+  /** Returns the last token again, while it is valid. */
   sameToken?: true
 }
 
 /** No answer. */
 export type SilenceFault = { hang: true } | { disconnect: true }
 
-/** What `authority.inject` takes: one kind of fault, and which requests it hits. */
+/** The argument of `authority.inject`: one kind of fault, and which requests it hits. */
 export type Fault = FaultTarget & (StatusFault | TokenFault | SilenceFault)
 
 /** Whether a fault applies to a request to this endpoint. */

@@ -4,11 +4,11 @@ import type { CertificateAuthority } from '../../x509/certificates.ts'
 import type { AuthorityEvent } from './events.ts'
 import type { Principal } from './principals.ts'
 
-/** How `startAuthority` is to start. */
+/** Options of `startAuthority`. */
 export interface AuthorityOptions {
   /** How long tokens live, in ms. @defaultValue 3_600_000 (1 h) */
   tokenLifetime?: number
-  /** Who can be signed in. @defaultValue `defaultPrincipals()` */
+  /** Who can sign in. @defaultValue `defaultPrincipals()` */
   principals?: readonly Principal[]
   /** Port of the identity endpoints (HTTP) on 127.0.0.1. @defaultValue any that is free */
   httpPort?: number
@@ -16,27 +16,27 @@ export interface AuthorityOptions {
   httpsPort?: number
   /** Who certifies the HTTPS server. @defaultValue a new one */
   certificateAuthority?: CertificateAuthority
-  /** Called with each token that an endpoint gives or refuses. Must not throw. */
+  /** Called with each token that an endpoint issues or refuses. Must not throw. */
   onEvent?: (event: AuthorityEvent) => void
-  /** Where tokens get their times, and delays theirs. @defaultValue the machine's */
+  /** The clock for the times of tokens, and for delays. @defaultValue the machine's clock */
   clock?: Clock
 }
 
-/** What `authority.issueToken` is to make. */
+/** Options of `authority.issueToken`. */
 export interface IssueTokenOptions {
   /** Name of the principal. @defaultValue the first one */
   principal?: string
   /** The `aud` claim. @defaultValue 'https://database.windows.net/' */
   audience?: string
-  /** In ms; a negative one makes a token that is past. @defaultValue the authority's `tokenLifetime` */
+  /** The lifetime in ms; if it is negative, the token has already expired. @defaultValue the authority's `tokenLifetime` */
   lifetime?: number
-  /** From when on it is good, in ms since the epoch. @defaultValue now */
+  /** From when on the token is valid, in ms since the epoch. @defaultValue now */
   notBefore?: number
-  /** Laid over the claims that the principal has; `undefined` takes one away. */
+  /** Override the principal's claims; `undefined` removes one. */
   claims?: JWTPayload
 }
 
-/** What makes a credential of `@azure/identity` use the authority inside this process. */
+/** Options that make a credential of `@azure/identity` in this process use the authority. */
 export interface AuthorityClientOptions {
   authorityHost: string
   /** Keeps MSAL from asking `login.microsoftonline.com` whether the authority is one. */
@@ -45,12 +45,12 @@ export interface AuthorityClientOptions {
   tlsOptions: { ca: string }
 }
 
-/** What `authority.writeFederatedToken` is to write. */
+/** Options of `authority.writeFederatedToken`. */
 export interface FederatedTokenOptions {
-  /** Name of whom the token stands for. @defaultValue the first application */
+  /** Name of the principal. @defaultValue the first application */
   principal?: string
-  /** In ms. @defaultValue 3_600_000 (1 h) */
+  /** The lifetime in ms. @defaultValue 3_600_000 (1 h) */
   lifetime?: number
-  /** Laid over the token's claims. */
+  /** Override the token's claims. */
   claims?: JWTPayload
 }

@@ -11,9 +11,9 @@ export interface FaultError {
   number: number
   /** @defaultValue 1 */
   state?: number
-  /** The severity. From 20 on the connection is closed behind it. @defaultValue 14 at login, 16 at a request */
+  /** The severity. From 20 on the connection is closed afterwards. @defaultValue 14 at login, 16 at a request */
   class?: number
-  /** @defaultValue what Azure SQL says with that number; for an unknown one, that it was injected */
+  /** @defaultValue Azure SQL's text for that number; for an unknown one, a text that says it was injected */
   message?: string
 }
 
@@ -21,18 +21,18 @@ export interface FaultError {
 export type FaultAction =
   /** The login, or the request, is answered by an error; the request does not reach the server. */
   | { refuse: FaultError }
-  /** It waits this long before it goes on, in ms. */
+  /** The connection waits this long before it continues, in ms. */
   | { delay: number }
-  /** Nothing is heard any more. */
+  /** The gateway sends nothing any more. */
   | { hang: true }
   /** The socket is destroyed. */
   | { drop: true }
-  /** The socket is destroyed by a TCP reset, as by a firewall that knows the connection no more. */
+  /** The socket is destroyed by a TCP reset, as by a firewall that no longer knows the connection. */
   | { reset: true }
   /** The login is answered by ENVCHANGE 20: connect there instead. */
   | { redirect: Routing }
 
-/** What `gateway.inject` takes. */
+/** The argument of `gateway.inject`. */
 export interface GatewayFault {
   at: Stage
   action: FaultAction

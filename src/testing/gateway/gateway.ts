@@ -15,59 +15,59 @@ import { GatewayStatistics, type GatewayStats } from './stats.ts'
 import { createTokenCheck, type TokenVerification, type VerifiedToken } from './token-check.ts'
 import { type LoginAnswerOptions, type Upstream, upstreamOf } from './upstream.ts'
 
-/** The SQL login that stands for a principal upstream. */
+/** The SQL login with which the gateway logs in upstream for a principal. */
 export type PrincipalLogin = Pick<Upstream, 'user' | 'password'>
 
 /** Options of {@link startGateway}. */
 export interface GatewayOptions {
-  /** The SQL Server behind it: a `sqlserver://` string with user and password, or the settings of one. */
+  /** The SQL Server behind the gateway: a `sqlserver://` string with user and password, or its settings. */
   upstream: Upstream | string
-  /** Whose tokens are taken, and for what audience: for example `authority.verification`. */
+  /** Whose tokens are accepted, and for which audience: for example `authority.verification`. */
   verification: TokenVerification
   /**
-   * SQL logins by object id, application id or user principal name. A principal that is not in it is refused as one
-   * that has no user in the database.
+   * SQL logins by object id, application id or user principal name. Any other principal is refused, as one without a user
+   * in the database.
    *
-   * @defaultValue every principal is the upstream's login
+   * @defaultValue every principal gets the login of `upstream`
    */
   principals?: Readonly<Record<string, PrincipalLogin>>
-  /** Which server it is like. @defaultValue 'azure' */
+  /** Which kind of server it behaves like. @defaultValue 'azure' */
   kind?: GatewayKind
   /** Turns rules on or off by name: `{ 'record-per-packet': false }`. @defaultValue those of its kind */
   rules?: RuleChoice
-  /** Names by which clients reach it besides `localhost`, `127.0.0.1` and those of its certificate: an alias, a tunnel. */
+  /** More names by which clients reach it than `localhost`, `127.0.0.1` and those in its certificate: an alias, a tunnel. */
   hosts?: readonly string[]
-  /** Leads each login on to other listeners. @defaultValue it takes logins itself; `fabric`: to `host\instance` */
+  /** Redirects each login to other listeners. @defaultValue no redirect; `fabric`: to `host\instance` */
   redirect?: RedirectOptions
-  /** What the answer to a login holds besides what it must. */
+  /** Optional parts of the answer to a login. */
   loginAnswer?: LoginAnswerOptions
   /** What FEDAUTHINFO says. @defaultValue STS: the issuer; SPN: `https://database.windows.net/` */
   fedAuthInfo?: Partial<FedAuthInfo>
-  /** A key and a certificate chain, as PEM. @defaultValue made at start, for `localhost` and `127.0.0.1` */
+  /** A key and a certificate chain, as PEM. @defaultValue created at start, for `localhost` and `127.0.0.1` */
   tls?: { key: string; certificate: string; ca?: string }
   /** Ends a session with error 37396 at its first request after its token's expiry. @defaultValue true */
   enforceExpiry?: boolean
   /** How long each byte takes in each direction, in ms. @defaultValue 0 */
   linkDelay?: number
-  /** A login that takes longer is cut, in ms. @defaultValue 15_000 */
+  /** How long a login may take before its connection is closed, in ms. @defaultValue 15_000 */
   loginTimeout?: number
   /** @defaultValue a free one */
   port?: number
-  /** Called with each login that was taken or refused. Must not throw. */
+  /** Called with each login that was accepted or refused. Must not throw. */
   onEvent?: (event: GatewayEvent) => void
-  /** What the time is for tokens. @defaultValue the machine's clock */
+  /** The clock that decides whether a token has expired. @defaultValue the machine's clock */
   clock?: Clock
 }
 
 /** Which connections `gateway.dropSessions` destroys, and how. */
 export interface DropOptions {
   /**
-   * Only sessions on which nothing has come or gone for this long, in ms: Azure's gateway drops them after 30 min.
+   * Only sessions that have been idle for this long, in ms: Azure's gateway drops them after 30 min.
    *
    * @defaultValue 0: all, and connections that are logging in
    */
   idleFor?: number
-  /** `end`: the socket is closed in order; `reset`: by a TCP reset. @defaultValue `end` */
+  /** `end`: the socket is closed cleanly; `reset`: by a TCP reset. @defaultValue `end` */
   how?: 'end' | 'reset'
 }
 
