@@ -9,7 +9,7 @@ const SAID_FROM = 2
 
 /** Looks for what a command waits for, until disposed. */
 export interface Waits extends Disposable {
-  /** To be called when something begins to be waited for. Goes on looking until nothing is. */
+  /** Call this when a wait begins. It keeps polling until nothing waits. */
   look(): void
 }
 

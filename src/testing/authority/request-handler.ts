@@ -142,7 +142,7 @@ const TENANT_ROUTES: ReadonlyArray<readonly [rest: string, endpoint: Endpoint, m
   ['discovery/v2.0/keys', 'keys', 'GET'],
 ]
 
-/** What is served over HTTPS: Entra ID, and Azure Pipelines beside it. */
+/** What is served over HTTPS: Entra ID and Azure Pipelines. */
 export function entraRoute(path: string): Route | undefined {
   if (path === AZURE_PIPELINES_PATH) return { endpoint: 'azure-pipelines', method: 'POST', tenant: '' }
   const [, tenant = '', ...rest] = path.split('/')
