@@ -11,7 +11,6 @@ import type { JWTPayload } from 'jose'
  */
 export type PrincipalKind = 'system-assigned' | 'user-assigned' | 'application' | 'user'
 
-/** One identity of the directory. */
 export interface Principal {
   kind: PrincipalKind
   /** What the database knows it by; a user's is the user principal name (`somebody@example.test`). */

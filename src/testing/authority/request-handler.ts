@@ -10,7 +10,6 @@ import { type Endpoint, givesTokens, type Statistics } from './statistics.ts'
 import { answerTokenRequest, type EndpointContext, inTenant } from './token-endpoint.ts'
 import type { Signer, TokenIssuer } from './token-issuer.ts'
 
-/** What requests share. */
 export interface AuthorityState {
   clock: Clock
   signer: Signer

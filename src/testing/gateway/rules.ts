@@ -59,7 +59,6 @@ const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
   'tds8-only': 'strict-only',
 }
 
-/** The rules in force. */
 export function rulesOf(kind: GatewayKind, choice: RuleChoice = {}): ReadonlySet<GatewayRule> {
   if (choice === 'none') return new Set()
   return new Set(GATEWAY_RULES.filter((rule) => choice[rule] ?? (RULES_OF_A_KIND[rule] ?? kind) === kind))

@@ -33,7 +33,6 @@ export interface GatewayStats {
   mostSessionsOpen: number
 }
 
-/** Counts. */
 export class GatewayStatistics {
   #stats = emptyStats()
 
