@@ -34,7 +34,7 @@ function none(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(problems.join('\n'))
 }
 
-/** What goes on beside the steps. It must have ended before its folder is removed. */
+/** Work that runs in parallel with the steps. It must have ended before its folder is removed. */
 const background: Promise<unknown>[] = []
 
 /** Checks the package as users get it: packed, installed from the registry into a project of theirs, bundled, run. */
@@ -44,7 +44,7 @@ async function checkPackage(temporary: string, azure: AzureForPrograms): Promise
   mkdirSync(folder)
   await step('Build', () => runNpm(['run', 'build']) && undefined)
   const packed = pack(temporary)
-  // The registry is slower than all else, so this goes on meanwhile.
+  // The registry is slower than everything else, so this runs in parallel.
   const applications = new Applications(join(temporary, 'applications'), packed.tarball)
   const examples = new Examples(join(temporary, 'examples'), packed.tarball)
   const applicationsMade = applications.build()

@@ -18,7 +18,7 @@ export class Skip extends Error {}
 const INTERRUPTED = 'interrupted'
 const STEP_TIMEOUT = 180_000
 
-/** Runs one step after the other, and goes on if one fails. */
+/** Runs one step after the other, and continues if one fails. */
 export class StepRunner {
   readonly results: StepResult[] = []
   readonly #print: (line: string) => void

@@ -163,7 +163,7 @@ function checkForm(source: Source, segment: Segment): void {
     const opening = { start: valueSpan.start, end: valueSpan.start + 1 }
     throw source.refuse(opening, `${whose} opens a ${quote} that it does not close.`)
   }
-  if (segment.overhang) throw source.refuse(valueSpan, `${whose} goes on after its closing ${quote}.`)
+  if (segment.overhang) throw source.refuse(valueSpan, `${whose} continues after its closing ${quote}.`)
 }
 
 /** The remark on an unknown name. */

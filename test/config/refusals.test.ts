@@ -74,10 +74,10 @@ describe('a refused connection string points at the mistake', () => {
     // quotes
     ['sqlserver://h;database={a', /database opens a brace that it does not close/, '{'],
     ['sqlserver://h;database={a}};encrypt=true', /opens a brace/, '{'],
-    ['sqlserver://h;database={a}b', /database goes on after its closing brace/, '{***'],
+    ['sqlserver://h;database={a}b', /database continues after its closing brace/, '{***'],
     ['Server=h;Database="a', /Database opens a quote that it does not close/, '"'],
     ["Server=h;Database='a;Encrypt=true", /opens a quote/, "'"],
-    ['Server=h;Database="a"b', /goes on after its closing quote/, '"***'],
+    ['Server=h;Database="a"b', /continues after its closing quote/, '"***'],
     ['Server=h;Database==a', /begins with "=" must be in quotes/, '=a'],
     // values
     ['sqlserver://h;encrypt=maybe', /encrypt must be true, false or strict, not "maybe"/, 'maybe'],

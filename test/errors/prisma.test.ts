@@ -63,7 +63,7 @@ it('the error of a query also names its model', async () => {
   }
 })
 
-it('a connection that is lost in a transaction is P2034, and the client goes on', async () => {
+it('a connection that is lost in a transaction is P2034, and the client still works', async () => {
   const { prisma } = db.connect()
   const work = prisma.$transaction(
     async (tx) => {

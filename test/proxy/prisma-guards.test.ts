@@ -38,7 +38,7 @@ describe('a shadow database that Prisma would create', () => {
     expect(refusal(sql, host)).toBeUndefined()
   })
 
-  it('does not reach the server, and the session goes on', async () => {
+  it('does not reach the server, and the session continues', async () => {
     const refuseStatement = (sql: string) => (sql.startsWith('CREATE DATABASE [prisma') ? 'Not here.' : undefined)
     const started = await proxies.start({ refuseStatement })
     const client = await proxies.loggedIn(started)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { signedIn, useAuthority } from './support.ts'
 
-/** The same on each endpoint; in a file for each, since MSAL reads the endpoint once per process and goes on using it. */
+/** The same on each endpoint; in a file for each, since MSAL reads the endpoint once per process and keeps using it. */
 export function testManagedIdentity(kind: 'app-service' | 'imds'): void {
   const bench = useAuthority()
 

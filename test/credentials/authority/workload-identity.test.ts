@@ -45,7 +45,7 @@ it('sends the current token of the file, which the cluster rotates', async () =>
   const first = await readFile(tokenFile, 'utf8')
   await signedIn(credential, bench)
 
-  // @azure/identity goes on sending a token that it has read for five minutes.
+  // @azure/identity keeps sending a token that it has read for five minutes.
   vi.setSystemTime(Date.now() + 11 * MINUTE)
   await expect(signedIn(credential, bench)).rejects.toThrow('AADSTS700024')
   await bench.authority.writeFederatedToken(tokenFile, { lifetime: 10 * MINUTE })

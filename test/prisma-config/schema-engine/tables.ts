@@ -3,7 +3,7 @@ import { type Database, literal, quoted } from './database.ts'
 /** A column as SQL Server has it; of defaults, only IDENTITY is known. */
 export interface Column {
   name: string
-  /** `NVARCHAR(100)`, for one. */
+  /** For example, `NVARCHAR(100)`. */
   type: string
   nullable: boolean
   identity: boolean

@@ -6,7 +6,7 @@ import { newScope, verify } from './support.ts'
 
 const SQL = 'https://database.windows.net/.default'
 
-// MSAL reads the endpoint once per process and goes on using it: one authority for the whole file.
+// MSAL reads the endpoint once per process and keeps using it: one authority for the whole file.
 let authority: Authority
 beforeAll(async () => {
   authority = await startAuthority({ tokenLifetime: 120_000 })

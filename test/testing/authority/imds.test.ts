@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { type Authority, startAuthority } from '../../../src/testing/authority/authority.ts'
 import { newScope, verify } from './support.ts'
 
-// MSAL reads the endpoint once per process and goes on using it: one authority for the whole file.
+// MSAL reads the endpoint once per process and keeps using it: one authority for the whole file.
 let authority: Authority
 beforeAll(async () => {
   authority = await startAuthority({ tokenLifetime: 120_000 })
