@@ -15,7 +15,7 @@ import { type CliContext, cannotListen, ExitCode, type Output, say, stopOn } fro
 interface DevFlags extends Pick<SignInFlags, 'url' | 'config'> {
   port?: number
   tokenLifetime?: number
-  // Not --env-file: Node 20 takes that for its own, wherever it stands (nodejs/node#54232).
+  // Not --env-file: Node 20 treats that as its own option, even after the script (nodejs/node#54232).
   writeEnv?: string
 }
 
@@ -41,7 +41,7 @@ const KEYS = `
   q  quit
 `
 
-/** `dev`: a local Entra ID and a gateway, for a SQL Server that takes no tokens. @param keyboard - for tests */
+/** `dev`: a local Entra ID and a gateway, for a SQL Server that accepts no tokens. @param keyboard - for tests */
 export function devCommand(context: CliContext, keyboard: Keyboard = process.stdin): Command {
   return new Command('dev')
     .description('run a local Entra ID and a gateway in front of your SQL Server, to try tokens without Azure')
@@ -107,7 +107,7 @@ async function loadLocalEntra(): Promise<typeof import('./local-entra.ts')> {
   }
 }
 
-/** All that an application needs, to copy. */
+/** Everything that an application needs, to copy. */
 function introduction(local: LocalEntra, tokenLifetime: number, envFile?: string): string {
   const { environment, caFile } = local
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}`)

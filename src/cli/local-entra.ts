@@ -19,7 +19,7 @@ const PAUSE = 20_000
 const HOSTS = ['localhost', '127.0.0.1']
 
 export interface LocalEntraOptions {
-  /** The SQL Server to stand in front of, with a user and a password. */
+  /** The SQL Server behind the gateway, with a user and a password. */
   config: MssqlConfig | string
   /** The gateway's. */
   port: number
@@ -30,7 +30,7 @@ export interface LocalEntraOptions {
   onFaultEnd: (text: string) => void
 }
 
-/** An authority, and a gateway that takes its tokens, in front of a SQL Server of your own. All on 127.0.0.1. */
+/** An authority, and a gateway that accepts its tokens, in front of your own SQL Server. All on 127.0.0.1. */
 export class LocalEntra {
   readonly upstream: Upstream
   /** What makes an application connect through the gateway, and `@azure/identity` sign in to the authority. */
@@ -114,7 +114,7 @@ export class LocalEntra {
     }
   }
 
-  /** Lets what a key stands for go wrong. @returns what happened; undefined for a key that stands for nothing */
+  /** Injects the fault of a key. @returns what happened; undefined for a key without one */
   press(key: string): string | undefined {
     switch (key) {
       case 'f':

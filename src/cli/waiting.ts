@@ -4,12 +4,12 @@ import { type CliContext, say } from './process.ts'
 /** How often to look, in ms. */
 const INTERVAL = 250
 
-/** A wait is said from this age on, in s. */
+/** A wait is reported once it has lasted this long, in s. */
 const SAID_FROM = 2
 
-/** Looks for what a command waits for, until disposed. */
+/** Polls what a command waits for, until disposed. */
 export interface Waits extends Disposable {
-  /** To be called when something begins to be waited for. Goes on looking until nothing is. */
+  /** Call this when a wait begins. It keeps polling until nothing waits. */
   look(): void
 }
 

@@ -81,7 +81,7 @@ export class IdentityCredential extends NamedCredential {
 
   /** @throws EntraError `CONFIG_INVALID` if the environment lacks something, `DEPENDENCY_MISSING` */
   async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
-    // If this fails, the next request tries again: what was missing may be there by then.
+    // If this fails, the next request tries again: what was missing may exist by then.
     this.#made ??= this.#load().catch((error: unknown) => {
       this.#made = undefined
       throw error

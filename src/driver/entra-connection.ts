@@ -33,7 +33,7 @@ export class EntraConnection implements PoolConnection {
   readonly #isolationLevel: IsolationLevel
   /** Why this end closed it; undefined if it did not. */
   closedBy: CloseReason | undefined
-  /** Whether the session said that it is moving, or has become read-only. */
+  /** Whether the session reported that its database is moving, or has become read-only. */
   isMoving = false
 
   /**

@@ -35,7 +35,7 @@ export interface ServerAddress {
 /** A connection after PRELOGIN and TLS. */
 export interface ServerConnection {
   socket: Socket
-  /** What LOGIN7 goes on. */
+  /** The stream that carries LOGIN7. */
   stream: Duplex
   /** What the server answered to PRELOGIN. */
   prelogin: Prelogin

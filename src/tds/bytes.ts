@@ -78,7 +78,7 @@ export function uint32(value: number): Buffer {
   return bytes
 }
 
-/** What a text is encoded in: UTF-16 since TDS 7. */
+/** The encoding of text: UTF-16 since TDS 7. */
 type TextEncoding = 'utf16le' | 'latin1'
 
 export function bVarchar(text: string, encoding: TextEncoding = 'utf16le'): Buffer {

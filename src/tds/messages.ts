@@ -20,7 +20,7 @@ export function hasRecords(stream: Duplex): stream is TLSSocket {
 }
 
 /**
- * Sees to it that no record carries more than a packet may have. To be called once, when the packet size is agreed on:
+ * Makes sure that no record carries more than a packet may have. To be called once, when the packet size is agreed on:
  * OpenSSL takes less later, but not more (SSL_set_max_send_fragment lowers the split size too, and never lifts it).
  */
 export function limitRecords(stream: Duplex, packetSize: number): void {

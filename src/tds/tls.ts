@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect, TLSSocket, type TLSSocketOptions } fro
 import { TdsProtocolError, TooLargeError } from './bytes.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from './packet.ts'
 
-/** What TDS 8.0 calls itself in TLS (MS-TDS 3.2.5.2, ALPN). */
+/** The name of TDS 8.0 in TLS (MS-TDS 3.2.5.2, ALPN). */
 const TDS8_ALPN = 'tds/8.0'
 
 /** The first byte of a TLS handshake record: a TDS 8 client begins with it, a TDS 7 client with a PRELOGIN packet. */
@@ -97,7 +97,7 @@ export class HandshakeTransport extends Duplex {
 
   /** @param options - `releasable`: whether {@link release} will be called */
   constructor(below: Duplex, options: { releasable?: boolean } = {}) {
-    // TLS goes with what it runs on, whatever it has not been asked for yet: so this ends, but closes only with TLS.
+    // TLS is destroyed with its transport, even with data that nobody has read yet. So this ends, but closes only with TLS.
     super({ autoDestroy: false })
     this.#below = below
     if (options.releasable) this.#records = new TlsRecords()
@@ -179,7 +179,7 @@ export class HandshakeTransport extends Duplex {
     if (this.#hasEnded) this.#below.pause()
   }
 
-  /** Whether TLS has come to its end: the rest is for whoever gets the connection back, and waits there until then. */
+  /** Whether TLS has ended. What follows belongs to whoever gets the connection back, and waits until then. */
   get #hasEnded(): boolean {
     return this.#records !== undefined && this.#records.behind.length > 0
   }
@@ -219,11 +219,11 @@ const HEADER_LENGTH = 5
 /** ContentType of RFC 8446, 5.1: change_cipher_spec, alert, handshake, application_data. No TDS packet has such a type. */
 const isRecordType = (type: number | undefined) => type !== undefined && type >= 0x14 && type <= 0x17
 
-/** Tells where TLS ends in a stream that goes on without it. */
+/** Finds where TLS ends in a stream that continues without it. */
 export class TlsRecords {
   /** A header that is not complete yet. */
   #header: Buffer = Buffer.alloc(0)
-  /** What is to come of the current record, in bytes. */
+  /** The rest of the current record, in bytes. */
   #left = 0
   /** What came behind the last record. */
   behind: Buffer = Buffer.alloc(0)
