@@ -6,10 +6,9 @@ import { printable } from '../errors/wording.ts'
 import type { AuthorityEvent } from '../testing/authority/events.ts'
 import type { GatewayEvent } from '../testing/gateway/events.ts'
 import { datasourceOf } from './datasource.ts'
-import { eventLine } from './event-lines.ts'
 import { portNumber, type SignInFlags } from './flags.ts'
 import type { LocalEntra } from './local-entra.ts'
-import { type CliContext, cannotListen, ExitCode, type Output, say, stopOn } from './process.ts'
+import { type CliContext, cannotListen, ExitCode, eventLine, type Output, say, stopOn } from './process.ts'
 
 interface DevFlags extends Pick<SignInFlags, 'url' | 'config'> {
   port?: number
