@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Command, Option } from 'commander'
@@ -149,10 +150,8 @@ async function runChild(command: string, args: readonly string[], env: NodeJS.Pr
   }
   for (const signal of PASSED_ON) process.on(signal, passOn)
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once('error', reject)
-      child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
-    })
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals]
+    return code ?? 128 + constants.signals[signal]
   } finally {
     for (const signal of PASSED_ON) process.off(signal, passOn)
   }
