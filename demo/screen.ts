@@ -56,7 +56,7 @@ export class Screen {
   }
 
   /**
-   * Shows what a picture is at the time, again and again, while this runs: it goes on while nothing happens.
+   * Redraws the current picture again and again while this runs, even while nothing happens.
    *
    * @param keep - whether the last picture stays, above what is printed from then on
    */

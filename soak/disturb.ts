@@ -11,8 +11,8 @@ export type Azure = Child<ControlMessage, unknown, { config: MssqlConfig; enviro
 /**
  * Lets faults happen to a local Azure, until the signal is aborted; then none is active any more.
  *
- * @param plan - goes on where it was left
- * @param spans - is told of each fault
+ * @param plan - continues where it stopped
+ * @param spans - called with each fault
  */
 export async function disturb(
   azure: Pick<Azure, 'ask'>,

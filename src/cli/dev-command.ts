@@ -13,7 +13,7 @@ import { type CliContext, cannotListen, ExitCode, eventLine, type Output, say, s
 interface DevFlags extends Pick<SignInFlags, 'url' | 'config'> {
   port?: number
   tokenLifetime?: number
-  // Not --env-file: Node 20 takes that for its own, wherever it stands (nodejs/node#54232).
+  // Not --env-file: Node 20 treats that as its own option, even after the script (nodejs/node#54232).
   writeEnv?: string
 }
 
@@ -39,7 +39,7 @@ const KEYS = `
   q  quit
 `
 
-/** `dev`: a local Entra ID and a gateway, for a SQL Server that takes no tokens. @param keyboard - for tests */
+/** `dev`: a local Entra ID and a gateway, for a SQL Server that accepts no tokens. @param keyboard - for tests */
 export function devCommand(context: CliContext, keyboard: Keyboard = process.stdin): Command {
   return new Command('dev')
     .description('run a local Entra ID and a gateway in front of your SQL Server, to try tokens without Azure')
@@ -104,7 +104,7 @@ async function loadLocalEntra(): Promise<typeof import('./local-entra.ts')> {
   }
 }
 
-/** All that an application needs, to copy. */
+/** Everything that an application needs, to copy. */
 function introduction(local: LocalEntra, tokenLifetime: number, envFile?: string): string {
   const { environment, caFile } = local
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}`)

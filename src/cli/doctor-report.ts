@@ -58,7 +58,6 @@ export function stepAsText(
   ].join('\n')
 }
 
-/** The last line. */
 export function summaryOf(results: readonly StepResult[], { style }: Pick<Output, 'style'>): string {
   const count = (status: StepStatus) => results.filter((result) => result.status === status).length
   const counts = { failed: count('failed'), 'with warnings': count('warning'), skipped: count('skipped') }

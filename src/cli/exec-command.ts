@@ -104,7 +104,7 @@ async function exec(
 }
 
 /**
- * The environment without the variables that hold the connection string, which may hold a secret: npm, for one, passes on
+ * The environment without the variables that hold the connection string, which may hold a secret: npm, for example, passes on
  * the whole line of a script. Nor with a string that it was made of.
  */
 function withoutString(environment: NodeJS.ProcessEnv, config: Datasource['config']): NodeJS.ProcessEnv {

@@ -1,10 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { SignInOptions } from '../credentials/sign-in-options.ts'
 
-/** The variable that all of Prisma reads the connection string from. */
+/** The variable from which Prisma reads the connection string. */
 export const DATABASE_URL = 'DATABASE_URL'
 
-/** The values of {@link signInFlags}. */
 export interface SignInFlags extends Pick<SignInOptions, 'tenantId' | 'clientId'> {
   url?: string
   config?: string

@@ -19,7 +19,7 @@ const PAUSE = 20_000
 const HOSTS = ['localhost', '127.0.0.1']
 
 export interface LocalEntraOptions {
-  /** The SQL Server to stand in front of, with a user and a password. */
+  /** The SQL Server behind the gateway, with a user and a password. */
   config: MssqlConfig | string
   /** The gateway's. */
   port: number
@@ -34,7 +34,7 @@ export interface LocalEntraOptions {
 export type LocalEntra = Awaited<ReturnType<typeof startLocalEntra>>
 
 /**
- * Starts an authority, and a gateway that takes its tokens, in front of a SQL Server of your own. All on 127.0.0.1.
+ * Starts an authority, and a gateway that accepts its tokens, in front of your own SQL Server. All on 127.0.0.1.
  *
  * @throws EntraError `CONFIG_INVALID`, `CONFIG_CREDENTIALS`; the system's error if the port is taken
  */
@@ -119,7 +119,7 @@ export async function startLocalEntra(options: LocalEntraOptions) {
       }
     },
 
-    /** Lets what a key stands for go wrong. @returns what happened; undefined for a key that stands for nothing */
+    /** Injects the fault of a key. @returns what happened; undefined for a key without one */
     press(key: string): string | undefined {
       switch (key) {
         case 'f':

@@ -25,7 +25,6 @@ export interface ProxyFlags extends SignInFlags {
   endAtExpiry?: boolean
 }
 
-/** Adds the flags of {@link ProxyFlags}. */
 export function proxyFlags(command: Command): Command {
   return signInFlags(command)
     .optionsGroup('The proxy:')

@@ -76,7 +76,7 @@ function loaderOf(folder: string): Loader | undefined {
   }
 }
 
-/** Keeps standard output for what the command prints: dotenv, for one, writes there. */
+/** Keeps standard output for what the command prints: dotenv, for example, writes there. */
 async function withStdoutKept<T>(work: () => Promise<T>): Promise<T> {
   const { log, info } = console
   console.log = console.info = console.error

@@ -107,7 +107,7 @@ Exit codes:
 
 /**
  * Ends the process quietly once nobody reads its output (`| head -1`), unless the command outlives its reader, as a
- * standing proxy does. Messages that nobody reads are dropped: `exec` runs on until its command ends.
+ * proxy does. Messages that nobody reads are dropped: `exec` runs until its command ends.
  *
  * @returns tells that the command outlives its reader
  */

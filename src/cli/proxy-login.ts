@@ -5,7 +5,6 @@ import { EntraError } from '../errors/entra-error.ts'
 import { randomPassword } from '../proxy/admission.ts'
 import type { ProxyOptions } from '../proxy/settings.ts'
 
-/** The values of {@link loginFlags}. */
 export interface LoginFlags {
   user?: string
   passwordFile?: string

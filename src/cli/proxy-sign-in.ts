@@ -40,7 +40,6 @@ const LOGIN = { ...ORDINARY_LOGIN, applicationName: 'prisma-mssql-entra proxy' }
 const QUICK_ATTEMPTS = 10
 const SLOW_INTERVAL = 60_000
 
-/** Options of {@link signIn}. */
 interface SignInOptions {
   onAttempt: () => void
   emit: (event: SignInEvent) => void

@@ -5,8 +5,7 @@ import { type Clock, systemClock, type Timer } from '../time/clock.ts'
 const SUMMARY_EVERY = 10_000
 
 /**
- * Says the first refusal of each reason, and of the others how many there were: a flood of connections must not be one of
- * lines.
+ * Reports the first refusal for each reason, and counts the rest: a flood of connections must not become a flood of lines.
  *
  * @returns takes the reason of each refusal
  */

@@ -4,10 +4,10 @@ import { type CliContext, say } from './process.ts'
 /** How often to look, in ms. */
 const INTERVAL = 250
 
-/** A wait is said from this age on, in s. */
+/** A wait is reported once it has lasted this long, in s. */
 const SAID_FROM = 2
 
-/** Looks for what a command waits for, until disposed. */
+/** Polls what a command waits for, until disposed. */
 export type Waits = ReturnType<typeof sayWaits>
 
 /**
@@ -35,7 +35,7 @@ export function sayWaits(context: Pick<CliContext, 'err'>, what: () => string | 
     timer = now === undefined ? undefined : clock.setTimer(INTERVAL, look)
   }
   const waits = {
-    /** To be called when something begins to be waited for. Goes on looking until nothing is. */
+    /** Call this when a wait begins. It keeps polling until nothing waits. */
     look() {
       timer ??= clock.setTimer(INTERVAL, look)
     },

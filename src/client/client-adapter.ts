@@ -83,7 +83,7 @@ export class ClientAdapter implements SqlDriverAdapter {
     try {
       for (let again = false; ; again = true) {
         let connection: ClientConnection | undefined
-        // Reads go on: the old primary answers them.
+        // Reads continue: the old primary answers them.
         if (this.#pool.writes.isShut && (counts['read-only'] !== undefined || mayWrite(kind, query))) {
           connection = await holdEventLoop(this.#pool.writes.pass(kind === 'begin', started))
         }

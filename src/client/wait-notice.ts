@@ -1,7 +1,7 @@
 import { printable } from '../errors/wording.ts'
 import type { Clock, Timer } from '../time/clock.ts'
 
-/** A wait is told after this long, in ms. */
+/** A wait is reported after this long, in ms. */
 const TOLD_AFTER = 2_000
 
 /** Tells on stderr what a process waits for, in one line for each wait: for those who have no `onEvent`. */

@@ -24,6 +24,11 @@ export const NO_CONFIG =
   'There is no connection string. If it should come from DATABASE_URL, that variable is not set here: Prisma 7 does not ' +
   "load .env. Begin the file with import 'dotenv/config' (npm install dotenv), or start Node with --env-file=.env."
 
+/** For doctor, exec and proxy. */
+const FOR_TOKENS =
+  'This is only for logins by token. The adapter logs in with this user and password as they are, because the server is on ' +
+  'this machine.'
+
 /**
  * Reads a connection string or a config object of `mssql`, and refuses what would sign in without a token.
  *
@@ -44,8 +49,10 @@ export function readConfig(
   const { config, schema, maxAge, authentication: said, details, warnings } = parsed
   refusePlaintext(config.server, config.options?.encrypt)
   const authentication = inCode.authentication === undefined ? undefined : [inCode.authentication].flat().join(',')
-  const mayHaveOne = allowPassword !== undefined && mayUsePassword(config.server, allowPassword)
+  const mayHaveOne = mayUsePassword(config.server, allowPassword)
   const sqlLogin = mayHaveOne ? sqlLoginIn(details, said, authentication) : undefined
+  if (sqlLogin !== undefined && allowPassword === undefined)
+    throw details.user?.refuse(FOR_TOKENS, 'CONFIG_CREDENTIALS')
   if (sqlLogin !== undefined) return { config, schema, maxAge, signIns: [], sqlLogin, warnings }
   for (const name of ['tenantId', 'clientId'] as const) {
     const text = inCode[name]

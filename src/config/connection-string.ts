@@ -8,6 +8,7 @@ import {
   hideSecrets,
   indexOrEnd,
   mayHoldSecret,
+  type Segment,
   segmentsOf,
   valueTextOf,
   warnOfUnknown,
@@ -73,17 +74,19 @@ function withoutQuotes(text: string): string {
 
 /** Whether a connection string holds a secret, or what seems to be one. */
 export function holdsSecret(text: string): boolean {
-  const { format, start } = formatOf(text)
-  return segmentsOf(new Source(format, text), addressOf(format, text, start).end).some(mayHoldSecret)
+  return segmentsIn(text).some(mayHoldSecret)
 }
 
 /** The same connection string with another database. */
 export function withDatabase(text: string, database: string): string {
-  const { format, start } = formatOf(text)
-  const segments = segmentsOf(new Source(format, text), addressOf(format, text, start).end)
-  const named = segments.find(({ parameter }) => parameter?.names[0] === 'database')
+  const named = segmentsIn(text).find(({ parameter }) => parameter?.names[0] === 'database')
   const { start: from, end: until } = named?.valueSpan ?? { start: text.length, end: text.length }
   return `${text.slice(0, from)}${named === undefined ? ';database=' : ''}{${database}}${text.slice(until)}`
+}
+
+function segmentsIn(text: string): Segment[] {
+  const { format, start } = formatOf(text)
+  return segmentsOf(new Source(format, text), addressOf(format, text, start).end)
 }
 
 /** Where the address of a URL is; ADO.NET has none. */

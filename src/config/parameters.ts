@@ -25,7 +25,7 @@ export class Settings {
   readonly trusted: string[] = []
   authentication: Value | undefined
   readonly details: GivenDetails = {}
-  /** Ways to sign in without a credential. */
+  /** What would sign in without a credential. */
   readonly otherSignIns: Value[] = []
 }
 

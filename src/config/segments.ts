@@ -33,8 +33,8 @@ const QUOTES: Readonly<Record<Format, Readonly<Record<string, string>>>> = {
  * Splits `name=value;…` at the semicolons outside of quotes, and looks the names up. A quote counts only at the
  * beginning of a value.
  *
- * By hand, since `parse` of `@tediousjs/connection-string` tells no places: no error could point at one, and no secret
- * be masked. It also misses what is there twice or has no `=`.
+ * By hand, because `parse` of `@tediousjs/connection-string` gives no positions: no error could point at one, and no secret
+ * be masked. It also misses duplicates, and parts without `=`.
  */
 export function segmentsOf({ text, format }: Source, from: number): Segment[] {
   const found: Segment[] = []
@@ -128,7 +128,7 @@ export function hideSecrets(source: Source, segments: readonly Segment[]): void 
 }
 
 /**
- * Refuses what is not `name=value`, and what is there twice.
+ * Refuses what is not `name=value`, and duplicates.
  *
  * @throws EntraError `CONFIG_INVALID`
  */
@@ -166,7 +166,7 @@ function checkForm(source: Source, segment: Segment): void {
   if (segment.overhang) throw source.refuse(valueSpan, `${whose} goes on after its closing ${quote}.`)
 }
 
-/** What to say of a name that is not known. */
+/** The remark on an unknown name. */
 export function warnOfUnknown(source: Source, segment: Segment): void {
   const { name, named } = segment
   const hint = didYouMean(name, PARAMETER_NAMES)

@@ -3,7 +3,7 @@ import { authenticationMethods, METHODS } from '../credentials/methods.ts'
 import type { Given, GivenDetails } from '../credentials/sign-in.ts'
 import { isLoopback } from './address.ts'
 
-/** A user and a password, for a server that takes no tokens. Neither `util.inspect` nor `JSON.stringify` shows the password. */
+/** A user and a password, for a server that accepts no tokens. Neither `util.inspect` nor `JSON.stringify` shows the password. */
 export class SqlLogin {
   readonly user: string
   readonly #password: string

@@ -14,7 +14,8 @@ export class CredentialChain<Accepted> {
   readonly #clock: Clock
   readonly #accept: (answer: AccessToken | null) => Accepted
   #serving: NamedCredential | undefined
-  #failures: CredentialFailure[] = []
+  /** The credentials that failed in the last request. */
+  failures: readonly CredentialFailure[] = []
   /** Those that were asked and have not answered. */
   #waiting = new Map<NamedCredential, AbortController>()
 
@@ -33,16 +34,11 @@ export class CredentialChain<Accepted> {
     return this.#serving?.name
   }
 
-  /** The credentials that failed in the last request. */
-  get failures(): readonly CredentialFailure[] {
-    return this.#failures
-  }
-
   /** How the request under way stands: whose answer it waits for, and why others could not get a token. */
   progress(): string {
     const names = [...this.#waiting.keys()].map(({ name }) => name)
     const state = names.length === 0 ? 'No credential has been asked yet.' : `No answer yet from ${names.join(', ')}.`
-    return [state, ...linesOf(this.#failures)].join('\n')
+    return [state, ...linesOf(this.failures)].join('\n')
   }
 
   /**
@@ -56,7 +52,7 @@ export class CredentialChain<Accepted> {
     const order = askingOrder(this.#credentials, this.#serving)
     const failures: CredentialFailure[] = []
     const waiting = new Map<NamedCredential, AbortController>()
-    this.#failures = failures
+    this.failures = failures
     this.#waiting = waiting
     let asked = 0
     let timer: Timer | undefined

@@ -3,7 +3,6 @@ import { EntraError } from '../errors/entra-error.ts'
 import { claimsOf, dateOf } from './claims.ts'
 import { type AuthenticationMethod, type AuthenticationName, authenticationMethod } from './methods.ts'
 
-/** The options of a request for a token. */
 export interface AskOptions {
   abortSignal: AbortSignal
 }

@@ -81,7 +81,7 @@ export class IdentityCredential extends NamedCredential {
 
   /** @throws EntraError `CONFIG_INVALID` if the environment lacks something, `DEPENDENCY_MISSING` */
   async getToken(scope: string, { abortSignal }: AskOptions): Promise<AccessToken | null> {
-    // If this fails, the next request tries again: what was missing may be there by then.
+    // If this fails, the next request tries again: what was missing may exist by then.
     this.#made ??= this.#load().catch((error: unknown) => {
       this.#made = undefined
       throw error
@@ -99,9 +99,9 @@ export class IdentityCredential extends NamedCredential {
   }
 
   async #load(): Promise<TokenCredential> {
-    const loaded = (await import('./identity-package.cts')) as unknown as IdentityPackage & { default: IdentityPackage }
+    const loaded = (await import('./identity-package.cts')) as { identity?: Identity; default?: { identity: Identity } }
     // esbuild's --splitting gives import() of CommonJS no names.
-    const { identity } = loaded.identity === undefined ? loaded.default : loaded
+    const identity = loaded.identity ?? (loaded.default?.identity as Identity)
     const { plugin, credential, make } = this.#method
     if (plugin !== undefined) await usePlugin(identity, plugin)
     const values = this.#values()
@@ -138,11 +138,6 @@ export class IdentityCredential extends NamedCredential {
       additionalPolicies: [...(options?.additionalPolicies ?? []), { policy: hearRefusals, position: 'perCall' }],
     }
   }
-}
-
-/** What `identity-package.cts` exports. */
-interface IdentityPackage {
-  identity: Identity
 }
 
 /** Loads a plugin into `@azure/identity`. @throws EntraError `DEPENDENCY_MISSING` */

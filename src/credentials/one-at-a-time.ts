@@ -19,7 +19,7 @@ const requests = new WeakMap<NamedCredential, TokenRequest>()
 
 /**
  * Asks a credential, but never while it works on another request: a person would be prompted twice, and some, such as
- * `ManagedIdentityCredential`, ignore the signal and go on. If the other request brings a token for this scope, that is
+ * `ManagedIdentityCredential`, ignore the signal and continue. If the other request returns a token for this scope, that is
  * the answer.
  */
 export async function oneAtATime(

@@ -13,7 +13,7 @@ interface DriverError extends Error {
   originalMessage?: string
 }
 
-/** What became of a statement whose connection went away, by the codes and messages of tedious and the system. */
+/** What happened to a statement whose connection was lost, by the codes and messages of tedious and the system. */
 const FATES: readonly { of: RegExp; code: EntraErrorCode; text: (reason: string) => string }[] = [
   {
     of: /^(?:EINVALIDSTATE|ENOTOPEN|ECONNCLOSED|aborted)$/,
@@ -93,8 +93,8 @@ function expiredInSession(error: Error): EntraError | undefined {
 }
 
 /**
- * The server has rolled the transaction back by itself (XACT_ABORT, a deadlock). Prisma Client shows it with the code of
- * its own for a transaction that has ended.
+ * The server has rolled the transaction back by itself (XACT_ABORT, a deadlock). Prisma Client shows it with its own code
+ * for a transaction that has ended.
  */
 function rolledBack(error: Error): Error {
   const [, reason = error] = causesOf(error) as Iterable<Error>
@@ -166,7 +166,7 @@ function rowOf(number: number | undefined): SessionError | undefined {
   return number === undefined ? undefined : SESSION_ERRORS.find(({ numbers }) => numbers.includes(number))
 }
 
-/** Whether a session is of no more use after an error with this number: it is moving, or has become read-only. */
+/** Whether a session is unusable after an error with this number: its database is moving, or has become read-only. */
 export function isOfMoving(number: number): boolean {
   const row = rowOf(number)
   return row !== undefined && row.stays === undefined
@@ -184,7 +184,7 @@ export function explainSessionError(error: Error): EntraError | undefined {
   return new EntraError(code, [what, why, remedy].join('\n'), { cause: error, number })
 }
 
-/** How long to wait at least before a statement is run again that failed with this, in ms. */
+/** The shortest wait before a statement that failed with this is run again, in ms. */
 export function pauseAfter({ number }: EntraError): number {
   return rowOf(number)?.pause ?? 0
 }

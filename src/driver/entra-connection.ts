@@ -31,8 +31,10 @@ export class EntraConnection implements PoolConnection {
   readonly #state: DriverConnectionState
   readonly #adapter: OfficialAdapter
   readonly #isolationLevel: IsolationLevel
-  #closedBy: CloseReason | undefined
-  #isMoving = false
+  /** Why this end closed it; undefined if it did not. */
+  closedBy: CloseReason | undefined
+  /** Whether the session reported that its database is moving, or has become read-only. */
+  isMoving = false
 
   /**
    * @param driver - logged in
@@ -56,24 +58,14 @@ export class EntraConnection implements PoolConnection {
     this.#adapter = adapter
     this.#isolationLevel = isolationLevel
     driver.on('errorMessage', ({ number }) => {
-      if (isOfMoving(number)) this.#isMoving = true
+      if (isOfMoving(number)) this.isMoving = true
     })
   }
 
   get isUsable(): boolean {
     const { closed, state, STATE, inTransaction, socket } = this.#state
     const isOpen = !closed && state === STATE.LOGGED_IN && socket.writable && !socket.destroyed
-    return isOpen && !inTransaction && !this.#isMoving
-  }
-
-  /** Whether the session said that it is moving, or has become read-only. */
-  get isMoving(): boolean {
-    return this.#isMoving
-  }
-
-  /** Why this end closed it; undefined if it did not. */
-  get closedBy(): CloseReason | undefined {
-    return this.#closedBy
+    return isOpen && !inTransaction && !this.isMoving
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
@@ -118,7 +110,7 @@ export class EntraConnection implements PoolConnection {
   }
 
   close(reason: CloseReason): void {
-    this.#closedBy ??= reason
+    this.closedBy ??= reason
     this.#driver.close()
   }
 

@@ -85,7 +85,7 @@ export function connectionOpener(
     const maySend = () => sessionsOutliveTokens || lease.maySend
     watchRequests(connection, maySend, (columns) => {
       if (inexact !== undefined) return
-      inexact = inexactColumn(Object.values(columns))
+      inexact = inexactColumn(columns)
       if (inexact !== undefined) onInexact(inexact)
     })
     await logIn(connection, signal, () => {
@@ -105,7 +105,7 @@ export function connectionOpener(
   return { load, open }
 }
 
-/** Has the driver log in. @throws what the failed login means; the signal's reason */
+/** Makes the driver log in. @throws what the failed login means; the signal's reason */
 function logIn(connection: DriverConnection, signal: AbortSignal, context: () => LoginContext): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: LoginRefusal | undefined
@@ -116,7 +116,7 @@ function logIn(connection: DriverConnection, signal: AbortSignal, context: () =>
     const socketOf = () => (connection as unknown as { socket?: Socket }).socket
     const onAbort = () => {
       const closed = new EntraError('NOT_SENT', 'The connection was closed before the statement was sent.')
-      // tedious goes on waiting for a socket that ends without an error, up to its connect timeout. Once closed, tedious
+      // tedious keeps waiting for a socket that ends without an error, up to its connect timeout. Once closed, tedious
       // 20 no longer listens for that error, which would end the process.
       socketOf()
         ?.on('error', () => {})

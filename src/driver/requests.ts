@@ -77,7 +77,8 @@ interface Requesting {
   makeRequest(request: { parameters?: DriverParameter[]; callback(error: Error): void }, ...rest: unknown[]): void
   execSql(request: {
     parameters?: DriverParameter[]
-    on?(event: 'columnMetadata', listener: (columns: DriverColumn[] | Record<string, DriverColumn>) => void): void
+    /** The columns are an array, or by name. */
+    on?(event: 'columnMetadata', listener: (columns: Record<string, DriverColumn>) => void): void
   }): void
 }
 
@@ -89,14 +90,14 @@ interface Requesting {
 export function watchRequests(
   connection: DriverConnection,
   maySend: () => boolean,
-  onColumns: (columns: readonly DriverColumn[] | Record<string, DriverColumn>) => void,
+  onColumns: (columns: readonly DriverColumn[]) => void,
 ): void {
   const driver = connection as unknown as Requesting
   requireMembers(connection, 'function', ['makeRequest'])
   const { execSql, makeRequest } = driver
   driver.execSql = (request) => {
     declareBySizeClass(request.parameters ?? [])
-    request.on?.('columnMetadata', onColumns)
+    request.on?.('columnMetadata', (columns) => onColumns(Object.values(columns)))
     execSql.call(driver, request)
   }
   driver.makeRequest = (request, ...rest) => {

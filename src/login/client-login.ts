@@ -5,7 +5,7 @@ import { EntraError } from '../errors/entra-error.ts'
 import { TdsProtocolError } from '../tds/bytes.ts'
 import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from '../tds/login-response.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from '../tds/login7.ts'
-import { limitRecords, MessageStream } from '../tds/messages.ts'
+import { limitRecords, nextType, readMessage, writeMessage } from '../tds/messages.ts'
 import { PacketReader, PacketType } from '../tds/packet.ts'
 import { Encryption, encodePrelogin, encryptionScope, type Prelogin, parsePrelogin, traceId } from '../tds/prelogin.ts'
 import { connectTls, connectTlsInTds } from '../tds/tls.ts'
@@ -35,7 +35,7 @@ export interface ServerAddress {
 /** A connection after PRELOGIN and TLS. */
 export interface ServerConnection {
   socket: Socket
-  /** What LOGIN7 goes on. */
+  /** The stream that carries LOGIN7. */
   stream: Duplex
   /** What the server answered to PRELOGIN. */
   prelogin: Prelogin
@@ -111,8 +111,8 @@ export async function greetServer(
   if (strict) onStep('TLS')
   const link = strict ? await connectTls(socket, tlsOptions(server)) : socket
   onStep('PRELOGIN')
-  const messages = new MessageStream(link)
-  await messages.write(
+  await writeMessage(
+    link,
     PacketType.PRELOGIN,
     encodePrelogin({
       version: VERSION,
@@ -124,9 +124,9 @@ export async function greetServer(
       ...(fedAuth && { fedAuthRequired: true }),
     }),
   )
-  const type = await messages.nextType()
+  const type = await nextType(link)
   if (type !== PacketType.TABULAR_RESULT) throw noSqlServer(new TdsProtocolError(`Type ${type} answered to PRELOGIN.`))
-  const prelogin = parsePrelogin((await messages.read(MAX_LOGIN7_LENGTH)).payload)
+  const prelogin = parsePrelogin((await readMessage(link, MAX_LOGIN7_LENGTH)).payload)
   if (strict) return { socket, stream: link, prelogin }
   const scope = encryptionScope(encryption, prelogin.encryption)
   if (scope === undefined) throw server.encrypt === false ? encryptionRequired() : encryptionRefused()
@@ -188,11 +188,10 @@ export async function logIn(stream: Duplex, login: Login7): Promise<LoginAnswer>
  * @throws {@link TdsProtocolError}, or the error of the connection
  */
 export async function beginLogin(stream: Duplex, login: Login7): Promise<{ tokens: LoginToken[]; spid: number }> {
-  const messages = new MessageStream(stream)
-  await messages.write(PacketType.LOGIN7, encodeLogin7(login))
+  await writeMessage(stream, PacketType.LOGIN7, encodeLogin7(login))
   const tokens: LoginToken[] = []
   for (let left = MAX_LOGIN7_LENGTH; ; ) {
-    const { payload, spid } = await messages.read(left)
+    const { payload, spid } = await readMessage(stream, left)
     tokens.push(...parseLoginResponse(payload))
     if (isWholeAnswer(tokens)) return { tokens, spid }
     left -= payload.length

@@ -30,7 +30,7 @@ export function databaseOf({ database }: Pick<Login7, 'database'>, target: Pick<
 }
 
 /**
- * Where a login goes on that was sent elsewhere. A name `host\instance` (Fabric; tedious #1668, go-mssqldb #230) is
+ * Where a redirected login continues. A name `host\instance` (Fabric; tedious #1668, go-mssqldb #230) is
  * dialled by its host, at the port that came with it, and told in full in LOGIN7. The certificate may be for the new host
  * or for the name first dialled: servers have either.
  */

@@ -47,7 +47,7 @@ export function errorAttributes(error: unknown): Attributes {
   return { 'error.type': error instanceof Error ? error.name : '_OTHER' }
 }
 
-/** Whether it was given up because nobody needs it any more, which is no failure. */
+/** Whether it was abandoned because it was no longer needed, which is not a failure. */
 export function isGivenUp(error: unknown): boolean {
   return entraErrorIn(error)?.code === 'CLOSED' || (error instanceof Error && error.name === 'AbortError')
 }

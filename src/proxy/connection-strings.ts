@@ -106,7 +106,6 @@ const FORMATS = {
   ],
 }
 
-/** The kinds of connection strings. */
 export type UrlFormat = keyof typeof FORMATS
 
 /** Those that you can choose. `engine`: Prisma's, for its own engine, which reads times in s. */

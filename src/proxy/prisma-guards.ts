@@ -21,8 +21,8 @@ export function checkShadowDatabase({ database }: Target, shadow: string | undef
 }
 
 /**
- * What a client of the proxy is told if it would make a database on Azure because it finds none by the name in the string,
- * which may only be misspelled: Prisma does so from `master`. Undefined if it may go on.
+ * The error for a client of the proxy that would create a database on Azure because it finds none by the name in the string,
+ * which may only be misspelled: Prisma does so from `master`. Undefined if the client may continue.
  */
 export function refusedDatabase(database: string, target: Target): string | undefined {
   const named = target.database ?? 'master'
@@ -35,7 +35,7 @@ export function refusedDatabase(database: string, target: Target): string | unde
 }
 
 /**
- * What Prisma is told if it would create a shadow database on Azure: behind the proxy, its engine does not notice Azure.
+ * The error for Prisma if it would create a shadow database on Azure: behind the proxy, its engine does not notice Azure.
  * Undefined if a statement is another one.
  *
  * @param sql - its beginning

@@ -133,7 +133,7 @@ export class ProxyConnection implements BudgetedConnection {
     ]
   }
 
-  /** Why a client is refused, and what it is told; undefined if it is admitted. */
+  /** Why a client is refused, and its error; undefined if it is admitted. */
   #refusalOf(login: Login7 | undefined): { reason: RefusalReason; answer: FailureAnswer } | undefined {
     if (login === undefined) return { reason: 'unreadable', answer: UNREADABLE_LOGIN }
     const { refuse, target } = this.#shared.settings

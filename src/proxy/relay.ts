@@ -21,7 +21,7 @@ export interface RelayOptions {
   clientIsGone: () => Promise<boolean>
   /** Answers a message of one packet from the client, which then does not reach the server; undefined to pass it on. */
   answer: (packet: Buffer) => Buffer | undefined
-  /** Ends the session. Its reason is told to the client as its last message, unless it is in the middle of another. */
+  /** Ends the session. The client gets the reason as its last message, unless it is in the middle of another one. */
   expiry: AbortSignal
   /** The message of `expiry`. */
   farewell: () => Buffer

@@ -10,7 +10,7 @@ export class TooLargeError extends TdsProtocolError {}
 export class ByteReader {
   readonly #bytes: Buffer
   readonly #what: string
-  #position = 0
+  position = 0
 
   /** @param what - what is being read, for the error's message */
   constructor(bytes: Buffer, what: string) {
@@ -18,20 +18,16 @@ export class ByteReader {
     this.#what = what
   }
 
-  get position(): number {
-    return this.#position
-  }
-
   get left(): number {
-    return this.#bytes.length - this.#position
+    return this.#bytes.length - this.position
   }
 
   bytes(length: number): Buffer {
     if (length < 0 || length > this.left) {
       throw new TdsProtocolError(`${this.#what} ends ${length - this.left} bytes too early.`)
     }
-    this.#position += length
-    return this.#bytes.subarray(this.#position - length, this.#position)
+    this.position += length
+    return this.#bytes.subarray(this.position - length, this.position)
   }
 
   /** Bytes at an offset, as LOGIN7 names them. */
@@ -82,7 +78,7 @@ export function uint32(value: number): Buffer {
   return bytes
 }
 
-/** What a text is encoded in: UTF-16 since TDS 7. */
+/** The encoding of text: UTF-16 since TDS 7. */
 type TextEncoding = 'utf16le' | 'latin1'
 
 export function bVarchar(text: string, encoding: TextEncoding = 'utf16le'): Buffer {

@@ -24,7 +24,6 @@ export interface FeatureData {
 
 const TERMINATOR = 0xff
 
-/** The features, one after the other, and the terminator. */
 export function encodeFeatures(features: readonly FeatureData[]): Buffer {
   const parts = features.flatMap(({ id, data }) => [Buffer.from([id]), uint32(data.length), data])
   return Buffer.concat([...parts, Buffer.from([TERMINATOR])])
@@ -59,7 +58,7 @@ export function encodeFedAuthRequest(request: FedAuthRequest): Buffer {
   return Buffer.concat([options, uint32(token.length), token])
 }
 
-/** What the server says of where to get a token (FEDAUTHINFO, MS-TDS 2.2.7.12). */
+/** What the server says about where to get a token (FEDAUTHINFO, MS-TDS 2.2.7.12). */
 export interface FedAuthInfo {
   stsUrl: string
   spn: string

@@ -29,7 +29,6 @@ export function isTds72(tdsVersion: number): boolean {
   return tdsVersion >= FIRST_TDS_7_2 || tdsVersion === TdsVersion.TDS_8_0
 }
 
-/** A LOGIN7 message. */
 export interface Login7 {
   tdsVersion: number
   packetSize: number

@@ -20,7 +20,7 @@ export function hasRecords(stream: Duplex): stream is TLSSocket {
 }
 
 /**
- * Sees to it that no record carries more than a packet may have. To be called once, when the packet size is agreed on:
+ * Makes sure that no record carries more than a packet may have. To be called once, when the packet size is agreed on:
  * OpenSSL takes less later, but not more (SSL_set_max_send_fragment lowers the split size too, and never lifts it).
  */
 export function limitRecords(stream: Duplex, packetSize: number): void {
@@ -65,68 +65,54 @@ const FEW_PACKETS = 16
 /** A message: the payloads of its packets, one after the other. */
 export type Message = Omit<Packet, 'status'>
 
-/** Reads and writes whole messages on a connection, as a login needs them. One reader at a time. */
-export class MessageStream {
-  readonly #stream: Duplex
-
-  constructor(stream: Duplex) {
-    this.#stream = stream
-  }
-
-  /**
-   * The next message. What comes behind it stays on the stream.
-   *
-   * @param limit - the longest payload to take, in bytes
-   * @throws {@link TooLargeError} for a message past the limit, or one of far more packets than it needs;
-   * {@link TdsProtocolError} for bytes that are no packets, or a connection that ends before it
-   */
-  async read(limit: number): Promise<Message> {
-    const packets = new PacketReader()
-    const parts: Buffer[] = []
-    const mostPackets = Math.max(FEW_PACKETS, Math.ceil(limit / SMALLEST_PACKET))
-    let length = 0
-    for (;;) {
-      for (const { type, status, payload, spid } of packets.push(await this.#chunk())) {
-        parts.push(payload)
-        length += payload.length
-        if (length > limit) throw new TooLargeError(`A message of more than ${limit} bytes came during the login.`)
-        if (parts.length > mostPackets) throw new TooLargeError(`A message of more than ${mostPackets} packets came.`)
-        if (status & PacketStatus.END_OF_MESSAGE) {
-          if (packets.rest.length > 0) this.#stream.unshift(packets.rest)
-          return { type, payload: Buffer.concat(parts), spid }
-        }
+/**
+ * The next message. What comes behind it stays on the stream, which may have one reader at a time.
+ *
+ * @param limit - the longest payload to take, in bytes
+ * @throws {@link TooLargeError} for a message past the limit, or one of far more packets than it needs;
+ * {@link TdsProtocolError} for bytes that are no packets, or a connection that ends before it
+ */
+export async function readMessage(stream: Duplex, limit: number): Promise<Message> {
+  const packets = new PacketReader()
+  const parts: Buffer[] = []
+  const mostPackets = Math.max(FEW_PACKETS, Math.ceil(limit / SMALLEST_PACKET))
+  let length = 0
+  for (;;) {
+    for (const { type, status, payload, spid } of packets.push(await nextChunk(stream))) {
+      parts.push(payload)
+      length += payload.length
+      if (length > limit) throw new TooLargeError(`A message of more than ${limit} bytes came during the login.`)
+      if (parts.length > mostPackets) throw new TooLargeError(`A message of more than ${mostPackets} packets came.`)
+      if (status & PacketStatus.END_OF_MESSAGE) {
+        if (packets.rest.length > 0) stream.unshift(packets.rest)
+        return { type, payload: Buffer.concat(parts), spid }
       }
-      if (packets.rest.length > limit) throw new TooLargeError('A packet came that is longer than its message may be.')
     }
+    if (packets.rest.length > limit) throw new TooLargeError('A packet came that is longer than its message may be.')
   }
+}
 
-  /** The type of the next message, which stays on the stream: what is no TDS shows by its first byte. */
-  async nextType(): Promise<number | undefined> {
-    const chunk = await this.#chunk()
-    this.#stream.unshift(chunk)
-    return chunk[0]
-  }
+/** The type of the next message, which stays on the stream: what is no TDS shows by its first byte. */
+export async function nextType(stream: Duplex): Promise<number | undefined> {
+  const chunk = await nextChunk(stream)
+  stream.unshift(chunk)
+  return chunk[0]
+}
 
-  /** Writes a message. Never rejects: that the connection failed shows when its answer is read. */
-  write(type: number, payload: Buffer, packetSize?: number): Promise<void> {
-    return writeMessage(this.#stream, type, payload, packetSize)
-  }
-
-  async #chunk(): Promise<Buffer> {
-    for (;;) {
-      const chunk: Buffer | null = this.#stream.read()
-      if (chunk !== null) return chunk
-      if (this.#stream.readableEnded || this.#stream.destroyed) {
-        throw this.#stream.errored ?? new TdsProtocolError('The connection was closed during the login.')
-      }
-      const stop = new AbortController()
-      const events = ['readable', 'end', 'close'].map((event) => once(this.#stream, event, { signal: stop.signal }))
-      try {
-        await Promise.race(events)
-      } finally {
-        stop.abort()
-        await Promise.allSettled(events)
-      }
+async function nextChunk(stream: Duplex): Promise<Buffer> {
+  for (;;) {
+    const chunk: Buffer | null = stream.read()
+    if (chunk !== null) return chunk
+    if (stream.readableEnded || stream.destroyed) {
+      throw stream.errored ?? new TdsProtocolError('The connection was closed during the login.')
+    }
+    const stop = new AbortController()
+    const events = ['readable', 'end', 'close'].map((event) => once(stream, event, { signal: stop.signal }))
+    try {
+      await Promise.race(events)
+    } finally {
+      stop.abort()
+      await Promise.allSettled(events)
     }
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { TdsProtocolError, uint32 } from './bytes.ts'
 
-/** What one side says of encryption in PRELOGIN (MS-TDS 2.2.6.5). */
+/** What one side says about encryption in PRELOGIN (MS-TDS 2.2.6.5). */
 export const Encryption = {
   /** Only the login is encrypted. */
   OFF: 0x00,
@@ -14,8 +14,8 @@ export const Encryption = {
 } as const
 
 /**
- * What of a session is encrypted, by what client and server said of it; undefined where they cannot agree, and the
- * client must end the connection (MS-TDS 2.2.6.5).
+ * Which part of a session is encrypted, given what client and server said; undefined if they cannot agree, and the client
+ * must end the connection (MS-TDS 2.2.6.5).
  */
 export function encryptionScope(client: number, server: number): 'none' | 'login' | 'session' | undefined {
   if (server === Encryption.ON || server === Encryption.REQUIRED) {
@@ -36,7 +36,7 @@ export interface Prelogin {
   mars?: boolean
   /** 36 bytes: see {@link traceId}. Servers do not answer it. */
   traceId?: Buffer
-  /** Client: can do federated authentication. Server: wants to hear of it in LOGIN7. */
+  /** Client: supports federated authentication. Server: expects it in LOGIN7. */
   fedAuthRequired?: boolean
 }
 

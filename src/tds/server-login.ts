@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { TdsProtocolError } from './bytes.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from './login7.ts'
-import { MessageStream } from './messages.ts'
+import { nextType, readMessage, writeMessage } from './messages.ts'
 import { PacketType } from './packet.ts'
 import { encodePrelogin, encryptionScope, type Prelogin, parsePrelogin } from './prelogin.ts'
 import { acceptTls, acceptTlsInTds, TLS_HANDSHAKE_RECORD } from './tls.ts'
@@ -65,19 +65,18 @@ const MAX_PRELOGIN_LENGTH = 4096
  */
 export async function greetClient(link: Duplex, greeting: ServerGreeting): Promise<GreetedClient> {
   const tls = { key: greeting.key, cert: greeting.certificate }
-  const first = await new MessageStream(link).nextType()
+  const first = await nextType(link)
   const strict = first === TLS_HANDSHAKE_RECORD
   if (!strict && !FIRST_MESSAGES.includes(first)) throw new TdsProtocolError('What came is not TDS.')
   const secured = (socket: TLSSocket, messages?: number) => greeting.secured?.(socket, messages) ?? socket
   const stream = strict ? secured(await acceptTls(link, tls)) : link
-  const messages = new MessageStream(stream)
-  const { type, payload } = await messages.read(MAX_PRELOGIN_LENGTH)
+  const { type, payload } = await readMessage(stream, MAX_PRELOGIN_LENGTH)
   if (type === PacketType.LOGIN7 && !strict) throw new OldClientError(TDS_7_0)
   if (type === PacketType.LOGIN && !strict) throw new OldClientError(TDS_4_2)
   if (type !== PacketType.PRELOGIN) throw new TdsProtocolError('A connection must begin with PRELOGIN.')
   const prelogin = parsePrelogin(payload)
   const answer = await greeting.answer(prelogin, payload, strict)
-  messages.write(PacketType.TABULAR_RESULT, encodePrelogin(answer))
+  writeMessage(stream, PacketType.TABULAR_RESULT, encodePrelogin(answer))
   await greeting.answered?.()
   const scope = strict ? 'none' : encryptionScope(prelogin.encryption, answer.encryption)
   if (scope === 'none') return { login: stream, session: () => stream }
@@ -93,7 +92,7 @@ export async function greetClient(link: Duplex, greeting: ServerGreeting): Promi
  * @throws {@link TdsProtocolError} if no whole message came
  */
 export async function readLogin7(stream: Duplex): Promise<Login7 | undefined> {
-  const { type, payload } = await new MessageStream(stream).read(MAX_LOGIN7_LENGTH)
+  const { type, payload } = await readMessage(stream, MAX_LOGIN7_LENGTH)
   if (type !== PacketType.LOGIN7) return undefined
   try {
     return parseLogin7(payload)

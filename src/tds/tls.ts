@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect, TLSSocket, type TLSSocketOptions } fro
 import { TdsProtocolError, TooLargeError } from './bytes.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from './packet.ts'
 
-/** What TDS 8.0 calls itself in TLS (MS-TDS 3.2.5.2, ALPN). */
+/** The name of TDS 8.0 in TLS (MS-TDS 3.2.5.2, ALPN). */
 export const TDS8_ALPN = 'tds/8.0'
 
 /** The first byte of a TLS handshake record: a TDS 8 client begins with it, a TDS 7 client with a PRELOGIN packet. */
@@ -87,8 +87,9 @@ export class HandshakeTransport extends Duplex {
   readonly #packets = new PacketReader()
   readonly #records: TlsRecords | undefined
   readonly #detach: () => void
+  /** How many messages have come whole. */
+  messages = 0
   #wrapsOutgoing = true
-  #messages = 0
   #handshakeBytes = 0
   #handshakePackets = 0
   #incoming: 'unknown' | 'packets' | 'bare' = 'unknown'
@@ -96,7 +97,7 @@ export class HandshakeTransport extends Duplex {
 
   /** @param options - `releasable`: whether {@link release} will be called */
   constructor(below: Duplex, options: { releasable?: boolean } = {}) {
-    // TLS goes with what it runs on, whatever it has not been asked for yet: so this ends, but closes only with TLS.
+    // TLS is destroyed with its transport, even with data that nobody has read yet. So this ends, but closes only with TLS.
     super({ autoDestroy: false })
     this.#below = below
     if (options.releasable) this.#records = new TlsRecords()
@@ -111,11 +112,6 @@ export class HandshakeTransport extends Duplex {
     this.#detach = () => {
       below.off('data', receive).off('end', end).off('error', fail).off('close', close)
     }
-  }
-
-  /** How many messages have come whole. */
-  get messages(): number {
-    return this.#messages
   }
 
   /** The handshake is over: what is written from now on goes out as it is. */
@@ -161,7 +157,7 @@ export class HandshakeTransport extends Duplex {
       if (packet.type !== PacketType.PRELOGIN) {
         throw new TdsProtocolError(`A packet of type 0x${packet.type.toString(16)} came during the TLS handshake.`)
       }
-      if (packet.status & PacketStatus.END_OF_MESSAGE) this.#messages++
+      if (packet.status & PacketStatus.END_OF_MESSAGE) this.messages++
       this.#handshakeBytes += packet.payload.length
       if (this.#handshakeBytes > MAX_HANDSHAKE || ++this.#handshakePackets > MAX_HANDSHAKE_PACKETS) {
         throw new TooLargeError(`A TLS handshake of more than ${MAX_HANDSHAKE} bytes came, or of too many packets.`)
@@ -183,7 +179,7 @@ export class HandshakeTransport extends Duplex {
     if (this.#hasEnded) this.#below.pause()
   }
 
-  /** Whether TLS has come to its end: the rest is for whoever gets the connection back, and waits there until then. */
+  /** Whether TLS has ended. What follows belongs to whoever gets the connection back, and waits until then. */
   get #hasEnded(): boolean {
     return this.#records !== undefined && this.#records.behind.length > 0
   }
@@ -223,18 +219,14 @@ const HEADER_LENGTH = 5
 /** ContentType of RFC 8446, 5.1: change_cipher_spec, alert, handshake, application_data. No TDS packet has such a type. */
 const isRecordType = (type: number | undefined) => type !== undefined && type >= 0x14 && type <= 0x17
 
-/** Tells where TLS ends in a stream that goes on without it. */
+/** Finds where TLS ends in a stream that continues without it. */
 export class TlsRecords {
   /** A header that is not complete yet. */
   #header: Buffer = Buffer.alloc(0)
-  /** What is to come of the current record, in bytes. */
+  /** The rest of the current record, in bytes. */
   #left = 0
-  #behind: Buffer = Buffer.alloc(0)
-
   /** What came behind the last record. */
-  get behind(): Buffer {
-    return this.#behind
-  }
+  behind: Buffer = Buffer.alloc(0)
 
   /** Whether the last record is complete. */
   get atBoundary(): boolean {
@@ -246,7 +238,7 @@ export class TlsRecords {
     const bytes = this.#header.length === 0 ? chunk : Buffer.concat([this.#header, chunk])
     this.#header = Buffer.alloc(0)
     let at = 0
-    while (at < bytes.length && this.#behind.length === 0) {
+    while (at < bytes.length && this.behind.length === 0) {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, bytes.length - at)
         this.#left -= taken
@@ -257,7 +249,7 @@ export class TlsRecords {
         return bytes.subarray(0, at)
       } else this.#left = HEADER_LENGTH + bytes.readUInt16BE(at + 3)
     }
-    if (at < bytes.length) this.#behind = Buffer.concat([this.#behind, bytes.subarray(at)])
+    if (at < bytes.length) this.behind = Buffer.concat([this.behind, bytes.subarray(at)])
     return bytes.subarray(0, at)
   }
 }

@@ -61,7 +61,7 @@ export function encodeServerMessage(
 export const encodeError = (message: ServerMessage): Buffer => encodeServerMessage(TokenType.ERROR, message)
 export const encodeInfo = (message: ServerMessage): Buffer => encodeServerMessage(TokenType.INFO, message)
 
-/** What changed, by ENVCHANGE's number of it (MS-TDS 2.2.7.9). */
+/** What changed, by its number in ENVCHANGE (MS-TDS 2.2.7.9). */
 export const EnvChange = {
   DATABASE: 1,
   LANGUAGE: 2,
@@ -90,7 +90,7 @@ export function encodeLoginAck(program: string, version: readonly [number, numbe
   return tokenOf(TokenType.LOGINACK, interfaceAndVersion, bVarchar(program), Buffer.from(version))
 }
 
-/** The FEATUREEXTACK token (MS-TDS 2.2.7.11): each feature that the server takes, with its answer. */
+/** The FEATUREEXTACK token (MS-TDS 2.2.7.11): each feature that the server accepts, with its answer. */
 export function encodeFeatureExtAck(features: readonly FeatureData[]): Buffer {
   return Buffer.concat([Buffer.from([TokenType.FEATUREEXTACK]), encodeFeatures(features)])
 }

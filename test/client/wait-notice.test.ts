@@ -33,7 +33,9 @@ async function wait(options: PrismaMssqlEntraOptions = {}, connects = 1) {
 
 it('a process that waits says so once after 2 s: for what, how long at most, and why', async () => {
   expect(await wait()).toEqual({ toldAt: [2_000], timers: 0 })
-  expect(said).toEqual(['prisma-adapter-mssql-entra is waiting for a token, for up to 15 s: No answer yet from silent.\n'])
+  expect(said).toEqual([
+    'prisma-adapter-mssql-entra is waiting for a token, for up to 15 s: No answer yet from silent.\n',
+  ])
 })
 
 it('a process that waits for a credential that fails says why', async () => {

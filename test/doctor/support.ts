@@ -28,8 +28,8 @@ export interface Practice {
   examine(config: MssqlConfig | string, options?: DiagnoseOptions): Promise<Diagnosis>
   /** Starts another gateway; its config, with the authority of its certificate. */
   gateway(options?: Partial<GatewayOptions>, certificate?: Partial<CertificateRequest>): Promise<MssqlConfig>
-  /** A port where this is the only answer. */
-  impostor(answer: Buffer): Promise<number>
+  /** A port where these are the only answers. */
+  impostor(...answers: Buffer[]): Promise<number>
 }
 
 export function usePractice(): Practice {
@@ -78,10 +78,11 @@ export function usePractice(): Practice {
         options: { cryptoCredentialsDetails: { ca: authority.certificate } },
       })
     },
-    async impostor(answer) {
+    async impostor(...answers) {
       const server = createServer((socket) => {
+        const left = [...answers]
         socket.on('error', () => {})
-        socket.once('data', () => socket.write(answer))
+        socket.on('data', () => socket.write(left.shift() ?? ''))
       }).listen(0, '127.0.0.1')
       await once(server, 'listening')
       closing.push(async () => server.close())

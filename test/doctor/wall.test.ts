@@ -50,10 +50,17 @@ it.each<Row>([
   ],
   [
     'a user and a password',
-    string('sqlserver://localhost;database=app;user=sa;password=geheim-und-lang'),
+    string('sqlserver://db.example.test;database=app;user=sa;password=geheim-und-lang'),
     'connection-string',
     /remove user, password/,
     /use @prisma\/adapter-mssql for user and password/,
+  ],
+  [
+    'a user and a password of a server on this machine',
+    string('sqlserver://localhost;database=app;user=sa;password=geheim-und-lang'),
+    'connection-string',
+    /only for logins by token/,
+    /The adapter logs in with this user and password as they are/,
   ],
   [
     'encryption that is turned off',
@@ -175,7 +182,7 @@ it.each<Row>([
   ],
   [
     'a server without encryption',
-    azure(async () => ({ port: await practice.impostor(unencrypted()) })),
+    azure(async () => ({ port: await practice.impostor(preloginAnswer(Encryption.NOT_SUPPORTED)) })),
     'tls',
     /does not offer encryption/,
     /Give the server a certificate/,
@@ -195,7 +202,21 @@ it.each<Row>([
     /Leave it out/,
   ],
   [
-    'a server that requires TLS 1.3',
+    'a server that speaks no TLS version before 1.3',
+    azure(async () => ({ port: await practice.impostor(preloginAnswer(Encryption.ON), wrongTlsVersion()) })),
+    'tls',
+    /no TLS version or no cipher in common \(ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION\)/,
+    /For a server that requires TLS 1\.3, set encrypt=strict/,
+  ],
+  [
+    'TLS options that leave no version for the driver',
+    azure(() => ({ options: { cryptoCredentialsDetails: { ca: practice.azure.gateway.ca, maxVersion: 'TLSv1.1' } } })),
+    'login',
+    /no TLS version or no cipher in common/,
+    /remove minVersion, maxVersion and ciphers[\s\S]*failed at: TLS/,
+  ],
+  [
+    'a server that refuses a login without TLS 1.3',
     refusal(47072),
     'login',
     /requires a later version of TLS/,
@@ -734,9 +755,12 @@ function never(): AbortSignal {
   return new AbortController().signal
 }
 
-/** The answer to PRELOGIN of a server without TLS. */
-function unencrypted(): Buffer {
+function preloginAnswer(encryption: number): Buffer {
   const version = { major: 16, minor: 0, build: 1000 }
-  const prelogin = encodePrelogin({ version, encryption: Encryption.NOT_SUPPORTED, fedAuthRequired: true })
-  return encodeMessage(PacketType.TABULAR_RESULT, prelogin)
+  return encodeMessage(PacketType.TABULAR_RESULT, encodePrelogin({ version, encryption, fedAuthRequired: true }))
+}
+
+/** TLS's fatal alert `protocol_version` (RFC 8446, 6.2), in TDS. */
+function wrongTlsVersion(): Buffer {
+  return encodeMessage(PacketType.PRELOGIN, Buffer.from([21, 3, 3, 0, 2, 2, 70]))
 }

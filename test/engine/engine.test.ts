@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import mssql from 'mssql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uint16, uint32 } from '../../src/tds/bytes.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage, writeMessage } from '../../src/tds/messages.ts'
 import { encodeMessage, PacketType } from '../../src/tds/packet.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { TdsClient } from '../proxy/support.ts'
@@ -429,13 +429,12 @@ it('an attention ends a long answer early', async () => {
   const sql = `SELECT REPLICATE('x', 8000) FROM ${[...'abcdef'].map((name) => `${ten} ${name}`).join(' CROSS JOIN ')}`
   const rows = 5 ** 6
   client.stream.write(encodeMessage(PacketType.SQL_BATCH, Buffer.concat([HEADERS, Buffer.from(sql, 'utf16le')])))
-  const messages = new MessageStream(client.stream)
-  const answer = messages.read(2 ** 28)
+  const answer = readMessage(client.stream, 2 ** 28)
   await once(client.stream, 'readable')
-  messages.write(PacketType.ATTENTION, Buffer.alloc(0))
+  writeMessage(client.stream, PacketType.ATTENTION, Buffer.alloc(0))
   const { payload } = await answer
   expect(payload.length).toBeLessThan((rows * 8000) / 2)
-  expect((await messages.read(100)).payload).toEqual(encodeDone(DoneStatus.ATTENTION))
+  expect((await readMessage(client.stream, 100)).payload).toEqual(encodeDone(DoneStatus.ATTENTION))
   client.close()
 })
 

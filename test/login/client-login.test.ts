@@ -7,7 +7,7 @@ import { connectToServer, logIn } from '../../src/login/client-login.ts'
 import { FedAuthLibrary } from '../../src/tds/features.ts'
 import { agreedPacketSize, parseLoginResponse } from '../../src/tds/login-response.ts'
 import { CLIENT_ID } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage, writeMessage } from '../../src/tds/messages.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { Encryption, parsePrelogin } from '../../src/tds/prelogin.ts'
 import { acceptTls } from '../../src/tds/tls.ts'
@@ -42,8 +42,8 @@ const sessionState = Buffer.concat([Buffer.from([TokenType.SESSIONSTATE, 0x70, 0
 async function answerTo(...messages: Buffer[][]) {
   const [client, server] = duplexPair()
   const answer = logIn(client, login)
-  await new MessageStream(server).read(9999)
-  for (const tokens of messages) await new MessageStream(server).write(PacketType.TABULAR_RESULT, Buffer.concat(tokens))
+  await readMessage(server, 9999)
+  for (const tokens of messages) await writeMessage(server, PacketType.TABULAR_RESULT, Buffer.concat(tokens))
   server.end()
   return answer
 }
@@ -116,7 +116,7 @@ describe('the first message to a server', () => {
     ).catch(() => {})
     const [socket] = await once(server, 'connection')
     const stream: Duplex = encrypt === 'strict' ? await acceptTls(socket, tls) : socket
-    const { payload } = await new MessageStream(stream).read(4096)
+    const { payload } = await readMessage(stream, 4096)
     stop.abort()
     await connecting
     socket.destroy()

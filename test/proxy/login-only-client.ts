@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { encodeLogin7, type Login7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage, writeMessage } from '../../src/tds/messages.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../src/tds/prelogin.ts'
 import { HandshakeTransport } from '../../src/tds/tls.ts'
@@ -23,17 +23,16 @@ export async function logInEncrypted(
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   socket.on('error', () => {})
   await once(socket, 'connect')
-  const messages = new MessageStream(socket)
   const version = { major: 11, minor: 0, build: 0 }
-  messages.write(PacketType.PRELOGIN, encodePrelogin({ version, encryption: Encryption.OFF }))
-  const { encryption } = parsePrelogin((await messages.read(4096)).payload)
+  writeMessage(socket, PacketType.PRELOGIN, encodePrelogin({ version, encryption: Encryption.OFF }))
+  const { encryption } = parsePrelogin((await readMessage(socket, 4096)).payload)
   const transport = new HandshakeTransport(socket, { releasable: true })
   const tls = connectTls({ socket: transport, ca, servername: 'localhost', maxVersion: 'TLSv1.2' })
   tls.on('error', () => {})
   await once(tls, 'secureConnect')
   transport.stopWrapping()
   await new Promise<void>((resolve) => {
-    new MessageStream(tls).write(PacketType.LOGIN7, encodeLogin7(login))
+    writeMessage(tls, PacketType.LOGIN7, encodeLogin7(login))
     tls.write(Buffer.alloc(0), () => resolve())
   })
   const stream = transport.release()

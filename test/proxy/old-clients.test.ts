@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { describe, expect, it, vi } from 'vitest'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
 import { encodeLogin7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage } from '../../src/tds/messages.ts'
 import { encodePacket, PacketType } from '../../src/tds/packet.ts'
 import { useProxies } from './started-proxies.ts'
 import { loginFor, type TestProxy } from './support.ts'
@@ -28,7 +28,7 @@ describe('a client that begins with its login', () => {
     const socket = connect(started.proxy.port, '127.0.0.1')
     await once(socket, 'connect')
     socket.write(encodePacket({ type, status: 1, payload: Buffer.alloc(512) }))
-    const { payload } = await new MessageStream(socket).read(4096)
+    const { payload } = await readMessage(socket, 4096)
     const words = 'set it to 7.4'
     expect(payload[0]).toBe(0xaa)
     expect(payload.includes(Buffer.from(words, encoding))).toBe(true)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { LocalLogin } from '../../src/proxy/admission.ts'
 import { encodeLogin7, type Login7, parseLogin7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage } from '../../src/tds/messages.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
 import { connectTls, connectTlsInTds } from '../../src/tds/tls.ts'
@@ -49,19 +49,19 @@ const STAGES = {
   'after PRELOGIN': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.NOT_SUPPORTED))
-    await new MessageStream(socket).read(4096)
+    await readMessage(socket, 4096)
     return socket
   },
   'during the TLS handshake of TDS 7': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.ON))
-    await new MessageStream(socket).read(4096)
+    await readMessage(socket, 4096)
     return socket
   },
   'during the TLS handshake of a login': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.OFF))
-    await new MessageStream(socket).read(4096)
+    await readMessage(socket, 4096)
     return socket
   },
   'during the TLS handshake of TDS 8': async () => {
@@ -72,7 +72,7 @@ const STAGES = {
   'within TLS': async () => {
     const socket = await dial()
     socket.write(prelogin(Encryption.ON))
-    await new MessageStream(socket).read(4096)
+    await readMessage(socket, 4096)
     return connectTlsInTds(socket, { ca: started.proxy.ca, servername: 'localhost' })
   },
   'within the TLS of TDS 8': async () => connectTls(await dial(), { ca: started.proxy.ca, servername: 'localhost' }),
@@ -262,9 +262,8 @@ describe('any split of the stream', () => {
     if (how === 'encrypted at login') {
       const { stream, encryption } = await logInEncrypted(port, proxy.ca, loginFor(proxy), requests)
       expect(encryption).toBe(Encryption.OFF)
-      const messages = new MessageStream(stream)
-      await messages.read(4096)
-      const answers = [await messages.read(99), await messages.read(99), await messages.read(99)]
+      await readMessage(stream, 4096)
+      const answers = [await readMessage(stream, 99), await readMessage(stream, 99), await readMessage(stream, 99)]
       stream.destroy()
       return answers.map(({ payload }) => payload)
     }
@@ -272,8 +271,11 @@ describe('any split of the stream', () => {
     const client = await TdsClient.connect(proxy, { port, encrypt, ca: proxy.ca, serverName: 'localhost' })
     expect(await client.logIn(loginFor(proxy))).toMatchObject({ kind: 'accepted' })
     client.stream.write(requests)
-    const messages = new MessageStream(client.stream)
-    const answers = [await messages.read(99), await messages.read(99), await messages.read(99)]
+    const answers = [
+      await readMessage(client.stream, 99),
+      await readMessage(client.stream, 99),
+      await readMessage(client.stream, 99),
+    ]
     client.close()
     return answers.map(({ payload }) => payload)
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage } from '../../src/tds/messages.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { type EntraServer, type EntraServerOptions, startEntraServer } from './entra-server.ts'
 import { bytesOf, PRINCIPALS, type SessionOptions, useStrictGateway } from './strict-gateway.ts'
@@ -44,8 +44,7 @@ describe.each([true, 'strict'] as const)('a server that requires one packet per 
     const { client } = await azure.session(gateway, { server })
     const request = encodeMessage(PacketType.SQL_BATCH, bytesOf(10))
     client.stream.write(Buffer.concat([request, request, request]))
-    const messages = new MessageStream(client.stream)
-    for (let i = 0; i < 3; i++) expect((await messages.read(99)).payload).toEqual(bytesOf(10))
+    for (let i = 0; i < 3; i++) expect((await readMessage(client.stream, 99)).payload).toEqual(bytesOf(10))
     expect(gateway.stats().hungUp).toEqual({})
   })
 
@@ -57,7 +56,7 @@ describe.each([true, 'strict'] as const)('a server that requires one packet per 
       await new Promise((resolve) => client.stream.write(piece, resolve))
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    expect((await new MessageStream(client.stream).read(9999)).payload).toEqual(bytesOf(1000))
+    expect((await readMessage(client.stream, 9999)).payload).toEqual(bytesOf(1000))
     expect(gateway.stats().hungUp).toEqual({})
   })
 })
@@ -90,7 +89,7 @@ describe.each([true, 'strict'] as const)('a client that encrypts (%s)', (encrypt
 
   it('gets one packet per record, however the server sends them', async () => {
     const serve = async (stream: Duplex) => {
-      await new MessageStream(stream).read(999)
+      await readMessage(stream, 999)
       stream.write(answer)
     }
     const client = await through(encrypt, { serve })
@@ -102,7 +101,7 @@ describe.each([true, 'strict'] as const)('a client that encrypts (%s)', (encrypt
   it('gets everything that the server sent before it disconnected', async () => {
     const large = Buffer.concat(Array<Buffer>(100).fill(answer))
     const serve = async (stream: Duplex) => {
-      await new MessageStream(stream).read(999)
+      await readMessage(stream, 999)
       stream.end(large)
     }
     const client = await through(encrypt, { serve })

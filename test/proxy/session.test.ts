@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
 import { startProxy } from '../../src/proxy/proxy.ts'
 import { parseLoginResponse } from '../../src/tds/login-response.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage } from '../../src/tds/messages.ts'
 import { encodePacket, PacketStatus, PacketType } from '../../src/tds/packet.ts'
 import { DoneStatus, encodeDone } from '../../src/tds/tokens.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
@@ -121,7 +121,7 @@ describe('a session', () => {
     const strict = await proxies.start({ endAtExpiry: true })
     strict.credential.lifetime = 1_500
     const [left, ended] = [await proxies.loggedIn(started), await proxies.loggedIn(strict)]
-    const { payload } = await new MessageStream(ended.stream).read(4096)
+    const { payload } = await readMessage(ended.stream, 4096)
     expect(parseLoginResponse(payload)).toMatchObject([
       { kind: 'error', message: { number: 50_000, class: 20, message: expect.stringContaining('has expired') } },
       { kind: 'done' },

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ConnectionBudget } from '../../src/proxy/connection-budget.ts'
 import type { ProxyEvent } from '../../src/proxy/events.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage } from '../../src/tds/messages.ts'
 import { encodePacket, PacketType } from '../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../src/tds/prelogin.ts'
 import { HandshakeTransport } from '../../src/tds/tls.ts'
@@ -73,7 +73,7 @@ describe('before a login', () => {
     const started = await start({ loginTimeout: 3_000 })
     const socket = await open(started)
     socket.write(prelogin(Encryption.OFF))
-    await new MessageStream(socket).read(4096)
+    await readMessage(socket, 4096)
     const transport = new HandshakeTransport(socket, { releasable: true })
     const tls = connectTls({ socket: transport, rejectUnauthorized: false, maxVersion: 'TLSv1.2' })
     tls.on('error', () => {})

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { agreedPacketSize, type LoginToken } from '../../src/tds/login-response.ts'
 import type { Login7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage, writeMessage } from '../../src/tds/messages.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { Encryption } from '../../src/tds/prelogin.ts'
 import {
@@ -69,10 +69,9 @@ export function useStrictGateway(): StrictGateway {
   /** In packets of the size that was agreed on. */
   async function sendBack(stream: Duplex): Promise<void> {
     const packetSize = behind.logins.at(-1)?.login.packetSize
-    const messages = new MessageStream(stream)
     for (;;) {
-      const { payload } = await messages.read(MAX_ANSWER)
-      await messages.write(PacketType.TABULAR_RESULT, payload, packetSize)
+      const { payload } = await readMessage(stream, MAX_ANSWER)
+      await writeMessage(stream, PacketType.TABULAR_RESULT, payload, packetSize)
     }
   }
 
@@ -117,9 +116,8 @@ export function useStrictGateway(): StrictGateway {
         tokens: answer.tokens,
         packetSize,
         async exchange(payload) {
-          const messages = new MessageStream(client.stream)
-          void messages.write(PacketType.SQL_BATCH, payload, packetSize)
-          return (await messages.read(MAX_ANSWER)).payload
+          void writeMessage(client.stream, PacketType.SQL_BATCH, payload, packetSize)
+          return (await readMessage(client.stream, MAX_ANSWER)).payload
         },
       }
     },

@@ -7,7 +7,7 @@ import type { Target } from '../../src/login/target.ts'
 import { type LoopbackProxy, startProxy } from '../../src/proxy/proxy.ts'
 import type { ProxyOptions } from '../../src/proxy/settings.ts'
 import type { Login7 } from '../../src/tds/login7.ts'
-import { MessageStream } from '../../src/tds/messages.ts'
+import { readMessage, writeMessage } from '../../src/tds/messages.ts'
 import { PacketType } from '../../src/tds/packet.ts'
 import { TokenSource } from '../../src/token/token-source.ts'
 import { ordinaryLogin } from '../support/login7.ts'
@@ -98,9 +98,8 @@ export class TdsClient {
     type: number = PacketType.SQL_BATCH,
     payload: Buffer = Buffer.from('SELECT 1', 'utf16le'),
   ): Promise<Buffer> {
-    const messages = new MessageStream(this.stream)
-    messages.write(type, payload)
-    return (await messages.read(2 ** 20)).payload
+    writeMessage(this.stream, type, payload)
+    return (await readMessage(this.stream, 2 ** 20)).payload
   }
 
   async closed(): Promise<void> {

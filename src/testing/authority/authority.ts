@@ -33,14 +33,14 @@ const YEAR = 365 * 24 * HOUR
 
 /**
  * A stand-in for Microsoft Entra ID and for the managed identity endpoints, on 127.0.0.1. Real credentials of
- * `@azure/identity` sign in to it, and what it signs is what Azure SQL would be given. For tests and for trying things.
+ * `@azure/identity` sign in to it, and its tokens have the form that Azure SQL expects. For tests and experiments.
  */
 export class Authority {
   /** The certificate authority of the HTTPS server as PEM. */
   readonly certificate: string
   /** What `X-IDENTITY-HEADER` must be at the App Service endpoint. */
   readonly identityHeader: string
-  /** Who can be signed in. */
+  /** Who can sign in. */
   readonly principals: readonly Principal[]
   readonly #state: AuthorityState
   readonly #http: LocalServer
@@ -78,7 +78,7 @@ export class Authority {
     return this.#http.origin
   }
 
-  /** How long the tokens live that are made from now on, in ms. */
+  /** How long tokens that are issued from now on live, in ms. */
   get tokenLifetime(): number {
     return this.#state.issuer.lifetime
   }
@@ -92,7 +92,7 @@ export class Authority {
     return this.#state.issuer.issued
   }
 
-  /** What a gateway, or anybody, needs to verify the tokens. */
+  /** What a gateway, or your own server, needs to verify the tokens. */
   get verification(): TokenVerification {
     const tenants = new Set(this.principals.map(({ tenantId }) => tenantId))
     return {
@@ -114,7 +114,7 @@ export class Authority {
     throw new RangeError(`There is no principal "${name}". There are: ${names}.`)
   }
 
-  /** Makes a token without any request. The answer is what a `TokenCredential` gives. */
+  /** Issues a token without any request. Returns what a `TokenCredential` returns. */
   issueToken(options: IssueTokenOptions = {}): Promise<IssuedToken> {
     const { principal, audience = DEFAULT_AUDIENCE, ...rest } = options
     const named = principal === undefined ? this.#first(() => true) : this.principal(principal)
@@ -123,8 +123,8 @@ export class Authority {
 
   /**
    * The options that make `ClientSecretCredential`, `ClientCertificateCredential` and `WorkloadIdentityCredential` use
-   * the authority and trust its certificate. Spread them into the constructor's last argument; `retryOptions` beside
-   * them keep `@azure/identity` from trying again for seconds:
+   * the authority and trust its certificate. Spread them into the constructor's last argument; add `retryOptions` to keep
+   * `@azure/identity` from retrying for seconds:
    *
    * ```ts
    * new ClientSecretCredential(tenantId, clientId, secret, {
@@ -142,10 +142,10 @@ export class Authority {
   }
 
   /**
-   * The environment variables that make the credentials of `@azure/identity` use the authority. Setting them, and
-   * putting back what was there, is the caller's job. For all but the managed identities they name files in a
-   * temporary folder that `close()` removes, and Node reads `NODE_EXTRA_CA_CERTS` only when a process starts: inside
-   * this process pass {@link Authority.clientOptions} as well; in a child process pass `disableInstanceDiscovery`.
+   * The environment variables that make the credentials of `@azure/identity` use the authority. You set them, and restore
+   * the old values. For all but the managed identities they name files in a temporary folder that `close()` removes. Node
+   * reads `NODE_EXTRA_CA_CERTS` only when a process starts: inside this process pass {@link Authority.clientOptions} as
+   * well; in a child process pass `disableInstanceDiscovery`.
    *
    * @param principal - name of whom to sign in. Default: the system-assigned identity, or the first application
    */
@@ -180,7 +180,7 @@ export class Authority {
   }
 
   /**
-   * Lets requests go wrong, one way at a time:
+   * Makes requests fail, or their tokens unusable, in one way at a time:
    *
    * ```ts
    * authority.inject({ status: 429, retryAfter: 2, times: 3 })
@@ -198,17 +198,17 @@ export class Authority {
     return this.#state.faults.inject(fault)
   }
 
-  /** Takes all faults away. */
+  /** Removes all faults. */
   clearFaults(): void {
     this.#state.faults.clear()
   }
 
-  /** What was asked for and given so far. */
+  /** The requests and tokens so far. */
   stats(): AuthorityStats {
     return this.#state.statistics.snapshot()
   }
 
-  /** Starts the counting anew. */
+  /** Resets the counts. */
   resetStats(): void {
     this.#state.statistics.reset()
   }

@@ -3,20 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Principal } from './principals.ts'
 
-/** The ways of `@azure/identity` to sign in that the environment can choose. */
+/** The sign-in methods of `@azure/identity` that the environment can choose. */
 export type EnvironmentKind = 'app-service' | 'imds' | 'workload-identity' | 'client-secret' | 'azure-pipelines'
 
-/** Where things are. */
-export interface Surroundings {
+/** Where an authority's endpoints and files are. */
+export interface AuthorityLocation {
   identityEndpoint: string
   identityHeader: string
   imdsHost: string
   authorityHost: string
   oidcRequestUri: string
   systemAccessToken: string
-  /** Writes the certificate authority's certificate and gives the path. */
+  /** Writes the certificate authority's certificate and returns the path. */
   caFile(): string
-  /** Writes the principal's federated token and gives the path. */
+  /** Writes the principal's federated token and returns the path. */
   federatedTokenFile(): string
 }
 
@@ -24,26 +24,26 @@ export interface Surroundings {
 export function environmentFor(
   kind: EnvironmentKind,
   principal: Principal,
-  surroundings: Surroundings,
+  location: AuthorityLocation,
 ): Record<string, string> {
   switch (kind) {
     case 'app-service':
       return {
-        IDENTITY_ENDPOINT: surroundings.identityEndpoint,
-        IDENTITY_HEADER: surroundings.identityHeader,
+        IDENTITY_ENDPOINT: location.identityEndpoint,
+        IDENTITY_HEADER: location.identityHeader,
         ...namedIdentity(principal),
       }
     case 'imds':
-      return { AZURE_POD_IDENTITY_AUTHORITY_HOST: surroundings.imdsHost, ...namedIdentity(principal) }
+      return { AZURE_POD_IDENTITY_AUTHORITY_HOST: location.imdsHost, ...namedIdentity(principal) }
     case 'workload-identity':
-      return { ...entra(principal, surroundings), AZURE_FEDERATED_TOKEN_FILE: surroundings.federatedTokenFile() }
+      return { ...entra(principal, location), AZURE_FEDERATED_TOKEN_FILE: location.federatedTokenFile() }
     case 'client-secret':
-      return { ...entra(principal, surroundings), AZURE_CLIENT_SECRET: principal.secret ?? '' }
+      return { ...entra(principal, location), AZURE_CLIENT_SECRET: principal.secret ?? '' }
     case 'azure-pipelines':
       return {
-        ...authority(surroundings),
-        SYSTEM_OIDCREQUESTURI: surroundings.oidcRequestUri,
-        SYSTEM_ACCESSTOKEN: surroundings.systemAccessToken,
+        ...authority(location),
+        SYSTEM_OIDCREQUESTURI: location.oidcRequestUri,
+        SYSTEM_ACCESSTOKEN: location.systemAccessToken,
         AZURESUBSCRIPTION_TENANT_ID: principal.tenantId,
         AZURESUBSCRIPTION_CLIENT_ID: principal.clientId,
         AZURESUBSCRIPTION_SERVICE_CONNECTION_ID: principal.objectId,
@@ -56,11 +56,11 @@ function namedIdentity(principal: Principal): Record<string, string> {
   return principal.kind === 'user-assigned' ? { AZURE_CLIENT_ID: principal.clientId } : {}
 }
 
-function entra(principal: Principal, surroundings: Surroundings): Record<string, string> {
-  return { ...authority(surroundings), AZURE_TENANT_ID: principal.tenantId, AZURE_CLIENT_ID: principal.clientId }
+function entra(principal: Principal, location: AuthorityLocation): Record<string, string> {
+  return { ...authority(location), AZURE_TENANT_ID: principal.tenantId, AZURE_CLIENT_ID: principal.clientId }
 }
 
-function authority({ authorityHost, caFile }: Surroundings): Record<string, string> {
+function authority({ authorityHost, caFile }: AuthorityLocation): Record<string, string> {
   return { AZURE_AUTHORITY_HOST: authorityHost, NODE_EXTRA_CA_CERTS: caFile() }
 }
 

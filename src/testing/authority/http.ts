@@ -20,7 +20,7 @@ export interface Answer {
   body?: unknown
 }
 
-/** What becomes of a request: an answer, a connection that is cut, or nothing at all. */
+/** The outcome of a request: an answer, a connection that is cut, or nothing at all. */
 export type Outcome = Answer | 'disconnect' | 'hang'
 
 /** A server on 127.0.0.1. */

@@ -2,16 +2,15 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { JWTPayload } from 'jose'
 
 /**
- * Somebody who can be signed in.
+ * The kind of an identity that can sign in.
  *
  * - `system-assigned`: the managed identity that the identity endpoints use by default
- * - `user-assigned`: a managed identity that is asked for by client, object or resource id; takes federated tokens too
+ * - `user-assigned`: a managed identity that is named by client, object or resource id; accepts federated tokens too
  * - `application`: an app registration, which signs in with a secret, a certificate or a federated token
- * - `user`: a person; no endpoint gives tokens for one, `issueToken` does
+ * - `user`: a person; only `issueToken` issues tokens for one, no endpoint does
  */
 export type PrincipalKind = 'system-assigned' | 'user-assigned' | 'application' | 'user'
 
-/** One identity of the directory. */
 export interface Principal {
   kind: PrincipalKind
   /** What the database knows it by; a user's is the user principal name (`somebody@example.test`). */

@@ -10,7 +10,6 @@ import { type Endpoint, givesTokens, type Statistics } from './statistics.ts'
 import { answerTokenRequest, type EndpointContext, inTenant } from './token-endpoint.ts'
 import type { Signer, TokenIssuer } from './token-issuer.ts'
 
-/** What requests share. */
 export interface AuthorityState {
   clock: Clock
   signer: Signer
@@ -142,7 +141,7 @@ const TENANT_ROUTES: ReadonlyArray<readonly [rest: string, endpoint: Endpoint, m
   ['discovery/v2.0/keys', 'keys', 'GET'],
 ]
 
-/** What is served over HTTPS: Entra ID, and Azure Pipelines beside it. */
+/** What is served over HTTPS: Entra ID and Azure Pipelines. */
 export function entraRoute(path: string): Route | undefined {
   if (path === AZURE_PIPELINES_PATH) return { endpoint: 'azure-pipelines', method: 'POST', tenant: '' }
   const [, tenant = '', ...rest] = path.split('/')

@@ -29,7 +29,7 @@ const CANNOT_OPEN_DATABASE = 4060
 const LOGIN_FAILED = 18456
 const LOGIN_SEVERITY = 14
 
-/** Why Azure SQL does not take a token, in its words. */
+/** Why Azure SQL does not accept a token, in its words. */
 export const TokenRefusal = {
   EXPIRED: { message: 'Token is expired.', state: 233 },
   /** Another audience, a signature that does not verify, not valid yet, or no token at all. */
@@ -39,9 +39,9 @@ export const TokenRefusal = {
 } as const
 
 /**
- * What Azure SQL answers to a token that it does not take.
+ * What Azure SQL answers to a token that it does not accept.
  *
- * @param why - not there where the token is good, but nobody in the database is meant by it: then it says no more
+ * @param why - undefined if the token is valid, but its principal has no user in the database: then Azure gives no reason
  */
 export function tokenRefused(why?: (typeof TokenRefusal)[keyof typeof TokenRefusal], cause?: unknown): LoginError {
   return new LoginError(tokenLoginFailed(why), { cause })
@@ -57,7 +57,7 @@ function tokenLoginFailed(why?: { message: string; state: number }): Refusal {
   }
 }
 
-/** What Azure SQL answers to user and password where only Entra logins are taken. */
+/** What Azure SQL answers to a user and password if it accepts only Entra logins. */
 export function sqlLoginRefused(user: string): LoginError {
   return new LoginError({
     number: LOGIN_FAILED,
@@ -139,7 +139,7 @@ export function azureMessage(number: number): string {
   return MESSAGES[number] ?? `Injected by the test: error ${number}.`
 }
 
-/** What Azure SQL says where LOGIN7 names a server that it does not know (40532). */
+/** What Azure SQL says if LOGIN7 names a server that it does not know (40532). */
 export function cannotOpenServer(serverName: string): string {
   return `Cannot open server "${serverName}" requested by the login.  The login failed.`
 }

@@ -5,7 +5,7 @@ import { TdsProtocolError } from '../../tds/bytes.ts'
 import { Feature, type FedAuthInfo, FedAuthLibrary } from '../../tds/features.ts'
 import { databaseIn } from '../../tds/login-response.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../tds/login7.ts'
-import { MessageStream } from '../../tds/messages.ts'
+import { readMessage, writeMessage } from '../../tds/messages.ts'
 import { encodeMessage, PacketType } from '../../tds/packet.ts'
 import { Encryption } from '../../tds/prelogin.ts'
 import { greetClient, type ServerGreeting } from '../../tds/server-login.ts'
@@ -20,12 +20,12 @@ import { type Listener, type RedirectOptions, redirectTokens } from './redirect.
 import { Relay, type SessionSettings } from './relay.ts'
 import { type GatewayKind, type GatewayRule, RuleBroken, rulesBrokenByLogin7, rulesBrokenByPrelogin } from './rules.ts'
 import type { TokenCheck, VerifiedToken } from './token-check.ts'
-import { acceptance, FEDAUTH_ACK, type LoginAnswerOptions, logInUpstream, type Upstream } from './upstream.ts'
+import { encodeAcceptedLogin, FEDAUTH_ACK, type LoginAnswerOptions, logInUpstream, type Upstream } from './upstream.ts'
 
 /** A gateway's options with their defaults, and what its connections share. */
 export interface GatewaySettings extends SessionSettings {
   checkToken: TokenCheck
-  /** The SQL login that stands for a principal. */
+  /** The SQL login for a principal. */
   upstreamFor: (token: VerifiedToken) => Upstream
   fedAuthInfo: FedAuthInfo
   /** For each direction, in ms. */
@@ -88,12 +88,12 @@ export class GatewayConnection {
     }
   }
 
-  /** How long nothing has come or gone on the session, in ms; 0 before there is one. */
+  /** How long the session has been idle, in ms; 0 before there is one. */
   get idleFor(): number {
     return this.#relay?.idleFor ?? 0
   }
 
-  /** @param how - in order, or by a TCP reset */
+  /** @param how - cleanly, or by a TCP reset */
   close(how: 'end' | 'reset' = 'end'): void {
     if (this.#closed) return
     this.#closed = true
@@ -110,7 +110,7 @@ export class GatewayConnection {
     await greetClient(link, this.#greeting())
     const client = this.#client
     if (client === undefined) throw new TdsProtocolError('A login must be encrypted.')
-    const { type, payload: message } = await new MessageStream(client).read(MAX_LOGIN7_LENGTH)
+    const { type, payload: message } = await readMessage(client, MAX_LOGIN7_LENGTH)
     if (type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must begin with LOGIN7.')
     statistics.roundTrip()
     this.#insistOn(rulesBrokenByLogin7(message))
@@ -132,7 +132,7 @@ export class GatewayConnection {
       this.#relay = relay
       const { objectId } = token
       this.#settings.onEvent?.({ type: 'gateway.login', objectId, database: databaseIn(upstream.answer) })
-      const tokens = acceptance(upstream.answer, login, this.#settings.kind, this.#settings.loginAnswer)
+      const tokens = encodeAcceptedLogin(upstream.answer, login, this.#settings.kind, this.#settings.loginAnswer)
       const answer = encodeMessage(PacketType.TABULAR_RESULT, tokens)
       return { relay, answer, client, packetSize: upstream.packetSize }
     } catch (error) {
@@ -220,15 +220,14 @@ export class GatewayConnection {
     if (feature === undefined) throw sqlLoginRefused(login.userName)
     const request = parseFedAuthRequest(feature.data)
     if (request.library === FedAuthLibrary.SECURITY_TOKEN) return request.token
-    const messages = new MessageStream(client)
-    messages.write(PacketType.TABULAR_RESULT, encodeFedAuthInfo(this.#settings.fedAuthInfo))
-    const answer = await messages.read(MAX_LOGIN7_LENGTH)
+    writeMessage(client, PacketType.TABULAR_RESULT, encodeFedAuthInfo(this.#settings.fedAuthInfo))
+    const answer = await readMessage(client, MAX_LOGIN7_LENGTH)
     this.#settings.statistics.roundTrip()
     if (answer.type !== PacketType.FEDAUTH_TOKEN) throw new TdsProtocolError('FEDAUTHINFO must be answered by a token.')
     return parseFedAuthToken(answer.payload)
   }
 
-  /** Lets a fault of this stage happen; gives a redirect back, which only the login can carry out. */
+  /** Applies a fault of this stage; returns a redirect, which only the login can carry out. */
   async #fault(stage: Stage): Promise<Extract<FaultAction, { redirect: unknown }> | undefined> {
     const action = this.#settings.faults.take(({ at }) => at === stage)?.action
     if (action === undefined) return undefined
@@ -243,14 +242,14 @@ export class GatewayConnection {
     return undefined
   }
 
-  /** Hears nothing but the end. */
+  /** Ignores everything but the end of the connection. */
   async #untilClosed(): Promise<void> {
     if (this.#closed) return
     this.#socket.resume()
     await once(this.#socket, 'close')
   }
 
-  /** Says the last thing to a client, and ends the connection once that is out. */
+  /** Sends a client its last message, and then ends the connection. */
   #end(client: Duplex, answer: Buffer): Promise<never> {
     return new Promise((_, reject) => {
       client.end(encodeMessage(PacketType.TABULAR_RESULT, answer), () =>

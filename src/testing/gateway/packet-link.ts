@@ -4,8 +4,8 @@ import { DEFAULT_PACKET_SIZE, PACKET_HEADER_LENGTH, PacketReader, PacketStatus }
 import type { GatewayRule } from './rules.ts'
 
 /**
- * Stands between TLS and TDS, and lets one packet be one record: looks at each record that comes, and writes each
- * packet alone.
+ * Sits between TLS and TDS, and keeps one packet to one record: checks each record that arrives, and writes each packet
+ * alone.
  *
  * Node gives each listener for `data` the plaintext of a record in its own chunk (test/testing/gateway
  * has a test of that), and nothing else tells where a record ended.
@@ -70,7 +70,7 @@ export class PacketLink extends Duplex {
     }
   }
 
-  /** Writes these bytes, and nothing after them: a packet that breaks off. */
+  /** Writes these bytes, and nothing after them: a packet that is cut off. */
   breakOff(bytes: Buffer): Promise<void> {
     return new Promise((resolve) => this.#tls.write(bytes, () => resolve()))
   }

@@ -6,16 +6,16 @@ import { encodeFeatureExtAck, encodeLoginAck, type Routing } from '../../tds/tok
 import type { GatewayKind } from './rules.ts'
 import { encodeEnhancedRouting, encodeRouting } from './server-tokens.ts'
 
-/** How a gateway leads logins to other servers, as Azure does inside Azure and Fabric always does. */
+/** How a gateway redirects logins to other servers, as Azure does inside Azure and Fabric always does. */
 export interface RedirectOptions {
   /**
    * The servers that a login visits one after the other, as `host` or `host\instance`. Each is a listener on
-   * 127.0.0.1 with a certificate for its host alone. The last takes the login.
+   * 127.0.0.1 with a certificate for its host alone. The last one accepts the login.
    *
    * @defaultValue `['127.0.0.1']`; `fabric`: `['127.0.0.1\\…']`
    */
   to?: readonly string[]
-  /** `login7`: at once, before FEDAUTHINFO. `token`: when the token was found good. @defaultValue 'token' */
+  /** `login7`: at once, before FEDAUTHINFO. `token`: once the token is verified. @defaultValue 'token' */
   at?: 'login7' | 'token'
   /** Whether LOGINACK comes before ROUTING. @defaultValue true */
   loginAck?: boolean
@@ -33,7 +33,7 @@ export function workersOf(kind: GatewayKind, redirect: RedirectOptions | undefin
   return redirect === undefined ? [] : ['127.0.0.1']
 }
 
-/** What a client hears that is to log in elsewhere, without the DONE. */
+/** The answer to a client that must log in elsewhere, without the DONE. */
 export function redirectTokens(login: Login7, to: Routing, options: RedirectOptions, ack: FeatureData): Buffer {
   const { loginAck = true, enhanced = false } = options
   const understands = login.features.some(({ id }) => id === Feature.ENHANCED_ROUTING)
@@ -46,7 +46,7 @@ export function redirectTokens(login: Login7, to: Routing, options: RedirectOpti
 
 const ENHANCED_ROUTING_ACK = { id: Feature.ENHANCED_ROUTING, data: Buffer.from([1]) }
 
-/** One address that a gateway takes connections at. */
+/** One address at which a gateway accepts connections. */
 export interface Listener {
   /** As PEM. */
   key: string
@@ -74,12 +74,12 @@ export function routedAs(name: string): (serverName: string) => boolean {
   return (serverName) => withoutWay(serverName) === withoutWay(name)
 }
 
-/** What of a name clients dial: no instance. */
+/** The part of a name that clients dial: without the instance. */
 export function hostIn(serverName: string): string {
   return withoutWay(serverName).replace(/\\.*$/s, '')
 }
 
-/** A name without what tells only how to get there: `tcp:`, a port, a final dot. */
+/** A name without the parts that only say how to get there: `tcp:`, a port, a final dot. */
 function withoutWay(serverName: string): string {
   return serverName.toLowerCase().replace(/^tcp:/, '').replace(/,\d+$/, '').replace(/\.$/, '')
 }

@@ -76,7 +76,7 @@ export class Relay {
       this.#lastTrafficAt = this.#settings.clock.now()
       for (const packet of this.#packets.push(chunk as Buffer)) {
         if (!(await this.#admits(packet))) continue
-        // A real SQL Server takes no record but one of one packet: TLS would make one of all that waits.
+        // A real SQL Server accepts only records of one packet: TLS would make one record of all that waits.
         await new Promise((resolve) => this.#upstream.write(encodePacket(packet), resolve))
       }
     }
@@ -100,7 +100,7 @@ export class Relay {
       }
       if (!this.#client.write(chunk)) await drained(this.#client)
     }
-    // The server's last words may still wait to be written.
+    // The server's last bytes may still wait to be written.
     await new Promise<void>((resolve) => this.#client.once('close', resolve).end(resolve))
   }
 

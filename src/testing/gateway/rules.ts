@@ -1,6 +1,6 @@
 /**
- * What real servers insist on, and a gateway therefore too. A client that breaks a rule finds the connection closed,
- * without an error, unless the rule says otherwise.
+ * What real servers insist on, and therefore a gateway too. The gateway closes the connection of a client that breaks a
+ * rule, without an error unless the rule says otherwise.
  *
  * - `record-per-packet`: a TLS record carries one whole packet; none is split over records, none shares one
  * - `packet-size`: a packet has at most the agreed size: 4096 bytes until LOGINACK, then what ENVCHANGE 4 said
@@ -18,7 +18,7 @@
  * - `server-name`: LOGIN7's ServerName is a name of this server; otherwise error 40532, and the end. After a redirect
  *   it is the name that the redirect gave, an instance included
  *
- * Whose word each is, is in docs/reliability.md.
+ * docs/reliability.md has the source of each.
  */
 export type GatewayRule = (typeof GATEWAY_RULES)[number]
 
@@ -40,16 +40,16 @@ export const GATEWAY_RULES = [
 ] as const
 
 /**
- * Which server a gateway is like.
+ * Which kind of server a gateway behaves like.
  *
  * - `azure`: Azure SQL Database
  * - `fabric`: a SQL database or warehouse of Fabric: wants TRACEID, and redirects to `host\instance`
- * - `synapse`: serverless Synapse: three DONEINPROC stand before LOGINACK
- * - `strict-only`: SQL Server 2025 with forced strict encryption: takes TDS 8 alone
+ * - `synapse`: serverless Synapse: three DONEINPROC come before LOGINACK
+ * - `strict-only`: SQL Server 2025 with forced strict encryption: accepts only TDS 8
  */
 export type GatewayKind = 'azure' | 'fabric' | 'synapse' | 'strict-only'
 
-/** Rules turned on or off one by one; the others are as the kind has them. `none`: it takes anything. */
+/** Rules turned on or off one by one; the others are those of the kind. `none`: no rule is in force. */
 export type RuleChoice = Partial<Record<GatewayRule, boolean>> | 'none'
 
 /** Rules that only one kind of server has. */
@@ -59,7 +59,6 @@ const RULES_OF_A_KIND: Partial<Record<GatewayRule, GatewayKind>> = {
   'tds8-only': 'strict-only',
 }
 
-/** The rules in force. */
 export function rulesOf(kind: GatewayKind, choice: RuleChoice = {}): ReadonlySet<GatewayRule> {
   if (choice === 'none') return new Set()
   return new Set(GATEWAY_RULES.filter((rule) => choice[rule] ?? (RULES_OF_A_KIND[rule] ?? kind) === kind))

@@ -4,7 +4,7 @@ import type { GatewayRule } from './rules.ts'
 export interface GatewayStats {
   /** TCP connections accepted. */
   connections: number
-  /** Logins that the server took. */
+  /** Logins that the server accepted. */
   logins: number
   /** Logins refused, by error number; `0` for those that ended without an answer. */
   loginFailures: Record<number, number>
@@ -14,7 +14,7 @@ export interface GatewayStats {
   hungUp: Partial<Record<GatewayRule, number>>
   /** Requests: SQL batches, RPCs, transaction manager requests, bulk loads. Attention is not counted. */
   requests: number
-  /** Requests that came after the expiry of their session's token, whether or not that was enforced. */
+  /** Requests that arrived after the expiry of their session's token, whether or not that was enforced. */
   requestsAfterExpiry: number
   /** The least time that was left on a session's token when a request came, in ms; below 0 if it had expired. */
   leastTimeLeft: number | undefined
@@ -33,7 +33,6 @@ export interface GatewayStats {
   mostSessionsOpen: number
 }
 
-/** Counts. */
 export class GatewayStatistics {
   #stats = emptyStats()
 
@@ -88,7 +87,7 @@ export class GatewayStatistics {
     this.#stats.bytesOut += bytesOut
   }
 
-  /** Starts the count anew; connections and sessions that are open stay counted as open. */
+  /** Resets the counts, except those of open connections and sessions. */
   reset(): void {
     const { loggingIn, sessionsOpen } = this.#stats
     const open = { loggingIn, mostLoggingIn: loggingIn, sessionsOpen, mostSessionsOpen: sessionsOpen }

@@ -11,11 +11,11 @@ export interface TokenVerification {
   audience: string | string[]
   /** The public keys (RFC 7517), found by `kid`. */
   jwks: { keys: JWK[] }
-  /** Tokens to take for expired before their time. @defaultValue none */
+  /** Tokens to treat as expired although they are not. @defaultValue none */
   isExpired?: (token: string) => boolean
 }
 
-/** Who a token speaks for, and until when. */
+/** The principal of a token, and its expiry. */
 export interface VerifiedToken {
   /** The `oid` claim: the principal's object id. */
   objectId: string | undefined

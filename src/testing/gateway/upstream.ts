@@ -32,7 +32,7 @@ export interface Upstream {
   database?: string
   /** `false` asks for no TLS at all. @defaultValue true */
   encrypt?: boolean
-  /** Takes any certificate. @defaultValue false */
+  /** Accepts any certificate. @defaultValue false */
   trustServerCertificate?: boolean
 }
 
@@ -111,7 +111,7 @@ function errorsIn(tokens: readonly LoginToken[]): ServerMessage[] {
   return tokens.flatMap((token) => (token.kind === 'error' ? [token.message] : []))
 }
 
-/** What a login's answer holds besides what it must. */
+/** Optional parts of the answer to a login. */
 export interface LoginAnswerOptions {
   /** INFO tokens of 1000 characters each: some of them make the answer longer than a packet. @defaultValue 0 */
   infos?: number
@@ -121,11 +121,11 @@ export interface LoginAnswerOptions {
 
 export const FEDAUTH_ACK = { id: Feature.FEDAUTH, data: Buffer.alloc(0) }
 
-/** Serverless Synapse runs procedures while it takes a login. */
+/** Serverless Synapse runs this many procedures during a login. */
 const SYNAPSE_PROCEDURES = 3
 
-/** What a client hears whose login was taken: the server's own answer, with what only this end can say. */
-export function acceptance(
+/** The answer to an accepted login: the server's own, with the tokens that only the gateway can add. */
+export function encodeAcceptedLogin(
   answer: readonly LoginToken[],
   login: Login7,
   kind: GatewayKind,

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { TdsProtocolError } from '../../../src/tds/bytes.ts'
 import { Feature } from '../../../src/tds/features.ts'
 import { type Login7, MAX_LOGIN7_LENGTH, parseLogin7 } from '../../../src/tds/login7.ts'
-import { MessageStream } from '../../../src/tds/messages.ts'
+import { readMessage, writeMessage } from '../../../src/tds/messages.ts'
 import { DEFAULT_PACKET_SIZE, encodeMessage, PacketType } from '../../../src/tds/packet.ts'
 import { Encryption, encodePrelogin, parsePrelogin } from '../../../src/tds/prelogin.ts'
 import {
@@ -23,14 +23,13 @@ const MIN_PACKET_SIZE = 512
 
 /** Reads PRELOGIN and LOGIN7. The engine is on loopback and has no TLS. */
 export async function readLogin(socket: Duplex): Promise<Login7> {
-  const messages = new MessageStream(socket)
-  const first = await messages.read(DEFAULT_PACKET_SIZE)
+  const first = await readMessage(socket, DEFAULT_PACKET_SIZE)
   if (first.type !== PacketType.PRELOGIN) throw new TdsProtocolError('A connection must begin with PRELOGIN.')
   parsePrelogin(first.payload)
   const version = { major: 16, minor: 0, build: 1000 }
   const prelogin = encodePrelogin({ version, encryption: Encryption.NOT_SUPPORTED, mars: false })
-  messages.write(PacketType.TABULAR_RESULT, prelogin)
-  const second = await messages.read(MAX_LOGIN7_LENGTH)
+  writeMessage(socket, PacketType.TABULAR_RESULT, prelogin)
+  const second = await readMessage(socket, MAX_LOGIN7_LENGTH)
   if (second.type !== PacketType.LOGIN7) throw new TdsProtocolError('A login must follow PRELOGIN.')
   return parseLogin7(second.payload)
 }

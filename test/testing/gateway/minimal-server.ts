@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { MAX_LOGIN7_LENGTH, parseLogin7 } from '../../../src/tds/login7.ts'
-import { MessageStream } from '../../../src/tds/messages.ts'
+import { readMessage, writeMessage } from '../../../src/tds/messages.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { Encryption, encodePrelogin } from '../../../src/tds/prelogin.ts'
 import { DoneStatus, EnvChange, encodeDone, encodeError, encodeLoginAck } from '../../../src/tds/tokens.ts'
@@ -33,11 +33,10 @@ export async function startMinimalServer(password: string, last?: Buffer) {
   })
 
   async function serve(socket: Socket) {
-    const messages = new MessageStream(socket)
-    await messages.read(4096)
+    await readMessage(socket, 4096)
     const version = { major: 16, minor: 0, build: 0 }
-    messages.write(PacketType.TABULAR_RESULT, encodePrelogin({ version, encryption: Encryption.NOT_SUPPORTED }))
-    const login = parseLogin7((await messages.read(MAX_LOGIN7_LENGTH)).payload)
+    writeMessage(socket, PacketType.TABULAR_RESULT, encodePrelogin({ version, encryption: Encryption.NOT_SUPPORTED }))
+    const login = parseLogin7((await readMessage(socket, MAX_LOGIN7_LENGTH)).payload)
     logins.push({
       user: login.userName,
       password: login.password,
@@ -58,7 +57,7 @@ export async function startMinimalServer(password: string, last?: Buffer) {
       encodeLoginAck('minimal', [16, 0, 0, 0]),
       encodeDone(DoneStatus.FINAL),
     ]
-    messages.write(PacketType.TABULAR_RESULT, Buffer.concat(answer))
+    writeMessage(socket, PacketType.TABULAR_RESULT, Buffer.concat(answer))
     const packets = new PacketReader()
     let length = 0
     for await (const chunk of socket) {

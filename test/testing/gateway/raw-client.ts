@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { encodeFedAuthRequest, Feature, FedAuthLibrary } from '../../../src/tds/features.ts'
 import { encodeLogin7, type Login7, MAX_LOGIN7_LENGTH } from '../../../src/tds/login7.ts'
-import { MessageStream } from '../../../src/tds/messages.ts'
+import { readMessage } from '../../../src/tds/messages.ts'
 import { encodeMessage, PACKET_HEADER_LENGTH, PacketStatus, PacketType } from '../../../src/tds/packet.ts'
 import { connectTls, connectTlsInTds } from '../../../src/tds/tls.ts'
 import type { Gateway } from '../../../src/testing/index.ts'
@@ -51,12 +51,10 @@ export const prelogin = preloginOf(version, encryption, traceId(), fedAuth(1))
 export class RawClient {
   readonly socket: Socket
   readonly #tls: TLSSocket
-  readonly #messages: MessageStream
 
   private constructor(socket: Socket, tls: TLSSocket) {
     this.socket = socket
     this.#tls = tls
-    this.#messages = new MessageStream(tls)
     tls.on('error', () => {})
   }
 
@@ -74,7 +72,7 @@ export class RawClient {
       return client
     }
     socket.write(hello)
-    await new MessageStream(socket).read(4096)
+    await readMessage(socket, 4096)
     return new RawClient(socket, await connectTlsInTds(transport(socket), tlsOptions))
   }
 
@@ -95,7 +93,7 @@ export class RawClient {
   }
 
   async answer(): Promise<Buffer> {
-    return (await this.#messages.read(MAX_LOGIN7_LENGTH)).payload
+    return (await readMessage(this.#tls, MAX_LOGIN7_LENGTH)).payload
   }
 
   /** The records that an answer came in. */
