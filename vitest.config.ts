@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defaultExclude, defineConfig } from 'vitest/config'
 
-/** Tests that wait for what takes long in life. */
+/** Tests that wait for something that takes long in reality, too. */
 export const SLOW = 'test/slow/**'
 
 /**

@@ -24,7 +24,7 @@ const tasks = {
     run('tsx', ['bench/cold-start/main.ts', ...args])
   },
   'test:slow'() {
-    console.log('The slow tests take about seven minutes: each waits for what takes long in life.')
+    console.log('The slow tests take about seven minutes: each waits for something that takes long in reality, too.')
     run('vitest', ['run', '--config', 'vitest.slow.config.ts', ...args])
   },
   'verify:azure': () => run('tsx', ['scripts/verify-azure.ts', ...args]),

@@ -12,7 +12,7 @@ export type Azure = Child<ControlMessage, unknown, { config: MssqlConfig; enviro
  * Lets faults happen to a local Azure, until the signal is aborted; then none is active any more.
  *
  * @param plan - continues where it stopped
- * @param spans - called with each fault
+ * @param spans - each fault is added to it
  */
 export async function disturb(
   azure: Pick<Azure, 'ask'>,
