@@ -100,8 +100,9 @@ export class Report {
     return [
       row('ran', `${Math.round(this.seconds)} s, seed ${this.seed}`),
       row('queries and transactions', this.done.toLocaleString('en')),
-      row('the longest took', `${(this.longest / 1000).toFixed(1)} s`),
-      ...(this.#subject === 'adapter' ? [row('rotations', this.rotations)] : []),
+      ...(this.#subject === 'adapter'
+        ? [row('the longest took', `${(this.longest / 1000).toFixed(1)} s`), row('rotations', this.rotations)]
+        : []),
       ...Object.entries(this.came).map(([what, count]) => row(`clients: ${what}`, count)),
       row('token requests', this.tokenRequests),
       row('logins', this.logins),

@@ -1,6 +1,5 @@
 import type { config as MssqlConfig } from 'mssql'
-import { type ConfigWarning, readConfig } from './config/config.ts'
-import type { SqlLogin } from './config/sql-login.ts'
+import { readConfig } from './config/config.ts'
 import { audienceOf, cloudOf } from './credentials/clouds.ts'
 import { PROMPT_TIMEOUT } from './credentials/one-at-a-time.ts'
 import { credentialsFor, type SignInOptions } from './credentials/sign-in-options.ts'
@@ -8,8 +7,7 @@ import { EntraError } from './errors/entra-error.ts'
 import { tenantOfServer } from './login/fed-auth-info.ts'
 import { targetOf } from './login/target.ts'
 import { type PrismaMssqlEntraOptions, resolveTiming } from './options.ts'
-import type { RotationTiming } from './pool/settings.ts'
-import { type Clock, type Random, systemClock } from './time/clock.ts'
+import { type Clock, systemClock } from './time/clock.ts'
 import { TokenSource } from './token/token-source.ts'
 
 /** The options that adapter, proxy and doctor share: how to sign in, and by which clock. */
@@ -19,21 +17,7 @@ export type SetupOptions = Pick<
 >
 
 /** Where to connect, and what gives the tokens for it. */
-export interface Setup {
-  /** Without any credential; not the user's object. */
-  mssql: MssqlConfig
-  /** Of the models. */
-  schema: string | undefined
-  tokenSource: TokenSource
-  /** The login without a token, for which the token source is only a form. */
-  sqlLogin: SqlLogin | undefined
-  /** The `aud` claim of the tokens for this server. */
-  audience: string
-  timing: RotationTiming
-  clock: Clock
-  random: Random
-  warnings: ConfigWarning[]
-}
+export type Setup = ReturnType<typeof setUp>
 
 /** In place of tokens, where there is a password: it does not end, so nothing is rotated. */
 function passwordSource(clock: Clock): TokenSource {
@@ -48,7 +32,7 @@ function passwordSource(clock: Clock): TokenSource {
  * undefined for no server at all. Then it decides, whatever the options say about tokens
  * @throws {@link EntraError} `CONFIG_INVALID`, `CONFIG_CREDENTIALS`, `CONFIG_PLAINTEXT`
  */
-export function setUp(config: MssqlConfig | string, options: SetupOptions, allowPassword?: boolean): Setup {
+export function setUp(config: MssqlConfig | string, options: SetupOptions, allowPassword?: boolean) {
   const read = readConfig(config, options.credential === undefined ? options : {}, allowPassword)
   const { config: mssql, maxAge, signIns, sqlLogin, warnings } = read
   const schema = options.schema ?? read.schema
@@ -74,8 +58,21 @@ export function setUp(config: MssqlConfig | string, options: SetupOptions, allow
       clock,
       random,
     })
-  const audience = audienceOf(cloud)
-  return { mssql, schema, tokenSource, sqlLogin, audience, timing, clock, random, warnings }
+  return {
+    /** Without any credential; not the user's object. */
+    mssql,
+    /** Of the models. */
+    schema,
+    tokenSource,
+    /** The login without a token, for which the token source is only a form. */
+    sqlLogin,
+    /** The `aud` claim of the tokens for this server. */
+    audience: audienceOf(cloud),
+    timing,
+    clock,
+    random,
+    warnings,
+  }
 }
 
 /** What a token source brings with it. */

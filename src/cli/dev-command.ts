@@ -1,16 +1,14 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
-import { DEFAULT_PORT } from '../config/address.ts'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { printable } from '../errors/wording.ts'
 import type { AuthorityEvent } from '../testing/authority/events.ts'
 import type { GatewayEvent } from '../testing/gateway/events.ts'
 import { datasourceOf } from './datasource.ts'
-import { eventLine } from './event-lines.ts'
 import { portNumber, type SignInFlags } from './flags.ts'
 import type { LocalEntra } from './local-entra.ts'
-import { type CliContext, cannotListen, ExitCode, type Output, say, stopOn } from './process.ts'
+import { type CliContext, cannotListen, ExitCode, eventLine, type Output, say, stopOn } from './process.ts'
 
 interface DevFlags extends Pick<SignInFlags, 'url' | 'config'> {
   port?: number
@@ -68,16 +66,12 @@ async function keepOpen(
   using stop = stopOn('SIGINT', 'SIGTERM', 'SIGHUP')
   const stopped = once(stop.signal, 'abort')
   const { config } = await datasourceOf(url, place, context)
-  const { LocalEntra } = await loadLocalEntra()
+  const { startLocalEntra } = await loadLocalEntra()
+  const note = (text: string) => out.write(eventLine(Date.now(), '*', 'yellow', text, out))
   let local: LocalEntra
   try {
-    local = await LocalEntra.start({
-      config,
-      port,
-      tokenLifetime,
-      onEvent: (event) => out.write(lineOf(event, local, out)),
-      onFaultEnd: (text) => out.write(eventLine(Date.now(), '*', 'yellow', text, out)),
-    })
+    const onEvent = (event: AuthorityEvent | GatewayEvent) => out.write(lineOf(event, local, out))
+    local = await startLocalEntra({ config, port, tokenLifetime, onEvent, onFaultEnd: note })
   } catch (error) {
     return cannotListen(context, port, error)
   }
@@ -85,12 +79,15 @@ async function keepOpen(
     if (envFile !== undefined) writeEnvFile(envFile, local.environment)
     out.write(introduction(local, tokenLifetime, envFile))
     void local.whyNot().then((why) => why && say(context, `No login will work yet: ${why}`))
-    using keys = listenTo(keyboard, (key) => {
-      const text = local.press(key)
-      if (text !== undefined) out.write(eventLine(Date.now(), '*', 'yellow', text, out))
-    })
-    if (keys.heard) out.write(`Keys:${KEYS}\n`)
-    await Promise.race([stopped, keys.quit])
+    const quit = new AbortController()
+    const press = (key: string) => {
+      if (QUIT.includes(key)) quit.abort()
+      const text = local.press(key.toLowerCase())
+      if (text !== undefined) note(text)
+    }
+    using _ = keyboard.isTTY ? listenTo(keyboard, press) : undefined
+    if (keyboard.isTTY) out.write(`Keys:${KEYS}\n`)
+    await Promise.race([stopped, once(quit.signal, 'abort')])
   } finally {
     await local.close()
   }
@@ -112,7 +109,7 @@ function introduction(local: LocalEntra, tokenLifetime: number, envFile?: string
   const { environment, caFile } = local
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}`)
   return [
-    `A local Entra ID, and a gateway in front of ${nameOf(local)}. Tokens live for ${tokenLifetime / 1000} s.\n\n`,
+    `A local Entra ID, and a gateway in front of ${printable(local.server)}. Tokens live for ${tokenLifetime / 1000} s.\n\n`,
     `  ${printable(environment.DATABASE_URL ?? '')}\n\n`,
     'In the shell of your application:\n\n',
     `  export ${printable(assignments.join(' '))}\n\n`,
@@ -167,44 +164,22 @@ function lineOf(event: AuthorityEvent | GatewayEvent, local: LocalEntra, out: Ou
         `A login of ${local.nameOf(event.objectId)}, database ${event.database ?? '(default)'}.`,
       )
     default: {
-      const from = event.byUpstream ? `, from ${nameOf(local)}` : ''
+      const from = event.byUpstream ? `, from ${printable(local.server)}` : ''
       return line('!', 'red', `A login was refused: ${event.message} (error ${event.number}${from})`)
     }
   }
 }
 
-function nameOf({ upstream: { host, port = DEFAULT_PORT } }: Pick<LocalEntra, 'upstream'>): string {
-  return printable(`${host}:${port}`)
-}
-
-/** Keys, until disposed. */
-interface Keys extends Disposable {
-  /** Whether there is a keyboard. */
-  heard: boolean
-  /** Resolves on q and Ctrl-C; never without a keyboard. */
-  quit: Promise<void>
-}
-
 const QUIT = ['q', '\u0003', '\u0004']
 
-function listenTo(keyboard: Keyboard, press: (key: string) => void): Keys {
-  let resolve = () => {}
-  const quit = new Promise<void>((resolved) => {
-    resolve = resolved
-  })
-  if (keyboard.isTTY !== true) return { heard: false, quit, [Symbol.dispose]() {} }
+/** Calls back for each key, until disposed: for each at once, and for Ctrl-C as a key. */
+function listenTo(keyboard: Keyboard, press: (key: string) => void): Disposable {
   const onData = (typed: Buffer | string) => {
-    for (const key of String(typed)) {
-      if (QUIT.includes(key)) resolve()
-      else press(key.toLowerCase())
-    }
+    for (const key of String(typed)) press(key)
   }
-  // Each key at once, and Ctrl-C as a key.
   keyboard.setRawMode?.(true)
   keyboard.on('data', onData)
   return {
-    heard: true,
-    quit,
     [Symbol.dispose]() {
       keyboard.off('data', onData)
       keyboard.setRawMode?.(false)

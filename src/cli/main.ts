@@ -5,9 +5,18 @@ import { printable, wrapped } from '../errors/wording.ts'
 import { devCommand } from './dev-command.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { execCommand } from './exec-command.ts'
-import { type CliContext, EXIT_CODES, ExitCode, endWithReader, NAME, outputTo, reflowed, say } from './process.ts'
+import {
+  type CliContext,
+  EXIT_CODES,
+  ExitCode,
+  endWithReader,
+  NAME,
+  outputTo,
+  reflowed,
+  say,
+  VERSION,
+} from './process.ts'
 import { proxyCommand } from './proxy-command.ts'
-import { VERSION } from './version.ts'
 
 const EXAMPLES = `
 Examples:

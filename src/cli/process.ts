@@ -5,6 +5,9 @@ import { printable, wrapped } from '../errors/wording.ts'
 /** The command's name; it also starts each message on stderr. */
 export const NAME = 'prisma-mssql-entra'
 
+/** This package's, as `package.json` has it: a bundle of the command has no such file. */
+export const VERSION = '0.1.0'
+
 /** What a command runs in: the process, or a test. */
 export interface CliContext {
   out: Output
@@ -41,6 +44,24 @@ export function outputTo(stream: NodeJS.WritableStream & { isTTY?: boolean; colu
 export function say({ err }: Pick<CliContext, 'err'>, message: string): void {
   const text = wrapped(`${NAME}: ${printable(message)}`, err.width)
   err.write(`${err.style('dim', `${NAME}:`)}${text.slice(NAME.length + 1)}\n`)
+}
+
+/** The time of a line, as HH:MM:SS. @param at - in ms since the epoch */
+export function timeOf(at: number, { style }: Output): string {
+  return style('dim', new Date(at).toLocaleTimeString('en-GB'))
+}
+
+/** A line with a mark between time and text. Its lines stand below each other, to the right of the time. */
+export function eventLine(
+  at: number,
+  mark: string,
+  colour: 'green' | 'red' | 'yellow' | 'blue',
+  text: string,
+  out: Output,
+): string {
+  const indent = 'HH:MM:SS ! '.length
+  const lines = wrapped(printable(text), out.width - indent).replaceAll('\n', `\n${' '.repeat(indent)}`)
+  return `${timeOf(at, out)} ${out.style(colour, mark)} ${lines}\n`
 }
 
 /** Says why a command cannot listen on a port. @returns its exit code @throws any other error */
@@ -106,15 +127,8 @@ export function endWithReader(out: NodeJS.WritableStream, err: NodeJS.WritableSt
   }
 }
 
-/** Signals that ask a command to stop in an orderly way, listened for until disposed. */
-export interface StopSignals extends Disposable {
-  /** Aborted by the first of them. A second one ends the process. */
-  readonly signal: AbortSignal
-  /** 128 + the number of the signal that arrived, as shells do; undefined if none has. */
-  exitCode(): number | undefined
-}
-
-export function stopOn(...names: readonly NodeJS.Signals[]): StopSignals {
+/** Listens for signals that ask a command to stop in an orderly way, until disposed. */
+export function stopOn(...names: readonly NodeJS.Signals[]) {
   const stop = new AbortController()
   let received: NodeJS.Signals | undefined
   const listener = (name: NodeJS.Signals) => {
@@ -123,7 +137,9 @@ export function stopOn(...names: readonly NodeJS.Signals[]): StopSignals {
   }
   for (const name of names) process.once(name, listener)
   return {
+    /** Aborted by the first of them. A second one ends the process. */
     signal: stop.signal,
+    /** 128 + the number of the signal that arrived, as shells do; undefined if none has. */
     exitCode: () => (received === undefined ? undefined : 128 + constants.signals[received]),
     [Symbol.dispose]() {
       for (const name of names) process.off(name, listener)

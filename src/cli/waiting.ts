@@ -8,21 +8,14 @@ const INTERVAL = 250
 const SAID_FROM = 2
 
 /** Polls what a command waits for, until disposed. */
-export interface Waits extends Disposable {
-  /** Call this when a wait begins. It keeps polling until nothing waits. */
-  look(): void
-}
+export type Waits = ReturnType<typeof sayWaits>
 
 /**
  * Says on stderr what a command waits for: after 2, 4, 8, … s, until disposed.
  *
  * @param what - what it waits for now; undefined if for nothing
  */
-export function sayWaits(
-  context: Pick<CliContext, 'err'>,
-  what: () => string | undefined,
-  clock: Clock = systemClock,
-): Waits {
+export function sayWaits(context: Pick<CliContext, 'err'>, what: () => string | undefined, clock: Clock = systemClock) {
   let awaited: string | undefined
   let age = new Stopwatch(clock)
   let next = SAID_FROM
@@ -41,9 +34,10 @@ export function sayWaits(
     }
     timer = now === undefined ? undefined : clock.setTimer(INTERVAL, look)
   }
-  const waits: Waits = {
+  const waits = {
+    /** Call this when a wait begins. It keeps polling until nothing waits. */
     look() {
-      if (timer === undefined) timer = clock.setTimer(INTERVAL, look)
+      timer ??= clock.setTimer(INTERVAL, look)
     },
     [Symbol.dispose]: () => timer?.cancel(),
   }

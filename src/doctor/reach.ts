@@ -56,8 +56,9 @@ export function overriddenConfigWarning(folder: string): string[] {
 export async function checkDns(target: Target, clock: Clock, signal: AbortSignal): Promise<Finding<true>> {
   const { host } = target
   if (isIP(host) !== 0) return { value: true, summary: `${host} is an address`, details: { addresses: [host] } }
-  const progress = { reached: false }
-  const found = await withinConnectTimeout(target, progress, { clock, signal }, () => lookup(host, { all: true }))
+  const found = await withinConnectTimeout(target, { reached: false }, { clock, signal }, () =>
+    lookup(host, { all: true }),
+  )
   const addresses = found.map(({ address }) => address)
   const aliases = isAzureHost(host) ? await aliasesOf(host, signal) : []
   const warnings = privateEndpointWarning(host, aliases, addresses)
@@ -108,8 +109,7 @@ export function privateEndpointWarning(
 
 /** Opens a TCP connection. @throws EntraError `SERVER_UNREACHABLE`, `CONNECT_FAILED` */
 export async function checkTcp(target: Target, clock: Clock, signal: AbortSignal): Promise<Finding<Socket>> {
-  const progress = { reached: false }
-  const socket = await withinConnectTimeout(target, progress, { clock, signal }, (within) =>
+  const socket = await withinConnectTimeout(target, { reached: false }, { clock, signal }, (within) =>
     reachServer(target, within),
   )
   const { remoteAddress: address, remotePort: port, localAddress } = socket

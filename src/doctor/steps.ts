@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type Clock, Stopwatch } from '../time/clock.ts'
 
 /** What doctor checks, in this order: ids that do not change between versions, and titles. */
@@ -79,12 +80,15 @@ export class StepRunner {
   readonly #clock: Clock
   readonly #signal: AbortSignal
   readonly #onStep: OnStep
+  readonly #stopped: Promise<never>
 
   /** @param signal - ends the run: the current step fails if the reason is {@link OutOfTime}; all others are skipped */
   constructor(clock: Clock, signal: AbortSignal, onStep: OnStep) {
     this.#clock = clock
     this.#signal = signal
     this.#onStep = onStep
+    this.#stopped = once(signal, 'abort').then(() => Promise.reject(signal.reason))
+    this.#stopped.catch(() => {})
   }
 
   /**
@@ -115,19 +119,11 @@ export class StepRunner {
   }
 
   async #untilStopped<Value>(check: () => Promise<Finding<Value>> | Finding<Value>): Promise<Finding<Value>> {
-    const signal = this.#signal
-    let onAbort = () => {}
-    const stopped = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
     try {
-      return await Promise.race([Promise.resolve().then(check), stopped])
+      return await Promise.race([Promise.resolve().then(check), this.#stopped])
     } catch (thrown) {
-      const error = signal.aborted ? signal.reason : thrown
+      const error = this.#signal.aborted ? this.#signal.reason : thrown
       return { summary: '', error: error instanceof Error ? error : new Error(String(error)) }
-    } finally {
-      signal.removeEventListener('abort', onAbort)
     }
   }
 

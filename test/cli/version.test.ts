@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
-import { VERSION } from '../../src/cli/version.ts'
+import { VERSION } from '../../src/cli/process.ts'
 
 it('the command has the version of package.json', () => {
   expect(VERSION).toBe(manifest.version)

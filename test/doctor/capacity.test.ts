@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { capacityOf, concurrentWorkers } from '../../src/doctor/capacity.ts'
-import { checkIdentity } from '../../src/doctor/database.ts'
+import { capacityOf, checkIdentity, concurrentWorkers } from '../../src/doctor/database.ts'
 import type { EntraConnection } from '../../src/driver/entra-connection.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 

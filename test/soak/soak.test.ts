@@ -110,6 +110,12 @@ describe('the report', () => {
     expect(report(part).text(11)).toMatch(new RegExp(`✗ .*${problem.source}`))
   })
 
+  it('of the proxy has the clients that came, and nothing that only the adapter measures', () => {
+    const proxy = Object.assign(new Report(7, 'proxy'), { done: 1, came: { 'sends garbage': 3 } })
+    expect(proxy.text(11)).toMatch(/clients: sends garbage +3\n/)
+    expect(proxy.text(11)).not.toMatch(/the longest took|rotations|rows|after expiry/)
+  })
+
   it('shows what happened before a failure that nothing explains', () => {
     const unexplained = [{ cause: 'TypeError', detail: 'x is undefined', before: ['12:00:00.000 rotation.started'] }]
     expect(report({ unexplained }).text(11)).toMatch(/TypeError: x is undefined\n {4}12:00:00\.000 rotation\.started/)
