@@ -1,8 +1,3 @@
-/**
- * Takes a local Azure away from two clients under load, in each way that Azure does, and says what they noticed.
- *
- *     npm run drill -- [--only move] [--svg docs/drill.svg]
- */
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -17,10 +12,23 @@ const CALM = 2_000
 /** For every wait of either to end, in ms. */
 const AFTERWARDS = 10_000
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, svg: { type: 'string' } } })
+const names = SCENARIOS.map(({ name }) => name).join(', ')
+const help = `Takes a local Azure away from two clients under load, ours and the official adapter's, and says what they noticed.
+
+  npm run drill
+  npm run drill -- --only NAME    one way of: ${names}
+  npm run drill -- --svg FILE     draws it too`
+
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, svg: { type: 'string' }, help: { type: 'boolean', default: false } },
+})
+if (values.help) {
+  console.log(help)
+  process.exit()
+}
 const chosen = SCENARIOS.filter(({ name }) => values.only === undefined || name === values.only)
 if (chosen.length === 0) {
-  console.error(`--only takes one of: ${SCENARIOS.map(({ name }) => name).join(', ')}`)
+  console.error(`--only takes one of: ${names}`)
   process.exit(2)
 }
 

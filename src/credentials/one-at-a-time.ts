@@ -1,5 +1,5 @@
 import type { AccessToken } from '@azure/identity'
-import { type Clock, Stopwatch } from '../time/clock.ts'
+import { type Clock, Stopwatch, sleep } from '../time/clock.ts'
 import type { NamedCredential } from './credential.ts'
 
 /**
@@ -46,20 +46,16 @@ export async function oneAtATime(
 }
 
 /** The answer to a request; undefined if it fails or hangs, and once the signal is aborted. */
-function answerTo(
-  { answer, age }: TokenRequest,
-  clock: Clock,
-  abortSignal: AbortSignal,
-): Promise<AccessToken | null | undefined> {
-  return new Promise((resolve) => {
-    const end = (value?: AccessToken | null) => {
-      timer.cancel()
-      abortSignal.removeEventListener('abort', onAbort)
-      resolve(value)
-    }
-    const onAbort = () => end()
-    const timer = clock.setTimer(age.left(PROMPT_TIMEOUT), () => end())
-    abortSignal.addEventListener('abort', onAbort, { once: true })
-    answer.then(end, () => end())
-  })
+async function answerTo({ answer, age }: TokenRequest, clock: Clock, abortSignal: AbortSignal) {
+  const over = new AbortController()
+  try {
+    return await Promise.race([
+      answer,
+      sleep(clock, age.left(PROMPT_TIMEOUT), AbortSignal.any([abortSignal, over.signal])),
+    ])
+  } catch {
+    return undefined
+  } finally {
+    over.abort()
+  }
 }

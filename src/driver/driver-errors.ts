@@ -173,7 +173,7 @@ export function isOfMoving(number: number): boolean {
 }
 
 /** What an error of the server means, if its database moves or is at its limit; otherwise undefined. */
-export function explainSessionError(error: Error): EntraError | undefined {
+function explainSessionError(error: Error): EntraError | undefined {
   const [{ number } = { number: undefined }] = serverErrorsIn(error)
   const row = rowOf(number)
   if (row === undefined) return undefined
@@ -190,7 +190,7 @@ export function pauseAfter({ number }: EntraError): number {
 }
 
 /** The server's errors in what the driver threw. The official adapter maps those of statements, but not of BEGIN and COMMIT. */
-export function* serverErrorsIn(error: Error): Generator<{ number: number; message: string }> {
+function* serverErrorsIn(error: Error): Generator<{ number: number; message: string }> {
   if (error.name === 'ConnectionError') return
   for (const link of causesOf(error) as Iterable<DriverError>) {
     const { kind, code, message, originalMessage = message } = link

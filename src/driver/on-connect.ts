@@ -1,6 +1,7 @@
 import type { SqlQuery } from '@prisma/driver-adapter-utils'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import { failureOf } from '../login/refusals.ts'
+import { untilAborted } from '../time/event-loop.ts'
 import { explainDriverError } from './driver-errors.ts'
 import type { EntraConnection } from './entra-connection.ts'
 
@@ -24,18 +25,12 @@ export type OnConnect = (connection: NewConnection) => unknown
  * @throws {@link EntraError} `ON_CONNECT_FAILED`; `CONNECT_FAILED` if the connection was lost; the signal's reason
  */
 export async function prepare(connection: EntraConnection, onConnect: OnConnect, signal: AbortSignal): Promise<void> {
-  const ended = new AbortController()
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { signal: ended.signal })
-  })
   try {
-    await Promise.race([Promise.resolve(newConnection(connection)).then(onConnect), stopped])
+    await untilAborted(signal, async () => onConnect(newConnection(connection)))
     if (!connection.isUsable) throw new Error('it left a transaction open, or the connection was closed')
   } catch (error) {
     signal.throwIfAborted()
     throw onConnectFailed(explainDriverError(error))
-  } finally {
-    ended.abort()
   }
 }
 

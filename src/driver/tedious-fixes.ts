@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { DEFAULT_PACKET_SIZE } from '../tds/packet.ts'
+import { untilAborted } from '../time/event-loop.ts'
 import { type DriverConnection, driverUnsupported, requireMembers } from './official-adapter.ts'
 
 /** The parts of a tedious connection that are used here. All are private, so each is checked first. */
@@ -147,15 +148,7 @@ function wrapWithTlsAsRouted(connection: Internals): void {
 function endInterruptedLogin(connection: Internals): void {
   const { performSentLogin7WithStandardLogin: readAnswer } = connection
   connection.performSentLogin7WithStandardLogin = (signal) =>
-    new Promise((resolve, reject) => {
-      signal.throwIfAborted()
-      const onAbort = () => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-      readAnswer
-        .call(connection, signal)
-        .finally(() => signal.removeEventListener('abort', onAbort))
-        .then(resolve, reject)
-    })
+    untilAborted(signal, () => readAnswer.call(connection, signal))
 }
 
 /**

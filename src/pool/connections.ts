@@ -136,17 +136,17 @@ export class Connections<C extends PoolConnection> {
     return replacementsFor(outdated, upToDate, this.#busiest.of(this.#lent), this.#pool.settings.min)
   }
 
-  /** Closes one idle outdated connection. @returns whether there was one */
-  closeOutdated(): boolean {
-    const entry = this.#idle.find((idle) => this.isOutdated(idle))
+  /** Closes one idle outdated connection up to this number. @returns whether there was one */
+  closeOutdated(last: number): boolean {
+    const entry = this.#idle.find((idle) => idle.id <= last && this.isOutdated(idle))
     if (entry !== undefined) this.close(entry, 'replaced')
     return entry !== undefined
   }
 
-  /** Closes the outdated connections, each as soon as nothing runs on it: all replacements are open. */
-  retireOutdated(): void {
-    while (this.closeOutdated());
-    for (const entry of this.outdated) entry.retired = true
+  /** Closes the outdated connections up to this number, each as soon as nothing runs on it: all replacements are open. */
+  retireOutdated(last: number): void {
+    while (this.closeOutdated(last));
+    for (const entry of this.outdated) if (entry.id <= last) entry.retired = true
   }
 
   /** The addresses that connections are open to. */

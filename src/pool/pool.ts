@@ -187,7 +187,7 @@ export class Pool<C extends PoolConnection> {
 
   /** Needs tokens no more, if no connection is open or being opened, and no work will open one. */
   #restLogins(): void {
-    if (this.#size === 0 && this.#queue.length === 0 && !this.writes.isShut) this.#logins.rest()
+    if (this.#size === 0 && this.#queue.length === 0 && this.writes.waiting === 0) this.#logins.rest()
   }
 
   /** Lends a connection that was just opened or validated to the first in the queue, without validating it again. */
@@ -210,7 +210,7 @@ export class Pool<C extends PoolConnection> {
     if (!this.#connections.isOutdated(entry)) return undefined
     // An old connection serves waiting work sooner than a login does.
     if (this.#queue.length > 0 && this.#connections.size <= this.context.settings.max) return undefined
-    return entry.retired || this.#rotation.takes() ? 'replaced' : undefined
+    return entry.retired || this.#rotation.takes(entry) ? 'replaced' : undefined
   }
 
   /** Lends idle connections to waiting work, and opens what is missing. */

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { EntraError, reasonOf } from '../errors/entra-error.ts'
 import type { RotationReason } from '../events.ts'
 import { Stopwatch } from '../time/clock.ts'
-import type { PoolConnection, PoolContext } from './connection.ts'
+import type { PoolConnection, PoolContext, PoolEntry } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { addressDelay, rotationDelay, rotationRetryDelay } from './schedule.ts'
 
@@ -16,6 +16,11 @@ interface Plan {
 interface Run {
   reason: RotationReason
   age: Stopwatch
+  /**
+   * The number of the last connection that was open when it began: younger ones are no part of it, even if another token
+   * has come while they logged in.
+   */
+  last: number
   /** Replacements to open. */
   wanted: number
   begun: number
@@ -105,8 +110,8 @@ export class Rotation<C extends PoolConnection> {
   }
 
   /** Whether to close an outdated connection that was given back, because its replacement is open. */
-  takes(): boolean {
-    if (this.#run === undefined || this.#run.owed === 0) return false
+  takes({ id }: PoolEntry<C>): boolean {
+    if (this.#run === undefined || this.#run.owed === 0 || id > this.#run.last) return false
     this.#run.owed--
     return true
   }
@@ -125,6 +130,7 @@ export class Rotation<C extends PoolConnection> {
     this.#run = {
       reason,
       age: new Stopwatch(this.#pool.clock),
+      last: this.#connections.opened,
       wanted,
       begun: 0,
       opened: 0,
@@ -142,18 +148,18 @@ export class Rotation<C extends PoolConnection> {
       await this.#open(run.ended.signal)
       if (this.#run !== run) return
       run.opened++
-      if (!this.#connections.closeOutdated()) run.owed++
+      if (!this.#connections.closeOutdated(run.last)) run.owed++
     } catch (error) {
       if (this.#run === run) this.#fail(run, error)
     }
     this.#onLoginEnded()
   }
 
-  #finish({ reason, age, opened }: Run): void {
+  #finish({ reason, age, last, opened }: Run): void {
     this.#run = undefined
     this.#failures = 0
     this.#finished++
-    this.#connections.retireOutdated()
+    this.#connections.retireOutdated(last)
     const at = this.#pool.clock.now()
     this.#pool.emit({ type: 'rotation.finished', at, reason, durationMs: age.elapsed, connections: opened })
   }

@@ -51,7 +51,7 @@ export class WriteGate<C extends PoolConnection> {
 
   /**
    * @param openAside - opens a connection beside those that serve the queue, and lends it
-   * @param onChange - called when connections were evicted, or the gate has opened
+   * @param onChange - called when connections were evicted, or no work waits any more
    */
   constructor(
     pool: PoolContext,
@@ -120,18 +120,23 @@ export class WriteGate<C extends PoolConnection> {
    * @throws why writes are refused, after `connectRetryTimeout`, or why there is no such connection
    */
   async pass(isTransaction: boolean, waited: Stopwatch): Promise<C | undefined> {
-    while (await this.#turn(isTransaction, waited)) {
-      const { max, loginsAtOnce } = this.#pool.settings
-      // While logins fail, one is tried for all work.
-      if (this.#connections.size + this.#logins.underWay >= max + loginsAtOnce || this.#logins.delay > 0) break
-      try {
-        return await this.#openAside()
-      } catch (error) {
-        if (!this.#logins.mayPass(error)) throw error
-        this.#failed(error)
+    this.#waiting++
+    try {
+      while (await this.#turn(isTransaction, waited)) {
+        const { max, loginsAtOnce } = this.#pool.settings
+        // While logins fail, one is tried for all work.
+        if (this.#connections.size + this.#logins.underWay >= max + loginsAtOnce || this.#logins.delay > 0) break
+        try {
+          return await this.#openAside()
+        } catch (error) {
+          if (!this.#logins.mayPass(error)) throw error
+          this.#failed(error)
+        }
       }
+      return undefined
+    } finally {
+      if (--this.#waiting === 0) this.#onChange()
     }
-    return undefined
   }
 
   /** Ends all waits with this reason, and shuts no more. */
@@ -178,13 +183,10 @@ export class WriteGate<C extends PoolConnection> {
       }
       const left = waited.left(settings.connectRetryTimeout)
       if (left <= 0) throw shut.error
-      this.#waiting++
       onWait()
-      await sleep(clock, Math.min(due, left), this.#change.signal)
-        .catch((reason) => {
-          if (reason !== CHANGED) throw reason
-        })
-        .finally(() => this.#waiting--)
+      await sleep(clock, Math.min(due, left), this.#change.signal).catch((reason) => {
+        if (reason !== CHANGED) throw reason
+      })
     }
     return false
   }
@@ -193,7 +195,6 @@ export class WriteGate<C extends PoolConnection> {
   #giveUp(): void {
     this.#pool.hasWritten = false
     this.#open(CHANGED)
-    this.#onChange()
   }
 
   #delay(attempt: number): number {

@@ -5,7 +5,7 @@ import { geteuid, platform } from 'node:process'
 /**
  * Who is at the other end of a loopback connection. `gone`: it has closed its end. `unknown`: this system does not tell.
  */
-export type Peer = 'same-user' | 'other-user' | 'gone' | 'unknown'
+type Peer = 'same-user' | 'other-user' | 'gone' | 'unknown'
 
 /** A TCP endpoint, as `net.Socket` names it. */
 export interface SocketAddress {

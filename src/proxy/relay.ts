@@ -12,7 +12,7 @@ import { type Clock, sleep, type Timer } from '../time/clock.ts'
 const LINGER = 2_000
 
 /** Options of {@link relay}. */
-export interface RelayOptions {
+interface RelayOptions {
   clock: Clock
   /**
    * Whether the client has gone, as the system knows. It is asked when the server has read nothing for the linger time:

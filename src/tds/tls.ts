@@ -4,7 +4,7 @@ import { TdsProtocolError, TooLargeError } from './bytes.ts'
 import { encodeMessage, PacketReader, PacketStatus, PacketType } from './packet.ts'
 
 /** The name of TDS 8.0 in TLS (MS-TDS 3.2.5.2, ALPN). */
-export const TDS8_ALPN = 'tds/8.0'
+const TDS8_ALPN = 'tds/8.0'
 
 /** The first byte of a TLS handshake record: a TDS 8 client begins with it, a TDS 7 client with a PRELOGIN packet. */
 export const TLS_HANDSHAKE_RECORD = 0x16

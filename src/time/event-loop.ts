@@ -26,3 +26,17 @@ export function socketsPolled(): Promise<void> {
     setImmediate(() => setImmediate(resolve))
   })
 }
+
+/** What some work gives. @throws what it throws; the signal's reason as soon as that is aborted */
+export async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const over = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
+  })
+  try {
+    return await Promise.race([work(), aborted])
+  } finally {
+    over.abort()
+  }
+}

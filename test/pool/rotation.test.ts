@@ -176,6 +176,21 @@ describe('a rotation', () => {
     expect([it.server.logins, it.credential.requests]).toEqual([2, 1])
   })
 
+  it('keeps a replacement that logged in while another token came, until that one has its own rotation', async () => {
+    // The next token comes after 51 min, in the middle of a login that begins as the connection reaches its age.
+    const it = setUp({ maxAge: (51 * MINUTE - 500) / 0.95, maxIdleConnectionLifetime: 2 * HOUR })
+    const lent = await acquire(it)
+    it.server.loginTime = 1_000
+    await it.clock.advance(51 * MINUTE + 600)
+    const [, replacement] = [...it.server.open]
+    expect([it.credential.requests, replacement?.lease.token, replacement?.closedBy]).toEqual([2, 'token-1', undefined])
+    await it.clock.advance(8 * MINUTE)
+    expect(replacement?.closedBy).toBe('replaced')
+    const reasons = it.events.flatMap((event) => (event.type === 'rotation.started' ? [event.reason] : []))
+    expect(reasons).toEqual(['max-age', 'token'])
+    it.pool.release(lent)
+  })
+
   it('begins at once if the server ended a session because of its token', async () => {
     const it = setUp()
     const connection = await acquire(it)

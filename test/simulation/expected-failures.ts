@@ -78,8 +78,9 @@ export function isExpected(failure: Failure, faults: FaultLog): boolean {
       return session?.endedBy === 'the network' || faults.any([database, 'credential', 'process'], from, until)
     case 'TRANSACTION_INTERRUPTED 3906':
     case 'TRANSACTION_INTERRUPTED 40613':
-    case 'DATABASE_READ_ONLY 3906':
       return session?.isMoving === true
+    case 'DATABASE_READ_ONLY 3906':
+      return session === undefined ? waitedLongEnough() && wasFaulty(database, SERVER_RECOVERED) : session.isMoving
     case 'SESSION_TOKEN_EXPIRED 37396':
       return failure.unvalidated || faults.any([database, 'credential', 'process'], from, until)
     case 'NOT_SENT':

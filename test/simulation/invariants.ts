@@ -56,6 +56,7 @@ export class Invariants implements ClientWatch, ServerWatch {
   readonly #started = new Map<SimClient, Rate>()
   readonly #failedLogins = new Map<SimClient, Rate>()
   readonly #activeAt = new Map<SimClient, number>()
+  readonly #lastToken = new Map<SimClient, string>()
   readonly #runs = new Map<SimClient, Run>()
   /** Work that began while there was more than there are connections. */
   readonly #queued = new WeakSet<Work>()
@@ -155,6 +156,8 @@ export class Invariants implements ClientWatch, ServerWatch {
   onEvent(client: SimClient, event: PoolEvent): void {
     this.log(() => `client ${client.number}: ${describe(event)}`)
     if (event.type === 'connection.opened') this.#connected.add(client)
+    // It was open until now, also if nothing has happened for long.
+    if (event.type === 'connection.closed') this.#activeAt.set(client, this.#clock.awake)
     const run = this.#runs.get(client)
     if (event.type === 'rotation.started') {
       const lent = this.#lentForLong(client)
@@ -184,15 +187,18 @@ export class Invariants implements ClientWatch, ServerWatch {
     this.log(() => describe(event))
   }
 
-  /** Whether the server has refused one of the client's tokens. */
-  #wasRefused({ sessions }: SimClient): boolean {
-    return [...sessions].some(({ token }) => this.#credential.tokens.get(token)?.refused === true)
+  /** Whether the server has refused one of the client's tokens: one that is open, or of the last login. */
+  #wasRefused(client: SimClient): boolean {
+    const tokens = [...client.sessions].map(({ token }) => token).concat(this.#lastToken.get(client) ?? [])
+    return tokens.some((token) => this.#credential.tokens.get(token)?.refused === true)
   }
 
   #checkWarmth(client: SimClient, run: Run): void {
     if (!this.#isCalm(client, run.at - RECOVERY) || this.#setting.lifetime < LONG_LIFE) return
     const token = this.#source.current?.token
-    const upToDate = [...client.sessions].filter((it) => it.state === 'open' && it.token === token).length
+    // Another token may have come while a replacement logged in.
+    const isUpToDate = (it: Session) => it.token === token || it.age(this.#clock) <= this.#clock.now - run.at
+    const upToDate = [...client.sessions].filter((it) => it.state === 'open' && isUpToDate(it)).length
     const wanted = Math.min(run.lent, this.#lentForLong(client), client.settings.max)
     if (upToDate >= wanted) return
     this.#violations.report('closed before its replacement', `${upToDate} connections are open in place of ${wanted}`)
@@ -202,6 +208,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     this.log(() => `client ${session.client}: login ${session.id} with ${session.token}`)
     const client = this.#clients[session.client]
     if (client === undefined) return
+    this.#lastToken.set(client, session.token)
     const { settings, running } = client
     const sessions = [...client.sessions].filter(({ state }) => state !== 'ended')
     if (running.size === 0 && sessions.length === 1 && this.#wasIdle(client, second)) {
