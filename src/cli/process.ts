@@ -127,8 +127,15 @@ export function endWithReader(out: NodeJS.WritableStream, err: NodeJS.WritableSt
   }
 }
 
-/** Listens for signals that ask a command to stop in an orderly way, until disposed. */
-export function stopOn(...names: readonly NodeJS.Signals[]) {
+/** Signals that ask a command to stop in an orderly way, listened for until disposed. */
+export interface StopSignals extends Disposable {
+  /** Aborted by the first of them. A second one ends the process. */
+  readonly signal: AbortSignal
+  /** 128 + the number of the signal that arrived, as shells do; undefined if none has. */
+  exitCode(): number | undefined
+}
+
+export function stopOn(...names: readonly NodeJS.Signals[]): StopSignals {
   const stop = new AbortController()
   let received: NodeJS.Signals | undefined
   const listener = (name: NodeJS.Signals) => {
@@ -137,9 +144,7 @@ export function stopOn(...names: readonly NodeJS.Signals[]) {
   }
   for (const name of names) process.once(name, listener)
   return {
-    /** Aborted by the first of them. A second one ends the process. */
     signal: stop.signal,
-    /** 128 + the number of the signal that arrived, as shells do; undefined if none has. */
     exitCode: () => (received === undefined ? undefined : 128 + constants.signals[received]),
     [Symbol.dispose]() {
       for (const name of names) process.off(name, listener)
