@@ -38,6 +38,8 @@ interface Run {
   replaced: number
   /** Connections that work ran on when it began. */
   lent: number
+  /** Those that were open when it began: it replaces no others. */
+  open: ReadonlySet<Session>
 }
 
 /** Watches clients, connections and tokens, and reports violations. */
@@ -168,6 +170,7 @@ export class Invariants implements ClientWatch, ServerWatch {
         opened: 0,
         replaced: 0,
         lent,
+        open: new Set([...client.sessions].filter(({ state }) => state === 'open')),
       })
       if (event.reason === 'refused' && !this.#wasRefused(client)) {
         this.#violations.report('rotated for another client', `client ${client.number}`)
@@ -179,7 +182,7 @@ export class Invariants implements ClientWatch, ServerWatch {
       if (run === undefined) return
       run.runs = false
       if (event.reason !== 'refused') this.#checkWarmth(client, run)
-      for (const session of client.sessions) if (this.#isOutdated(session)) session.isRetired = true
+      for (const session of run.open) if (this.#isOutdated(session)) session.isRetired = true
     }
   }
 
@@ -197,7 +200,7 @@ export class Invariants implements ClientWatch, ServerWatch {
     if (!this.#isCalm(client, run.at - RECOVERY) || this.#setting.lifetime < LONG_LIFE) return
     const token = this.#source.current?.token
     // Another token may have come while a replacement logged in.
-    const isUpToDate = (it: Session) => it.token === token || it.age(this.#clock) <= this.#clock.now - run.at
+    const isUpToDate = (it: Session) => it.token === token || !run.open.has(it)
     const upToDate = [...client.sessions].filter((it) => it.state === 'open' && isUpToDate(it)).length
     const wanted = Math.min(run.lent, this.#lentForLong(client), client.settings.max)
     if (upToDate >= wanted) return
