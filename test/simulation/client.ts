@@ -247,9 +247,8 @@ export class SimClient {
   }
 
   async #logIn(lease: Lease, signal: AbortSignal): Promise<SimConnection> {
-    const { token, deadline: freshUntil } = lease
     const id = this.#server.logins + 1
-    const session = new Session(id, this.number, this.database, { token, freshUntil }, this.#clock)
+    const session = new Session(id, this.number, this.database, lease, this.#clock)
     const onAbort = () => session.end('not wanted')
     signal.throwIfAborted()
     signal.addEventListener('abort', onAbort, { once: true })

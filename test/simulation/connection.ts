@@ -14,8 +14,8 @@ export class Session {
   readonly client: number
   readonly database: number
   readonly token: string
-  /** Until when new work may begin with it, by the local clock. */
-  readonly freshUntil: number
+  /** What it logs in with. */
+  readonly lease: Lease
   readonly #begun: { localNow: number; monotonic: number }
   state: 'logging in' | 'open' | 'ended' = 'logging in'
   /** Whether the network has silently lost it. */
@@ -44,18 +44,12 @@ export class Session {
   interrupt: (() => void) | undefined
   readonly #listeners: (() => void)[] = []
 
-  constructor(
-    id: number,
-    client: number,
-    database: number,
-    { token, freshUntil }: { token: string; freshUntil: number },
-    { localNow, monotonic }: SimClock,
-  ) {
+  constructor(id: number, client: number, database: number, lease: Lease, { localNow, monotonic }: SimClock) {
     this.id = id
     this.client = client
     this.database = database
-    this.token = token
-    this.freshUntil = freshUntil
+    this.token = lease.token
+    this.lease = lease
     this.#begun = { localNow, monotonic }
   }
 

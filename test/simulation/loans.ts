@@ -64,8 +64,11 @@ export class Loans {
   #checkLoan(session: Session, { id, does }: Statement): void {
     const { localNow, monotonic, steps } = this.#clock
     if (session.transaction !== undefined) this.#violations.report('lent in a transaction', `${id} on ${session.id}`)
-    if (localNow >= session.freshUntil) {
-      this.#violations.report('expired token used', `${id} came ${localNow - session.freshUntil} ms after the deadline`)
+    if (localNow >= session.lease.deadline) {
+      this.#violations.report(
+        'expired token used',
+        `${id} came ${localNow - session.lease.deadline} ms after the deadline`,
+      )
     }
     if (does === undefined && session.level !== sessionLevel) {
       this.#violations.report('wrong isolation level', `${id} runs at ${session.level}`)
@@ -116,7 +119,8 @@ export class Loans {
   #isIdle(client: SimClient, session: Session): boolean {
     if (session.state !== 'open' || session.isValidating || session.interrupt !== undefined) return false
     if (session.transaction !== undefined || session.isMoving) return false
-    if (this.#clock.localNow >= session.freshUntil - second) return false
+    // A clock that was set back does not make its token younger.
+    if (session.lease.deadlineIn <= second) return false
     return client.running.get(session.work ?? '')?.session !== session
   }
 }
