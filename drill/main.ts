@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Child } from '../bench/child.ts'
+import { readValues, runProgram, UsageError } from '../scripts/support/command-line.ts'
 import type { AzureOrder, Place } from './azure-process.ts'
 import type { ClientOrder, Contestant } from './client.ts'
 import { type Figures, figuresOf, type Operation } from './figures.ts'
@@ -12,38 +12,38 @@ const CALM = 2_000
 /** For every wait of either to end, in ms. */
 const AFTERWARDS = 10_000
 
-const names = SCENARIOS.map(({ name }) => name).join(', ')
-const help = `Takes a local Azure away from two clients under load, ours and the official adapter's, and says what they noticed.
+const NAMES = SCENARIOS.map(({ name }) => name).join(', ')
+const USAGE = `npm run drill -- [options]
 
-  npm run drill
-  npm run drill -- --only NAME    one way of: ${names}
-  npm run drill -- --svg FILE     draws it too`
+Takes a local Azure away from two clients under load, ours and the official adapter's, and says what they noticed.
 
-const { values } = parseArgs({
-  options: { only: { type: 'string' }, svg: { type: 'string' }, help: { type: 'boolean', default: false } },
+  --only NAME   one way of: ${NAMES}
+  --svg FILE    draws a picture too
+  --help        this text
+
+Exit code 0 if ours ran no write twice and lost none; 2 for a wrong command line; else 1.`
+
+await runProgram(USAGE, async () => {
+  const { help, only, svg } = readValues(process.argv.slice(2), {
+    only: { type: 'string' },
+    svg: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (help) {
+    console.log(USAGE)
+    return 0
+  }
+  const chosen = SCENARIOS.filter(({ name }) => only === undefined || name === only)
+  if (chosen.length === 0) throw new UsageError(`--only takes one of: ${NAMES}`)
+  const results: Result[] = []
+  for (const scenario of chosen) {
+    console.error(`${scenario.name}: ${scenario.what}`)
+    results.push({ scenario, figures: await drill(scenario) })
+  }
+  console.log(tableOf(results))
+  if (svg) await writeFile(svg, drawing(results))
+  return results.every(({ figures: { ours } }) => ours.twice + ours.missing === 0) ? 0 : 1
 })
-if (values.help) {
-  console.log(help)
-  process.exit()
-}
-const chosen = SCENARIOS.filter(({ name }) => values.only === undefined || name === values.only)
-if (chosen.length === 0) {
-  console.error(`--only takes one of: ${names}`)
-  process.exit(2)
-}
-
-const results: Result[] = []
-for (const scenario of chosen) {
-  console.error(`${scenario.name}: ${scenario.what}`)
-  results.push({ scenario, figures: await drill(scenario) })
-}
-console.log(tableOf(results))
-if (values.svg) await writeFile(values.svg, drawing(results))
-const { twice, missing } = results.reduce(
-  (sum, { figures: { ours } }) => ({ twice: sum.twice + ours.twice, missing: sum.missing + ours.missing }),
-  { twice: 0, missing: 0 },
-)
-process.exitCode = twice + missing === 0 ? 0 : 1
 
 /** Both at the same time, so that the same happens to both. */
 async function drill(scenario: Scenario): Promise<Record<Contestant, Figures>> {

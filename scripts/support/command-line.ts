@@ -4,7 +4,10 @@ import { type ParseArgsConfig, parseArgs } from 'node:util'
 export class UsageError extends Error {}
 
 /** Node's `parseArgs`. @throws {@link UsageError} */
-export function readValues<T extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: T) {
+export function readValues<T extends NonNullable<ParseArgsConfig['options']>>(
+  args: string[],
+  options: T,
+): ReturnType<typeof parseArgs<{ args: string[]; options: T }>>['values'] {
   try {
     return parseArgs({ args, options }).values
   } catch (error) {
