@@ -31,7 +31,7 @@ const MAY_HAVE_RUN = ['CONNECTION_LOST', 'STATEMENT_TIMEOUT', 'STATEMENT_TOKEN_E
 /** A rotation that runs, or the last one. */
 interface Run {
   at: number
-  runs: boolean
+  state: 'running' | 'failed' | 'finished'
   /** Connections to open, those opened, and those closed for them. */
   wanted: number
   opened: number
@@ -165,22 +165,23 @@ export class Invariants implements ClientWatch, ServerWatch {
       const lent = this.#lentForLong(client)
       this.#runs.set(client, {
         at: this.#clock.now,
-        runs: true,
+        state: 'running',
         wanted: event.connections,
         opened: 0,
         replaced: 0,
         lent,
         open: new Set([...client.sessions].filter(({ state }) => state === 'open')),
       })
-      if (event.reason === 'refused' && !this.#wasRefused(client)) {
+      // What failed is tried again, however long ago the refused session ended.
+      if (event.reason === 'refused' && run?.state !== 'failed' && !this.#wasRefused(client)) {
         this.#violations.report('rotated for another client', `client ${client.number}`)
       }
     } else if (event.type === 'connection.opened' && run !== undefined) run.opened++
-    else if (event.type === 'rotation.failed' && run !== undefined) run.runs = false
+    else if (event.type === 'rotation.failed' && run !== undefined) run.state = 'failed'
     else if (event.type === 'rotation.finished') {
       this.counts.rotations++
       if (run === undefined) return
-      run.runs = false
+      run.state = 'finished'
       if (event.reason !== 'refused') this.#checkWarmth(client, run)
       for (const session of run.open) if (this.#isOutdated(session)) session.isRetired = true
     }
@@ -273,7 +274,8 @@ export class Invariants implements ClientWatch, ServerWatch {
   /** One is closed for each one opened; at the end of a rotation, all that are left. */
   #checkReplaced(client: SimClient, session: Session): void {
     const run = this.#runs.get(client)
-    if (session.isRetired || (run?.runs && (run.opened >= run.wanted || ++run.replaced <= run.opened))) return
+    if (session.isRetired || (run?.state === 'running' && (run.opened >= run.wanted || ++run.replaced <= run.opened)))
+      return
     this.#violations.report('closed before its replacement', `connection ${session.id} of client ${client.number}`)
   }
 
