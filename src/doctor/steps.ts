@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import { type Clock, Stopwatch } from '../time/clock.ts'
+import { untilAborted } from '../time/event-loop.ts'
 
 /** What doctor checks, in this order: ids that do not change between versions, and titles. */
 export const STEPS = {
@@ -80,15 +80,12 @@ export class StepRunner {
   readonly #clock: Clock
   readonly #signal: AbortSignal
   readonly #onStep: OnStep
-  readonly #stopped: Promise<never>
 
   /** @param signal - ends the run: the current step fails if the reason is {@link OutOfTime}; all others are skipped */
   constructor(clock: Clock, signal: AbortSignal, onStep: OnStep) {
     this.#clock = clock
     this.#signal = signal
     this.#onStep = onStep
-    this.#stopped = once(signal, 'abort').then(() => Promise.reject(signal.reason))
-    this.#stopped.catch(() => {})
   }
 
   /**
@@ -120,7 +117,7 @@ export class StepRunner {
 
   async #untilStopped<Value>(check: () => Promise<Finding<Value>> | Finding<Value>): Promise<Finding<Value>> {
     try {
-      return await Promise.race([Promise.resolve().then(check), this.#stopped])
+      return await untilAborted(this.#signal, async () => check())
     } catch (thrown) {
       const error = this.#signal.aborted ? this.#signal.reason : thrown
       return { summary: '', error: error instanceof Error ? error : new Error(String(error)) }
