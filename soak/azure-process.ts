@@ -1,13 +1,19 @@
 // The local Azure has its own process, so that heap and sockets of the soak's are those of client and adapter.
 import { serveParent } from '../bench/child.ts'
-import type { InjectedFault } from '../src/testing/index.ts'
+import type { GatewayStats, InjectedFault } from '../src/testing/index.ts'
 import { applyMigrations, dropEverything } from '../test/integration/schema.ts'
 import { openSqlLogin } from '../test/integration/sql-login.ts'
 import { startLocalAzure } from '../test/local-azure.ts'
 import type { SoakFault } from './faults.ts'
+import { type Stall, watchStalls } from './measure.ts'
 
 /** `begin` answers with the number to `end` it by. */
 export type ControlMessage = { begin: SoakFault } | { end: number } | { token: true } | { stats: true }
+
+/** The answer to `stats`. */
+export type AzureStats = GatewayStats & { stalls: readonly Stall[] }
+
+const stalls = watchStalls()
 
 // Ctrl-C goes to the whole process group; the parent says when to end.
 process.on('SIGINT', () => {})
@@ -38,5 +44,5 @@ serveParent<ControlMessage>(ready, async (message) => {
   if ('begin' in message) return begin(message.begin)
   if ('end' in message) return injected[message.end]?.clear()
   if ('token' in message) return authority.issueToken({ lifetime: 3_600_000 })
-  return gateway.stats()
+  return { ...gateway.stats(), stalls } satisfies AzureStats
 })

@@ -1,4 +1,7 @@
+import type { LateRequest } from '../src/testing/index.ts'
+import { SEND_MARGIN } from '../src/token/refresh-policy.ts'
 import { type FaultKind, faultKinds } from './faults.ts'
+import type { Stall } from './measure.ts'
 
 /** Not a fault of Azure's: this process had to wait for the processor, and so did the others, probably. */
 export const SLOW = 'machine: slow'
@@ -93,6 +96,16 @@ export function explain(
     active.find((kind) => kind === SLOW && faults.length > 0)
   if (seen !== undefined && until - from >= leastWait) return seen
   return cause === NOT_STARTED && busy ? 'no connection free' : undefined
+}
+
+/**
+ * Whether a request came late because a process stood still for most of its way: the client sends the last one with
+ * {@link SEND_MARGIN} left.
+ */
+export function wasHeldUp({ at, lateBy }: LateRequest, stalls: readonly Stall[]): boolean {
+  const sent = at - lateBy - SEND_MARGIN
+  const stood = stalls.map(({ from, until }) => Math.max(Math.min(until, at) - Math.max(from, sent), 0))
+  return Math.max(0, ...stood) > (at - sent) / 2
 }
 
 /** Whether work that failed like this may have taken effect. */

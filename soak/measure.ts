@@ -11,6 +11,29 @@ export async function sleepAndNote(ms: number, spans: FaultSpan[]): Promise<void
   if (Date.now() - from > ms + SLOW_FROM) spans.push({ kind: SLOW, from, until: Date.now() })
 }
 
+/** When a process stood still, in ms since the epoch. */
+export interface Stall {
+  from: number
+  until: number
+}
+
+const LOOK_EVERY = 10
+/** A shorter stall explains nothing, in ms. */
+const STALL_FROM = 40
+
+/** Notes from now on when the event loop of this process stands still. */
+export function watchStalls(): readonly Stall[] {
+  const stalls: Stall[] = []
+  let last = Date.now()
+  const look = () => {
+    const now = Date.now()
+    if (now - last >= STALL_FROM) stalls.push({ from: last, until: now })
+    last = now
+  }
+  setInterval(look, LOOK_EVERY).unref()
+  return stalls
+}
+
 /** TCP sockets of this process that are open or opening, without idle keep-alive connections. */
 export function socketCount(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length

@@ -1,3 +1,5 @@
+import type { LateRequest } from '../src/testing/index.ts'
+
 /** How many notes are kept, and shown before a failure that nothing explains. */
 const KEPT_NOTES = 500
 const SHOWN_NOTES = 30
@@ -28,6 +30,10 @@ export class Report {
   /** Rows that do not add up. */
   readonly wrongRows: string[] = []
   requestsAfterExpiry = 0
+  /** Those of them that came late because a process stood still. */
+  heldUp = 0
+  /** What and when they were. */
+  readonly lateRequests: string[] = []
   /** The least time left on a session's token at a request, in ms. */
   leastTimeLeft: number | undefined
   /** In bytes, each after a garbage collection. */
@@ -65,8 +71,15 @@ export class Report {
       return
     }
     const before = this.#notes.filter((note) => note.at <= at).slice(-SHOWN_NOTES)
-    const lines = before.map((note) => `${new Date(note.at).toISOString().slice(11, 23)} ${note.text}`)
+    const lines = before.map((note) => `${timeOf(note.at)} ${note.text}`)
     this.unexplained.push({ cause, detail, before: lines })
+  }
+
+  /** Notes a request after its token's expiry. @param heldUp - because a process stood still */
+  late({ at, lateBy, sql }: LateRequest, heldUp: boolean): void {
+    if (heldUp) this.heldUp++
+    const why = heldUp ? ', after a process stood still' : ''
+    this.lateRequests.push(`${timeOf(at)} ${lateBy} ms after expiry${why}: ${sql}`)
   }
 
   get explainedCount(): number {
@@ -83,7 +96,8 @@ export class Report {
       this.neverEnded > 0 && `${this.neverEnded} queries or transactions never ended`,
       heap !== undefined && heap.grew > heap.allowed && `the heap grew by ${megabytes(heap.grew)}`,
       this.sockets > socketsAllowed && `${this.sockets} sockets, but ${socketsAllowed} are allowed`,
-      this.requestsAfterExpiry > 0 && `${this.requestsAfterExpiry} requests after their token's expiry`,
+      this.requestsAfterExpiry > this.heldUp &&
+        `${this.requestsAfterExpiry - this.heldUp} requests after their token's expiry`,
       ...this.wrongRows.map((row) => `rows do not add up: ${row}`),
       this.left.length > 0 &&
         `left after ${this.#subject === 'adapter' ? '$disconnect' : 'the clients'}: ${this.left.join(', ')}`,
@@ -125,6 +139,7 @@ export class Report {
     return [
       row('rows', this.wrongRows.length === 0 ? 'add up' : 'do not add up'),
       row('requests after expiry', this.requestsAfterExpiry),
+      ...this.lateRequests.map((line) => `    ${line}`),
       row('least time left on a token', this.leastTimeLeft === undefined ? 'none seen' : `${this.leastTimeLeft} ms`),
     ]
   }
@@ -145,6 +160,9 @@ function heapGrowth(heap: readonly number[], tokenRequests: number): { grew: num
   const first = median(heap.slice(quarter, 2 * quarter))
   return { grew: median(heap.slice(-quarter)) - first, allowed: 0.02 * first + 512 * 1024 + tokenRequests * 2 * 1024 }
 }
+
+/** The time of day in UTC. @param at - in ms since the epoch */
+const timeOf = (at: number): string => new Date(at).toISOString().slice(11, 23)
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(2)} MB`

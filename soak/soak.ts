@@ -4,14 +4,14 @@ import { Child } from '../bench/child.ts'
 import { reasonOf } from '../demo/recording.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import { type AdapterEvent, PrismaMssqlEntra, TokenSource } from '../src/index.ts'
-import type { GatewayStats } from '../src/testing/index.ts'
 import type { Clock } from '../src/time/clock.ts'
 import { SeededRandom } from '../test/simulation/random.ts'
 import { countingClock } from '../test/support/counting-clock.ts'
+import type { AzureStats } from './azure-process.ts'
 import { type Azure, disturb } from './disturb.ts'
-import { causeOf, explain, type FaultSpan, mayHaveRun, SLOW, TOKEN_LIFE, WAIT_TIMEOUT } from './explain.ts'
+import { causeOf, explain, type FaultSpan, mayHaveRun, SLOW, TOKEN_LIFE, WAIT_TIMEOUT, wasHeldUp } from './explain.ts'
 import { faultPlan } from './faults.ts'
-import { heapInUse, leftOver, sleepAndNote, socketCount } from './measure.ts'
+import { heapInUse, leftOver, sleepAndNote, socketCount, watchStalls } from './measure.ts'
 import { Report } from './report.ts'
 import { type Ledger, openLedger, type Work } from './workload.ts'
 
@@ -59,6 +59,7 @@ export class Soak {
 
   async #runOn(azure: Azure, length: number, stop: AbortSignal): Promise<void> {
     const report = this.#report
+    const stalls = watchStalls()
     const before = process.getActiveResourcesInfo()
     const clock = countingClock()
     const adapter = this.#adapter(azure, clock)
@@ -94,14 +95,15 @@ export class Soak {
     // Read at once: a timer that is left may still end by itself.
     report.left.push(...Array(clock.timers).fill('a timer of the adapter'))
     const until = performance.now() + LAST_REQUESTS
-    let stats = (await azure.ask({ stats: true })) as GatewayStats
+    let stats = (await azure.ask({ stats: true })) as AzureStats
     while ((leftOver(before).length > 0 || stats.sessionsOpen > 0) && performance.now() < until) {
       await sleep(200)
-      stats = (await azure.ask({ stats: true })) as GatewayStats
+      stats = (await azure.ask({ stats: true })) as AzureStats
     }
     report.left.push(...leftOver(before), ...Array(stats.sessionsOpen).fill('a session of the gateway'))
-    const { logins, requestsAfterExpiry, leastTimeLeft } = stats
+    const { logins, requestsAfterExpiry, lateRequests, leastTimeLeft } = stats
     Object.assign(report, { rotations, tokenRequests, logins, requestsAfterExpiry, leastTimeLeft })
+    for (const late of lateRequests) report.late(late, wasHeldUp(late, [...stalls, ...stats.stalls]))
   }
 
   /** With waits that suit tokens of seconds: the defaults are for tokens of an hour. */

@@ -18,6 +18,6 @@ export type { FaultAction, FaultError, GatewayFault, Stage } from './gateway/fau
 export { type DropOptions, Gateway, type GatewayOptions, type PrincipalLogin, startGateway } from './gateway/gateway.ts'
 export type { RedirectOptions } from './gateway/redirect.ts'
 export { GATEWAY_RULES, type GatewayKind, type GatewayRule, type RuleChoice } from './gateway/rules.ts'
-export type { GatewayStats } from './gateway/stats.ts'
+export type { GatewayStats, LateRequest } from './gateway/stats.ts'
 export type { TokenVerification } from './gateway/token-check.ts'
 export type { LoginAnswerOptions, Upstream } from './gateway/upstream.ts'

@@ -2,10 +2,7 @@ import type { AccessToken } from '@azure/identity'
 import { type Claims, dateOf } from '../credentials/claims.ts'
 import { EntraError } from '../errors/entra-error.ts'
 import { type Clock, Stopwatch } from '../time/clock.ts'
-import { deadlineOf, defaultRefreshAfter, type RefreshTiming, spreadRefresh } from './refresh-policy.ts'
-
-/** How long before `expiresOn` the last statement is sent, in ms: one takes that long to reach a server far away. */
-export const SEND_MARGIN = 100
+import { deadlineOf, defaultRefreshAfter, type RefreshTiming, SEND_MARGIN, spreadRefresh } from './refresh-policy.ts'
 
 /** One token with its times, all in ms since the epoch. Neither `util.inspect` nor `JSON.stringify` shows the token. */
 export class Lease {

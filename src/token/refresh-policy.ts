@@ -47,6 +47,9 @@ export const defaultRefreshTiming: RefreshTiming = {
 const SHORT_LIFE_REFRESH_SHARE = 0.4
 const SHORT_LIFE_DEADLINE_SHARE = 0.1
 
+/** How long before `expiresOn` the last statement is sent, in ms: one takes that long to reach a server far away. */
+export const SEND_MARGIN = 100
+
 /** The longest pause after throttling without a known `Retry-After`, in ms. */
 const MAX_THROTTLED_WAIT = 10_000
 /** The most that is added to `Retry-After`: the authority tells all processes the same. */
@@ -71,11 +74,14 @@ export function defaultRefreshAfter(acquiredAt: number, expiresOn: number, timin
   return expiresOn - Math.min(margin, lifetime * SHORT_LIFE_REFRESH_SHARE)
 }
 
-/** The deadline: from then on new work waits for a new token. */
+/**
+ * The deadline: from then on new work waits for a new token. It is never within {@link SEND_MARGIN} of expiry: work that
+ * may begin on a connection but not send on it would be lent the same one again.
+ */
 export function deadlineOf(acquiredAt: number, expiresOn: number, timing: RefreshTiming): number {
   const lifetime = expiresOn - acquiredAt
   const margin = clamp(lifetime * timing.deadlineFraction, timing.deadlineMarginMin, timing.deadlineMarginMax)
-  return expiresOn - Math.min(margin, lifetime * SHORT_LIFE_DEADLINE_SHARE)
+  return expiresOn - Math.max(Math.min(margin, lifetime * SHORT_LIFE_DEADLINE_SHARE), SEND_MARGIN)
 }
 
 /**

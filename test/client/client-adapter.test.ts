@@ -2,7 +2,7 @@ import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { ClientAdapter } from '../../src/client/client-adapter.ts'
-import { SEND_MARGIN } from '../../src/token/lease.ts'
+import { SEND_MARGIN } from '../../src/token/refresh-policy.ts'
 import { HOUR, MINUTE, query, setUp } from '../pool/support.ts'
 import type { FakeConnection } from '../support/fake-server.ts'
 

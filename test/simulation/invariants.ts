@@ -1,6 +1,6 @@
 import type { CloseReason, PoolEvent, TokenEvent } from '../../src/events.ts'
 import { NEVER } from '../../src/pool/settings.ts'
-import { SEND_MARGIN } from '../../src/token/lease.ts'
+import { SEND_MARGIN } from '../../src/token/refresh-policy.ts'
 import type { TokenSource } from '../../src/token/token-source.ts'
 import type { ClientWatch, SimClient, Work } from './client.ts'
 import { minute, type SimClock, second } from './clock.ts'

@@ -1,7 +1,7 @@
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.ts'
-import { causeOf, explain, mayHaveRun, SLOW } from '../../soak/explain.ts'
+import { causeOf, explain, mayHaveRun, SLOW, wasHeldUp } from '../../soak/explain.ts'
 import { type FaultKind, faultKinds, faultPlan } from '../../soak/faults.ts'
 import { Report } from '../../soak/report.ts'
 import { Tally } from '../../soak/workload.ts'
@@ -77,6 +77,26 @@ describe('a failure', () => {
   it('of a transaction that did not begin in time is explained if no connection was free', () => {
     expect(explain('P2028 not started in time', 0, 2_000, [], 0, true)).toBe('no connection free')
     expect(explain('P2028 not started in time', 0, 2_000, [])).toBeUndefined()
+  })
+})
+
+describe('a request after its token’s expiry', () => {
+  it.each([
+    ['a stall for most of its way', 5_010, 5_130, true],
+    ['a stall that was shorter', 5_080, 5_130, false],
+    ['a stall that was before it', 4_800, 5_000, false],
+  ])('%s', (_, from, until, heldUp) => {
+    expect(wasHeldUp({ at: 5_120, lateBy: 20, sql: '' }, [{ from, until }])).toBe(heldUp)
+  })
+
+  it('is a problem unless a process stood still, and is shown either way', () => {
+    const report = Object.assign(new Report(7), { done: 1, rotations: 1, requestsAfterExpiry: 2 })
+    report.late({ at: 0, lateBy: 20, sql: 'SELECT 1' }, true)
+    report.late({ at: 0, lateBy: 30, sql: 'SELECT 2' }, false)
+    expect(report.text(11)).toMatch(
+      /after expiry +2\n +00:00:00.000 20 ms after expiry, after a process stood still: SELECT 1\n/,
+    )
+    expect(report.problems(11)).toEqual(["1 requests after their token's expiry"])
   })
 })
 

@@ -49,6 +49,18 @@ describe('a lease', () => {
     expect(lease.maySend).toBe(false)
   })
 
+  it('allows sending as long as it is fresh, whatever its life and the timing', async () => {
+    for (const life of [90, 400, 900, 5_000, hour]) {
+      for (const deadline of [{}, { deadlineFraction: 0, deadlineMarginMin: 0 }]) {
+        const clock = new VirtualClock()
+        const answer = { token: 'secret', expiresOnTimestamp: clock.now() + life }
+        const lease = leaseOf(answer, clock, { ...timing, ...deadline })
+        await clock.advance(Math.max(lease.deadlineIn - 1, 0))
+        expect([life, lease.isFresh && !lease.maySend]).toEqual([life, false])
+      }
+    }
+  })
+
   it('ages by whichever clock sees more time pass', async () => {
     const clock = new VirtualClock()
     const lease = leaseOf({ token: 'secret', expiresOnTimestamp: clock.now() + hour }, clock, timing)

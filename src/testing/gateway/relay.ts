@@ -117,8 +117,9 @@ export class Relay {
 
   async #admitsRequest({ payload }: Packet): Promise<boolean> {
     const { clock, faults, statistics, enforceExpiry } = this.#settings
-    const timeLeft = this.#token.expiresOn - clock.now()
-    statistics.request(timeLeft)
+    const now = clock.now()
+    const timeLeft = this.#token.expiresOn - now
+    statistics.request(timeLeft, now, payload)
     statistics.roundTrip()
     if (timeLeft <= 0 && enforceExpiry) return this.#answer(TOKEN_EXPIRED)
     const fault = faults.take(

@@ -1,5 +1,15 @@
 import type { GatewayRule } from './rules.ts'
 
+/** A request that arrived after the expiry of its session's token. */
+export interface LateRequest {
+  /** In ms since the epoch. */
+  at: number
+  /** How long after the expiry, in ms. */
+  lateBy: number
+  /** The beginning of its SQL; empty for a request without, such as a COMMIT. */
+  sql: string
+}
+
 /** What a gateway has seen since it was started, or since `resetStats()`. */
 export interface GatewayStats {
   /** TCP connections accepted. */
@@ -16,6 +26,8 @@ export interface GatewayStats {
   requests: number
   /** Requests that arrived after the expiry of their session's token, whether or not that was enforced. */
   requestsAfterExpiry: number
+  /** The first 20 of them. */
+  lateRequests: readonly LateRequest[]
   /** The least time that was left on a session's token when a request came, in ms; below 0 if it had expired. */
   leastTimeLeft: number | undefined
   /** Messages of clients from the first PRELOGIN on, each of which waits for an answer. */
@@ -32,6 +44,9 @@ export interface GatewayStats {
   /** The most at once. */
   mostSessionsOpen: number
 }
+
+/** How many late requests are kept. */
+const KEPT = 20
 
 export class GatewayStatistics {
   #stats = emptyStats()
@@ -69,11 +84,18 @@ export class GatewayStatistics {
     this.#stats.hungUp[rule] = (this.#stats.hungUp[rule] ?? 0) + 1
   }
 
-  /** @param timeLeft - on the session's token, in ms */
-  request(timeLeft: number): void {
-    const { leastTimeLeft } = this.#stats
+  /**
+   * @param timeLeft - on the session's token, in ms
+   * @param at - in ms since the epoch
+   */
+  request(timeLeft: number, at: number, payload: Buffer): void {
+    const { leastTimeLeft, lateRequests } = this.#stats
     this.#stats.requests++
-    if (timeLeft <= 0) this.#stats.requestsAfterExpiry++
+    if (timeLeft <= 0) {
+      this.#stats.requestsAfterExpiry++
+      const late = { at, lateBy: -timeLeft, sql: sqlOf(payload) }
+      if (lateRequests.length < KEPT) this.#stats.lateRequests = [...lateRequests, late]
+    }
     if (leastTimeLeft === undefined || timeLeft < leastTimeLeft) this.#stats.leastTimeLeft = timeLeft
   }
 
@@ -100,6 +122,12 @@ export class GatewayStatistics {
   }
 }
 
+/** The first text with a space at the beginning of a request: its SQL is UTF-16, between headers and names of parameters. */
+function sqlOf(payload: Buffer): string {
+  const readable = payload.subarray(0, 600).toString('latin1').replaceAll('\0', '')
+  return /[!-~]+ [ -~]*/.exec(readable)?.[0].slice(0, 80) ?? ''
+}
+
 function emptyStats(): GatewayStats {
   return {
     connections: 0,
@@ -109,6 +137,7 @@ function emptyStats(): GatewayStats {
     hungUp: {},
     requests: 0,
     requestsAfterExpiry: 0,
+    lateRequests: [],
     leastTimeLeft: undefined,
     roundTrips: 0,
     bytesIn: 0,

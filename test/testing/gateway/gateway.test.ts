@@ -197,6 +197,9 @@ describe('a session whose token has expired', () => {
     offset = 2 * 3_600_000
     expect(await made.query()).toMatchObject({ ok: true })
     expect(other.stats()).toMatchObject({ requestsAfterExpiry: 1, sessionsOpen: 1 })
+    const [late] = other.stats().lateRequests
+    expect(late).toMatchObject({ sql: expect.stringMatching(/^select/i) })
+    expect(late?.lateBy).toBeGreaterThan(3_000_000)
     await other.close()
   })
 })
