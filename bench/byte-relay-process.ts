@@ -17,7 +17,7 @@ const { port, ca }: Ends = JSON.parse(process.argv[2] ?? '')
 const target: Target = {
   host: 'localhost',
   port,
-  ca,
+  tls: { ca },
   encrypt: true,
   trustServerCertificate: false,
   connectTimeout: 15_000,

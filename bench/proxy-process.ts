@@ -6,7 +6,14 @@ import type { Ends } from './proxy-transfer.ts'
 const { port, ca }: Ends = JSON.parse(process.argv[2] ?? '')
 const credential = { getToken: async () => ({ token: 'token', expiresOnTimestamp: Date.now() + 3_600_000 }) }
 const proxy = await startProxy({
-  target: { host: 'localhost', port, ca, encrypt: true, trustServerCertificate: false, connectTimeout: 15_000 },
+  target: {
+    host: 'localhost',
+    port,
+    tls: { ca },
+    encrypt: true,
+    trustServerCertificate: false,
+    connectTimeout: 15_000,
+  },
   tokenSource: new TokenSource(credential, { scope: 'bench' }),
 })
 

@@ -51,7 +51,7 @@ const ways = {
   async direct() {
     const address = { host: 'localhost', port: server.ends.port, encrypt: true, trustServerCertificate: false } as const
     const { stream, prelogin } = await connectToServer(
-      { ...address, ca: server.ends.ca },
+      { ...address, tls: { ca: server.ends.ca } },
       { signal: never, fedAuth: true },
     )
     const wishes = loginFor({ user: '', password: '' })

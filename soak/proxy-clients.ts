@@ -67,7 +67,7 @@ async function dial(): Promise<Socket> {
 
 async function loggedIn(random: SeededRandom): Promise<TdsClient> {
   const encrypt = random.chance(0.3) ? 'strict' : random.chance(0.5)
-  const client = await TdsClient.connect(proxy, { encrypt, ca: proxy.ca, serverName: 'localhost' })
+  const client = await TdsClient.connect(proxy, { encrypt, tls: { ca: proxy.ca }, serverName: 'localhost' })
   const tdsVersion = encrypt === 'strict' ? 0x08000000 : 0x74000004
   await client.logIn(loginFor(proxy, { tdsVersion, database: proxy.database }))
   return client

@@ -1,6 +1,6 @@
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity, type SecureContextOptions } from 'node:tls'
 import { EntraError } from '../errors/entra-error.ts'
 import { TdsProtocolError } from '../tds/bytes.ts'
 import { agreedPacketSize, isWholeAnswer, type LoginToken, parseLoginResponse } from '../tds/login-response.ts'
@@ -21,8 +21,8 @@ export interface ServerAddress {
   encrypt: boolean | 'strict'
   /** Takes any certificate. */
   trustServerCertificate: boolean
-  /** The authorities that may sign the server's certificate, as PEM. @defaultValue those of Node */
-  ca?: ConnectionOptions['ca']
+  /** For Node's `tls.createSecureContext`: authorities, versions, ciphers. @defaultValue those of Node */
+  tls?: SecureContextOptions | undefined
   /** The name in the server's certificate. @defaultValue its host */
   serverName?: string | undefined
   /** Another name that the certificate may be for. @defaultValue none */
@@ -141,12 +141,12 @@ function joined(error: AggregateError): Error {
 }
 
 function tlsOptions(server: ServerAddress): ConnectionOptions {
-  const { host, trustServerCertificate, ca, serverName, alternativeName } = server
+  const { host, trustServerCertificate, tls, serverName, alternativeName } = server
   const name = serverName ?? host
   return {
+    ...tls,
     host: name,
     ...(isIP(name) === 0 && { servername: name }),
-    ...(ca !== undefined && { ca }),
     ...(alternativeName !== undefined && {
       checkServerIdentity: (_, certificate) => {
         const mismatch = checkServerIdentity(name, certificate)

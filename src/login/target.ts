@@ -79,7 +79,6 @@ export function targetOf({ server, port, database, connectionTimeout, options = 
       'Named instances are not supported here: SQL Server Browser is not asked for their port. Give the port instead.',
     )
   }
-  const ca = (options.cryptoCredentialsDetails as SecureContextOptions | undefined)?.ca
   const encrypt: unknown = options.encrypt
   return {
     host: server,
@@ -88,7 +87,7 @@ export function targetOf({ server, port, database, connectionTimeout, options = 
     encrypt: encrypt === 'strict' ? 'strict' : encrypt !== false,
     // As the driver has it: TDS 8 verifies the certificate, whatever is said.
     trustServerCertificate: encrypt !== 'strict' && (options.trustServerCertificate ?? false),
-    ca,
+    tls: options.cryptoCredentialsDetails as SecureContextOptions | undefined,
     serverName: options.serverName,
     parallel: options.multiSubnetFailover,
     localAddress: options.localAddress,

@@ -50,7 +50,7 @@ export function acceptTls(below: Duplex, options: TLSSocketOptions): Promise<TLS
 /** Does the client's half of the handshake in PRELOGIN packets (TDS 7.x). Rejects with TLS's own error. */
 export async function connectTlsInTds(below: Duplex, options: ConnectionOptions): Promise<TLSSocket> {
   const transport = new HandshakeTransport(below)
-  const socket = await secured(connect({ ...options, ...TDS7_TLS, socket: transport }), 'secureConnect')
+  const socket = await secured(connect({ ...TDS7_TLS, ...options, socket: transport }), 'secureConnect')
   transport.stopWrapping()
   return socket
 }

@@ -66,7 +66,7 @@ describe('proxy', () => {
     const ca = await readFile(file, 'utf8')
     for (const host of ['localhost', '127.0.0.1']) {
       for (const encrypt of [true, 'strict'] as const) {
-        const client = await TdsClient.connect({ host, port }, { encrypt, ca })
+        const client = await TdsClient.connect({ host, port }, { encrypt, tls: { ca } })
         const tdsVersion = encrypt === 'strict' ? TdsVersion.TDS_8_0 : TdsVersion.TDS_7_4
         expect(await client.logIn(loginFor({ user, password }, { tdsVersion }))).toMatchObject({ kind: 'accepted' })
         client.close()

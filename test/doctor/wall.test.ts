@@ -211,7 +211,7 @@ it.each<Row>([
   [
     'TLS options that leave no version for the driver',
     azure(() => ({ options: { cryptoCredentialsDetails: { ca: practice.azure.gateway.ca, maxVersion: 'TLSv1.1' } } })),
-    'login',
+    'tls',
     /no TLS version or no cipher in common/,
     /remove minVersion, maxVersion and ciphers[\s\S]*failed at: TLS/,
   ],

@@ -111,7 +111,7 @@ describe('the first message to a server', () => {
     const { port } = server.address() as AddressInfo
     const stop = new AbortController()
     const connecting = connectToServer(
-      { host: 'localhost', port, encrypt, trustServerCertificate: false, ca },
+      { host: 'localhost', port, encrypt, trustServerCertificate: false, tls: { ca } },
       { signal: stop.signal, fedAuth: true },
     ).catch(() => {})
     const [socket] = await once(server, 'connection')

@@ -22,7 +22,7 @@ async function start(stsUrl: string, options: Partial<GatewayOptions> = {}): Pro
   const { verification } = authority
   const gateway = await startGateway({ upstream, verification, fedAuthInfo: { stsUrl }, ...options })
   gateways.push(gateway)
-  const trust = { encrypt: true, trustServerCertificate: false, ca: gateway.ca }
+  const trust = { encrypt: true, trustServerCertificate: false, tls: { ca: gateway.ca } }
   return [gateway, { host: 'localhost', port: gateway.port, connectTimeout: 60_000, ...trust }]
 }
 

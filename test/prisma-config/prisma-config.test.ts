@@ -84,7 +84,7 @@ describe('entraDatasource', () => {
     expect(file).toMatch(/\.pem$/)
     expect(statSync(file).mode & 0o077).toBe(0)
     expect(statSync(dirname(file)).mode & 0o077).toBe(0)
-    const client = await TdsClient.connect({ host, port }, { encrypt: true, ca: readFileSync(file) })
+    const client = await TdsClient.connect({ host, port }, { encrypt: true, tls: { ca: readFileSync(file) } })
     const login = loginFor({ user: value('user'), password: value('password') })
     expect(await client.logIn(login)).toMatchObject({ kind: 'accepted' })
     client.close()

@@ -74,7 +74,7 @@ describe('a login', () => {
   })
 
   it('passes the string’s settings to the server if the client does not set them', async () => {
-    const { host, port, ca, connectTimeout, ...said } = targetOf(
+    const { host, port, tls, connectTimeout, ...said } = targetOf(
       readConfig('sqlserver://h;applicationName=a;language=French;applicationIntent=ReadOnly').config,
     )
     const started = await proxies.start({ target: said })
@@ -89,7 +89,7 @@ describe('a login', () => {
   it.each(['encrypted', 'strict'] as const)('works for a client that requires %s', async (how) => {
     const started = await proxies.start()
     const encrypt = how === 'strict' ? 'strict' : true
-    const made = await proxies.client(started, { encrypt, ca: started.proxy.ca, serverName: 'localhost' })
+    const made = await proxies.client(started, { encrypt, tls: { ca: started.proxy.ca }, serverName: 'localhost' })
     expect(
       await made.logIn(loginFor(started.proxy, { tdsVersion: how === 'strict' ? 0x08000000 : 0x74000004 })),
     ).toMatchObject({
@@ -132,7 +132,7 @@ describe('a login', () => {
     proxies.server.reply = () => ({ host: 'localhost', port: second.port })
     second.reply = () => ({ host: 'localhost', port: third.port })
     const ca = [proxies.server, second, third].map((each) => each.ca) as never
-    const started = await proxies.start({ target: { ca } })
+    const started = await proxies.start({ target: { tls: { ca } } })
     await proxies.loggedIn(started)
     expect(third.logins[0]).toMatchObject({ token: 'token-1', login: { database: 'app', serverName: 'localhost' } })
     expect(started.proxy.stats()).toMatchObject({ redirects: 2, sessions: 1 })
@@ -140,7 +140,7 @@ describe('a login', () => {
       expect([proxies.server.sockets.size, second.sockets.size, third.sockets.size]).toEqual([0, 0, 1]),
     )
 
-    const strange = await proxies.start({ target: { ca: proxies.server.ca } })
+    const strange = await proxies.start({ target: { tls: { ca: proxies.server.ca } } })
     expect(await (await proxies.client(strange)).logIn(loginFor(strange.proxy))).toMatchObject({
       message: { number: 50_000, message: expect.stringMatching(/certificate/) },
     })

@@ -268,7 +268,7 @@ describe('any split of the stream', () => {
       return answers.map(({ payload }) => payload)
     }
     const encrypt = how === 'strict' ? ('strict' as const) : true
-    const client = await TdsClient.connect(proxy, { port, encrypt, ca: proxy.ca, serverName: 'localhost' })
+    const client = await TdsClient.connect(proxy, { port, encrypt, tls: { ca: proxy.ca }, serverName: 'localhost' })
     expect(await client.logIn(loginFor(proxy))).toMatchObject({ kind: 'accepted' })
     client.stream.write(requests)
     const answers = [

@@ -54,7 +54,7 @@ describe('after a redirect', () => {
       await startEntraServer({ reply: () => ({ host: '127.0.0.1\\an instance', port: second.port }) }),
     )
     const ca = [first.ca, second.ca] as never
-    const { proxy } = await startTestProxy(first, { target: { ca } })
+    const { proxy } = await startTestProxy(first, { target: { tls: { ca } } })
     azure.keep(proxy)
     const client = azure.keep(await TdsClient.connect(proxy))
     return { answer: await client.logIn(loginFor(proxy)), second }

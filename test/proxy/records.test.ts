@@ -66,7 +66,7 @@ async function through(encrypt: boolean | 'strict', options: EntraServerOptions)
   const server: EntraServer = azure.keep(await startEntraServer(options))
   const { proxy } = await startTestProxy(server)
   azure.keep(proxy)
-  const client = azure.keep(await TdsClient.connect(proxy, { encrypt, ca: proxy.ca, serverName: 'localhost' }))
+  const client = azure.keep(await TdsClient.connect(proxy, { encrypt, tls: { ca: proxy.ca }, serverName: 'localhost' }))
   await client.logIn(loginFor(proxy))
   return client
 }

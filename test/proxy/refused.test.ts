@@ -42,14 +42,14 @@ describe('a token', () => {
 
   it('is not sent to a server whose certificate cannot be verified, unless verification was turned off', async () => {
     const stranger = await proxies.another({})
-    const started = await proxies.start({ target: { ca: stranger.ca } })
+    const started = await proxies.start({ target: { tls: { ca: stranger.ca } } })
     const answer = await (await proxies.client(started)).logIn(loginFor(started.proxy))
     expect(answer).toMatchObject({ kind: 'refused', message: { number: 50_000 } })
     expect(proxies.server.logins).toEqual([])
     const named = await proxies.start({ target: { serverName: 'other.example' } })
     expect(await (await proxies.client(named)).logIn(loginFor(named.proxy))).toMatchObject({ kind: 'refused' })
     expect(proxies.server.logins).toEqual([])
-    await proxies.loggedIn(await proxies.start({ target: { ca: stranger.ca, trustServerCertificate: true } }))
+    await proxies.loggedIn(await proxies.start({ target: { tls: { ca: stranger.ca }, trustServerCertificate: true } }))
   })
 
   it('that the server calls expired is replaced once if it was in use for a while', async () => {
@@ -242,7 +242,7 @@ describe('no token and no password is in', () => {
   it.each<[string, () => TestProxyOptions, () => void]>([
     ['a refusal', () => ({}), () => (proxies.server.reply = () => ({ refuse: 18456 }))],
     ['an answer that makes no sense', () => ({}), () => (proxies.server.reply = () => 'drop')],
-    ['a certificate that cannot be verified', () => ({ target: { ca: [] as never } }), () => {}],
+    ['a certificate that cannot be verified', () => ({ target: { tls: { ca: [] as never } } }), () => {}],
     [
       'a server that does not answer',
       () => ({ target: { connectTimeout: 200 }, timing: { connectRetryTimeout: 0 } }),

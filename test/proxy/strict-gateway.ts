@@ -105,7 +105,7 @@ export function useStrictGateway(): StrictGateway {
       const started = await startTestProxy(gateway, { tokenSource, target: { encrypt: server } })
       azure.keep(started.proxy)
       const client = azure.keep(
-        await TdsClient.connect(started.proxy, { encrypt, ca: started.proxy.ca, serverName: 'localhost' }),
+        await TdsClient.connect(started.proxy, { encrypt, tls: { ca: started.proxy.ca }, serverName: 'localhost' }),
       )
       const answer = await client.logIn(loginFor(started.proxy, login))
       if (answer.kind !== 'accepted') throw new Error('The login was not accepted.', { cause: answer })

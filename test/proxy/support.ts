@@ -35,7 +35,7 @@ export function targetFor(server: Pick<EntraServer, 'port' | 'ca'>, overrides: P
     database: 'app',
     encrypt: true,
     trustServerCertificate: false,
-    ca: server.ca,
+    tls: { ca: server.ca },
     connectTimeout: 20_000,
     ...overrides,
   }
