@@ -2,6 +2,7 @@ import { EntraError, isMistake, reasonOf } from '../errors/entra-error.ts'
 import { failureOf, isAtLimit } from '../login/refusals.ts'
 import { connectRetryInterval } from '../login/retry.ts'
 import { Stopwatch } from '../time/clock.ts'
+import type { Lease } from '../token/lease.ts'
 import type { OpenConnection, PoolConnection, PoolContext } from './connection.ts'
 import type { Queue } from './queue.ts'
 import { loginDelay } from './schedule.ts'
@@ -102,7 +103,7 @@ export class Logins<C extends PoolConnection> {
   }
 
   /**
-   * Gets a token and logs in with it. A token that the server refuses is replaced once.
+   * Gets a token and logs in with it. A token that the server refuses, or that ended before the login, is replaced once.
    *
    * @param signal - ends the wait for a token
    * @param stopped - ends all of it
@@ -113,8 +114,10 @@ export class Logins<C extends PoolConnection> {
     const lease = await this.#lease(signal)
     const connection = await this.#open(lease, stopped, forRotation).catch(async (error) => {
       stopped.throwIfAborted()
-      const next = error instanceof EntraError && (await this.#pool.source.refused(lease, error, { signal }))
-      if (!next) throw error
+      // A process that is slow to start, or was frozen, may get here late. Then nothing was sent.
+      const cameLate = failureOf(error, true) === 'not-sent' && !lease.isFresh
+      const next = cameLate ? await this.#lease(signal) : await this.#refused(lease, error, signal)
+      if (next === undefined) throw error
       return this.#open(next, stopped, forRotation)
     })
     this.#pool.hasConnected = true
@@ -162,7 +165,11 @@ export class Logins<C extends PoolConnection> {
     emit({ type: 'connect.retry', at: clock.now(), error: error as Error, attempt, retryInMs })
   }
 
-  async #lease(signal: AbortSignal) {
+  async #refused(lease: Lease, error: unknown, signal: AbortSignal): Promise<Lease | undefined> {
+    return error instanceof EntraError ? this.#pool.source.refused(lease, error, { signal }) : undefined
+  }
+
+  async #lease(signal: AbortSignal): Promise<Lease> {
     if (this.#waitingForToken++ === 0) this.#tokenWait = new Stopwatch(this.#pool.clock)
     try {
       return await this.#pool.source.get({ timeout: Number.POSITIVE_INFINITY, signal })

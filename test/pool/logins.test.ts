@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { EntraError } from '../../src/errors/entra-error.ts'
 import type { Timer } from '../../src/time/clock.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { acquire, MINUTE, numbers, setUp } from './support.ts'
+import { acquire, HOUR, MINUTE, numbers, setUp } from './support.ts'
 
 const paused = () => new EntraError('DATABASE_UNAVAILABLE', 'Paused.', { number: 40613 })
 const full = () => new EntraError('TOO_MANY_CONNECTIONS', 'Full.', { number: 10928 })
@@ -43,6 +43,30 @@ describe('a login that fails', () => {
     await it.clock.advance(1)
     expect(await failed).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
     expect(it.pool.stats().waiting).toBe(0)
+  })
+
+  it('because its token ended before it began is made at once with the next token, which counts as no retry', async () => {
+    const it = setUp({ connectRetryTimeout: 0 })
+    const late = () => new EntraError('NOT_SENT', 'The token expired before the connection was opened.')
+    it.server.onLogin = () => {
+      it.server.onLogin = () => {}
+      // Frozen: no timer runs.
+      it.clock.jump(2 * HOUR)
+      throw late()
+    }
+    const connection = await acquire(it)
+    expect(connection.lease.isFresh).toBe(true)
+    expect([it.server.logins, it.credential.requests]).toEqual([2, 2])
+    expect(it.events.map(({ type }) => type)).toEqual(['connection.opened'])
+  })
+
+  it('is not begun again with a token that is still good, where connectRetryTimeout allows no retry', async () => {
+    const it = setUp({ connectRetryTimeout: 0 })
+    it.server.onLogin = () => {
+      throw new EntraError('NOT_SENT', 'The connection was closed before the statement was sent.')
+    }
+    expect(await failing(it)).toMatchObject({ code: 'NOT_SENT' })
+    expect([it.server.logins, it.credential.requests]).toEqual([1, 1])
   })
 
   it('permanently fails work at once and is not retried', async () => {

@@ -10,8 +10,8 @@ import { secretsIn } from '../integration/secrets.ts'
 
 const CHILD = fileURLToPath(new URL('debug-output.child.ts', import.meta.url))
 
-/** Tokens live for seconds, so each process rotates once. */
-const db = useDatabase({ tokenLifetime: 4_000 })
+/** Tokens live for seconds, so each process rotates once; but long enough for a busy machine to log in. */
+const db = useDatabase({ tokenLifetime: 10_000 })
 
 let folder = ''
 beforeAll(async () => {
