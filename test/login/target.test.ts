@@ -17,7 +17,10 @@ describe('the target of a config', () => {
     ['sqlserver://localhost;encrypt=false', { encrypt: false }],
     ['sqlserver://h;encrypt=true;trustServerCertificate=true', { encrypt: true, trustServerCertificate: true }],
     [
-      { server: 'h', options: { serverName: '*.example', cryptoCredentialsDetails: { ca: 'PEM', minVersion: 'TLSv1.3' } } },
+      {
+        server: 'h',
+        options: { serverName: '*.example', cryptoCredentialsDetails: { ca: 'PEM', minVersion: 'TLSv1.3' } },
+      },
       { serverName: '*.example', tls: { ca: 'PEM', minVersion: 'TLSv1.3' } },
     ],
     [{ server: 'h', connectionTimeout: 0 }, { connectTimeout: 0 }],
