@@ -42,12 +42,41 @@ export function waitLimit(
   return { timeout, error: () => loginError ?? loginTooSlow(timeout) }
 }
 
+/**
+ * How long work has waited. Time in which the process was frozen, or the machine slept, counts as one look: nothing could
+ * be done for the work then, and what was under way has failed meanwhile.
+ */
+class Wait {
+  readonly #clock: Clock
+  readonly #lookEvery: number
+  #last: Stopwatch
+  #waited: number
+
+  /**
+   * @param lookEvery - how often it is looked at, at least, in ms
+   * @param waited - before it began, in ms
+   */
+  constructor(clock: Clock, lookEvery: number, waited = 0) {
+    this.#clock = clock
+    this.#lookEvery = lookEvery
+    this.#last = new Stopwatch(clock)
+    this.#waited = waited
+  }
+
+  /** In ms. */
+  get elapsed(): number {
+    this.#waited += Math.min(this.#last.elapsed, this.#lookEvery)
+    this.#last = new Stopwatch(this.#clock)
+    return this.#waited
+  }
+}
+
 interface Waiter<T> {
   resolve(item: T): void
   reject(error: unknown): void
-  readonly age: Stopwatch
+  readonly wait: Wait
   /** Since open connections serve; undefined if none does. */
-  served: Stopwatch | undefined
+  served: Wait | undefined
   timer: Timer | undefined
 }
 
@@ -77,14 +106,14 @@ export class Queue<T> {
 
   /** How long the work that has waited longest has waited, in ms; 0 if none waits. */
   get longestWait(): number {
-    return this.#waiters.reduce((longest, { age }) => Math.max(longest, age.elapsed), 0)
+    return this.#waiters.reduce((longest, { wait }) => Math.max(longest, wait.elapsed), 0)
   }
 
   /** Waits at the end of the queue. @param since - when the wait began, if it is resumed: then at the head */
   join(since?: Stopwatch): Promise<T> {
     return new Promise((resolve, reject) => {
-      const age = since ?? new Stopwatch(this.#clock)
-      const waiter: Waiter<T> = { resolve, reject, age, served: undefined, timer: undefined }
+      const wait = new Wait(this.#clock, this.#checkEvery, since?.elapsed)
+      const waiter: Waiter<T> = { resolve, reject, wait, served: undefined, timer: undefined }
       if (since === undefined) this.#waiters.push(waiter)
       else this.#waiters.unshift(waiter)
       this.#watch(waiter)
@@ -102,15 +131,15 @@ export class Queue<T> {
   /** Rejects all work that has waited for `timeout` ms; by default all work. */
   reject(error: unknown, timeout = 0): void {
     this.#rejectThese(
-      this.#waiters.filter(({ age }) => age.left(timeout) <= 0),
+      this.#waiters.filter(({ wait }) => wait.elapsed >= timeout),
       error,
     )
   }
 
   #watch(waiter: Waiter<T>): void {
     const { timeout, whileServed, error } = this.#limit()
-    waiter.served = whileServed && (waiter.served ?? new Stopwatch(this.#clock))
-    const left = (waiter.served ?? waiter.age).left(timeout)
+    waiter.served = whileServed && (waiter.served ?? new Wait(this.#clock, this.#checkEvery))
+    const left = timeout - (waiter.served ?? waiter.wait).elapsed
     if (left <= 0) this.#rejectThese([waiter], error())
     else waiter.timer = this.#clock.setTimer(Math.min(left, this.#checkEvery), () => this.#watch(waiter))
   }

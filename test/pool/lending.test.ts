@@ -66,6 +66,16 @@ describe('a pool', () => {
     expect(await late).toMatchObject({ code: 'CONNECT_TIMEOUT', message: expect.stringContaining('All 1 connections') })
   })
 
+  it('does not count time in which the process was frozen towards poolTimeout', async () => {
+    const it = setUp({ max: 1, poolTimeout: 10_000 })
+    await acquire(it)
+    const waiting = Promise.resolve(it.pool.acquire())
+    it.clock.jump(2 * HOUR)
+    await it.clock.advance(1_000)
+    // The first one was cut off at its token's end.
+    expect(numbers([await waiting])).toEqual([2])
+  })
+
   it('does not lend a connection that was released inside a transaction', async () => {
     const it = setUp()
     const connection = await acquire(it)

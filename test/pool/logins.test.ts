@@ -60,6 +60,21 @@ describe('a login that fails', () => {
     expect(it.events.map(({ type }) => type)).toEqual(['connection.opened'])
   })
 
+  it('because the process was frozen for hours is made again for the work that waits, whose time stood still', async () => {
+    const it = setUp()
+    it.server.loginTime = 100
+    it.server.onLogin = () => {
+      it.server.onLogin = () => {}
+      throw new EntraError('LOGIN_TIMEOUT', 'No answer.')
+    }
+    const work = Promise.resolve(it.pool.acquire())
+    await it.clock.advance(50)
+    it.clock.jump(2 * HOUR)
+    const next = Promise.resolve(it.pool.acquire())
+    await it.clock.advance(1_000)
+    for (const { lease } of await Promise.all([work, next])) expect(lease.isFresh).toBe(true)
+  })
+
   it('is not begun again with a token that is still good, where connectRetryTimeout allows no retry', async () => {
     const it = setUp({ connectRetryTimeout: 0 })
     it.server.onLogin = () => {
