@@ -50,8 +50,10 @@ async function tables(run: SqlLogin['run'] = login.run): Promise<unknown[]> {
     .sort()
 }
 
+/** The databases of this file, and any that Prisma makes. Other files on the same server have their own. */
 async function databases(): Promise<unknown[]> {
-  return (await opened.login.run('SELECT name FROM sys.databases ORDER BY name')).map(({ name }) => name)
+  const names = (await opened.login.run('SELECT name FROM sys.databases ORDER BY name')).map(({ name }) => String(name))
+  return names.filter((name) => !name.startsWith('app_') || name.startsWith(opened.azure.upstream.database))
 }
 
 const BOOK = `model Book {
