@@ -129,8 +129,9 @@ export class WriteGate<C extends PoolConnection> {
         try {
           return await this.#openAside()
         } catch (error) {
-          if (!this.#logins.mayPass(error)) throw error
-          this.#failed(error)
+          if (!this.#logins.mayPass(error) || waited.left(this.#pool.settings.connectRetryTimeout) <= 0) throw error
+          // It may have given up meanwhile.
+          if (this.isShut) this.#failed(error)
         }
       }
       return undefined
@@ -174,7 +175,9 @@ export class WriteGate<C extends PoolConnection> {
     const { clock, settings, onWait } = this.#pool
     for (let shut = this.#shut; shut !== undefined; shut = this.#shut) {
       const delay = shut.isTrying ? LONGEST_ATTEMPT : shut.delay + (isTransaction ? AFTER_STATEMENTS : 0)
-      const due = shut.tried.left(delay)
+      // A server that has gone silent gets no more logins at once than a rotation makes.
+      const isFull = shut.isTrying && this.#logins.underWay >= settings.loginsAtOnce
+      const due = isFull ? LONGEST_ATTEMPT : shut.tried.left(delay)
       if (due <= 0) {
         shut.tried = new Stopwatch(clock)
         shut.delay = this.#delay(++shut.attempt)

@@ -188,6 +188,25 @@ describe('a role change: writes are refused, and later the name leads to the new
     expect(done.filter(({ code }) => code !== undefined).length).toBeLessThanOrEqual(6)
   })
 
+  it('to a server that has gone silent makes no more logins at once than a rotation does', async () => {
+    const it = await client()
+    loseRole(it)
+    const writes = Array.from({ length: 10 }, () => it.adapter.executeRaw(query('INSERT')))
+    const outcomes = Promise.allSettled(writes)
+    await it.clock.advance(100)
+    it.server.loginTime = 15_000
+    it.server.onLogin = refusing(40613)
+    let most = 0
+    for (let second = 0; second < 50; second++) {
+      await it.clock.advance(1_000)
+      most = Math.max(most, it.pool.stats().connecting)
+    }
+    expect(most).toBe(3)
+    // connectRetryTimeout, and a login that began just before.
+    await it.clock.advance(25_000)
+    expect((await outcomes).map(({ status }) => status)).toEqual(writes.map(() => 'rejected'))
+  })
+
   it('is reported by connect.retry, once for each attempt', async () => {
     const it = await client()
     await roleChange(it, 3_000)

@@ -17,6 +17,7 @@ export class Session {
   /** What it logs in with. */
   readonly lease: Lease
   readonly #begun: { localNow: number; monotonic: number }
+  #opened: { localNow: number; monotonic: number }
   state: 'logging in' | 'open' | 'ended' = 'logging in'
   /** Whether the network has silently lost it. */
   isDead = false
@@ -51,11 +52,19 @@ export class Session {
     this.token = lease.token
     this.lease = lease
     this.#begun = { localNow, monotonic }
+    this.#opened = this.#begun
   }
 
-  /** Since its login began, by the clock that saw more time pass, in ms. */
+  /** Its login is over. */
+  opened({ localNow, monotonic }: SimClock): void {
+    this.state = 'open'
+    this.#opened = { localNow, monotonic }
+  }
+
+  /** Since its login began or ended, by the clock that saw more time pass, in ms: a clock may be set during a login. */
   age({ localNow, monotonic }: SimClock): number {
-    return Math.max(localNow - this.#begun.localNow, monotonic - this.#begun.monotonic)
+    const ages = [this.#begun, this.#opened].map((it) => Math.max(localNow - it.localNow, monotonic - it.monotonic))
+    return Math.max(...ages)
   }
 
   heard({ monotonic, localNow, steps }: SimClock, byWork: boolean): void {

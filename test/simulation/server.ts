@@ -92,7 +92,7 @@ export class SimServer {
     if (!(await this.#pass(session, delay))) throw connectFailed(coded('ECONNRESET'), true)
     const refusal = silent ? connectFailed(coded('ETIMEOUT'), fault === 'silent') : this.#refusal(session)
     if (refusal === undefined) {
-      session.state = 'open'
+      session.opened(this.#clock)
       session.heard(this.#clock, false)
       return
     }
