@@ -47,10 +47,17 @@ export function acceptTls(below: Duplex, options: TLSSocketOptions): Promise<TLS
   return secured(new TLSSocket(below, { ...options, isServer: true, ALPNProtocols: [TDS8_ALPN] }), 'secure')
 }
 
-/** Does the client's half of the handshake in PRELOGIN packets (TDS 7.x). Rejects with TLS's own error. */
+/**
+ * Does the client's half of the handshake in PRELOGIN packets (TDS 7.x). Rejects with TLS's own error.
+ *
+ * @param options - may ask for an older version, but not for TLS 1.3, as the driver has it
+ */
 export async function connectTlsInTds(below: Duplex, options: ConnectionOptions): Promise<TLSSocket> {
   const transport = new HandshakeTransport(below)
-  const socket = await secured(connect({ ...TDS7_TLS, ...options, socket: transport }), 'secureConnect')
+  const minVersion = options.minVersion ?? TDS7_TLS.minVersion
+  const maxVersion = options.maxVersion === 'TLSv1.3' ? undefined : options.maxVersion
+  const versions = { minVersion, maxVersion: maxVersion ?? TDS7_TLS.maxVersion }
+  const socket = await secured(connect({ ...options, ...versions, socket: transport }), 'secureConnect')
   transport.stopWrapping()
   return socket
 }

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { acceptTls, acceptTlsInTds } from '../../src/tds/tls.ts'
+import { acceptTls, acceptTlsInTds, connectTlsInTds, HandshakeTransport } from '../../src/tds/tls.ts'
 import { createCertificateAuthority } from '../../src/x509/certificates.ts'
 
 const server = createServer({ noDelay: true })
@@ -41,5 +42,29 @@ describe('a client that goes during the TLS handshake', () => {
       await expect(handshake).rejects.toThrow()
       expect(accepted.destroyed).toBe(true)
     }
+  })
+})
+
+describe('the version of TLS in PRELOGIN packets', () => {
+  it.each([
+    ['by default', {}],
+    ['whatever newer one the config allows', { maxVersion: 'TLSv1.3' }],
+  ] as const)('is 1.2 %s, with a server that speaks 1.3', async (_, options) => {
+    const { client, accepted } = await pair()
+    const far = new TLSSocket(new HandshakeTransport(accepted), { ...tls, isServer: true, maxVersion: 'TLSv1.3' })
+    far.on('error', () => {})
+    const near = await connectTlsInTds(client, { ...options, rejectUnauthorized: false })
+    expect(near.getProtocol()).toBe('TLSv1.2')
+    client.destroy()
+    accepted.destroy()
+  })
+
+  it('is none if the config allows only older ones', async () => {
+    const { client, accepted } = await pair()
+    acceptTlsInTds(accepted, tls).catch(() => {})
+    const options = { maxVersion: 'TLSv1.1', rejectUnauthorized: false } as const
+    await expect(connectTlsInTds(client, options)).rejects.toThrow()
+    client.destroy()
+    accepted.destroy()
   })
 })
