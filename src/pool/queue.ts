@@ -139,7 +139,9 @@ export class Queue<T> {
   #watch(waiter: Waiter<T>): void {
     const { timeout, whileServed, error } = this.#limit()
     waiter.served = whileServed && (waiter.served ?? new Wait(this.#clock, this.#checkEvery))
-    const left = timeout - (waiter.served ?? waiter.wait).elapsed
+    // Looked at even while served: what is not looked at counts as frozen.
+    const waited = waiter.wait.elapsed
+    const left = timeout - (waiter.served?.elapsed ?? waited)
     if (left <= 0) this.#rejectThese([waiter], error())
     else waiter.timer = this.#clock.setTimer(Math.min(left, this.#checkEvery), () => this.#watch(waiter))
   }

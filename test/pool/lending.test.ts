@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { EntraError } from '../../src/errors/entra-error.ts'
+import { Queue } from '../../src/pool/queue.ts'
 import { Stopwatch } from '../../src/time/clock.ts'
 import type { FakeConnection } from '../support/fake-server.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 import { acquire, HOUR, numbers, setUp } from './support.ts'
 
 describe('a pool', () => {
@@ -64,6 +66,25 @@ describe('a pool', () => {
     expect(it.pool.stats().waiting).toBe(1)
     await it.clock.advance(1)
     expect(await late).toMatchObject({ code: 'CONNECT_TIMEOUT', message: expect.stringContaining('All 1 connections') })
+  })
+
+  it('counts what work has waited for a busy connection towards its wait for a login', async () => {
+    const clock = new VirtualClock()
+    const error = () => new Error('Waited too long.')
+    const limits = [{ timeout: 60_000, whileServed: true as const, error }]
+    const queue = new Queue<never>(
+      clock,
+      5_000,
+      () => limits[0] ?? { timeout: 30_000, error },
+      () => {},
+    )
+    const work = queue.join().catch(({ message }: Error) => message)
+    await clock.advance(20_000)
+    limits.pop()
+    await clock.advance(9_999)
+    expect(queue.length).toBe(1)
+    await clock.advance(1)
+    expect([queue.length, await work]).toEqual([0, 'Waited too long.'])
   })
 
   it('does not count time in which the process was frozen towards poolTimeout', async () => {
