@@ -4,24 +4,15 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import type { Target } from '../src/login/target.ts'
 import { logInWithToken } from '../src/login/token-login.ts'
 import { acceptedLogin } from '../src/proxy/answers.ts'
 import { preloginFor } from '../src/proxy/proxy-connection.ts'
 import { encodeMessage, PacketType } from '../src/tds/packet.ts'
 import { greetClient, readLogin7 } from '../src/tds/server-login.ts'
 import { systemClock } from '../src/time/clock.ts'
-import type { Ends } from './proxy-transfer.ts'
+import { targetFor } from './proxy-transfer.ts'
 
-const { port, ca }: Ends = JSON.parse(process.argv[2] ?? '')
-const target: Target = {
-  host: 'localhost',
-  port,
-  tls: { ca },
-  encrypt: true,
-  trustServerCertificate: false,
-  connectTimeout: 15_000,
-}
+const target = targetFor(JSON.parse(process.argv[2] ?? ''))
 
 async function serve(socket: Socket): Promise<void> {
   const answer = ({ encryption }: { encryption: number }) => preloginFor(encryption)

@@ -1,19 +1,11 @@
 /** The proxy of the benchmark, in a process of its own, so that its memory can be told. */
 import { startProxy } from '../src/proxy/proxy.ts'
 import { TokenSource } from '../src/token/token-source.ts'
-import type { Ends } from './proxy-transfer.ts'
+import { targetFor } from './proxy-transfer.ts'
 
-const { port, ca }: Ends = JSON.parse(process.argv[2] ?? '')
 const credential = { getToken: async () => ({ token: 'token', expiresOnTimestamp: Date.now() + 3_600_000 }) }
 const proxy = await startProxy({
-  target: {
-    host: 'localhost',
-    port,
-    tls: { ca },
-    encrypt: true,
-    trustServerCertificate: false,
-    connectTimeout: 15_000,
-  },
+  target: targetFor(JSON.parse(process.argv[2] ?? '')),
   tokenSource: new TokenSource(credential, { scope: 'bench' }),
 })
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
+import type { Target } from '../src/login/target.ts'
 import { hasRecords } from '../src/tds/messages.ts'
 import { encodePacket, PacketReader, PacketStatus, PacketType } from '../src/tds/packet.ts'
 
@@ -9,6 +10,12 @@ export interface Ends {
   ca: string
   user: string
   password: string
+}
+
+/** The server of the benchmark, as a proxy's target. */
+export function targetFor({ port, ca }: Ends): Target {
+  const tls = { ca }
+  return { host: 'localhost', port, tls, encrypt: true, trustServerCertificate: false, connectTimeout: 15_000 }
 }
 
 /** What a client asks of the server at the beginning of a session, as JSON in a packet. */

@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { connectToServer, logIn } from '../src/login/client-login.ts'
 import { withToken } from '../src/login/token-login.ts'
 import { loginFor } from '../test/proxy/support.ts'
-import { type Ends, type Order, packetOf, receive, send } from './proxy-transfer.ts'
+import { type Ends, type Order, packetOf, receive, send, targetFor } from './proxy-transfer.ts'
 
 const { values } = parseArgs({
   options: {
@@ -49,11 +49,7 @@ async function plainSession(ends: Ends): Promise<Duplex> {
 /** Opens a session, and gives what it goes on. */
 const ways = {
   async direct() {
-    const address = { host: 'localhost', port: server.ends.port, encrypt: true, trustServerCertificate: false } as const
-    const { stream, prelogin } = await connectToServer(
-      { ...address, tls: { ca: server.ends.ca } },
-      { signal: never, fedAuth: true },
-    )
+    const { stream, prelogin } = await connectToServer(targetFor(server.ends), { signal: never, fedAuth: true })
     const wishes = loginFor({ user: '', password: '' })
     await logIn(
       stream,

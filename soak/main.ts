@@ -12,8 +12,8 @@ Prisma Client and the adapter in one process, a local Azure with random faults i
   --help        this text
 
 Exit code 0 if a fault explains each failure, all rows add up, heap and sockets did not grow, no request came after its
-token's expiry, and nothing is left after $disconnect, or after the clients of the proxy; 2 for a wrong command line; else
-1.`
+token's expiry unless a process stood still, and nothing is left after $disconnect, or after the clients of the proxy; 2
+for a wrong command line; else 1.`
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
